@@ -1,0 +1,5 @@
+"""python -m lupom"""
+
+from lupom.cli import main
+
+main()

@@ -1,0 +1,344 @@
+"""Turns a project's files into nodes: configs merged, refs found, parts hashed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lupom.engine.compiler import python, sql
+from lupom.engine.errors import CompileError, LLMError, LupomError, ProjectError, did_you_mean
+from lupom.engine.hashes import FileHashes, digest
+from lupom.engine.project.discovery import ProjectFiles, folder_config, merge_config
+from lupom.engine.project.documents import Document
+from lupom.engine.project.nodes import Node, Properties
+from lupom.engine.project.settings import ModelConfig
+
+# What of a config changes a table's contents; tags, meta and thresholds do not.
+_CONTENT_CONFIG = ("materialized", "unique_key", "key", "column_types", "delimiter")
+
+
+@dataclass(slots=True)
+class Compiled:
+    """The nodes of a project, and what was noticed on the way."""
+
+    nodes: list[Node] = field(default_factory=list)
+    disabled: set[str] = field(default_factory=set)
+    used_vars: set[str] = field(default_factory=set)
+    warnings: list[str] = field(default_factory=list)
+
+
+class _Vars(Mapping[str, Any]):
+    """Vars that remember which of them were read."""
+
+    def __init__(self, values: Mapping[str, Any], used: set[str]) -> None:
+        self._values, self._used = values, used
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __contains__(self, name: object) -> bool:
+        self._used.add(str(name))
+        return name in self._values
+
+    def __iter__(self) -> Any:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def compile_project(
+    files: ProjectFiles,
+    hashes: FileHashes,
+    llm_identity: Callable[[str], Mapping[str, Any]],
+    embedding_identity: Callable[[str], Mapping[str, Any]],
+    science: Path,
+) -> Compiled:
+    """Compile every file of a project to a node.
+
+    Parameters
+    ----------
+    files : the project as read.
+    hashes : file hashes, cached.
+    llm_identity, embedding_identity : what decides an alias's answers; may raise LLMError where
+        that is not known yet (no weights), which makes the part differ from any built one.
+    science : folder of the science half, whose sources are part of the Python models' identity.
+
+    Raises
+    ------
+    ProjectError : with file and line.
+    """
+    out = Compiled(warnings=list(files.warnings))
+    context = sql.Context(
+        vars=_Vars(files.vars, out.used_vars),
+        target={"name": files.target_name, "path": files.target.path},
+    )
+    sources = _Sources(files, hashes, science)
+    for relative in files.models:
+        if relative.endswith(".sql"):
+            node = _sql_node(files, relative, context)
+        else:
+            node = _python_node(files, relative, out.used_vars, sources, embedding_identity)
+        if not node.config.get("enabled", True):
+            out.disabled.add(node.name)
+            continue
+        if node.materialized == "llm":
+            _add_llm_parts(files, node, llm_identity)
+        out.nodes.append(node)
+    for relative in files.seeds:
+        node = _seed_node(files, relative, hashes)
+        if node.config.get("enabled", True):
+            out.nodes.append(node)
+        else:
+            out.disabled.add(node.name)
+    out.nodes.extend(_source_nodes(files, hashes, {r.name for n in out.nodes for r in n.refs}))
+    _check_properties(files, out)
+    return out
+
+
+def _name(relative: str) -> str:
+    return relative.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+
+
+def _read(files: ProjectFiles, relative: str) -> str:
+    try:
+        return (files.root / relative).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ProjectError(
+            "the file is not UTF-8 text", file=relative, hint="save it as UTF-8"
+        ) from error
+
+
+def _config(
+    files: ProjectFiles,
+    kind: str,
+    relative: str,
+    inline: Mapping[str, Any],
+    line: int | None,
+    default: str,
+) -> dict[str, Any]:
+    """Merge a node's config (file over properties over folders) and check its keys and values."""
+    _validate(inline, relative, line)
+    properties = files.properties.get((kind, _name(relative)))
+    merged = folder_config(files, kind, relative)
+    if properties:
+        merged = merge_config(merged, properties.config)
+    merged = merge_config(merged, inline)
+    filters = {k: v for k, v in merged.items() if k.startswith("filters_")}
+    valid = _validate(merged, relative, line)
+    config = valid.model_dump(exclude_defaults=True)
+    config.update(filters)
+    config.setdefault("materialized", default)
+    return config
+
+
+def _validate(config: Mapping[str, Any], relative: str, line: int | None) -> ModelConfig:
+    plain = {k: v for k, v in config.items() if not k.startswith("filters_")}
+    document = Document(Path(relative), label=relative, text="")
+    if line is not None:
+        document.lines[()] = line
+    return document.validate(ModelConfig, plain)
+
+
+def _describe(node: Node, properties: Properties | None) -> Node:
+    if properties:
+        node.description = properties.description
+        node.columns = properties.columns
+    return node
+
+
+def _config_part(config: Mapping[str, Any]) -> str:
+    return digest({k: config[k] for k in _CONTENT_CONFIG if k in config})
+
+
+def _sql_node(files: ProjectFiles, relative: str, context: sql.Context) -> Node:
+    text = _read(files, relative)
+    rendered = sql.render(text, relative, context)
+    config = _config(files, "models", relative, rendered.config, rendered.config_line, "view")
+    if config["materialized"] in ("seed", "python"):
+        raise CompileError(
+            f"a SQL model cannot be materialized as '{config['materialized']}'",
+            file=relative,
+            line=rendered.config_line,
+            hint="view, table, incremental, ephemeral or llm",
+        )
+    body = rendered.text.strip().rstrip(";").rstrip()
+    if not body:
+        raise CompileError("the model is empty", file=relative, hint="write a select")
+    node = Node(
+        name=_name(relative),
+        resource="model",
+        file=relative,
+        path=files.root / relative,
+        language="sql",
+        config=config,
+        refs=tuple(rendered.refs),
+        text=body,
+    )
+    node.parts = {"SQL": digest(body), "config": _config_part(config)}
+    if rendered.asked_incremental or config["materialized"] == "incremental":
+        again = sql.render(text, relative, context, incremental=True)
+        node.incremental_text = again.text.strip().rstrip(";").rstrip()
+        known = {ref.name for ref in node.refs}
+        node.refs += tuple(ref for ref in again.refs if ref.name not in known)
+        node.parts["SQL"] = digest(body, node.incremental_text)
+    return _describe(node, files.properties.get(("models", node.name)))
+
+
+def _python_node(
+    files: ProjectFiles,
+    relative: str,
+    used_vars: set[str],
+    sources: _Sources,
+    embedding_identity: Callable[[str], Mapping[str, Any]],
+) -> Node:
+    text = _read(files, relative)
+    scanned = python.scan(text, relative)
+    given = scanned.config.get("materialized")
+    if given not in (None, "table", "python"):
+        raise CompileError(
+            f"a Python model cannot be materialized as '{given}'",
+            file=relative,
+            line=scanned.config_line,
+            hint="leave it out: a Python model is a table",
+        )
+    config = _config(files, "models", relative, scanned.config, scanned.config_line, "python")
+    config["materialized"] = "python"
+    used_vars.update(scanned.vars)
+    values: dict[str, Any] = {}
+    for name, default in sorted(scanned.vars.items()):
+        if name in scanned.required_vars and name not in files.vars:
+            raise CompileError(
+                f"the var '{name}' has no value",
+                file=relative,
+                line=scanned.required_vars[name],
+                hint=did_you_mean(name, files.vars) or "give it under 'vars:' or with --vars",
+            )
+        values[name] = files.vars.get(name, default)
+    node = Node(
+        name=_name(relative),
+        resource="model",
+        file=relative,
+        path=files.root / relative,
+        language="python",
+        config=config,
+        refs=tuple(scanned.refs),
+        text=text,
+    )
+    node.parts = {
+        "Python": digest(text),
+        "config": _config_part(config),
+        "vars": digest(json.loads(json.dumps(values, default=str))),
+        "imported code": sources.hash(scanned.modules, node.path),
+    }
+    for alias in sorted(scanned.embeddings):
+        node.parts[f"embeddings '{alias}'"] = _identity_part(embedding_identity, alias)
+    return _describe(node, files.properties.get(("models", node.name)))
+
+
+class _Sources:
+    """Hashes of the source files that Python models import, each file read once per process."""
+
+    def __init__(self, files: ProjectFiles, hashes: FileHashes, science: Path) -> None:
+        self._roots = {"": files.root, "lupom.science": science}
+        self._hashes = hashes
+        self._science = science
+
+    def hash(self, modules: list[str], origin: Path) -> str:
+        found = python.imported_files(modules, origin, self._roots)
+        return digest([[path.name, self._hashes.of(path)] for path in found])
+
+
+def _identity_part(identity: Callable[[str], Mapping[str, Any]], alias: str) -> str:
+    """Hash what decides an alias's answers; without weights it equals nothing that was built."""
+    try:
+        return digest(dict(identity(alias)))
+    except LLMError as error:
+        return f"unknown: {error.message}"
+
+
+def _add_llm_parts(
+    files: ProjectFiles, node: Node, llm_identity: Callable[[str], Mapping[str, Any]]
+) -> None:
+    from lupom.engine.llm.prompts import Prompt
+    from lupom.engine.llm.responses import load_response
+
+    config, line = node.config, _config_line(node)
+    for needed in ("prompt", "response", "key"):
+        if not config.get(needed):
+            raise CompileError(
+                f"an llm model needs '{needed}' in its config",
+                file=node.file,
+                line=line,
+                hint="prompt='infer_persona', response='PersonaValues', key=['respondent_id']",
+            )
+    alias = config.setdefault("llm", "default")
+    if alias not in files.settings.llms:
+        raise CompileError(
+            f"no llm '{alias}' under 'llms:'",
+            file=node.file,
+            line=line,
+            hint=did_you_mean(alias, files.settings.llms)
+            or "aliases: " + (", ".join(sorted(files.settings.llms)) or "none yet"),
+        )
+    try:
+        prompt = Prompt(files.prompts, config["prompt"])
+        response = load_response(files.prompts / "responses.py", config["response"])
+    except LupomError as error:
+        if error.file is None:
+            error.file, error.line = node.file, line
+        raise
+    node.parts["prompt"] = prompt.source_hash
+    node.parts["response class"] = response.source_hash
+    node.parts[f"llm '{alias}'"] = _identity_part(llm_identity, alias)
+
+
+def _config_line(node: Node) -> int | None:
+    text = node.path.read_text(encoding="utf-8")
+    return next((i for i, row in enumerate(text.splitlines(), 1) if "config(" in row), None)
+
+
+def _seed_node(files: ProjectFiles, relative: str, hashes: FileHashes) -> Node:
+    config = _config(files, "seeds", relative, {}, None, "seed")
+    config["materialized"] = "seed"
+    path = files.root / relative
+    node = Node(_name(relative), "seed", relative, path, "csv", config)
+    node.parts = {"file": hashes.of(path), "config": _config_part(config)}
+    return _describe(node, files.properties.get(("seeds", node.name)))
+
+
+def _source_nodes(files: ProjectFiles, hashes: FileHashes, wanted: set[str]) -> list[Node]:
+    """Make nodes of the declared sources; a file that is missing matters only where it is read."""
+    nodes = []
+    for name, (source, properties) in sorted(files.sources.items()):
+        path = source.file or files.store_path
+        config = {"materialized": "source"}
+        node = Node(name, "source", properties.file, path, "source", config)
+        if source.file is not None:
+            if source.file.is_file():
+                node.parts = {"file": hashes.of(source.file)}
+            elif name in wanted:
+                raise ProjectError(
+                    f"the file of source '{name}' is not there: {source.file}",
+                    file=properties.file,
+                    line=properties.line,
+                )
+        nodes.append(_describe(node, properties))
+    return nodes
+
+
+def _check_properties(files: ProjectFiles, out: Compiled) -> None:
+    """Refuse a description of a model or seed that does not exist: most often a typing error."""
+    for kind, resource in (("models", "model"), ("seeds", "seed")):
+        names = {node.name for node in out.nodes if node.resource == resource}
+        for (of, name), properties in files.properties.items():
+            if of == kind and name not in names and name not in out.disabled:
+                raise ProjectError(
+                    f"no {resource} named '{name}'",
+                    file=properties.file,
+                    line=properties.line,
+                    hint=did_you_mean(name, names),
+                )

@@ -1,0 +1,189 @@
+"""Python models read without running them: refs, vars, config and the modules they import."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lupom.engine.errors import CompileError
+from lupom.engine.project.nodes import Ref
+
+_MISSING = object()
+
+
+@dataclass(slots=True)
+class Scanned:
+    """What a Python model says of itself: all of it literal, so that the graph needs no run."""
+
+    refs: list[Ref] = field(default_factory=list)
+    vars: dict[str, Any] = field(default_factory=dict)
+    required_vars: dict[str, int] = field(default_factory=dict)
+    embeddings: set[str] = field(default_factory=set)
+    config: dict[str, Any] = field(default_factory=dict)
+    config_line: int | None = None
+    modules: list[str] = field(default_factory=list)
+
+
+def scan(text: str, file: str) -> Scanned:
+    """Read a Python model's source.
+
+    Raises
+    ------
+    CompileError : for a syntax error, a missing `def model(lupom)`, or a ref, var or config that
+        is not a literal; with file and line.
+    """
+    try:
+        tree = ast.parse(text)
+    except SyntaxError as error:
+        raise CompileError(
+            f"Python does not parse: {error.msg}", file=file, line=error.lineno
+        ) from error
+    functions = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "model"]
+    if not functions or not functions[-1].args.args:
+        raise CompileError(
+            "a Python model needs a function 'model' with one parameter",
+            file=file,
+            line=functions[-1].lineno if functions else None,
+            hint="def model(lupom): return lupom.ref('...')",
+        )
+    handle = functions[-1].args.args[0].arg
+    out = Scanned(modules=sorted(set(imports(tree))))
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+            and node.func.value.id == handle
+        ):
+            _note(node, node.func.attr, out, file, handle)
+    out.refs.sort(key=lambda ref: ref.line or 0)
+    return out
+
+
+def _note(call: ast.Call, method: str, out: Scanned, file: str, handle: str) -> None:
+    if method == "ref":
+        (name,) = _words(call, 1, f"{handle}.ref('questions')", file)
+        out.refs.append(Ref(name, file, call.lineno))
+    elif method == "source":
+        names = _words(call, 2, f"{handle}.source('panel', 'wave_34')", file)
+        out.refs.append(Ref(".".join(names), file, call.lineno))
+    elif method == "var":
+        name = _words(call, 1, f"{handle}.var('seed')", file, extra=True)[0]
+        default = _default(call, file)
+        if default is _MISSING:
+            out.required_vars.setdefault(name, call.lineno)
+            out.vars.setdefault(name, None)
+        else:
+            out.vars[name] = default
+    elif method == "embed":
+        alias = next((k.value for k in call.keywords if k.arg == "alias"), None)
+        out.embeddings.add("default" if alias is None else str(_literal(alias, file)))
+    elif method == "config":
+        if call.args:
+            raise CompileError("config() takes names only", file=file, line=call.lineno)
+        for keyword in call.keywords:
+            if keyword.arg is None:
+                raise CompileError("config() must be literal", file=file, line=call.lineno)
+            out.config[keyword.arg] = _literal(keyword.value, file)
+        out.config_line = out.config_line or call.lineno
+
+
+def _words(
+    call: ast.Call, count: int, example: str, file: str, *, extra: bool = False
+) -> list[str]:
+    given = call.args[:count] if extra else call.args
+    words = [a.value for a in given if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+    if len(words) != count:
+        raise CompileError(
+            "the name must be a literal string, so that the graph is known without running it",
+            file=file,
+            line=call.lineno,
+            hint=f"for instance {example}",
+        )
+    return words
+
+
+def _default(call: ast.Call, file: str) -> Any:
+    node = call.args[1] if len(call.args) > 1 else None
+    node = next((k.value for k in call.keywords if k.arg == "default"), node)
+    return _MISSING if node is None else _literal(node, file)
+
+
+def _literal(node: ast.expr, file: str) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except ValueError as error:
+        raise CompileError(
+            "the value must be a literal, so that it is known without running the model",
+            file=file,
+            line=node.lineno,
+        ) from error
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """Yield the dotted names a module imports, at its top or inside its functions."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = "." * node.level + (node.module or "")
+            yield base
+            yield from (f"{base}{'' if base.endswith('.') else '.'}{a.name}" for a in node.names)
+
+
+def imported_files(modules: list[str], origin: Path, roots: dict[str, Path]) -> list[Path]:
+    """Return every source file reached from `modules` by imports, within the given roots.
+
+    Parameters
+    ----------
+    modules : dotted names as `imports` yields them, relative ones seen from `origin`.
+    origin : the file that imports them.
+    roots : folder by dotted prefix; '' is the project's folder, 'lupom.science' the science half.
+    """
+    found: dict[Path, None] = {}
+    pending = [(name, origin) for name in modules]
+    while pending:
+        name, importer = pending.pop()
+        for file in _files(name, importer, roots):
+            if file not in found and file != origin:
+                found[file] = None
+                try:
+                    tree = ast.parse(file.read_text(encoding="utf-8"))
+                except (OSError, SyntaxError, ValueError):
+                    continue
+                pending.extend((inner, file) for inner in imports(tree))
+    return sorted(found)
+
+
+def _files(name: str, importer: Path, roots: dict[str, Path]) -> Iterator[Path]:
+    if name.startswith("."):
+        level = len(name) - len(name.lstrip("."))
+        base = importer.parent
+        for _ in range(level - 1):
+            base = base.parent
+        yield from _candidates(base, [p for p in name.lstrip(".").split(".") if p])
+        return
+    for prefix, root in roots.items():
+        if prefix == "" and name.split(".")[0] != "lupom":
+            yield from _candidates(root, name.split("."))
+        elif prefix and (name == prefix or name.startswith(prefix + ".")):
+            yield from _candidates(root, [p for p in name[len(prefix) :].split(".") if p])
+
+
+def _candidates(base: Path, parts: list[str]) -> Iterator[Path]:
+    """Yield the module's file and the __init__ of each package on the way to it."""
+    folder = base
+    for i, part in enumerate(parts):
+        if i < len(parts) - 1 or (folder / part).is_dir():
+            if (folder / "__init__.py").is_file() and i:
+                yield folder / "__init__.py"
+            folder = folder / part
+        elif (folder / f"{part}.py").is_file():
+            yield folder / f"{part}.py"
+    if ((folder / "__init__.py").is_file() and folder != base) or not parts:
+        candidate = folder / "__init__.py"
+        if candidate.is_file():
+            yield candidate

@@ -1,0 +1,93 @@
+"""The plain objects a project is made of: nodes and their references."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A reference to another node, and where it is written."""
+
+    name: str
+    file: str
+    line: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as the properties describe it."""
+
+    name: str
+    description: str = ""
+    data_type: str | None = None
+
+
+@dataclass(slots=True)
+class Node:
+    """A model, a seed or a source.
+
+    Attributes
+    ----------
+    name : unique in the project; a source's is 'source_name.table_name'.
+    resource : 'model', 'seed' or 'source'.
+    file : path relative to the project, with forward slashes ('' for a source that is a table).
+    path : the absolute path.
+    language : 'sql', 'python', 'csv' or 'source'.
+    config : the effective settings, `materialized` always among them.
+    refs : references to models, seeds and sources, in the order they are written.
+    text : compiled SQL with placeholders, or Python source.
+    parts : hash by part of what makes the node what it is ('sql', 'config', 'prompt', ...).
+    """
+
+    name: str
+    resource: str
+    file: str
+    path: Path
+    language: str
+    config: dict[str, Any] = field(default_factory=dict)
+    refs: tuple[Ref, ...] = ()
+    description: str = ""
+    columns: tuple[Column, ...] = ()
+    text: str = ""
+    incremental_text: str | None = None
+    parts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def tags(self) -> frozenset[str]:
+        return frozenset(self.config.get("tags", ()))
+
+    @property
+    def materialized(self) -> str:
+        return str(self.config["materialized"])
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(ref.name for ref in self.refs))
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A table LUPoM reads and never writes: a file, or a table of the store.
+
+    `file` may be CSV, Parquet or JSON; `schema` and `identifier` name a table of the store.
+    """
+
+    name: str
+    file: Path | None = None
+    schema: str = "main"
+    identifier: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Properties:
+    """What YAML says of a node beside its file: description, columns, config."""
+
+    file: str
+    line: int | None
+    description: str = ""
+    columns: tuple[Column, ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,336 @@
+"""The store: a DuckDB file that is open only for the moment of a read or a commit.
+
+DuckDB lets one process write a file, and nobody else open it meanwhile. So a connection here is
+held for as long as somebody holds it (`Store.hold`), and closed as soon as nobody does.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lupom.engine.errors import StoreError
+from lupom.engine.store.names import quoted
+
+if TYPE_CHECKING:
+    import duckdb
+
+# Content hashes of another version are not comparable; a new one rebuilds what lies downstream.
+ALGORITHM = "sum-of-row-hashes-1"
+
+_META = """
+create schema if not exists lupom;
+create table if not exists lupom.tables (
+    node varchar not null,
+    kind varchar not null,
+    fingerprint varchar not null,
+    code varchar not null,
+    parts varchar not null,
+    content_hash varchar,
+    row_count bigint,
+    run_id varchar,
+    built_at timestamptz not null
+);
+create table if not exists lupom.quarantine (
+    node varchar not null,
+    key varchar not null,
+    call_id varchar not null,
+    error varchar,
+    answer varchar
+);
+"""
+
+
+@dataclass(slots=True)
+class TableRecord:
+    """What the store knows of a relation LUPoM built.
+
+    Attributes
+    ----------
+    kind : 'table' or 'view'.
+    fingerprint : of its code and the contents of its inputs.
+    code : hash of its code alone.
+    parts : hash by part, inputs under 'inputs', so that a plan can say what changed.
+    content_hash : of its rows, whatever their order, and its schema; None for a view.
+    exists : whether the relation stands in the store now.
+    """
+
+    node: str
+    kind: str
+    fingerprint: str
+    code: str
+    parts: dict[str, Any] = field(default_factory=dict)
+    content_hash: str | None = None
+    row_count: int | None = None
+    run_id: str | None = None
+    exists: bool = True
+
+
+class Store:
+    """A DuckDB file with the few verbs a run needs.
+
+    Parameters
+    ----------
+    path : the file; made at the first commit.
+    wait : seconds to wait for another process that holds the file.
+    on_wait : called once with a message when a wait begins.
+    """
+
+    def __init__(
+        self, path: Path, wait: float = 60.0, on_wait: Callable[[str], None] | None = None
+    ) -> None:
+        self.path = path
+        self._wait = wait
+        self.on_wait = on_wait
+        self._lock = threading.Lock()
+        self._write = threading.Lock()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._holders = 0
+        self._read_only = False
+        # Relations standing in the file, read once at its opening: asking DuckDB's catalog before
+        # each of 500 commits costs 1 ms each, a sixth of the whole run.
+        self._kinds: dict[str, str] = {}
+
+    @property
+    def exists(self) -> bool:
+        return self.path.is_file()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody in this process has the file open."""
+        return self._holders == 0
+
+    @contextmanager
+    def hold(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open the store, or join whoever has it open in this process; yields a cursor.
+
+        Raises StoreError when another process holds the file for longer than `wait` seconds, or
+        when the file is not a DuckDB database.
+        """
+        self.acquire(read_only=read_only)
+        try:
+            cursor = self._cursor()
+            try:
+                yield cursor
+            finally:
+                cursor.close()
+        finally:
+            self.release()
+
+    def acquire(self, *, read_only: bool = False) -> None:
+        """Take a share of the connection; each needs one `release`."""
+        with self._lock:
+            if self._holders and self._read_only and not read_only:
+                raise StoreError("the store is open for reading only")
+            if not self._holders:
+                self._connection = self._open(read_only)
+                self._read_only = read_only
+            self._holders += 1
+
+    def release(self) -> None:
+        """Give a share back; the last one closes the file."""
+        with self._lock:
+            self._holders -= 1
+            if self._holders == 0 and self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        assert self._connection is not None
+        return self._connection.cursor()
+
+    def _open(self, read_only: bool) -> duckdb.DuckDBPyConnection:
+        import duckdb
+
+        if read_only and not self.exists:
+            raise StoreError(f"there is no store yet at {self.path}", hint="lupom run builds it")
+        if not read_only:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + self._wait
+        pause, told = 0.02, False
+        while True:
+            try:
+                connection = duckdb.connect(str(self.path), read_only=read_only)
+            except duckdb.IOException as error:
+                message = str(error)
+                if "lock" not in message:
+                    raise StoreError(f"cannot open {self.path}: {_first_line(message)}") from error
+                holder = _holder(message)
+                if time.monotonic() >= deadline:
+                    raise StoreError(
+                        f"the store {self.path} is held by {holder}",
+                        hint=f"close it there; waited {self._wait:g} s (store_wait)",
+                    ) from error
+                if not told and self.on_wait is not None:
+                    self.on_wait(f"waiting for the store, held by {holder}")
+                    told = True
+                time.sleep(pause)
+                pause = min(pause * 1.5, 0.5)
+            except duckdb.Error as error:
+                raise StoreError(f"cannot open {self.path}: {_first_line(str(error))}") from error
+            else:
+                connection.execute("set preserve_insertion_order = true")
+                # What respondents wrote must not be able to reach files or the network by name.
+                connection.execute("set python_enable_replacements = false")
+                if not read_only:
+                    connection.execute(_META)
+                self._kinds = relation_kinds(connection)
+                return connection
+
+    def records(self) -> dict[str, TableRecord]:
+        """Return what the store knows of the relations LUPoM built, by node; {} without a store."""
+        if not self.exists:
+            return {}
+        with self.hold(read_only=self.idle) as cursor:
+            if not _has_meta(cursor):
+                return {}
+            rows = cursor.execute(
+                "select node, kind, fingerprint, code, parts, content_hash, row_count, run_id"
+                " from lupom.tables"
+            ).fetchall()
+            kinds = dict(self._kinds)
+        return {
+            row[0]: TableRecord(
+                row[0],
+                row[1],
+                row[2],
+                row[3],
+                json.loads(row[4]),
+                row[5],
+                row[6],
+                row[7],
+                exists=kinds.get(row[0]) == row[1],
+            )
+            for row in rows
+        }
+
+    def commit(
+        self,
+        record: TableRecord,
+        build: Callable[[duckdb.DuckDBPyConnection], None],
+        *,
+        hashed: bool = True,
+        quarantine: list[tuple[str, str, str | None, str | None]] | None = None,
+    ) -> TableRecord:
+        """Build a relation and note what it is, both or neither.
+
+        Parameters
+        ----------
+        record : what to note; content_hash and row_count are filled in here.
+        build : makes the relation on the cursor it gets, within the transaction.
+        hashed : whether the relation is a table, whose rows are hashed.
+        quarantine : (key, call id, error, answer) of rows of an llm model that have no answer.
+        """
+        with self.hold() as cursor:
+            cursor.execute("begin")
+            try:
+                standing = self._kinds.get(record.node, record.kind)
+                if standing != record.kind:
+                    cursor.execute(f"drop {standing} {quoted('main', record.node)}")
+                build(cursor)
+                if hashed:
+                    record.content_hash, record.row_count = content_hash(cursor, record.node)
+                # One note at a time: DuckDB refuses two open transactions that touch one row group.
+                with self._write:
+                    _note(cursor, record, quarantine)
+                    cursor.execute("commit")
+                self._kinds[record.node] = record.kind
+            except BaseException:
+                cursor.execute("rollback")
+                raise
+        return record
+
+    def close(self) -> None:
+        """Close the file, whoever holds it in this process."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+            self._holders = 0
+
+
+def _note(
+    cursor: duckdb.DuckDBPyConnection,
+    record: TableRecord,
+    quarantine: list[tuple[str, str, str | None, str | None]] | None,
+) -> None:
+    cursor.execute("delete from lupom.tables where node = ?", [record.node])
+    cursor.execute(
+        "insert into lupom.tables values (?, ?, ?, ?, ?, ?, ?, ?, now())",
+        [
+            record.node,
+            record.kind,
+            record.fingerprint,
+            record.code,
+            json.dumps(record.parts),
+            record.content_hash,
+            record.row_count,
+            record.run_id,
+        ],
+    )
+    if quarantine is not None:
+        cursor.execute("delete from lupom.quarantine where node = ?", [record.node])
+        if quarantine:
+            cursor.executemany(
+                "insert into lupom.quarantine values (?, ?, ?, ?, ?)",
+                [(record.node, *row) for row in quarantine],
+            )
+
+
+def relation_kinds(cursor: duckdb.DuckDBPyConnection, schema: str = "main") -> dict[str, str]:
+    """Return 'table' or 'view' by name, for every relation of a schema."""
+    return dict(
+        cursor.execute(
+            "select table_name, 'table' from duckdb_tables() where schema_name = $schema"
+            " and database_name = current_database()"
+            " union all select view_name, 'view' from duckdb_views() where schema_name = $schema"
+            " and database_name = current_database()",
+            {"schema": schema},
+        ).fetchall()
+    )
+
+
+def content_hash(
+    cursor: duckdb.DuckDBPyConnection, name: str, schema: str = "main"
+) -> tuple[str, int]:
+    """Return a hash of a table's contents and its number of rows.
+
+    The hash covers the rows in any order (the sum of their 64-bit hashes, so that duplicates
+    count), their number, the column names and types, and the algorithm's version. DuckDB 1.5 and
+    2.0 give the same row hashes.
+    """
+    from lupom.engine.hashes import digest
+
+    relation = quoted(schema, name)
+    columns = cursor.execute(f"describe {relation}").fetchall()
+    shape = [[column[0], column[1]] for column in columns]
+    names = ", ".join(quoted(column[0]) for column in columns)
+    row = cursor.execute(
+        f"select coalesce(sum(hash(row({names}))::hugeint), 0)::varchar, count(*) from {relation}"
+    ).fetchone()
+    assert row is not None
+    return digest(ALGORITHM, shape, row[0], row[1]), int(row[1])
+
+
+def _has_meta(cursor: duckdb.DuckDBPyConnection) -> bool:
+    row = cursor.execute(
+        "select count(*) from duckdb_tables() where schema_name = 'lupom' and table_name = 'tables'"
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _holder(message: str) -> str:
+    """Read the holder out of DuckDB's message: 'Conflicting lock is held in X (PID n)'."""
+    match = re.search(r"held in (.+?) \(PID (\d+)\)", message)
+    return f"{match[1]} (PID {match[2]})" if match else "another process"
+
+
+def _first_line(message: str) -> str:
+    return message.strip().splitlines()[0] if message.strip() else "unknown error"

@@ -1,0 +1,150 @@
+"""The store: held for a moment, swapped atomically, hashed by contents."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lupom.engine.errors import StoreError
+from lupom.engine.store.duck import Store, TableRecord, content_hash
+
+
+def record(name="t", kind="table"):
+    return TableRecord(name, kind, fingerprint="f", code="c", parts={"SQL": "x"})
+
+
+def making(sql):
+    return lambda cursor: cursor.execute(sql)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "s.duckdb", wait=0.0)
+
+
+def test_a_commit_makes_the_table_and_the_note_of_it(store):
+    made = store.commit(record(), making("create or replace table main.t as select 1 as x"))
+    assert made.row_count == 1
+    known = store.records()["t"]
+    assert (known.content_hash, known.fingerprint, known.exists) == (made.content_hash, "f", True)
+
+
+def test_a_failed_build_leaves_table_and_note_as_they_were(store):
+    first = store.commit(record(), making("create or replace table main.t as select 1 as x"))
+
+    def build(cursor):
+        cursor.execute("create or replace table main.t as select 2 as x")
+        raise ValueError("boom")
+
+    with pytest.raises(ValueError, match="boom"):
+        store.commit(record(), build)
+    assert store.records()["t"].content_hash == first.content_hash
+    with store.hold() as cursor:
+        assert cursor.execute("select x from main.t").fetchall() == [(1,)]
+
+
+def test_a_table_becomes_a_view_and_a_table_again(store):
+    store.commit(record(), making("create or replace table main.t as select 1 as x"))
+    store.commit(
+        record(kind="view"), making("create or replace view main.t as select 2 as x"), hashed=False
+    )
+    assert store.records()["t"].exists
+    store.commit(record(), making("create or replace table main.t as select 3 as x"))
+    with store.hold() as cursor:
+        assert cursor.execute("select x from main.t").fetchall() == [(3,)]
+
+
+def test_a_table_that_was_dropped_by_hand_is_noticed(store):
+    store.commit(record(), making("create or replace table main.t as select 1 as x"))
+    with duckdb.connect(str(store.path)) as connection:
+        connection.execute("drop table main.t")
+    assert not store.records()["t"].exists
+
+
+def test_the_file_is_closed_when_nobody_holds_it(store):
+    store.commit(record(), making("create or replace table main.t as select 1 as x"))
+    code = f"import duckdb; print(duckdb.connect({str(store.path)!r}).execute('from t').fetchall())"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[(1,)]"
+
+
+def test_holders_share_one_connection(store):
+    with store.hold() as one, store.hold() as other:
+        one.execute("create table a as select 1 as x")
+        assert other.execute("select x from a").fetchall() == [(1,)]
+
+
+def test_a_file_held_by_another_process_is_named_after_the_wait(store):
+    store.commit(record(), making("create or replace table main.t as select 1 as x"))
+    code = (
+        f"import duckdb, sys; c = duckdb.connect({str(store.path)!r});"
+        " print('held', flush=True); sys.stdin.read()"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert other.stdout is not None
+        assert other.stdout.readline().strip() == "held"
+        with pytest.raises(StoreError, match=rf"is held by .*PID {other.pid}"):
+            store.commit(record(), making("create or replace table main.t as select 2 as x"))
+    finally:
+        other.communicate("")
+
+
+def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path):
+    path = tmp_path / "s.duckdb"
+    path.write_text("not a database, by any means, however long one looks at it")
+    with pytest.raises(StoreError, match="cannot open"), Store(path).hold():
+        pass
+
+
+def test_reading_before_anything_was_built_says_what_to_do(store):
+    with pytest.raises(StoreError, match="lupom run builds it"), store.hold(read_only=True):
+        pass
+
+
+rows = st.lists(
+    st.tuples(st.integers(-5, 5) | st.none(), st.text(max_size=3) | st.none()), max_size=12
+)
+
+
+def hash_of(values):
+    with duckdb.connect() as connection:
+        connection.execute("create table t (a integer, b varchar)")
+        if values:
+            connection.executemany("insert into t values (?, ?)", values)
+        return content_hash(connection, "t")[0]
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows, st.randoms(use_true_random=False))
+def test_the_order_of_rows_does_not_matter(values, random):
+    shuffled = list(values)
+    random.shuffle(shuffled)
+    assert hash_of(values) == hash_of(shuffled)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows, rows)
+def test_other_rows_have_another_hash(one, other):
+    key = repr
+    assert (hash_of(one) == hash_of(other)) == (sorted(one, key=key) == sorted(other, key=key))
+
+
+def test_the_hash_covers_names_and_types():
+    def of(select):
+        with duckdb.connect() as connection:
+            connection.execute(f"create table t as {select}")
+            return content_hash(connection, "t")[0]
+
+    assert len({of("select 1 as a"), of("select 1 as b"), of("select 1::bigint as a")}) == 3
+
+
+def test_exchanging_values_between_rows_changes_the_hash():
+    assert hash_of([(1, "x"), (2, "y")]) != hash_of([(1, "y"), (2, "x")])
