@@ -15,6 +15,7 @@ from lupom.engine.project.discovery import ProjectFiles, folder_config, merge_co
 from lupom.engine.project.documents import Document
 from lupom.engine.project.nodes import Node, Properties
 from lupom.engine.project.settings import ModelConfig
+from lupom.engine.store.duck import RESERVED
 
 # What of a config changes a table's contents; tags, meta and thresholds do not.
 _CONTENT_CONFIG = ("materialized", "unique_key", "key", "column_types", "delimiter")
@@ -95,6 +96,13 @@ def compile_project(
         else:
             out.disabled.add(node.name)
     out.nodes.extend(_source_nodes(files, hashes, {r.name for n in out.nodes for r in n.refs}))
+    for node in out.nodes:
+        if node.name in RESERVED:
+            raise CompileError(
+                f"'{node.name}' is one of LUPoM's own tables: {', '.join(RESERVED)}",
+                file=node.file,
+                hint="give the file another name",
+            )
     _check_properties(files, out)
     return out
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import StoreError
-from lupom.engine.store.names import quoted
+from lupom.engine.store.names import literal, quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,9 +25,18 @@ if TYPE_CHECKING:
 # Content hashes of another version are not comparable; a new one rebuilds what lies downstream.
 ALGORITHM = "sum-of-row-hashes-1"
 
+# LUPoM's own connections attach the file under this name whatever it is called, so that
+# `lupom.calls` means the table `calls` of the file, here as in any client on lupom.duckdb. A schema
+# of that name would be ambiguous in just those clients: DuckDB refuses `lupom.calls` where both
+# the catalog and a schema are called so.
+CATALOG = "lupom"
+
+# Tables of the schema main that are LUPoM's own.
+RESERVED = ("runs", "nodes", "calls")
+
 _META = """
-create schema if not exists lupom;
-create table if not exists lupom.tables (
+create schema if not exists lupom_meta;
+create table if not exists lupom_meta.tables (
     node varchar not null,
     kind varchar not null,
     fingerprint varchar not null,
@@ -38,7 +47,7 @@ create table if not exists lupom.tables (
     run_id varchar,
     built_at timestamptz not null
 );
-create table if not exists lupom.quarantine (
+create table if not exists lupom_meta.quarantine (
     node varchar not null,
     key varchar not null,
     call_id varchar not null,
@@ -144,7 +153,9 @@ class Store:
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         assert self._connection is not None
-        return self._connection.cursor()
+        cursor = self._connection.cursor()
+        cursor.execute(f"use {CATALOG}")
+        return cursor
 
     def _open(self, read_only: bool) -> duckdb.DuckDBPyConnection:
         import duckdb
@@ -157,7 +168,7 @@ class Store:
         pause, told = 0.02, False
         while True:
             try:
-                connection = duckdb.connect(str(self.path), read_only=read_only)
+                connection = _attach(self.path, read_only)
             except duckdb.IOException as error:
                 message = str(error)
                 if "lock" not in message:
@@ -176,9 +187,6 @@ class Store:
             except duckdb.Error as error:
                 raise StoreError(f"cannot open {self.path}: {_first_line(str(error))}") from error
             else:
-                connection.execute("set preserve_insertion_order = true")
-                # What respondents wrote must not be able to reach files or the network by name.
-                connection.execute("set python_enable_replacements = false")
                 if not read_only:
                     connection.execute(_META)
                 self._kinds = relation_kinds(connection)
@@ -193,7 +201,7 @@ class Store:
                 return {}
             rows = cursor.execute(
                 "select node, kind, fingerprint, code, parts, content_hash, row_count, run_id"
-                " from lupom.tables"
+                " from lupom_meta.tables"
             ).fetchall()
             kinds = dict(self._kinds)
         return {
@@ -256,14 +264,29 @@ class Store:
             self._holders = 0
 
 
+def _attach(path: Path, read_only: bool) -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    # Without replacement scans a misspelt table is an error, not some Python variable of ours.
+    connection = duckdb.connect(":memory:", config={"python_enable_replacements": "false"})
+    try:
+        mode = " (read_only)" if read_only else ""
+        connection.execute(f"attach {literal(path)} as {CATALOG}{mode}")
+        connection.execute(f"use {CATALOG}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def _note(
     cursor: duckdb.DuckDBPyConnection,
     record: TableRecord,
     quarantine: list[tuple[str, str, str | None, str | None]] | None,
 ) -> None:
-    cursor.execute("delete from lupom.tables where node = ?", [record.node])
+    cursor.execute("delete from lupom_meta.tables where node = ?", [record.node])
     cursor.execute(
-        "insert into lupom.tables values (?, ?, ?, ?, ?, ?, ?, ?, now())",
+        "insert into lupom_meta.tables values (?, ?, ?, ?, ?, ?, ?, ?, now())",
         [
             record.node,
             record.kind,
@@ -276,10 +299,10 @@ def _note(
         ],
     )
     if quarantine is not None:
-        cursor.execute("delete from lupom.quarantine where node = ?", [record.node])
+        cursor.execute("delete from lupom_meta.quarantine where node = ?", [record.node])
         if quarantine:
             cursor.executemany(
-                "insert into lupom.quarantine values (?, ?, ?, ?, ?)",
+                "insert into lupom_meta.quarantine values (?, ?, ?, ?, ?)",
                 [(record.node, *row) for row in quarantine],
             )
 
@@ -312,18 +335,18 @@ def content_hash(
     columns = cursor.execute(f"describe {relation}").fetchall()
     shape = [[column[0], column[1]] for column in columns]
     names = ", ".join(quoted(column[0]) for column in columns)
-    row = cursor.execute(
+    ((total, count),) = cursor.execute(
         f"select coalesce(sum(hash(row({names}))::hugeint), 0)::varchar, count(*) from {relation}"
-    ).fetchone()
-    assert row is not None
-    return digest(ALGORITHM, shape, row[0], row[1]), int(row[1])
+    ).fetchall()
+    return digest(ALGORITHM, shape, total, count), int(count)
 
 
 def _has_meta(cursor: duckdb.DuckDBPyConnection) -> bool:
-    row = cursor.execute(
-        "select count(*) from duckdb_tables() where schema_name = 'lupom' and table_name = 'tables'"
-    ).fetchone()
-    return bool(row and row[0])
+    ((count,),) = cursor.execute(
+        "select count(*) from duckdb_tables()"
+        " where schema_name = 'lupom_meta' and table_name = 'tables'"
+    ).fetchall()
+    return bool(count)
 
 
 def _holder(message: str) -> str:

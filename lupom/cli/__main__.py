@@ -1,0 +1,5 @@
+"""python -m lupom.cli"""
+
+from lupom.cli import main
+
+main()

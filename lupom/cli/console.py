@@ -1,0 +1,177 @@
+"""The lines a run prints to stderr, in dbt's manner, and the bar of an LLM node."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from datetime import datetime
+from typing import Any
+
+import click
+
+from lupom.engine.run import results as r
+
+# Dots fill up to here, so that a line with its outcome stays within 100 columns, and within 80
+# for names of ordinary length.
+_WIDTH = 62
+_WORDS = {
+    r.SUCCESS: ("OK created", "green"),
+    r.WARN: ("WARN created", "yellow"),
+    r.ERROR: ("ERROR in", "red"),
+    r.SKIPPED: ("SKIP", "yellow"),
+    r.UNCHANGED: ("UNCHANGED", None),
+    r.KEPT: ("KEPT", None),
+    r.STOPPED: ("STOPPED", "yellow"),
+}
+
+
+class Console:
+    """Prints a run as it goes. Colour only on a terminal and without NO_COLOR (click's rule)."""
+
+    def __init__(self, started: float | None = None) -> None:
+        self._lock = threading.Lock()
+        self._live = sys.stderr.isatty()
+        self._bar: Any = None
+        self._tasks: dict[str, Any] = {}
+        self._begun: dict[str, float] = {}
+        self._told: dict[str, float] = {}
+
+    def started(self, index: int, total: int, node: str, kind: str) -> None:
+        self._begun[node] = time.monotonic()
+        self._line(f"{index} of {total} START {_kind(kind)} {node}", "RUN")
+
+    def progressed(self, index: int, total: int, node: str, progress: r.NodeProgress) -> None:
+        if self._live:
+            self._draw(node, progress)
+            return
+        # A log gets a line every ten seconds instead of a bar.
+        now = time.monotonic()
+        with self._lock:
+            if now - self._told.get(node, self._begun.get(node, now)) < 10:
+                return
+            self._told[node] = now
+        self._line(f"{index} of {total} {node}: {_progress(progress, now - self._begun[node])}")
+
+    def ended(self, index: int, total: int, result: r.NodeResult) -> None:
+        self._undraw(result.node)
+        word, colour = _WORDS[result.status]
+        head = f"{index} of {total} {word} {_kind(result.kind)} {result.node}"
+        if result.status == r.ERROR:
+            self._line(head, f"ERROR in {result.seconds:.2f}s", colour)
+            self.say("  " + result.message.replace("\n", "\n  "))
+        elif result.status in (r.SUCCESS, r.WARN):
+            self._line(head, f"{_outcome(result)} in {result.seconds:.2f}s", colour)
+        else:
+            self._line(head, result.message or "contents as before", colour)
+
+    def note(self, message: str) -> None:
+        self._line(message)
+
+    def say(self, text: str) -> None:
+        """Print text as it is, above the bar if there is one."""
+        with self._lock:
+            if self._bar is not None:
+                self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
+            else:
+                click.echo(text, err=True)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        with self._lock:
+            if self._bar is not None:
+                self._bar.stop()
+                self._bar = None
+
+    def _line(self, text: str, outcome: str | None = None, colour: str | None = None) -> None:
+        stamp = datetime.now().strftime("%H:%M:%S")
+        dots = "" if outcome is None else " " + "." * max(3, _WIDTH - len(text)) + " "
+        with self._lock:
+            if self._bar is not None:
+                from rich.text import Text
+
+                line = Text(f"{stamp}  {text}{dots}")
+                if outcome is not None:
+                    line.append("[")
+                    line.append(outcome, style=colour or "")
+                    line.append("]")
+                self._bar.console.print(line, soft_wrap=True)
+                return
+            styled = "" if outcome is None else f"[{click.style(outcome, fg=colour)}]"
+            click.echo(f"{stamp}  {text}{dots}{styled}", err=True)
+
+    def _draw(self, node: str, progress: r.NodeProgress) -> None:
+        with self._lock:
+            if self._bar is None:
+                self._bar = _make_bar()
+                self._bar.start()
+            if node not in self._tasks:
+                self._tasks[node] = self._bar.add_task(node, total=progress.total, words="")
+            elapsed = time.monotonic() - self._begun.get(node, time.monotonic())
+            self._bar.update(
+                self._tasks[node],
+                completed=progress.done,
+                total=progress.total,
+                words=_progress(progress, elapsed),
+            )
+
+    def _undraw(self, node: str) -> None:
+        with self._lock:
+            task = self._tasks.pop(node, None)
+            if self._bar is None or task is None:
+                return
+            self._bar.remove_task(task)
+            if not self._tasks:
+                self._bar.stop()
+                self._bar = None
+
+
+def _make_bar() -> Any:
+    from rich.console import Console as RichConsole
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=16),
+        TextColumn("{task.fields[words]}"),
+        console=RichConsole(stderr=True),
+        transient=True,
+        refresh_per_second=5,
+    )
+
+
+def _progress(progress: r.NodeProgress, elapsed: float) -> str:
+    """Say how far a node is: '40 of 100 rows, 3.1/s, 19 s left'."""
+    words = f"{progress.done} of {progress.total} rows"
+    fresh = progress.done - progress.cached
+    if fresh > 0 and elapsed > 0:
+        rate = fresh / elapsed
+        words += f", {rate:.1f}/s, {_span((progress.total - progress.done) / rate)} left"
+    if progress.invalid:
+        words += f", {progress.invalid} invalid"
+    if progress.cost:
+        words += f", ${progress.cost:.2f}"
+    return words
+
+
+def _span(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _kind(kind: str) -> str:
+    return "seed" if kind == "seed" else f"{kind} model"
+
+
+def _outcome(result: r.NodeResult) -> str:
+    words = [] if result.rows is None else [f"{result.rows} rows"]
+    if result.calls is not None and result.calls.total:
+        words.append(f"{result.calls.asked} calls")
+        if result.calls.cached:
+            words.append(f"{result.calls.cached} from the ledger")
+        if result.calls.cost:
+            words.append(f"${result.calls.cost:.4f}")
+    if result.message:
+        words.append(result.message)
+    return ", ".join(words) or "done"

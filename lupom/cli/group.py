@@ -1,0 +1,98 @@
+"""The `lupom` group: finds commands, imports the one that is asked for, prints errors."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from lupom import __version__
+from lupom.engine.errors import LupomError, did_you_mean
+
+# Command -> (module, one line). The lines stand here so that `lupom --help` imports no command.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("run", "Build what is stale: seeds, SQL, Python and LLM models."),
+    "plan": ("plan", "Say what a run would do, why, and at what cost; no call is made."),
+    "seed": ("run", "Load CSV seeds."),
+    "ls": ("ls", "List the project's nodes."),
+    "compile": ("compile", "Show the SQL and the rendered prompts of models."),
+    "show": ("show", "Show the first rows of a model."),
+    "query": ("query", "Run SQL on the store, read-only."),
+    "setup": ("setup", "Fetch and prepare the weights of the embedded LLM."),
+    "debug": ("debug", "Check versions, project, store and LLMs."),
+    "clean": ("clean", "Delete target/ (artifacts and caches)."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"lupom.cli.{COMMANDS[cmd_name][0]}")
+        command = getattr(module, cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and name not in COMMANDS:
+            hint = did_you_mean(name, COMMANDS)
+            raise click.UsageError(
+                f"No such command '{name}'." + (f" {_cap(hint)}" if hint else "")
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+def _cap(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="lupom %(version)s")
+def lupom() -> None:
+    """LUPoM: predict how a person will answer a survey question.
+
+    A project is a folder with lupom_project.yml; its models become tables of a DuckDB file.
+
+    \b
+    Example:
+      lupom plan                        what would run, and what it would cost
+      lupom run                         build it
+      lupom run --select persona_values+
+      lupom query "select * from metrics"
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its code: 0, 1 (failed), 2 (misused), 130 (stopped)."""
+    try:
+        code: Any = lupom.main(args=arguments, prog_name="lupom", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("Stopped.", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except LupomError as error:
+        click.echo(click.style("Error: ", fg="red", bold=True) + str(error), err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output has gone (`lupom query ... | head`): that is no error.
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)

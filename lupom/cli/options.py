@@ -1,0 +1,78 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from lupom.engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from lupom.engine.workspace import Project
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def project_options(command: F) -> F:
+    """Add --project-dir, --target and --vars."""
+    for option in (
+        click.option("--vars", "vars_", metavar="YAML", help="Vars over the project's: 'seed: 7'."),
+        click.option("-t", "--target", help="Target (store) of lupom_project.yml."),
+        click.option(
+            "--project-dir",
+            type=click.Path(path_type=Path, file_okay=False),
+            help="The project's folder; by default this one or the next above it.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def selection_options(command: F) -> F:
+    """Add --select and --exclude."""
+    for option in (
+        click.option("-x", "--exclude", multiple=True, metavar="SELECTOR", help="Leave out nodes."),
+        click.option(
+            "-s",
+            "--select",
+            "-m",
+            "--models",
+            multiple=True,
+            metavar="SELECTOR",
+            help="Nodes: names, +parents, children+, tag:x, path:models/staging, a,b for both.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def open_project(project_dir: Path | None, target: str | None, vars_: str | None) -> Project:
+    """Open the project that the options name; its warnings go to stderr."""
+    from lupom.engine.workspace import Project
+
+    project = Project(project_dir, target=target, vars=parse_vars(vars_))
+    for warning in project.warnings:
+        click.echo(click.style("Warning: ", fg="yellow") + warning, err=True)
+    return project
+
+
+def parse_vars(text: str | None) -> dict[str, Any]:
+    """Read --vars, a YAML mapping; raises UsageError for anything else."""
+    if not text:
+        return {}
+    import yaml
+
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UsageError(f"--vars is not valid YAML: {text}", hint="--vars 'seed: 7'") from error
+    if isinstance(values, str) and ":" in values:
+        raise UsageError(
+            f"--vars is not a mapping: {text}", hint="a space after the colon: 'seed: 7'"
+        )
+    if not isinstance(values, dict):
+        raise UsageError(f"--vars is not a mapping: {text}", hint="--vars 'seed: 7'")
+    return {str(name): value for name, value in values.items()}

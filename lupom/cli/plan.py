@@ -1,0 +1,99 @@
+"""lupom plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lupom.cli.options import open_project, project_options, selection_options
+
+if TYPE_CHECKING:
+    from lupom.engine.run.plan import Estimate, Step
+
+
+@click.command()
+@selection_options
+@click.option("-f", "--full-refresh", is_flag=True, help="As in lupom run.")
+@click.option("--no-llm", is_flag=True, help="As in lupom run.")
+@click.option("--retry-invalid", is_flag=True, help="As in lupom run.")
+@click.option("--all", "everything", is_flag=True, help="List what is up to date, too.")
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table")
+@project_options
+def plan(
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    full_refresh: bool,
+    no_llm: bool,
+    retry_invalid: bool,
+    everything: bool,
+    form: str,
+    project_dir: Path | None,
+    target: str | None,
+    vars_: str | None,
+) -> None:
+    """Say what a run would do, why, and at what cost. No call is made.
+
+    For an LLM model: rows in all, rows answered before, calls to make, their tokens and price.
+    Below a model that is to be built only a range is known.
+
+    \b
+    Example:
+      lupom plan --select persona_values+
+    """
+    from lupom.cli.formats import render
+
+    with open_project(project_dir, target, vars_) as project:
+        made = project.plan(
+            select,
+            exclude,
+            full_refresh=full_refresh,
+            no_llm=no_llm,
+            retry_invalid=retry_invalid,
+        )
+    steps = made.steps if everything else made.doing()
+    if not steps and form == "table":
+        click.echo(f"Nothing to do: all {len(made.steps)} nodes are up to date.")
+        return
+    columns = ["node", "kind", "action", "rows", "answered", "to call", "tokens", "price", "why"]
+    click.echo(render(columns, [_row(step) for step in steps], form))
+    if form == "table":
+        idle = len(made.steps) - len(made.doing())
+        if idle:
+            click.echo(f"{idle} more are up to date.", err=True)
+
+
+def _row(step: Step) -> list[object]:
+    estimate = step.estimate
+    if estimate is None:
+        return [step.node, step.kind, step.action, None, None, None, None, None, step.reason]
+    why = "; ".join(part for part in (step.reason, estimate.note) if part)
+    tokens = None
+    if estimate.tokens_in is not None:
+        tokens = f"{estimate.tokens_in + (estimate.tokens_out or 0)}"
+    return [
+        step.node,
+        step.kind,
+        step.action,
+        estimate.rows,
+        estimate.cached,
+        _range(estimate),
+        tokens,
+        _price(estimate),
+        why,
+    ]
+
+
+def _range(estimate: Estimate) -> str | None:
+    if estimate.low is None:
+        return "?"
+    if estimate.high is None:
+        return f"{estimate.low} or more"
+    return str(estimate.low) if estimate.low == estimate.high else f"{estimate.low}-{estimate.high}"
+
+
+def _price(estimate: Estimate) -> str | None:
+    if estimate.high == 0:
+        return "$0"
+    return "price unknown" if estimate.cost is None else f"${estimate.cost:.4f}"

@@ -1,0 +1,32 @@
+"""lupom query."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lupom.cli.formats import FORMATS
+from lupom.cli.options import open_project, project_options
+
+
+@click.command()
+@click.argument("sql")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
+@project_options
+def query(
+    sql: str, form: str, project_dir: Path | None, target: str | None, vars_: str | None
+) -> None:
+    """Run SQL on the store, read-only, and print the rows. '-' reads the SQL from stdin.
+
+    \b
+    Example:
+      lupom query "select value, count(*) from persona_values group by 1" --format csv
+    """
+    from lupom.cli.formats import render
+
+    if sql == "-":
+        sql = click.get_text_stream("stdin").read()
+    with open_project(project_dir, target, vars_) as project:
+        table = project.query(sql)
+    click.echo(render(table.columns, table.rows(), form))

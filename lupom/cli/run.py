@@ -1,0 +1,185 @@
+"""lupom run, lupom seed."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lupom.cli.options import open_project, project_options, selection_options
+
+if TYPE_CHECKING:
+    from lupom.cli.console import Console
+    from lupom.engine.run.results import RunResult
+    from lupom.engine.workspace import Project
+
+
+@click.command()
+@selection_options
+@click.option("--threads", type=click.IntRange(1), help="Nodes at a time.")
+@click.option(
+    "-f",
+    "--full-refresh",
+    is_flag=True,
+    help="Build everything selected anew; LLM answers still come from the ledger.",
+)
+@click.option("--fail-fast", is_flag=True, help="Stop at the first node that fails.")
+@click.option("--no-llm", is_flag=True, help="Make LLM models empty tables, or leave what stands.")
+@click.option("--retry-invalid", is_flag=True, help="Ask again what had no valid answer.")
+@project_options
+def run(
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    threads: int | None,
+    full_refresh: bool,
+    fail_fast: bool,
+    no_llm: bool,
+    retry_invalid: bool,
+    project_dir: Path | None,
+    target: str | None,
+    vars_: str | None,
+) -> int:
+    """Build what is stale among the selected models, and the seeds they need.
+
+    What is unchanged is not built, and no LLM call is paid for twice. Ctrl-C once finishes the
+    calls in flight and reports; twice stops at once.
+
+    \b
+    Example:
+      lupom run --select persona_values+ --vars 'seed: 7'
+    """
+    with open_project(project_dir, target, vars_) as project:
+        return _run(
+            project,
+            select=select,
+            exclude=exclude,
+            threads=threads,
+            full_refresh=full_refresh,
+            fail_fast=fail_fast,
+            no_llm=no_llm,
+            retry_invalid=retry_invalid,
+        )
+
+
+@click.command()
+@selection_options
+@click.option(
+    "-f", "--full-refresh", is_flag=True, help="Load them even if the files are unchanged."
+)
+@project_options
+def seed(
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    full_refresh: bool,
+    project_dir: Path | None,
+    target: str | None,
+    vars_: str | None,
+) -> int:
+    """Load CSV seeds whose files changed; `lupom run` does so too for those it needs.
+
+    \b
+    Example:
+      lupom seed --select settings
+    """
+    with open_project(project_dir, target, vars_) as project:
+        seeds = project.select("resource_type:seed")
+        chosen = [n for n in project.select(select, exclude) if n in seeds]
+        if not chosen:
+            click.echo("Nothing to do: no seed is selected.", err=True)
+            return 0
+        return _run(project, select=chosen, full_refresh=full_refresh, show=False)
+
+
+def _run(project: Project, *, show: bool = True, **options: Any) -> int:
+    from lupom.cli.console import Console
+
+    console = Console()
+    stop = threading.Event()
+    previous = signal.getsignal(signal.SIGINT)
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            signal.signal(signal.SIGINT, previous)
+            raise KeyboardInterrupt
+        stop.set()
+        console.note("Stopping: calls in flight are finished and kept. Ctrl-C again stops at once.")
+
+    with suppress(ValueError):  # not in the main thread: somebody else's signals
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        result = project.run(reporter=console, stop=stop, **options)
+    finally:
+        console.close()
+        with suppress(ValueError):
+            signal.signal(signal.SIGINT, previous)
+    _summary(console, result)
+    if show and result.run_id is not None and result.status == "success":
+        _show_at_end(project)
+    return result.exit_code
+
+
+def _summary(console: Console, result: RunResult) -> None:
+    from lupom.engine.run import results as r
+
+    if result.run_id is None:
+        many = "1 node is" if result.up_to_date == 1 else f"all {result.up_to_date} nodes are"
+        console.note(f"Nothing to do: {many} up to date.")
+        return
+    words = []
+    for status, word in (
+        (r.SUCCESS, "built"),
+        (r.WARN, "built with warnings"),
+        (r.ERROR, "failed"),
+        (r.SKIPPED, "skipped"),
+        (r.STOPPED, "not reached"),
+        (r.UNCHANGED, "unchanged"),
+        (r.KEPT, "kept"),
+    ):
+        if count := result.count(status):
+            words.append(f"{count} {word}")
+    if result.up_to_date:
+        words.append(f"{result.up_to_date} up to date before")
+    asked = sum(node.calls.asked for node in result.nodes if node.calls)
+    tokens = sum(n.calls.tokens_in + n.calls.tokens_out for n in result.nodes if n.calls)
+    head = {"success": "Done", "error": "Failed", "stopped": "Stopped"}[result.status]
+    console.note(f"{head} in {result.seconds:.1f}s: {', '.join(words)}.")
+    if asked:
+        costs = [n.calls.cost for n in result.nodes if n.calls and n.calls.asked]
+        money = "price unknown" if None in costs else f"${sum(c or 0 for c in costs):.4f}"
+        console.note(f"{asked} LLM calls, {tokens} tokens, {money}.")
+    if result.status == "error":
+        for node in result.nodes:
+            if node.status == r.ERROR:
+                console.say(f"  {node.node}: {node.message.splitlines()[0]}")
+        console.note("Mend it and run again: what was built and answered is kept.")
+    if result.status == "stopped":
+        console.note("Run again to go on: what was answered is kept.")
+
+
+def _show_at_end(project: Project) -> None:
+    """Print the tables the project wants to see at the end of a run, and what to type next."""
+    from lupom.cli.formats import render
+    from lupom.engine.errors import LupomError
+
+    shown = []
+    for name in project.files.settings.show_at_end:
+        try:
+            table = project.table(name)
+        except LupomError as error:
+            click.echo(f"show_at_end: {error}", err=True)
+            continue
+        click.echo(f"\n{name}\n")
+        click.echo(render(table.columns, table.rows(), "table"))
+        shown.append(name)
+    models = [n for n in project.select() if project.nodes[n].materialized == "llm"]
+    click.echo("\nNext:", err=True)
+    if shown:
+        click.echo(f'  lupom query "select * from {shown[0]}" --format csv', err=True)
+    if models:
+        click.echo(f"  lupom show {models[-1]}", err=True)
+    click.echo("  lupom plan", err=True)

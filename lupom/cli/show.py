@@ -1,0 +1,41 @@
+"""lupom show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lupom.cli.formats import FORMATS
+from lupom.cli.options import open_project, project_options
+
+
+@click.command()
+@click.argument("model")
+@click.option(
+    "--limit", type=click.IntRange(0), default=10, show_default=True, help="Rows at most."
+)
+@click.option("--failed", is_flag=True, help="The rows of an LLM model without a valid answer.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
+@project_options
+def show(
+    model: str,
+    limit: int,
+    failed: bool,
+    form: str,
+    project_dir: Path | None,
+    target: str | None,
+    vars_: str | None,
+) -> None:
+    """Show the first rows of a model's table, or what an LLM could not answer.
+
+    \b
+    Example:
+      lupom show persona_dimensions --limit 5
+      lupom show persona_values --failed
+    """
+    from lupom.cli.formats import render
+
+    with open_project(project_dir, target, vars_) as project:
+        table = project.quarantine(model) if failed else project.table(model, limit)
+    click.echo(render(table.columns, table.rows(), form))

@@ -1,0 +1,63 @@
+"""Checks of what a run needs: versions, project, store, LLMs."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lupom import __version__
+from lupom.engine.errors import LupomError
+
+if TYPE_CHECKING:
+    from lupom.engine.workspace import Project
+
+_PACKAGES = ("duckdb", "sqlmodel", "openai", "scikit-learn", "xllamacpp", "wordllama")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at, what was found, and whether a run can work with it."""
+
+    what: str
+    ok: bool
+    found: str
+
+
+def diagnose(project: Project) -> Iterator[Check]:
+    """Yield checks one by one; those of LLMs may take as long as an LLM takes to answer."""
+    yield Check("lupom", True, __version__)
+    yield Check("python", True, platform.python_version())
+    for package in _PACKAGES:
+        try:
+            yield Check(package, True, importlib.metadata.version(package))
+        except importlib.metadata.PackageNotFoundError:
+            yield Check(package, False, "not installed")
+    models = [n for n in project.nodes.values() if n.resource == "model"]
+    seeds = [n for n in project.nodes.values() if n.resource == "seed"]
+    yield Check(
+        "project",
+        True,
+        f"{project.name}: {len(models)} models, {len(seeds)} seeds at {project.files.root}",
+    )
+    yield _store(project)
+    state = project.files.state_folder / "state.db"
+    yield Check("ledger", True, str(state) if state.is_file() else f"{state} (not yet made)")
+    for alias in project.files.settings.llms:
+        try:
+            yield Check(f"llm {alias}", True, project.context.gateway.check(alias))
+        except LupomError as error:
+            yield Check(f"llm {alias}", False, str(error))
+
+
+def _store(project: Project) -> Check:
+    path = project.files.store_path
+    if not project.store.exists:
+        return Check("store", True, f"{path} (not yet made)")
+    try:
+        records = project.store.records()
+    except LupomError as error:
+        return Check("store", False, str(error))
+    return Check("store", True, f"{path}: {len(records)} relations")

@@ -1,0 +1,147 @@
+"""What a relation is, as far as its readers are concerned: the base of "did anything change?".
+
+A table is its contents: however it came about, equal contents are the same table. A view or an
+ephemeral model is its text and what it reads, without looking at the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lupom.engine.hashes import digest
+from lupom.engine.project.nodes import Node
+from lupom.engine.store.duck import TableRecord
+
+# Parts of a record that are not the node's own code.
+_INPUTS = "inputs"
+NO_LLM = "answers"
+
+
+class Identities:
+    """Identities and fingerprints of nodes, given what stands in the store.
+
+    Parameters
+    ----------
+    nodes : every node of the project by name.
+    records : what the store knows, by node.
+    current : nodes whose present code counts (those of this run); for others the built one does.
+    source_hash : content hash of a source that is a table of the store.
+    """
+
+    def __init__(
+        self,
+        nodes: Mapping[str, Node],
+        records: Mapping[str, TableRecord],
+        current: frozenset[str],
+        source_hash: Callable[[str], str | None],
+    ) -> None:
+        self._nodes = nodes
+        self._records = dict(records)
+        self._current = current
+        self._source_hash = source_hash
+        self._known: dict[str, str | None] = {}
+
+    def record(self, name: str) -> TableRecord | None:
+        """Return what the store knows of a node whose relation stands; None otherwise."""
+        record = self._records.get(name)
+        return record if record is not None and record.exists else None
+
+    def lost(self, name: str) -> bool:
+        """Tell whether a node was built and its relation is gone."""
+        record = self._records.get(name)
+        return record is not None and not record.exists
+
+    def committed(self, record: TableRecord) -> None:
+        """Take note of a relation that was just built."""
+        self._records[record.node] = record
+        self._known.clear()
+
+    def of(self, name: str) -> str | None:
+        """Return a relation's identity; None when it, or something a view reads, is not built."""
+        if name not in self._known:
+            # Views over views: walk iteratively, so that a chain of any length is no recursion.
+            stack = [name]
+            while stack:
+                top = stack[-1]
+                waiting = [p for p in self._through(top) if p not in self._known]
+                if waiting:
+                    stack.extend(waiting)
+                    continue
+                self._known[top] = self._identity(top)
+                stack.pop()
+        return self._known[name]
+
+    def _through(self, name: str) -> tuple[str, ...]:
+        node = self._nodes[name]
+        return node.parents if node.materialized in ("view", "ephemeral") else ()
+
+    def _identity(self, name: str) -> str | None:
+        node = self._nodes[name]
+        if node.resource == "source":
+            return node.parts.get("file") or self._source_hash(name)
+        if node.materialized in ("view", "ephemeral"):
+            code = code_hash(node)
+            if node.materialized == "view":
+                record = self.record(name)
+                if record is None:
+                    return None
+                if name not in self._current:
+                    code = record.code
+            inputs = {parent: self._known[parent] for parent in node.parents}
+            return None if None in inputs.values() else digest(code, inputs)
+        record = self.record(name)
+        return None if record is None else record.content_hash
+
+    def inputs(self, node: Node) -> dict[str, str | None]:
+        """Return the identity of each node this one reads."""
+        return {parent: self.of(parent) for parent in node.parents}
+
+
+def code_hash(node: Node) -> str:
+    """Return the hash of everything that makes the node what it is, its inputs aside."""
+    return digest(node.parts)
+
+
+def fingerprint(node: Node, inputs: Mapping[str, str | None], *, no_llm: bool = False) -> str:
+    """Return a node's fingerprint: its code and the contents of its inputs."""
+    return digest(node.parts, dict(inputs), *(["no llm"] if no_llm else []))
+
+
+def parts_with_inputs(
+    node: Node, inputs: Mapping[str, str | None], *, no_llm: bool = False
+) -> dict[str, Any]:
+    """Return what a record keeps, so that a later plan can say what changed."""
+    parts: dict[str, Any] = {**node.parts, _INPUTS: dict(inputs)}
+    if no_llm:
+        parts[NO_LLM] = "none"
+    return parts
+
+
+def changes(node: Node, record: TableRecord, inputs: Mapping[str, str | None]) -> list[str]:
+    """Say what differs between a node and what was built: 'SQL changed', 'questions changed'."""
+    built = dict(record.parts)
+    before = built.pop(_INPUTS, {})
+    reasons = ["built without an LLM"] if built.pop(NO_LLM, None) else []
+    for part in [*node.parts, *(p for p in built if p not in node.parts)]:
+        if node.parts.get(part) == built.get(part):
+            continue
+        if (node.parts.get(part) or "").startswith("unknown: "):
+            reasons.append(f"{part}: {node.parts[part].removeprefix('unknown: ')}")
+        elif part in node.parts and part in built:
+            reasons.append(f"{part} changed")
+        else:
+            reasons.append(f"{part} is {'new' if part in node.parts else 'gone'}")
+    for name in dict.fromkeys([*inputs, *before]):
+        if name not in before:
+            reasons.append(f"input {name} is new")
+        elif name not in inputs:
+            reasons.append(f"input {name} is gone")
+        elif inputs[name] != before[name]:
+            reasons.append(f"input {name} changed")
+    return reasons
+
+
+def code_changed(node: Node, record: TableRecord | None) -> bool:
+    """Tell whether a node's own code differs from what was built."""
+    return record is None or record.code != code_hash(node)

@@ -1,0 +1,1 @@
+"""One module for each way a node becomes a relation."""

@@ -1,0 +1,138 @@
+"""Python models: a function that takes tables and returns one."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from lupom.engine.errors import LupomError, ModelError, did_you_mean
+from lupom.engine.project.nodes import Node
+from lupom.engine.run.context import Context
+from lupom.engine.store.duck import TableRecord
+from lupom.engine.store.names import quoted
+
+if TYPE_CHECKING:
+    import duckdb
+    import numpy as np
+
+
+class ModelHandle:
+    """What a Python model gets as its parameter: tables, vars, embeddings.
+
+    Tables are DuckDB relations: `.df()`, `.pl()`, `.to_arrow_table()`, `.filter(...)`.
+    """
+
+    def __init__(self, context: Context, node: Node, cursor: duckdb.DuckDBPyConnection) -> None:
+        self._context = context
+        self._node = node
+        self._cursor = cursor
+
+    def ref(self, name: str) -> duckdb.DuckDBPyRelation:
+        """Return the table or view of a model or seed."""
+        if name not in self._node.parents:
+            raise ModelError(f"'{name}' is not among the refs of '{self._node.name}'")
+        other = self._context.nodes[name]
+        if other.materialized == "ephemeral":
+            return self._cursor.sql(self._context.sql(other))
+        return self._cursor.sql(f"select * from {quoted('main', name)}")
+
+    def source(self, source: str, table: str) -> duckdb.DuckDBPyRelation:
+        """Return a declared source."""
+        return self._cursor.sql(f"select * from {self._context.source(f'{source}.{table}')}")
+
+    def var(self, name: str, default: Any = None) -> Any:
+        """Return a var of the project, or the default."""
+        return self._context.files.vars.get(name, default)
+
+    def config(self, **settings: Any) -> None:
+        """Configure the model; read before it runs, so that there is nothing left to do here."""
+
+    def embed(self, texts: Sequence[str], *, alias: str = "default") -> np.ndarray:
+        """Return one vector per text, an array of shape (len(texts), dimensions), float32."""
+        settings = self._context.files.settings.embeddings
+        if alias not in settings:
+            raise ModelError(
+                f"no embeddings alias '{alias}' under 'embeddings:'",
+                hint=did_you_mean(alias, settings),
+            )
+        return self._context.gateway.embed(settings[alias], list(texts))
+
+
+def build(context: Context, node: Node, record: TableRecord) -> TableRecord:
+    """Run a Python model and commit what it returns.
+
+    Raises ModelError with the model's file and line for whatever it raises, and for a result that
+    is not a table.
+    """
+    with context.store.hold() as cursor:
+        result = _call(context, node, ModelHandle(context, node, cursor))
+        table = _arrow(result, node)
+
+    def commit(cursor: duckdb.DuckDBPyConnection) -> None:
+        cursor.register("__lupom_result", table)
+        cursor.execute(
+            f"create or replace table {quoted('main', node.name)} as select * from __lupom_result"
+        )
+        cursor.unregister("__lupom_result")
+
+    return context.store.commit(record, commit)
+
+
+def _call(context: Context, node: Node, handle: ModelHandle) -> Any:
+    root = str(context.files.root)
+    if root not in sys.path:
+        sys.path.insert(0, root)
+    name = f"_lupom_model_{node.name}"
+    spec = importlib.util.spec_from_file_location(name, node.path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+        return module.model(handle)
+    except LupomError as error:
+        if error.file is None:
+            error.file, error.line = node.file, _line(error, node)
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"{type(error).__name__}: {error}", file=node.file, line=_line(error, node)
+        ) from error
+    finally:
+        sys.modules.pop(name, None)
+
+
+def _line(error: BaseException, node: Node) -> int | None:
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((f.lineno for f in reversed(frames) if f.filename == str(node.path)), None)
+
+
+def _arrow(result: Any, node: Node) -> Any:
+    """Turn what a model returned into an Arrow table."""
+    import pyarrow as pa
+
+    if isinstance(result, pa.Table):
+        table = result
+    elif isinstance(result, pa.RecordBatchReader):
+        table = result.read_all()
+    elif isinstance(result, pa.RecordBatch):
+        table = pa.Table.from_batches([result])
+    elif hasattr(result, "to_arrow_table"):
+        table = result.to_arrow_table()
+    elif type(result).__module__.startswith("polars") and hasattr(result, "to_arrow"):
+        table = result.to_arrow()
+    elif type(result).__module__.startswith("pandas"):
+        table = pa.Table.from_pandas(result, preserve_index=False)
+    else:
+        raise ModelError(
+            f"the model returned {type(result).__name__}",
+            file=node.file,
+            hint="return an Arrow, pandas or polars table, or a DuckDB relation",
+        )
+    if not table.num_columns:
+        raise ModelError("the model returned a table without columns", file=node.file)
+    return table

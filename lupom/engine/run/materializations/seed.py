@@ -1,0 +1,65 @@
+"""Seeds: CSV files of the project as typed tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lupom.engine.errors import ModelError, did_you_mean
+from lupom.engine.project.nodes import Node
+from lupom.engine.run.context import Context
+from lupom.engine.store.duck import TableRecord
+from lupom.engine.store.names import literal, quoted
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def build(context: Context, node: Node, record: TableRecord) -> TableRecord:
+    """Read a CSV file into a table: a header, types found in all of its rows, '' as NULL.
+
+    Raises ModelError, with the file, for CSV that does not parse and for a column that
+    `column_types` names and the file has not.
+    """
+    import duckdb
+
+    relation = quoted("main", node.name)
+    types = node.config.get("column_types") or {}
+    options = [
+        literal(node.path),
+        # The dialect is given whole: a sniffer that finds a way to read a torn file loses rows.
+        "header = true",
+        "skip = 0",
+        "comment = ''",
+        "null_padding = false",
+        "ignore_errors = false",
+        "strict_mode = true",
+        "sample_size = -1",
+        "auto_type_candidates = ['BOOLEAN', 'BIGINT', 'DOUBLE', 'DATE', 'TIMESTAMP', 'VARCHAR']",
+        f"delim = {literal(node.config.get('delimiter', ','))}",
+        "quote = '\"'",
+        "escape = '\"'",
+    ]
+    if types:
+        pairs = ", ".join(f"{literal(k)}: {literal(v)}" for k, v in types.items())
+        options.append(f"types = {{{pairs}}}")
+    select = f"select * from read_csv({', '.join(options)})"
+
+    def load(cursor: duckdb.DuckDBPyConnection) -> None:
+        if not node.path.stat().st_size:
+            raise ModelError("the file is empty", file=node.file, hint="it needs a header line")
+        try:
+            cursor.execute(f"create or replace table {relation} as {select}")
+        except duckdb.Error as error:
+            message = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
+            header = node.path.open(encoding="utf-8", errors="replace").readline().strip()
+            columns = [name.strip('"') for name in header.split(node.config.get("delimiter", ","))]
+            unknown = [name for name in types if name not in columns]
+            if unknown:
+                raise ModelError(
+                    f"column_types: the seed has no column '{unknown[0]}'",
+                    file=node.file,
+                    hint=did_you_mean(unknown[0], columns) or "columns: " + ", ".join(columns[:20]),
+                ) from error
+            raise ModelError(message, file=node.file) from error
+
+    return context.store.commit(record, load)

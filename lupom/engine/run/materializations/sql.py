@@ -1,0 +1,92 @@
+"""SQL models: views, tables, and tables that grow (incremental)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lupom.engine.errors import ModelError
+from lupom.engine.project.nodes import Node
+from lupom.engine.run.context import Context
+from lupom.engine.store.duck import TableRecord
+from lupom.engine.store.names import quoted
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def build(context: Context, node: Node, record: TableRecord, *, whole: bool) -> TableRecord:
+    """Build a SQL node.
+
+    Parameters
+    ----------
+    record : what to note in the store.
+    whole : build an incremental model from nothing, as on its first build.
+    """
+    incremental = node.materialized == "incremental" and not whole
+    text = context.sql(node, incremental=incremental)
+    relation = quoted("main", node.name)
+
+    def view(cursor: duckdb.DuckDBPyConnection) -> None:
+        cursor.execute(f"create or replace view {relation} as {text}")
+
+    def table(cursor: duckdb.DuckDBPyConnection) -> None:
+        cursor.execute(f"create or replace table {relation} as {text}")
+
+    def grow(cursor: duckdb.DuckDBPyConnection) -> None:
+        _grow(cursor, node, text)
+
+    if node.materialized == "view":
+        return context.store.commit(record, view, hashed=False)
+    return context.store.commit(record, grow if incremental else table)
+
+
+def _grow(cursor: duckdb.DuckDBPyConnection, node: Node, text: str) -> None:
+    """Add the rows of a select to a table, in place of those with the same unique key.
+
+    Raises ModelError when the columns differ or the unique key is not unique in the new rows.
+    """
+    relation, fresh = quoted("main", node.name), quoted(f"__lupom_new_{node.name}")
+    cursor.execute(f"create or replace temp table {fresh} as {text}")
+    try:
+        before = cursor.execute(f"describe {relation}").fetchall()
+        after = cursor.execute(f"describe {fresh}").fetchall()
+        if [c[:2] for c in before] != [c[:2] for c in after]:
+            raise ModelError(
+                f"the columns of '{node.name}' changed:"
+                f" {_columns(before)} became {_columns(after)}",
+                file=node.file,
+                hint="run with --full-refresh to build it anew",
+            )
+        keys = _unique_key(node)
+        if keys:
+            unknown = [key for key in keys if key not in {c[0] for c in after}]
+            if unknown:
+                raise ModelError(
+                    f"unique_key: the model has no column '{unknown[0]}'",
+                    file=node.file,
+                    hint="columns: " + ", ".join(c[0] for c in after),
+                )
+            names = ", ".join(quoted(key) for key in keys)
+            twice = cursor.execute(
+                f"select {names} from {fresh} group by all having count(*) > 1 limit 1"
+            ).fetchall()
+            if twice:
+                raise ModelError(
+                    f"unique_key: two new rows have {', '.join(keys)} = {twice[0]}", file=node.file
+                )
+            same = " and ".join(
+                f"old.{quoted(key)} is not distinct from new.{quoted(key)}" for key in keys
+            )
+            cursor.execute(f"delete from {relation} as old using {fresh} as new where {same}")
+        cursor.execute(f"insert into {relation} select * from {fresh}")
+    finally:
+        cursor.execute(f"drop table if exists {fresh}")
+
+
+def _unique_key(node: Node) -> list[str]:
+    key = node.config.get("unique_key")
+    return [key] if isinstance(key, str) else list(key or ())
+
+
+def _columns(described: list[tuple[str, ...]]) -> str:
+    return "(" + ", ".join(f"{c[0]} {c[1]}" for c in described) + ")"

@@ -1,0 +1,122 @@
+"""What a run would do, and why, before it does anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lupom.engine.graph import Graph
+from lupom.engine.project.nodes import Node
+from lupom.engine.run import identities as ids
+from lupom.engine.run.identities import Identities
+
+RUN, MAYBE, UP_TO_DATE = "run", "maybe", "up to date"
+
+
+@dataclass(slots=True)
+class Estimate:
+    """LLM calls of a node as far as they are known before it runs.
+
+    A range (`low`, `high`) where what the node reads may still change; `high` is None where it is
+    not built at all. Tokens and money are of the calls to make; money None is "price unknown".
+    """
+
+    rows: int | None = None
+    cached: int | None = None
+    low: int | None = None
+    high: int | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost: float | None = None
+    note: str = ""
+
+
+@dataclass(slots=True)
+class Step:
+    """One node of a plan: 'run', 'maybe' (would run if an input changes) or 'up to date'."""
+
+    node: str
+    kind: str
+    action: str
+    reason: str = ""
+    estimate: Estimate | None = None
+
+
+@dataclass(slots=True)
+class Plan:
+    """A run's steps in the order they would be taken."""
+
+    steps: list[Step] = field(default_factory=list)
+
+    def doing(self) -> list[Step]:
+        """Return the steps that would or might do something."""
+        return [step for step in self.steps if step.action != UP_TO_DATE]
+
+
+def make_plan(
+    graph: Graph[Node],
+    nodes: Mapping[str, Node],
+    selected: tuple[str, ...],
+    known: Identities,
+    *,
+    full_refresh: bool = False,
+    no_llm: bool = False,
+    quarantined: frozenset[str] = frozenset(),
+) -> Plan:
+    """Say for each selected node whether it would run and why. Pure: no I/O, no call.
+
+    Parameters
+    ----------
+    selected : names in topological order.
+    known : identities of what stands in the store.
+    quarantined : LLM nodes whose invalid answers are to be asked again.
+    """
+    plan = Plan()
+    actions: dict[str, str] = {}
+
+    def changing(node: Node) -> tuple[list[str], list[str]]:
+        """Names of inputs that will, and that may, change; looking through ephemeral models."""
+        certain, possible = [], []
+        for parent in node.parents:
+            action = actions.get(parent)
+            if nodes[parent].materialized == "ephemeral":
+                will, may = changing(nodes[parent])
+                certain += will
+                possible += may
+            elif action == RUN:
+                certain.append(parent)
+            elif action == MAYBE:
+                possible.append(parent)
+        return certain, possible
+
+    for name in selected:
+        node = nodes[name]
+        if node.materialized in ("ephemeral", "source"):
+            continue
+        record = known.record(name)
+        inputs = known.inputs(node)
+        certain, possible = changing(node)
+        action, reason = UP_TO_DATE, ""
+        if record is None:
+            action = RUN
+            reason = "its relation is gone" if known.lost(name) else "first build"
+        elif full_refresh:
+            action, reason = RUN, "full refresh"
+        elif name in quarantined:
+            action, reason = RUN, "invalid answers are asked again"
+        elif no_llm and node.materialized == "llm":
+            action = UP_TO_DATE
+        else:
+            reasons = ids.changes(node, record, inputs)
+            # An input that is to be rebuilt is spoken of below: what it was is no reason any more.
+            moot = {f"input {parent} changed" for parent in (*certain, *possible)}
+            reasons = [reason for reason in reasons if reason not in moot]
+            if reasons:
+                action, reason = RUN, ", ".join(reasons)
+            elif certain or possible:
+                action = MAYBE
+                names = list(dict.fromkeys([*certain, *possible]))
+                reason = f"would run if {' or '.join(names)} changes"
+        actions[name] = action
+        plan.steps.append(Step(name, node.materialized, action, reason))
+    return plan

@@ -1,0 +1,115 @@
+"""What a run reports while it goes and when it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+# Ways a node can end. 'unchanged': its inputs came out as they were, so it was not built.
+SUCCESS, WARN, ERROR, SKIPPED, UNCHANGED, KEPT, STOPPED = (
+    "success",
+    "warn",
+    "error",
+    "skipped",
+    "unchanged",
+    "kept",
+    "stopped",
+)
+
+
+@dataclass(slots=True)
+class Calls:
+    """LLM calls of a node: answered before, asked now, invalid, tokens, money in USD."""
+
+    total: int = 0
+    cached: int = 0
+    asked: int = 0
+    invalid: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float | None = None
+
+
+@dataclass(slots=True)
+class NodeResult:
+    """How one node of a run ended. `seconds` is wall time."""
+
+    node: str
+    kind: str
+    status: str
+    message: str = ""
+    rows: int | None = None
+    seconds: float = 0.0
+    reason: str = ""
+    calls: Calls | None = None
+
+
+@dataclass(slots=True)
+class RunResult:
+    """How a run ended.
+
+    Attributes
+    ----------
+    run_id : None when there was nothing to do.
+    status : 'success', 'error' or 'stopped' (by Ctrl-C).
+    up_to_date : number of selected nodes that needed no work from the start.
+    """
+
+    run_id: str | None
+    status: str
+    nodes: list[NodeResult] = field(default_factory=list)
+    up_to_date: int = 0
+    seconds: float = 0.0
+
+    @property
+    def exit_code(self) -> int:
+        """0 for success (warnings included), 1 for an error, 130 for a run that was stopped."""
+        return {"success": 0, "error": 1, "stopped": 130}[self.status]
+
+    def count(self, status: str) -> int:
+        return sum(1 for node in self.nodes if node.status == status)
+
+
+@dataclass(slots=True)
+class NodeProgress:
+    """How far an LLM node is: rows done of total, answers from the ledger, tokens, money."""
+
+    done: int
+    total: int
+    cached: int = 0
+    invalid: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float | None = None
+
+
+class Reporter(Protocol):
+    """Hears of a run as it goes; called from several threads."""
+
+    def started(self, index: int, total: int, node: str, kind: str) -> None:
+        """A node starts: number `index` of `total`."""
+
+    def progressed(self, index: int, total: int, node: str, progress: NodeProgress) -> None:
+        """An LLM node has got further."""
+
+    def ended(self, index: int, total: int, result: NodeResult) -> None:
+        """A node ended."""
+
+    def note(self, message: str) -> None:
+        """Something a user should know: a wait for the store, a warning."""
+
+
+class Silent:
+    """A reporter that says nothing."""
+
+    def started(self, index: int, total: int, node: str, kind: str) -> None:
+        pass
+
+    def progressed(self, index: int, total: int, node: str, progress: NodeProgress) -> None:
+        pass
+
+    def ended(self, index: int, total: int, result: NodeResult) -> None:
+        pass
+
+    def note(self, message: str) -> None:
+        pass

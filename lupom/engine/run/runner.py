@@ -1,0 +1,291 @@
+"""Executes a plan: nodes in the order of the graph, each committed or not at all."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from lupom.engine.errors import LupomError, ModelError
+from lupom.engine.graph import Graph
+from lupom.engine.project.nodes import Node
+from lupom.engine.run import identities as ids
+from lupom.engine.run import results as r
+from lupom.engine.run.context import Context
+from lupom.engine.run.identities import Identities
+from lupom.engine.run.plan import Plan
+from lupom.engine.store.duck import TableRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a run goes about its plan."""
+
+    threads: int = 4
+    full_refresh: bool = False
+    fail_fast: bool = False
+    no_llm: bool = False
+    retry_invalid: bool = False
+
+
+class Runner:
+    """One run of a plan.
+
+    Nodes without LLM calls share one connection to the store: the scheduler takes a share of it
+    before a node starts and gives it back after the next ones have taken theirs. LLM nodes open
+    the store themselves, for their reads and their commit.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        graph: Graph[Node],
+        plan: Plan,
+        known: Identities,
+        options: Options,
+        run_id: str,
+    ) -> None:
+        self._context = context
+        self._nodes: Mapping[str, Node] = context.nodes
+        self._known = known
+        self._options = options
+        self._run_id = run_id
+        self._steps = {step.node: step for step in plan.steps}
+        doing = [step.node for step in plan.doing()]
+        self._index = {name: i for i, name in enumerate(doing, 1)}
+        self._parents = _selected_parents(self._nodes, doing)
+        self._children: dict[str, list[str]] = {name: [] for name in doing}
+        for name, parents in self._parents.items():
+            for parent in parents:
+                self._children[parent].append(name)
+        self._results: dict[str, r.NodeResult] = {}
+        self._finished: queue.SimpleQueue[tuple[str, r.NodeResult]] = queue.SimpleQueue()
+        self._holding: set[str] = set()
+
+    def run(self) -> list[r.NodeResult]:
+        """Run every step; returns the results in the order the nodes ended."""
+        waiting = {name: len(parents) for name, parents in self._parents.items()}
+        ready = [name for name, count in waiting.items() if count == 0]
+        active: set[str] = set()
+        halted = False
+        with ThreadPoolExecutor(max_workers=self._options.threads) as pool:
+            try:
+                while ready or active:
+                    halted = halted or self._context.stop.is_set() or self._failed_fast()
+                    settled: list[str] = []
+                    while ready and (len(active) < self._options.threads or halted):
+                        name = ready.pop(0)
+                        outcome = self._without_work(name, halted)
+                        if outcome is not None:
+                            self._end(outcome)
+                            settled.append(name)
+                            continue
+                        self._start(name, pool)
+                        active.add(name)
+                    if not settled and active:
+                        name, result = self._finished.get()
+                        active.discard(name)
+                        self._end(result)
+                        settled.append(name)
+                        released = name in self._holding
+                        self._holding.discard(name)
+                    else:
+                        released = False
+                    for name in settled:
+                        for child in self._children[name]:
+                            waiting[child] -= 1
+                            if waiting[child] == 0:
+                                ready.append(child)
+                    ready.sort(key=self._index.__getitem__)
+                    if released:
+                        # The next nodes take their share first, so that the file stays open.
+                        self._take_over(ready, active, pool, halted)
+                        self._context.store.release()
+            except BaseException:
+                self._context.stop.set()
+                raise
+        return list(self._results.values())
+
+    def _take_over(
+        self, ready: list[str], active: set[str], pool: ThreadPoolExecutor, halted: bool
+    ) -> None:
+        if halted or self._context.stop.is_set() or self._failed_fast():
+            return
+        for name in list(ready):
+            if len(active) >= self._options.threads:
+                return
+            if self._without_work(name, False) is None:
+                ready.remove(name)
+                self._start(name, pool)
+                active.add(name)
+
+    def _failed_fast(self) -> bool:
+        return self._options.fail_fast and any(
+            result.status == r.ERROR for result in self._results.values()
+        )
+
+    def _without_work(self, name: str, halted: bool) -> r.NodeResult | None:
+        """Return a node's result where it needs no work or cannot have any; None to start it."""
+        node = self._nodes[name]
+        bad = [p for p in self._parents[name] if self._results[p].status in (r.ERROR, r.SKIPPED)]
+        stopped = [p for p in self._parents[name] if self._results[p].status == r.STOPPED]
+        if bad:
+            why = (
+                f"{bad[0]} {'failed' if self._results[bad[0]].status == r.ERROR else 'was skipped'}"
+            )
+            return r.NodeResult(name, node.materialized, r.SKIPPED, why)
+        if halted or stopped:
+            why = "the run was stopped" if self._context.stop.is_set() else "--fail-fast"
+            status = r.STOPPED if self._context.stop.is_set() or stopped else r.SKIPPED
+            return r.NodeResult(name, node.materialized, status, why)
+        step = self._steps[name]
+        if step.action != "maybe":
+            return None
+        record = self._known.record(name)
+        inputs = self._known.inputs(node)
+        if record is None or None in inputs.values() or ids.changes(node, record, inputs):
+            return None
+        return r.NodeResult(name, node.materialized, r.UNCHANGED, rows=record.row_count)
+
+    def _start(self, name: str, pool: ThreadPoolExecutor) -> None:
+        node = self._nodes[name]
+        self._context.reporter.started(self._index[name], len(self._index), name, node.materialized)
+        if node.materialized != "llm":
+            try:
+                self._context.store.acquire()
+            except LupomError as error:
+                self._finished.put((name, _failure(node, error)))
+                return
+            self._holding.add(name)
+        pool.submit(self._work, name)
+
+    def _end(self, result: r.NodeResult) -> None:
+        self._results[result.node] = result
+        self._context.reporter.ended(self._index[result.node], len(self._index), result)
+
+    def _work(self, name: str) -> None:
+        begun = time.monotonic()
+        node = self._nodes[name]
+        try:
+            result = self._build(node)
+        except Exception as error:
+            result = _failure(node, error)
+        result.seconds = time.monotonic() - begun
+        self._finished.put((name, result))
+
+    def _build(self, node: Node) -> r.NodeResult:
+        inputs = self._known.inputs(node)
+        for parent, identity in inputs.items():
+            if identity is None:
+                raise ModelError(
+                    f"its input '{parent}' is not built",
+                    file=node.file,
+                    hint=f"select it too: --select +{node.name}",
+                )
+        previous = self._known.record(node.name)
+        no_llm = self._options.no_llm and node.materialized == "llm"
+        record = TableRecord(
+            node=node.name,
+            kind="view" if node.materialized == "view" else "table",
+            fingerprint=ids.fingerprint(node, inputs, no_llm=no_llm),
+            code=ids.code_hash(node),
+            parts=ids.parts_with_inputs(node, inputs, no_llm=no_llm),
+            run_id=self._run_id,
+        )
+        reason = self._steps[node.name].reason
+        if previous is not None and self._steps[node.name].action == "maybe":
+            reason = ", ".join(ids.changes(node, previous, inputs))
+        result = r.NodeResult(node.name, node.materialized, r.SUCCESS, reason=reason)
+        if node.materialized == "llm":
+            record = self._build_llm(node, record, previous, result)
+        else:
+            record = self._build_plain(node, record, previous)
+        self._known.committed(record)
+        result.rows = record.row_count
+        return result
+
+    def _build_plain(
+        self, node: Node, record: TableRecord, previous: TableRecord | None
+    ) -> TableRecord:
+        if node.materialized == "seed":
+            from lupom.engine.run.materializations import seed
+
+            return seed.build(self._context, node, record)
+        if node.materialized == "python":
+            from lupom.engine.run.materializations import python
+
+            return python.build(self._context, node, record)
+        from lupom.engine.run.materializations import sql
+
+        # A growing table whose own code changed holds rows of another model: it is built anew.
+        whole = self._options.full_refresh or ids.code_changed(node, previous)
+        return sql.build(self._context, node, record, whole=whole)
+
+    def _build_llm(
+        self,
+        node: Node,
+        record: TableRecord,
+        previous: TableRecord | None,
+        result: r.NodeResult,
+    ) -> TableRecord:
+        from lupom.engine.run.materializations import llm
+
+        if self._options.no_llm:
+            if previous is not None:
+                result.status, result.message = r.KEPT, "--no-llm"
+                return previous
+            result.message = "no LLM"
+            return llm.build_empty(self._context, node, record)
+        index, total = self._index[node.name], len(self._index)
+        record, result.calls = llm.build(
+            self._context,
+            node,
+            record,
+            run_id=self._run_id,
+            progress=lambda p: self._context.reporter.progressed(index, total, node.name, p),
+            retry_invalid=self._options.retry_invalid,
+        )
+        if result.calls.invalid:
+            result.status = r.WARN
+            result.message = f"{result.calls.invalid} of {result.calls.total} answers invalid"
+        return record
+
+
+def _selected_parents(nodes: Mapping[str, Node], doing: list[str]) -> dict[str, list[str]]:
+    """Return for each node those it waits for, seen through ephemeral models."""
+    wanted = set(doing)
+
+    def through(name: str) -> dict[str, None]:
+        out: dict[str, None] = {}
+        for parent in nodes[name].parents:
+            if nodes[parent].materialized == "ephemeral":
+                out.update(through(parent))
+            elif parent in wanted:
+                out[parent] = None
+        return out
+
+    return {name: list(through(name)) for name in doing}
+
+
+def _failure(node: Node, error: Exception) -> r.NodeResult:
+    """Make the result of a node that raised: a user's error as it is, any other with its type."""
+    from lupom.engine.run.materializations.llm import Stopped
+
+    if isinstance(error, Stopped):
+        return r.NodeResult(node.name, node.materialized, r.STOPPED, error.message)
+    if isinstance(error, LupomError):
+        if error.file is None:
+            error.file = node.file
+        return r.NodeResult(node.name, node.materialized, r.ERROR, str(error))
+    if type(error).__module__.startswith(("duckdb", "_duckdb")):
+        message = _duckdb_message(error)
+        return r.NodeResult(node.name, node.materialized, r.ERROR, f"{node.file}: {message}")
+    message = f"{node.file}: {type(error).__name__}: {error}"
+    return r.NodeResult(node.name, node.materialized, r.ERROR, message)
+
+
+def _duckdb_message(error: Exception) -> str:
+    """Keep DuckDB's own pointer into the SQL (LINE 3: ... ^), without blank lines."""
+    return "\n".join(row for row in str(error).splitlines() if row.strip())

@@ -1,0 +1,338 @@
+"""A project opened: what the command line and a notebook work with."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lupom.engine.compiler.load import compile_project
+from lupom.engine.errors import StoreError, UsageError, did_you_mean
+from lupom.engine.graph import Graph, check_guarded, select
+from lupom.engine.hashes import FileHashes
+from lupom.engine.project.discovery import read_project
+from lupom.engine.project.nodes import Node
+from lupom.engine.run.context import Context
+from lupom.engine.run.identities import Identities
+from lupom.engine.run.plan import Plan, make_plan
+from lupom.engine.run.results import Reporter, RunResult
+from lupom.engine.store.duck import Store, content_hash, relation_kinds
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+Names = str | Sequence[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows read from the store. They are in memory: the store is closed again."""
+
+    arrow: pa.Table
+
+    def df(self) -> pd.DataFrame:
+        """Return a pandas data frame."""
+        return self.arrow.to_pandas()
+
+    @property
+    def columns(self) -> list[str]:
+        return list(self.arrow.column_names)
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Return the rows as tuples of Python values."""
+        if not self.arrow.num_rows:
+            return []
+        columns = [column.to_pylist(maps_as_pydicts="lossy") for column in self.arrow.columns]
+        return list(zip(*columns, strict=True))
+
+
+class Project:
+    """A LUPoM project.
+
+    Parameters
+    ----------
+    folder : the project's folder; None looks for lupom_project.yml here and above.
+    target : name of the target (the store) to use.
+    vars : values laid over the project's vars.
+
+    Raises
+    ------
+    ProjectError : with file and line, when the project does not compile.
+    UsageError : when there is no project, target or var of that name.
+
+    Examples
+    --------
+    >>> from lupom import Project                                 # doctest: +SKIP
+    >>> Project(".").run(select="persona_values+").status         # doctest: +SKIP
+    'success'
+    """
+
+    def __init__(
+        self,
+        folder: str | Path | None = None,
+        *,
+        target: str | None = None,
+        vars: Mapping[str, Any] | None = None,
+    ) -> None:
+        start = None if folder is None else Path(folder)
+        self.files = read_project(start, target=target, vars=vars)
+        self._hashes = FileHashes(self.files.target_folder / "hashes.json")
+        self.nodes: dict[str, Node] = {}
+        self.store = Store(self.files.store_path, self.files.target.store_wait)
+        self.context = Context(self.files, self.nodes, self.store)
+        compiled = compile_project(
+            self.files,
+            self._hashes,
+            lambda alias: self.context.llm_identity(alias),
+            lambda alias: self.context.embedding_identity(alias),
+            science=Path(__file__).parent.parent / "science",
+        )
+        self.warnings = compiled.warnings
+        self._check_vars(vars or {}, compiled.used_vars)
+        self.graph: Graph[Node] = Graph(compiled.nodes)
+        check_guarded(self.graph, self.files.settings.guarded_tags)
+        self.nodes.update({node.name: node for node in compiled.nodes})
+        self._hashes.save()
+
+    @property
+    def name(self) -> str:
+        return self.files.settings.name
+
+    def select(self, select_: Names = None, exclude: Names = None) -> tuple[str, ...]:
+        """Return names of nodes in topological order; sources are never among them."""
+        names = select(self.graph, _words(select_), _words(exclude))
+        return tuple(name for name in names if self.nodes[name].resource != "source")
+
+    def plan(
+        self,
+        select: Names = None,
+        exclude: Names = None,
+        *,
+        full_refresh: bool = False,
+        no_llm: bool = False,
+        retry_invalid: bool = False,
+        estimate: bool = True,
+    ) -> Plan:
+        """Say what a run of the same options would do and why; no call is made.
+
+        With `estimate`, LLM nodes say how many of their rows are answered and what the rest costs.
+        """
+        selected = self._with_seeds(self.select(select, exclude))
+        known = self._identities(frozenset(selected))
+        plan = make_plan(
+            self.graph,
+            self.nodes,
+            selected,
+            known,
+            full_refresh=full_refresh,
+            no_llm=no_llm,
+            quarantined=self._quarantined() if retry_invalid else frozenset(),
+        )
+        if estimate and not no_llm:
+            from lupom.engine.run.estimate import estimate_calls
+
+            estimate_calls(self.context, plan, known, retry_invalid=retry_invalid)
+        return plan
+
+    def run(
+        self,
+        select: Names = None,
+        exclude: Names = None,
+        *,
+        threads: int | None = None,
+        full_refresh: bool = False,
+        fail_fast: bool = False,
+        no_llm: bool = False,
+        retry_invalid: bool = False,
+        reporter: Reporter | None = None,
+        stop: threading.Event | None = None,
+    ) -> RunResult:
+        """Build what is stale among the selected nodes, and the seeds they need.
+
+        Parameters
+        ----------
+        select, exclude : selectors, as one string or several.
+        threads : nodes at a time; the target's setting by default.
+        full_refresh : build everything selected; LLM answers still come from the ledger.
+        no_llm : make LLM models empty tables, or leave what stands.
+        retry_invalid : ask quarantined rows again.
+        stop : set it to end the run after what is in flight.
+
+        Raises
+        ------
+        StateError : when another run holds the project.
+        """
+        from lupom.engine.run.runner import Options
+
+        begun = time.monotonic()
+        if reporter is not None:
+            self.context.reporter = reporter
+            self.store.on_wait = reporter.note
+        if stop is not None:
+            self.context.stop = stop
+        options = Options(
+            threads=threads or self.files.target.threads,
+            full_refresh=full_refresh,
+            fail_fast=fail_fast,
+            no_llm=no_llm,
+            retry_invalid=retry_invalid,
+        )
+        selected = self._with_seeds(self.select(select, exclude))
+        if not self._stale(selected, options).doing():
+            built = [n for n in selected if self.nodes[n].materialized != "ephemeral"]
+            return RunResult(None, "success", [], len(built), time.monotonic() - begun)
+        from lupom.engine.run.session import run_session
+
+        return run_session(self, selected, options, {"select": select, "exclude": exclude})
+
+    def _stale(self, selected: tuple[str, ...], options: Any) -> Plan:
+        return make_plan(
+            self.graph,
+            self.nodes,
+            selected,
+            self._identities(frozenset(selected)),
+            full_refresh=options.full_refresh,
+            no_llm=options.no_llm,
+            quarantined=self._quarantined() if options.retry_invalid else frozenset(),
+        )
+
+    def query(self, sql: str, parameters: Sequence[Any] | None = None) -> Table:
+        """Run SQL on the store, read-only; raises StoreError with DuckDB's message."""
+        import duckdb
+
+        try:
+            with self.store.hold(read_only=True) as cursor:
+                relation = cursor.sql(sql, params=list(parameters) if parameters else None)
+                if relation is None:
+                    raise UsageError("the SQL gives no rows", hint="the store is open read-only")
+                return Table(relation.to_arrow_table())
+        except duckdb.Error as error:
+            raise StoreError("\n".join(r for r in str(error).splitlines() if r.strip())) from error
+
+    def table(self, name: str, limit: int | None = None) -> Table:
+        """Return a model's rows; raises UsageError if it is unknown, StoreError if not built."""
+        from lupom.engine.store.names import quoted
+
+        self._check_model(name)
+        if self.nodes[name].materialized == "ephemeral":
+            raise UsageError(
+                f"'{name}' is ephemeral: it has no table", hint="lupom compile shows it"
+            )
+        with self.store.hold(read_only=True) as cursor:
+            if name not in relation_kinds(cursor):
+                raise StoreError(f"'{name}' is not built yet", hint=f"lupom run --select +{name}")
+        tail = "" if limit is None else f" limit {int(limit)}"
+        return self.query(f"select * from {quoted('main', name)}{tail}")
+
+    def quarantine(self, name: str) -> Table:
+        """Return the rows of an LLM model that have no valid answer: key, error, what came back."""
+        self._check_model(name)
+        return self.query(
+            "select key, error, answer, call_id from lupom_meta.quarantine"
+            " where node = ? order by key",
+            [name],
+        )
+
+    def compile(self, select: Names = None, exclude: Names = None) -> dict[str, str]:
+        """Return the SQL of the selected SQL and LLM models by name, as DuckDB gets it."""
+        names = self.select(select, exclude)
+        return {
+            name: self.context.sql(self.nodes[name])
+            for name in names
+            if self.nodes[name].language == "sql"
+        }
+
+    def rendered_prompt(self, name: str) -> list[dict[str, str]]:
+        """Return the messages of an LLM model's first row.
+
+        Raises StoreError when the tables it reads are not built yet.
+        """
+        from lupom.engine.run.materializations.llm import prepare
+
+        with self.store.hold(read_only=True) as cursor:
+            calls = prepare(self.context, self.nodes[name], cursor, limit=1).calls
+        return [dict(message) for message in calls[0].messages] if calls else []
+
+    def clean(self) -> list[Path]:
+        """Delete target/ (artifacts, caches); never the store or the ledger. Returns what went."""
+        folder = self.files.target_folder
+        if folder.resolve() in (self.files.root, *self.files.root.parents):
+            raise UsageError(f"target_path is the project's own folder: {folder}")
+        if not folder.is_dir():
+            return []
+        shutil.rmtree(folder)
+        return [folder]
+
+    def close(self) -> None:
+        """Close the store and the ledger."""
+        self.context.close()
+
+    def __enter__(self) -> Project:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _check_model(self, name: str) -> None:
+        if name not in self.nodes:
+            raise UsageError(f"no model '{name}'", hint=did_you_mean(name, self.nodes))
+
+    def _check_vars(self, given: Mapping[str, Any], used: set[str]) -> None:
+        known = set(self.files.declared_vars) | used
+        for name in given:
+            if name not in known:
+                raise UsageError(
+                    f"--vars: nothing in this project reads a var '{name}'",
+                    hint=did_you_mean(name, known),
+                )
+
+    def _with_seeds(self, selected: tuple[str, ...]) -> tuple[str, ...]:
+        """Add the seeds that selected nodes read, directly or through ephemeral models."""
+        wanted = set(selected)
+        pending = list(selected)
+        while pending:
+            for parent in self.nodes[pending.pop()].parents:
+                node = self.nodes[parent]
+                if parent in wanted:
+                    continue
+                if node.resource == "seed":
+                    wanted.add(parent)
+                elif node.materialized == "ephemeral":
+                    wanted.add(parent)
+                    pending.append(parent)
+        return self.graph.sort(wanted)
+
+    def _identities(self, current: frozenset[str]) -> Identities:
+        with suppress(OSError):
+            self._hashes.save()
+        return Identities(self.nodes, self.store.records(), current, self._source_hash)
+
+    def _source_hash(self, name: str) -> str | None:
+        """Hash a source that is a table of the store; None when it is not there."""
+        source, _ = self.files.sources[name]
+        if source.file is not None or not self.store.exists:
+            return None
+        with self.store.hold(read_only=self.store.idle) as cursor:
+            if source.identifier not in relation_kinds(cursor, source.schema):
+                return None
+            return content_hash(cursor, source.identifier, source.schema)[0]
+
+    def _quarantined(self) -> frozenset[str]:
+        if not self.store.exists:
+            return frozenset()
+        with self.store.hold(read_only=self.store.idle) as cursor:
+            rows = cursor.execute("select distinct node from lupom_meta.quarantine").fetchall()
+        return frozenset(row[0] for row in rows)
+
+
+def _words(names: Names) -> list[str] | None:
+    if names is None:
+        return None
+    words: Iterable[str] = [names] if isinstance(names, str) else names
+    return list(words) or None
