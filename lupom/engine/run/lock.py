@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -13,10 +13,11 @@ from lupom.engine.errors import StateError
 
 
 @contextmanager
-def run_lock(folder: Path, run_id: str) -> Iterator[None]:
+def run_lock(folder: Path) -> Iterator[Callable[[str], None]]:
     """Hold the project's run lock; the operating system frees it however the process ends.
 
-    Raises StateError that names the run and process that hold it.
+    Yields a function that writes the run's id into the lock, for others to read. Raises StateError
+    that names the run and the process that hold it.
     """
     import fcntl
 
@@ -31,17 +32,23 @@ def run_lock(folder: Path, run_id: str) -> Iterator[None]:
                 f"another run is going on in this project: {_who(file.read())}",
                 hint="wait for it to end; its answers are kept and will not be asked again",
             ) from error
-        file.seek(0)
-        file.truncate()
         now = datetime.now().astimezone().isoformat(timespec="seconds")
-        json.dump({"run": run_id, "pid": os.getpid(), "since": now}, file)
-        file.flush()
-        try:
-            yield
-        finally:
+
+        def write(text: str) -> None:
             with suppress(OSError):
                 file.seek(0)
                 file.truncate()
+                file.write(text)
+                file.flush()
+
+        def claim(run_id: str) -> None:
+            write(json.dumps({"run": run_id, "pid": os.getpid(), "since": now}))
+
+        claim("about to start")
+        try:
+            yield claim
+        finally:
+            write("")
 
 
 def _who(text: str) -> str:

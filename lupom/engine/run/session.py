@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from lupom import __version__
 from lupom.engine.run import results as r
 from lupom.engine.run.lock import run_lock
 from lupom.engine.run.runner import Options, Runner
@@ -24,18 +25,16 @@ def run_session(
     context = project.context
     begun = time.monotonic()
     state = context.state
-    run_id = state.new_run_id()
-    with run_lock(project.files.state_folder, run_id):
+    with run_lock(project.files.state_folder) as claim:
         plan = project._stale(selected, options)
         known = project._identities(frozenset(selected))
-        state.start_run(
-            run_id,
-            command="run",
+        run_id = state.start_run(
+            "run",
             target=project.files.target_name,
-            flags=json.dumps(
-                flags | {"full_refresh": options.full_refresh, "no_llm": options.no_llm}
-            ),
+            version=__version__,
+            arguments={**flags, **asdict(options)},
         )
+        claim(run_id)
         status = "error"
         nodes: list[r.NodeResult] = []
         try:
@@ -45,8 +44,8 @@ def run_session(
         finally:
             seconds = time.monotonic() - begun
             for node in nodes:
-                state.record_node(run_id, **_row(node))
-            state.finish_run(run_id, status=status, seconds=seconds)
+                state.record_node(run_id, node.node, node.kind, node.status, **_fields(node))
+            state.finish_run(run_id, status)
             _publish(project)
     up_to_date = len(plan.steps) - len(plan.doing())
     return r.RunResult(run_id, status, nodes, up_to_date, seconds)
@@ -60,24 +59,17 @@ def _status(nodes: list[r.NodeResult], stopped: bool) -> str:
     return "success"
 
 
-def _row(node: r.NodeResult) -> dict[str, Any]:
-    calls = node.calls or r.Calls()
-    return {
-        "node": node.node,
-        "kind": node.kind,
-        "status": node.status,
+def _fields(node: r.NodeResult) -> dict[str, Any]:
+    fields: dict[str, Any] = {
         "message": node.message,
         "reason": node.reason,
         "rows": node.rows,
         "seconds": node.seconds,
-        "calls": calls.total,
-        "cached": calls.cached,
-        "asked": calls.asked,
-        "invalid": calls.invalid,
-        "tokens_in": calls.tokens_in,
-        "tokens_out": calls.tokens_out,
-        "cost": calls.cost,
     }
+    if node.calls is not None:
+        calls = asdict(node.calls)
+        fields |= {"calls": calls.pop("total"), **calls}
+    return fields
 
 
 def _publish(project: Project) -> None:

@@ -1,5 +1,226 @@
-"""What must outlive everything: runs, node results, and the ledger of LLM calls."""
+"""State: runs, node results and the ledger of LLM calls, in SQLite."""
 
-from lupom.engine.state.database import State
+from __future__ import annotations
 
-__all__ = ["State"]
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from lupom.engine.errors import StateError
+from lupom.engine.state.ledger import Entry, Ledger, now
+from lupom.engine.state.writer import Writer
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+__all__ = ["Entry", "State"]
+
+
+class State:
+    """The state database of a project, `.lupom/state.db`.
+
+    SQLite in WAL mode, synchronous: what was recorded survives a killed process and a lost machine.
+    Several processes may have it open; each has one writer, and they wait for each other.
+    Methods may be called from any thread.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the database, making it where there is none; raises StateError."""
+        self.path = Path(path)
+        self._engine = _open(self.path)
+        self._writer = Writer(self._engine)
+        self.ledger = Ledger(self._engine, self._writer)
+        # The ledger is the state's own; these are its doors.
+        self.lookup = self.ledger.lookup
+        self.statuses = self.ledger.statuses
+        self.record = self.ledger.record
+        self.calls_since = self.ledger.calls_since
+
+    def __enter__(self) -> State:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def start_run(
+        self,
+        command: str,
+        *,
+        target: str | None = None,
+        version: str | None = None,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Record that a run starts; returns its id, which sorts by time of start."""
+        begun = datetime.now(UTC)
+        run_id = f"{begun:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+        self._insert(
+            "Run",
+            {
+                "run_id": run_id,
+                "command": command,
+                "target": target,
+                "version": version,
+                "arguments": dict(arguments or {}),
+                "status": "running",
+                "message": "",
+                "started_at": begun.isoformat(timespec="milliseconds"),
+            },
+        )
+        return run_id
+
+    def finish_run(self, run_id: str, status: str, *, message: str = "") -> None:
+        """Record how a run ended: 'success', 'error', 'stopped'."""
+        from sqlalchemy import update
+
+        from lupom.engine.state.tables import Run
+
+        table = Run.__table__  # type: ignore[attr-defined]
+        ended = now()
+
+        def work(connection: Connection) -> None:
+            begun = connection.execute(
+                table.select().with_only_columns(table.c.started_at).where(table.c.run_id == run_id)
+            ).scalar()
+            if begun is None:
+                raise ValueError(f"no run '{run_id}'")
+            taken = datetime.fromisoformat(ended) - datetime.fromisoformat(begun)
+            connection.execute(
+                update(table)
+                .where(table.c.run_id == run_id)
+                .values(
+                    status=status,
+                    message=message,
+                    finished_at=ended,
+                    seconds=taken.total_seconds(),
+                )
+            )
+
+        self._writer.do(work)
+
+    def record_node(self, run_id: str, node: str, kind: str, status: str, **fields: Any) -> None:
+        """Record how a node of a run ended.
+
+        `fields`: message, reason, rows, seconds, fingerprint, content_hash, calls, cached, asked,
+        invalid, tokens_in, tokens_out, cost; what is left out is NULL. Raises TypeError for others.
+        """
+        from lupom.engine.state.tables import NodeRun
+
+        unknown = sorted(set(fields) - set(NodeRun.model_fields))
+        if unknown:
+            raise TypeError(f"a node result has no field '{unknown[0]}'")
+        defaults = {"message": "", "reason": "", "seconds": 0.0}
+        own = {"run_id": run_id, "node": node, "kind": kind, "status": status}
+        self._insert("NodeRun", {**defaults, **fields, **own, "finished_at": now()})
+
+    def runs(self, limit: int | None = None) -> list[dict[str, Any]]:
+        """Return runs as dicts, the latest first."""
+        from lupom.engine.state.tables import Run
+
+        table = Run.__table__  # type: ignore[attr-defined]
+        return self._rows(table.select().order_by(table.c.run_id.desc()).limit(limit))
+
+    def nodes(self, run_id: str | None = None) -> list[dict[str, Any]]:
+        """Return node results as dicts, in the order they ended; of one run, or of all."""
+        from lupom.engine.state.tables import NodeRun
+
+        table = NodeRun.__table__  # type: ignore[attr-defined]
+        query = table.select().order_by(table.c.id)
+        return self._rows(query if run_id is None else query.where(table.c.run_id == run_id))
+
+    def embeddings(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """Return the vectors kept under these keys, as little-endian float32."""
+        import json
+
+        from sqlalchemy import text
+
+        query = (
+            "select key, vector from embeddings"
+            " where key in (select value from json_each(:keys))"
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(text(query), {"keys": json.dumps(list(keys))})
+            return {row[0]: row[1] for row in rows}
+
+    async def record_embeddings(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write embeddings; returns after the commit. `rows` have the table's columns."""
+        from sqlalchemy.dialects.sqlite import insert
+
+        from lupom.engine.state.tables import Embedding
+
+        stamped = [{**row, "created_at": now()} for row in rows]
+        statement = insert(Embedding.__table__).on_conflict_do_nothing()  # type: ignore[attr-defined]
+        await self._writer.do_async(lambda connection: connection.execute(statement, stamped))
+
+    def close(self) -> None:
+        """Commit what waits and close; safe to call twice."""
+        self._writer.close()
+        self._engine.dispose()
+
+    def _insert(self, model: str, values: Mapping[str, Any]) -> None:
+        from lupom.engine.state import tables
+
+        statement = getattr(tables, model).__table__.insert()
+        self._writer.do(lambda connection: connection.execute(statement, dict(values)))
+
+    def _rows(self, query: Any) -> list[dict[str, Any]]:
+        with self._engine.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _open(path: Path) -> Engine:
+    from sqlalchemy import create_engine, event
+    from sqlalchemy.exc import DBAPIError
+    from sqlmodel import SQLModel
+
+    from lupom.engine.state import tables
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StateError(f"{path.parent} cannot be made: {error.strerror}") from None
+    engine = create_engine(f"sqlite:///{path}")
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        # Transactions are ours: 'begin immediate' takes the write lock before anything is read.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("pragma busy_timeout = 30000")
+        cursor.execute("pragma journal_mode = wal")
+        cursor.execute("pragma synchronous = full")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("writes"):
+            connection.exec_driver_sql("begin immediate")
+
+    try:
+        with engine.connect() as connection:
+            version = connection.exec_driver_sql("pragma user_version").scalar() or 0
+        if version > tables.VERSION:
+            raise StateError(
+                f"the state database is of a newer LUPoM (version {version})",
+                file=path,
+                hint="update LUPoM, or move the file away",
+            )
+        if version < tables.VERSION:
+            with engine.execution_options(writes=True).begin() as connection:
+                SQLModel.metadata.create_all(connection, tables=tables.ALL)
+                connection.exec_driver_sql(f"pragma user_version = {tables.VERSION:d}")
+    except DBAPIError as error:
+        engine.dispose()
+        raise StateError(
+            f"the state database cannot be opened: {error.orig}",
+            file=path,
+            hint="it holds the answers paid for: keep a copy before you move it away",
+        ) from None
+    return engine

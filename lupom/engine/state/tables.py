@@ -1,61 +1,75 @@
-"""Tables of .lupom/state.db. Times are seconds since 1970 (UTC), money is USD, latency seconds."""
+"""The tables of the state database, as SQLModel classes."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from sqlalchemy import JSON, Column, LargeBinary
 from sqlmodel import Field, SQLModel
+
+# Raised with any change to the tables; a newer database is not opened.
+VERSION = 1
 
 
 class Run(SQLModel, table=True):
-    """One run of the project. `status`: running, success, error, stopped."""
+    """One run: a command that built something, or tried to. Times are UTC, ISO 8601."""
 
     __tablename__ = "runs"
 
     run_id: str = Field(primary_key=True)
     command: str
-    target: str
-    flags: str
+    target: str | None = None
+    version: str | None = None
+    arguments: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON))
     status: str = "running"
-    started_at: float
+    message: str = ""
+    started_at: str
+    finished_at: str | None = None
     seconds: float | None = None
 
 
-class NodeRow(SQLModel, table=True):
+class NodeRun(SQLModel, table=True):
     """How one node of a run ended."""
 
     __tablename__ = "nodes"
 
-    run_id: str = Field(primary_key=True, foreign_key="runs.run_id")
-    node: str = Field(primary_key=True)
+    id: int | None = Field(default=None, primary_key=True)
+    run_id: str = Field(index=True)
+    node: str
     kind: str
     status: str
     message: str = ""
     reason: str = ""
     rows: int | None = None
     seconds: float = 0.0
-    calls: int = 0
-    cached: int = 0
-    asked: int = 0
-    invalid: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
+    fingerprint: str | None = None
+    content_hash: str | None = None
+    calls: int | None = None
+    cached: int | None = None
+    asked: int | None = None
+    invalid: int | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
     cost: float | None = None
+    finished_at: str
 
 
 class Call(SQLModel, table=True):
-    """One call of an LLM, by what decides its answer.
+    """One LLM call: what decides its answer is its key; attempts are kept in `history`.
 
-    `status`: 'pending' (an invalid answer came back, a corrective attempt is still to make), 'ok',
-    'invalid' (no valid answer within the attempts allowed). `history` is a JSON list of the invalid
-    answers before the last one, with their errors. Tokens and money are summed over attempts.
+    `status` is 'pending' (invalid so far, attempts left), 'ok' or 'invalid' (quarantined). `seq`
+    grows with every write, so that what is new since a given one can be read. `history` holds the
+    invalid attempts as {text, error}; those of an earlier round of attempts have `earlier`.
     """
 
     __tablename__ = "calls"
 
     key: str = Field(primary_key=True)
+    seq: int = Field(index=True)
     provider: str
-    model: str | None = None
+    model: str
     alias: str
-    node: str = Field(index=True)
+    node: str
     run_id: str
     messages_hash: str
     schema_hash: str
@@ -66,22 +80,28 @@ class Call(SQLModel, table=True):
     probabilities: str | None = None
     missing_mass: float | None = None
     history: str = "[]"
-    error: str | None = None
     tokens_in: int = 0
     tokens_out: int = 0
     cost: float | None = None
     latency: float = 0.0
     attempts: int = 0
-    created_at: float
-    updated_at: float = Field(index=True)
+    error: str | None = None
+    created_at: str
+    updated_at: str
 
 
 class Embedding(SQLModel, table=True):
-    """The vector of a text, as paid for at an embeddings endpoint (little-endian float32)."""
+    """One embedded text of a paid endpoint; `vector` is little-endian float32."""
 
     __tablename__ = "embeddings"
 
     key: str = Field(primary_key=True)
+    provider: str
     model: str
-    vector: bytes
-    created_at: float
+    vector: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    tokens: int = 0
+    cost: float | None = None
+    created_at: str
+
+
+ALL = [model.__table__ for model in (Run, NodeRun, Call, Embedding)]  # type: ignore[attr-defined]

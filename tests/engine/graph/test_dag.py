@@ -202,6 +202,12 @@ def test_a_cycle_is_printed_from_its_smallest_name() -> None:
     assert "'c' at models/b.sql:2" in error.hint
 
 
+def test_of_two_cycles_a_short_one_is_printed() -> None:
+    long = [model("b", "c", "x"), model("c", "d"), model("d", "e"), model("e", "b")]
+    error = fails(*long, model("x", "a"), model("a", "b"))
+    assert error.message.endswith(": a -> b -> x -> a")
+
+
 def test_a_model_that_refers_to_itself() -> None:
     error = fails(model("counts", "counts"))
     assert error.message == "model 'counts' refers to itself: counts -> counts"

@@ -77,6 +77,7 @@ def refused(*values: str, exclude: Sequence[str] = (), **kwargs: Any) -> Selecti
         ("stg_*", "stg_answers stg_people"),
         ("stg_?eople", "stg_people"),
         ("*s", "answers histories personas scores stg_answers"),
+        ("*people", "stg_people"),
         ("raw.*", "raw.people"),
         # ancestors and descendants
         ("+histories", "answers histories stg_answers"),
@@ -109,6 +110,7 @@ def refused(*values: str, exclude: Sequence[str] = (), **kwargs: Any) -> Selecti
         ("path:models/*.sql", "histories"),
         ("path:models/*/s*.sql", "scores stg_answers stg_people"),
         ("path:models/**/s*.sql", "scores stg_answers stg_people"),
+        ("path:models/**/h*.sql", "histories"),
         ("path:models/*on", "scores truth"),
         ("path:seeds", "answers"),
         ("path:.", " ".join(sorted(PROJECT))),

@@ -303,11 +303,10 @@ def test_a_run_that_another_holds_is_refused_and_named(make_project):
     from lupom.engine.run.lock import run_lock
 
     folder = make_project(PIPELINE)
-    with (
-        run_lock(folder / ".lupom", "r1"),
-        pytest.raises(LupomError, match=r"another run .*: run r1 \(PID \d+\)"),
-    ):
-        run(folder)
+    with run_lock(folder / ".lupom") as claim:
+        claim("r1")
+        with pytest.raises(LupomError, match=r"another run .*: run r1 \(PID \d+\)"):
+            run(folder)
 
 
 def test_a_var_nobody_reads_is_a_typing_error(make_project):

@@ -1,0 +1,121 @@
+"""Marks on the fields of a response class: what a row limits, and what becomes rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic_core import core_schema
+
+# Keywords that carry a mark from pydantic's schema to the row's own; none reaches a provider.
+ONE_OF = "x-one-of"
+ONE_OF_EACH = "x-one-of-each"
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Limits a string field to the values of a list column of the row: `Annotated[str, OneOf('options')]`.
+
+    On a list of strings it limits each item; on an optional field None stays allowed. A class whose one field
+    is such a string is a *choice*: it is asked by labels and has a distribution.
+    """
+
+    column: str
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        from pydantic_core import core_schema
+
+        return core_schema.with_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), ONE_OF: self.column}
+
+    def _check(self, value: Any, info: core_schema.ValidationInfo) -> Any:
+        allowed = (info.context or {}).get(self.column)
+        if allowed is None:
+            return value
+        for item in value if isinstance(value, list) else [value]:
+            if item is not None and item not in allowed:
+                raise ValueError(f"not one of the allowed values: {short(list(allowed))}")
+        return value
+
+
+@dataclass(frozen=True)
+class OneOfEach:
+    """Makes one limited value per item of a list column: `Annotated[dict[str, str], OneOfEach('dimensions', ...)]`.
+
+    The column holds structs, one per thing to decide (a persona dimension, say). The provider is given an object
+    with one property per struct, each limited to that struct's own values; the answer becomes one row per struct.
+
+    Parameters
+    ----------
+    column : the list-of-structs column of the row.
+    key : the struct's field that identifies it; also the name of the output column.
+    options : the struct's field with the list of its allowed values.
+    value : the name of the output column with the chosen value.
+    name : the struct's field whose text names the property in the schema; default: `key`.
+    unknown : one more allowed value, in words ('unknown'), that becomes NULL.
+    nullable : JSON null is allowed, too, and becomes NULL.
+    """
+
+    column: str
+    key: str
+    options: str
+    value: str = "value"
+    name: str | None = None
+    unknown: str | None = None
+    nullable: bool = False
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        from pydantic_core import core_schema
+
+        handler(source)
+        text = core_schema.nullable_schema(core_schema.str_schema())
+        mapping = core_schema.dict_schema(core_schema.str_schema(), text)
+        return core_schema.with_info_after_validator_function(self._check, mapping)
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"type": "object", ONE_OF_EACH: self.column}
+
+    def _check(self, value: dict[str, Any], info: core_schema.ValidationInfo) -> dict[str, Any]:
+        """Check every property against its own values, and key the answer by the structs' keys."""
+        each: Each | None = (info.context or {}).get(self.column)
+        if each is None:
+            return value
+        out: dict[str, Any] = {}
+        for name, (key, allowed) in each.items():
+            if name not in value:
+                raise ValueError(f"'{name}' is missing")
+            chosen = value[name]
+            if chosen is None and not self.nullable:
+                raise ValueError(f"'{name}' is null, not one of {short(list(allowed))}")
+            if chosen is not None and chosen not in allowed and chosen != self.unknown:
+                raise ValueError(f"'{name}': {chosen!r:.100} is not one of {short(list(allowed))}")
+            # A candidate value in the words of `unknown` is that value: the survey's own meaning comes first.
+            out[key] = chosen if chosen in allowed else None
+        return out
+
+
+@dataclass(frozen=True)
+class AsArray:
+    """Keeps a list of scalars as one array column instead of rows: `Annotated[list[str], AsArray()]`."""
+
+
+# What OneOfEach allows in one row: property name -> (key, its values in order).
+Each = dict[str, tuple[str, dict[str, None]]]
+
+
+def short(values: list[str], most: int = 8) -> str:
+    """Return values for a message, cut after the first few."""
+    shown = ", ".join(repr(value[:60]) for value in values[:most])
+    return shown + (f" and {len(values) - most} more" if len(values) > most else "")

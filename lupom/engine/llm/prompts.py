@@ -1,0 +1,185 @@
+"""Prompts: sandboxed Jinja templates that a row's columns fill.
+
+A value is text and stays text: what a respondent wrote is never read as a template, and each
+message is a JSON string of its own, so it cannot leave its place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lupom.engine.errors import CompileError, LupomError, ModelError, did_you_mean
+
+if TYPE_CHECKING:
+    from jinja2 import Environment, Template
+    from jinja2.runtime import Context
+
+    from lupom.engine.llm.responses import RowResponse
+
+SUFFIX = ".jinja"
+ROLES = ("system", "user")
+
+
+class Prompt:
+    """One prompt: `NAME.jinja` in the prompts folder, with whatever it includes.
+
+    Its text is the user message; with `{% block user %}`, and `{% block system %}` where wanted,
+    the blocks are the messages. NULL renders as nothing, and a column the select does not give is
+    an error. For a choice the template has `choices`, a list of (label, option) pairs.
+
+    Attributes
+    ----------
+    source_hash : changes with the template and with each one it includes.
+    variables : the columns it uses.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        """Read and compile it; raises CompileError with file and line."""
+        self.name = name
+        self._folder = Path(folder)
+        self.file = self._folder / f"{name}{SUFFIX}"
+        if not self.file.is_file():
+            known = [p.name.removesuffix(SUFFIX) for p in self._folder.glob(f"*{SUFFIX}")]
+            raise CompileError(
+                f"there is no prompt '{name}'",
+                file=self.file,
+                hint=did_you_mean(name, known) or f"prompts: {', '.join(sorted(known)) or 'none'}",
+            )
+        self._environment = _environment(self._folder)
+        self.variables, self.source_hash, self._needs_root = self._read()
+        self._template: Template = self._environment.get_template(self.file.name)
+        self._blocks = [role for role in ROLES if role in self._template.blocks]
+        if self._blocks == ["system"]:
+            raise CompileError(
+                "a prompt with {% block system %} needs a {% block user %} too", file=self.file
+            )
+
+    def _read(self) -> tuple[frozenset[str], str, bool]:
+        """Return variables and hash of the template and all it refers to."""
+        from jinja2 import TemplateSyntaxError, meta, nodes
+
+        known = set(self._environment.globals)
+        variables: set[str] = set()
+        sources: dict[str, str] = {}
+        waiting = [self.file.name]
+        needs_root = False
+        while waiting:
+            name = waiting.pop()
+            if name in sources:
+                continue
+            path = self._folder / name
+            try:
+                sources[name] = path.read_text(encoding="utf-8")
+                tree = self._environment.parse(sources[name], name, str(path))
+            except FileNotFoundError:
+                raise CompileError(
+                    f"prompt '{self.name}' refers to '{name}', which is not there", file=path
+                ) from None
+            except UnicodeDecodeError as error:
+                raise CompileError(f"it is not UTF-8: {error}", file=path) from None
+            except TemplateSyntaxError as error:
+                text = error.message or "syntax error"
+                raise CompileError(text, file=path, line=error.lineno) from None
+            variables |= meta.find_undeclared_variables(tree) - known
+            for other in meta.find_referenced_templates(tree):
+                if other is None:
+                    raise CompileError(
+                        "a template is included by a name that is computed, so a change to it"
+                        " could not be seen",
+                        file=path,
+                        hint="include it by its name in quotes",
+                    )
+                waiting.append(other)
+            outside = (nodes.Assign, nodes.AssignBlock, nodes.Macro, nodes.Import, nodes.FromImport)
+            needs_root = needs_root or any(isinstance(node, outside) for node in tree.body)
+        text = "\0".join(f"{name}\0{source}" for name, source in sorted(sources.items()))
+        digest = hashlib.sha256(text.encode("utf-8")).hexdigest()[:32]
+        return frozenset(variables), digest, needs_root
+
+    def messages(
+        self, values: Mapping[str, Any], response: RowResponse | None = None
+    ) -> list[dict[str, str]]:
+        """Return the chat messages of one row.
+
+        `response` gives a choice its `choices`. Raises ModelError with the template's file and
+        line, the missing variable's name and the columns there are.
+        """
+        from jinja2 import UndefinedError
+        from jinja2.exceptions import SecurityError
+
+        given = dict(values)
+        if response is not None and response.choices is not None:
+            given["choices"] = response.choices
+        try:
+            texts = self._render(given)
+        except UndefinedError as error:
+            message = error.message or "something is undefined"
+            missing = re.fullmatch(r"'(\w+)' is undefined", message)
+            columns = "the select gives: " + ", ".join(given)
+            hint = did_you_mean(missing[1], given) if missing else None
+            raise ModelError(
+                f"no column for {message.split()[0]}" if missing else message,
+                file=self._file_of(error),
+                line=self._line_of(error),
+                hint=f"{hint} {columns}" if hint else columns,
+            ) from None
+        except LupomError:
+            raise
+        except Exception as error:
+            what = "not allowed in a prompt: " if isinstance(error, SecurityError) else ""
+            kind = "" if what else f"{type(error).__name__}: "
+            raise ModelError(
+                f"{what}{kind}{error}", file=self._file_of(error), line=self._line_of(error)
+            ) from None
+        if not texts.get("user", "x"):
+            raise ModelError("the prompt is empty for a row", file=self.file)
+        return [{"role": role, "content": text} for role, text in texts.items() if text]
+
+    def _render(self, values: dict[str, Any]) -> dict[str, str]:
+        if not self._blocks:
+            return {"user": self._template.render(values).strip()}
+        context: Context = self._template.new_context(values)
+        if self._needs_root:
+            # `set`, macros and imports outside of the blocks are known to them after this only.
+            for _ in self._template.root_render_func(context):
+                pass
+        blocks = self._template.blocks
+        return {role: "".join(blocks[role](context)).strip() for role in self._blocks}
+
+    def _frame(self, error: BaseException) -> traceback.FrameSummary | None:
+        inside = [
+            frame
+            for frame in traceback.extract_tb(error.__traceback__)
+            if Path(frame.filename).parent == self._folder and frame.filename.endswith(SUFFIX)
+        ]
+        return inside[-1] if inside else None
+
+    def _file_of(self, error: BaseException) -> str:
+        frame = self._frame(error)
+        return str(self.file) if frame is None else frame.filename
+
+    def _line_of(self, error: BaseException) -> int | None:
+        frame = self._frame(error)
+        return None if frame is None else frame.lineno
+
+
+def _environment(folder: Path) -> Environment:
+    from jinja2 import FileSystemLoader, StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    return ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        finalize=lambda value: "" if value is None else value,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        # A prompt is text for a model: nothing in it is HTML.
+        autoescape=False,
+        auto_reload=False,
+    )
+

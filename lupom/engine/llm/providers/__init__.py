@@ -1,0 +1,31 @@
+"""Providers of language models, made from an alias's settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lupom.engine.errors import LLMError
+from lupom.engine.llm.providers.base import Provider
+
+if TYPE_CHECKING:
+    from lupom.engine.project.settings import LLMSettings
+
+
+def make_provider(alias: str, settings: LLMSettings, *, cache_dir: Path | None = None) -> Provider:
+    """Make the provider an alias names, importing only that one.
+
+    Opens no connection and loads no weights: that waits for the first `complete` or `check`.
+    `cache_dir` is where an embedded provider keeps converted weights. Raises LLMError.
+    """
+    if settings.provider == "openai":
+        from lupom.engine.llm.providers.openai import OpenAIProvider
+
+        return OpenAIProvider(alias, settings)
+    if settings.provider == "embedded":
+        from lupom.engine.llm.providers.embedded import EmbeddedProvider
+
+        return EmbeddedProvider(alias, settings, cache_dir=cache_dir)
+    raise LLMError(
+        f"llm '{alias}': unknown provider '{settings.provider}'", hint="known: openai, embedded"
+    )

@@ -1,0 +1,332 @@
+"""Response classes made ready: a row's schema out, a validated answer in, rows for the table."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lupom.engine.errors import CompileError, LupomError, ModelError, did_you_mean
+from lupom.engine.llm import choices
+from lupom.engine.llm.classes import load_class
+from lupom.engine.llm.columns import POSITION, Layout, layout_of
+from lupom.engine.llm.markers import AsArray, Each, OneOf, OneOfEach
+from lupom.engine.llm.providers.base import TokenLogprobs
+from lupom.engine.llm.schemas import canonical, closed, columns_of, filled
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+
+__all__ = [
+    "AsArray",
+    "InvalidAnswer",
+    "OneOf",
+    "OneOfEach",
+    "ResponseSpec",
+    "RowResponse",
+    "load_response",
+]
+
+_MOST_RESPONSES = 4096
+_INT64 = range(-(2**63), 2**63)
+
+
+class InvalidAnswer(LupomError):
+    """An answer that is not what was asked for; the message is fit to be sent back to the model."""
+
+
+def load_response(file: Path, name: str) -> ResponseSpec:
+    """Return the response class `name` of a responses.py, made ready.
+
+    Raises CompileError with file and line for a file that does not import, a class that is not
+    there, and a class whose answers would not fit a table.
+    """
+    cls, source_hash = load_class(Path(file), name)
+    try:
+        return ResponseSpec(cls, source_hash)
+    except LupomError as error:
+        if error.file is None:
+            error.file = str(file)
+        raise
+
+
+class ResponseSpec:
+    """A response class made ready.
+
+    Attributes
+    ----------
+    name : the class's name.
+    source_hash : changes with the class and what it is made of.
+    choice_field : the one field of a *choice*, None for any other class.
+    limits : the columns of the row that limit the answer.
+    """
+
+    def __init__(self, cls: type[BaseModel], source_hash: str) -> None:
+        self.name = cls.__name__
+        self.source_hash = source_hash
+        self._cls = cls
+        self._layout = layout_of(cls)
+        self._schema = closed(cls.model_json_schema(), cls.__name__)
+        self._one, self._each = columns_of(self._schema)
+        self._marks = _marks(cls)
+        self.limits: tuple[str, ...] = (*self._one, *self._each)
+        self.choice_field = self._layout.choice[0] if self._layout.choice else None
+        self._known: dict[Any, RowResponse] = {}
+
+    def columns(self) -> dict[str, str]:
+        """Return output columns and their DuckDB types.
+
+        Scalars first; then those of the one list that becomes rows, with `position` (from 1); a
+        choice adds `probabilities` MAP(VARCHAR, DOUBLE) and `missing_mass` DOUBLE.
+        """
+        return self._layout.columns()
+
+    def for_row(self, values: Mapping[str, Any]) -> RowResponse:
+        """Return the response of one row, limited to the row's own values.
+
+        Rows with equal limits share one object. Raises ModelError when a limiting column is not
+        among the values, is empty, or holds no list of strings.
+        """
+        allowed = {column: self._options(values, column) for column in self._one}
+        each = {column: self._structs(values, column) for column in self._each}
+        key = json.dumps([list(allowed.values()), list(each.values())])
+        known = self._known.get(key)
+        if known is None:
+            known = RowResponse(self._cls, self._layout, self._schema, allowed, each, self._marks)
+            if len(self._known) >= _MOST_RESPONSES:
+                self._known.clear()
+            self._known[key] = known
+        return known
+
+    def _column(self, values: Mapping[str, Any], column: str) -> list[Any]:
+        if column not in values:
+            raise ModelError(
+                f"response class {self.name} is limited by column '{column}', which the select"
+                " does not give",
+                hint=did_you_mean(column, values) or "columns: " + ", ".join(values),
+            )
+        value = values[column]
+        if hasattr(value, "tolist"):
+            value = value.tolist()
+        if value is None or (isinstance(value, Sequence) and len(value) == 0):
+            raise ModelError(
+                f"response class {self.name} is limited by column '{column}', which is"
+                f" {'NULL' if value is None else 'empty'} in a row",
+                hint="leave such rows out of the select",
+            )
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            raise ModelError(f"column '{column}' limits {self.name}: {value!r:.80} is no list")
+        return list(value)
+
+    def _options(self, values: Mapping[str, Any], column: str) -> list[str]:
+        return _texts(self._column(values, column), f"column '{column}' limits {self.name}")
+
+    def _structs(self, values: Mapping[str, Any], column: str) -> Each:
+        mark = self._marks[column]
+        out: Each = {}
+        keys: set[str] = set()
+        where = f"column '{column}' limits {self.name}"
+        for struct in self._column(values, column):
+            if not isinstance(struct, Mapping):
+                raise ModelError(f"{where}: {struct!r:.80} is no struct")
+            for needed in (mark.key, mark.options, mark.name or mark.key):
+                if needed not in struct:
+                    raise ModelError(
+                        f"{where}: its structs have no field '{needed}'",
+                        hint=did_you_mean(needed, struct) or "fields: " + ", ".join(struct),
+                    )
+            key, name = str(struct[mark.key]), str(struct[mark.name or mark.key])
+            options = struct[mark.options]
+            options = options.tolist() if hasattr(options, "tolist") else options
+            if not options:
+                raise ModelError(f"{where}: '{key}' has no {mark.options}")
+            if key in keys or name in out:
+                raise ModelError(f"{where}: '{key if key in keys else name}' is there twice")
+            keys.add(key)
+            out[name] = (key, dict.fromkeys(_texts(options, f"{where}: '{key}'")))
+        return out
+
+
+class RowResponse:
+    """The response of one row.
+
+    Attributes
+    ----------
+    name : the class's name.
+    schema : the JSON schema sent to the provider; a choice's options are labels in it.
+    schema_text : the schema in one spelling, for keys.
+    choices : pairs of label and option for the prompt of a choice; None otherwise.
+    top_logprobs : how many alternatives a choice wants at each token; 0 otherwise.
+    """
+
+    def __init__(
+        self,
+        cls: type[BaseModel],
+        layout: Layout,
+        schema: Mapping[str, Any],
+        allowed: Mapping[str, list[str]],
+        each: Mapping[str, Each],
+        marks: Mapping[str, OneOfEach],
+    ) -> None:
+        self.name = cls.__name__
+        self._cls = cls
+        self._layout = layout
+        self._context: dict[str, Any] = {c: dict.fromkeys(v) for c, v in allowed.items()}
+        self._context.update(each)
+        self.choices: list[dict[str, str]] | None = None
+        self.top_logprobs = 0
+        self._labels: dict[str, str] = {}
+        self.schema: dict[str, Any]
+        if layout.choice is None:
+            limits = {column: (structs, _besides(marks[column])) for column, structs in each.items()}
+            self.schema = filled(schema, allowed, limits)
+        else:
+            column = layout.choice[1]
+            self._labels = _labelled(allowed[column], cls.__name__)
+            self.schema = filled(schema, {column: list(self._labels)}, {})
+            self.choices = [{"label": n, "option": text} for n, text in self._labels.items()]
+            self.top_logprobs = choices.alternatives(len(self._labels))
+        self.schema_text = canonical(self.schema)
+        self.schema_hash = hashlib.sha256(self.schema_text.encode("utf-8")).hexdigest()
+
+    def parse(self, text: str) -> dict[str, Any]:
+        """Return the validated answer; a choice's label becomes its option.
+
+        Text around the outermost braces (a code fence, a preamble) is left out. Raises
+        InvalidAnswer with a message that can be sent back to the model.
+        """
+        from pydantic import ValidationError
+
+        body = _object_in(text)
+        try:
+            if self._layout.choice is not None:
+                return self._chosen(body)
+            value = self._cls.model_validate_json(body, context=self._context)
+        except ValidationError as error:
+            raise InvalidAnswer(_explained(error)) from None
+        answer = value.model_dump(mode="json")
+        _check_numbers(answer)
+        return answer
+
+    def _chosen(self, body: str) -> dict[str, Any]:
+        field = self._layout.choice[0] if self._layout.choice else ""
+        try:
+            label = json.loads(body)[field]
+        except ValueError as error:
+            raise InvalidAnswer(f"not valid JSON: {error}") from None
+        except KeyError:
+            raise InvalidAnswer(f"'{field}' is missing") from None
+        option = self._labels.get(label) if isinstance(label, str) else None
+        if option is None and label in self._labels.values():
+            # Where a provider does not hold the model to labels, an option in full is an answer.
+            option = label
+        if option is None:
+            shown = json.dumps(label, ensure_ascii=False)
+            labels = ", ".join(self._labels)
+            raise InvalidAnswer(f"'{field}': {shown:.100} is not one of the labels {labels}")
+        # Through the class, so that its own validators have their say.
+        value = self._cls.model_validate({field: option}, context=self._context)
+        return value.model_dump(mode="json")
+
+    def distribution(
+        self, text: str, tokens: Sequence[TokenLogprobs] | None
+    ) -> tuple[dict[str, float], float] | None:
+        """Return (probability per option, missing mass) of a choice's reply, where it has them."""
+        if self._layout.choice is None:
+            return None
+        read = choices.distribution(text, tokens, self._layout.choice[0], list(self._labels))
+        if read is None:
+            return None
+        probabilities, missing = read
+        return {self._labels[label]: p for label, p in probabilities.items()}, missing
+
+    def rows(self, value: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return what goes to the table: one row, or one per item of the field that becomes rows."""
+        layout = self._layout
+        scalars = {name: value[name] for name in layout.scalars}
+        if layout.rows is None:
+            return [scalars]
+        content = value[layout.rows]
+        if layout.each is not None:
+            mark = layout.each
+            return [{**scalars, mark.key: key, mark.value: v} for key, v in content.items()]
+        out = []
+        for position, item in enumerate(content or [], 1):
+            fields = item if layout.objects else {layout.rows: item}
+            out.append({**scalars, **fields, POSITION: position})
+        return out
+
+
+def _besides(mark: OneOfEach) -> list[str | None]:
+    """Return what a OneOfEach allows besides each struct's own values."""
+    words: list[str | None] = [] if mark.unknown is None else [mark.unknown]
+    return [*words, None] if mark.nullable else words
+
+
+def _marks(cls: type[BaseModel]) -> dict[str, OneOfEach]:
+    found: dict[str, OneOfEach] = {}
+    for info in cls.model_fields.values():
+        for mark in info.metadata:
+            if isinstance(mark, OneOfEach):
+                found[mark.column] = mark
+    return found
+
+
+def _texts(values: Sequence[Any], where: str) -> list[str]:
+    for value in values:
+        if not isinstance(value, str):
+            raise ModelError(f"{where}: {value!r:.80} is no string")
+    return list(dict.fromkeys(values))
+
+
+def _labelled(options: list[str], name: str) -> dict[str, str]:
+    if len(options) > len(choices.LABELS):
+        raise ModelError(
+            f"{name} is a choice among {len(options)} options; labels are single letters, so"
+            f" {len(choices.LABELS)} are the most",
+            hint="add a second field to the class, and the options are asked as they are",
+        )
+    return dict(zip(choices.LABELS, options, strict=False))
+
+
+def _object_in(text: str) -> str:
+    body = text.strip()
+    if body.startswith("{") and body.endswith("}"):
+        return body
+    start, end = body.find("{"), body.rfind("}")
+    if start < 0:
+        raise InvalidAnswer("there is no JSON object in it")
+    if end < start:
+        raise InvalidAnswer("the JSON object has no end")
+    return body[start : end + 1]
+
+
+def _explained(error: ValidationError) -> str:
+    """Say what is wrong in words for a model: field, complaint, the value seen."""
+    out = []
+    problems = error.errors(include_url=False, include_context=False)
+    for problem in problems[:5]:
+        place = ".".join(str(part) for part in problem["loc"])
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] in ("missing", "json_invalid"):
+            seen = ""
+        else:
+            seen = f" (got {json.dumps(problem['input'], ensure_ascii=False, default=str):.100})"
+        out.append((f"'{place}': " if place else "") + message + seen)
+    if len(problems) > 5:
+        out.append(f"and {len(problems) - 5} more")
+    return "; ".join(out)
+
+
+def _check_numbers(value: Any) -> None:
+    """Refuse integers no column holds; a model may write a number of any length."""
+    if isinstance(value, dict):
+        for item in value.values():
+            _check_numbers(item)
+    elif isinstance(value, list):
+        for item in value:
+            _check_numbers(item)
+    elif isinstance(value, int) and value not in _INT64:
+        raise InvalidAnswer(f"the number {str(value)[:30]} is too large")

@@ -1,0 +1,176 @@
+"""JSON schemas as providers take them: closed, self-contained, and of one row.
+
+OpenAI's strict mode wants additionalProperties false and every property required; llama.cpp and others want no
+surprises. So references are put in place, titles and defaults go, and only keywords that say something to a
+decoder are kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from lupom.engine.errors import CompileError
+from lupom.engine.llm.markers import ONE_OF, ONE_OF_EACH, Each
+
+_KEPT = frozenset(
+    "type enum description minimum maximum exclusiveMinimum exclusiveMaximum multipleOf"
+    " minLength maxLength pattern format minItems maxItems".split()
+)
+
+
+def closed(schema: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return a closed copy of pydantic's schema, marks kept; raises CompileError for what cannot be closed.
+
+    `where` names the class in errors.
+    """
+    return _closed(schema, schema.get("$defs", {}), where, ())
+
+
+def _closed(
+    schema: Mapping[str, Any], defs: Mapping[str, Any], where: str, path: tuple[str, ...]
+) -> dict[str, Any]:
+    if "$ref" in schema:
+        name = schema["$ref"].rsplit("/", 1)[-1]
+        if name in path:
+            raise CompileError(f"{where}: '{name}' contains itself; an answer must have an end")
+        beside = {k: v for k, v in schema.items() if k in _KEPT}
+        return {**_closed(defs[name], defs, where, (*path, name)), **beside}
+    out = {key: value for key, value in schema.items() if key in _KEPT}
+    for mark in (ONE_OF, ONE_OF_EACH):
+        if mark in schema:
+            out[mark] = schema[mark]
+    if "const" in schema:
+        out["enum"] = [schema["const"]]
+    branches = schema.get("anyOf") or schema.get("oneOf")
+    if branches:
+        out["anyOf"] = [_closed(branch, defs, where, path) for branch in branches]
+        return out
+    single = schema.get("allOf", [])
+    if len(single) == 1:
+        return {**_closed(single[0], defs, where, path), **out}
+    if ONE_OF_EACH in out:
+        return out
+    if schema.get("type") == "object":
+        properties = schema.get("properties")
+        if not properties:
+            raise CompileError(
+                f"{where}: a dict without named fields cannot be asked for",
+                hint="use a class with fields, a list of such classes, or OneOfEach",
+            )
+        out["properties"] = {
+            name: _closed(inner, defs, f"{where}.{name}", path) for name, inner in properties.items()
+        }
+        out["required"] = list(properties)
+        out["additionalProperties"] = False
+    elif schema.get("type") == "array":
+        if "prefixItems" in schema or not schema.get("items"):
+            raise CompileError(f"{where}: a list needs one type of item", hint="list[str], say")
+        out["items"] = _closed(schema["items"], defs, where, path)
+    elif "type" not in out and "enum" not in out:
+        raise CompileError(f"{where}: a field needs a type", hint="str, int, float, bool, Literal")
+    return out
+
+
+def columns_of(schema: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the row's columns that limit a closed schema: those of OneOf and those of OneOfEach."""
+    one: dict[str, None] = {}
+    each: dict[str, None] = {}
+
+    def walk(part: Any) -> None:
+        if isinstance(part, Mapping):
+            if ONE_OF in part:
+                one[part[ONE_OF]] = None
+            if ONE_OF_EACH in part:
+                each[part[ONE_OF_EACH]] = None
+            for value in part.values():
+                walk(value)
+        elif isinstance(part, list):
+            for value in part:
+                walk(value)
+
+    walk(schema)
+    return list(one), list(each)
+
+
+def filled(
+    schema: Mapping[str, Any],
+    allowed: Mapping[str, list[str]],
+    each: Mapping[str, tuple[Each, list[Any]]],
+) -> dict[str, Any]:
+    """Return a closed schema of one row: marks replaced by the row's own values.
+
+    `allowed` is the list per OneOf column; `each` the properties per OneOfEach column, with the values allowed
+    besides (the unknown word, null).
+    """
+    out: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key == "properties":
+            out[key] = {name: filled(inner, allowed, each) for name, inner in value.items()}
+        elif key == "items":
+            out[key] = filled(value, allowed, each)
+        elif key == "anyOf":
+            out[key] = [filled(inner, allowed, each) for inner in value]
+        else:
+            out[key] = value
+    if ONE_OF in out:
+        _limit(out, allowed[out.pop(ONE_OF)])
+    if ONE_OF_EACH in out:
+        structs, besides = each[out.pop(ONE_OF_EACH)]
+        out["properties"] = {name: _enum(values, besides) for name, (_, values) in structs.items()}
+        out["required"] = list(structs)
+        out["additionalProperties"] = False
+    return out
+
+
+def _limit(schema: dict[str, Any], values: list[str]) -> None:
+    """Limit every string of a field's schema: the field itself, a list's items, an optional's text."""
+    if "anyOf" in schema:
+        for branch in schema["anyOf"]:
+            _limit(branch, values)
+    elif schema.get("type") == "array":
+        _limit(schema["items"], values)
+    elif schema.get("type") == "string":
+        for keyword in ("minLength", "maxLength", "pattern", "format"):
+            schema.pop(keyword, None)
+        schema["enum"] = list(values)
+
+
+def _enum(values: Mapping[str, None], besides: list[Any]) -> dict[str, Any]:
+    words = [*values, *(word for word in besides if word is not None and word not in values)]
+    text = {"type": "string", "enum": words}
+    return {"anyOf": [text, {"type": "null"}]} if None in besides else text
+
+
+def canonical(schema: Any) -> str:
+    """Return a schema as JSON in one spelling: keywords sorted, properties in their order.
+
+    A model answers in the order of the properties, so the order decides the answer; the order of keywords
+    within one schema is pydantic's affair and may change with its version.
+    """
+    return json.dumps(_ordered(schema), ensure_ascii=False, separators=(",", ":"))
+
+
+def _ordered(part: Any) -> Any:
+    if isinstance(part, Mapping):
+        return {
+            key: [[name, _ordered(inner)] for name, inner in value.items()]
+            if key == "properties"
+            else _ordered(value)
+            for key, value in sorted(part.items())
+        }
+    return [_ordered(item) for item in part] if isinstance(part, list) else part
+
+
+def without_lengths(schema: Any) -> Any:
+    """Return a schema without limits on the length of strings, for providers that refuse them."""
+    if isinstance(schema, Mapping):
+        return {
+            key: {name: without_lengths(inner) for name, inner in value.items()}
+            if key == "properties"
+            else without_lengths(value)
+            for key, value in schema.items()
+            if key not in ("minLength", "maxLength")
+        }
+    return [without_lengths(item) for item in schema] if isinstance(schema, list) else schema
