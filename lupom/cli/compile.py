@@ -6,10 +6,15 @@ from pathlib import Path
 
 import click
 
-from lupom.cli.options import open_project, project_options, selection_options
+from lupom.cli.options import (
+    SelectingCommand,
+    open_project,
+    project_options,
+    selection_options,
+)
 
 
-@click.command("compile")
+@click.command("compile", cls=SelectingCommand)
 @selection_options
 @project_options
 def compile(

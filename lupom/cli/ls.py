@@ -6,10 +6,15 @@ from pathlib import Path
 
 import click
 
-from lupom.cli.options import open_project, project_options, selection_options
+from lupom.cli.options import (
+    SelectingCommand,
+    open_project,
+    project_options,
+    selection_options,
+)
 
 
-@click.command()
+@click.command(cls=SelectingCommand)
 @selection_options
 @click.option(
     "--output",

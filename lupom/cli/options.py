@@ -31,6 +31,27 @@ def project_options(command: F) -> F:
     return command
 
 
+_SELECTORS = ("-s", "--select", "-m", "--models", "-x", "--exclude")
+
+
+class SelectingCommand(click.Command):
+    """A command whose --select and --exclude take several words, as in dbt: --select a b+ c."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        spread: list[str] = []
+        option: str | None = None
+        words = 0
+        for word in args:
+            if word.startswith("-"):
+                option, words = (word, 0) if word in _SELECTORS else (None, 0)
+            elif option is not None:
+                words += 1
+                if words > 1:
+                    spread.append(option)
+            spread.append(word)
+        return super().parse_args(ctx, spread)
+
+
 def selection_options(command: F) -> F:
     """Add --select and --exclude."""
     for option in (

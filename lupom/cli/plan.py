@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lupom.cli.options import open_project, project_options, selection_options
+from lupom.cli.options import (
+    SelectingCommand,
+    open_project,
+    project_options,
+    selection_options,
+)
 
 if TYPE_CHECKING:
     from lupom.engine.run.plan import Estimate, Step
 
 
-@click.command()
+@click.command(cls=SelectingCommand)
 @selection_options
 @click.option("-f", "--full-refresh", is_flag=True, help="As in lupom run.")
 @click.option("--no-llm", is_flag=True, help="As in lupom run.")

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lupom.cli.options import open_project, project_options, selection_options
+from lupom.cli.options import (
+    SelectingCommand,
+    open_project,
+    project_options,
+    selection_options,
+)
 
 if TYPE_CHECKING:
     from lupom.cli.console import Console
@@ -19,7 +24,7 @@ if TYPE_CHECKING:
     from lupom.engine.workspace import Project
 
 
-@click.command()
+@click.command(cls=SelectingCommand)
 @selection_options
 @click.option("--threads", type=click.IntRange(1), help="Nodes at a time.")
 @click.option(
@@ -66,7 +71,7 @@ def run(
         )
 
 
-@click.command()
+@click.command(cls=SelectingCommand)
 @selection_options
 @click.option(
     "-f", "--full-refresh", is_flag=True, help="Load them even if the files are unchanged."

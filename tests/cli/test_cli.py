@@ -82,6 +82,11 @@ def test_rows_come_as_csv_and_json(lupom):
     assert json.loads(out) == [{"a": 1, "b": [1, 2], "c": None}]
 
 
+def test_select_takes_several_words_as_in_dbt(lupom):
+    assert lupom("ls", "--select", "people", "total", "--output", "name")[1] == "people\ntotal\n"
+    assert lupom("ls", "--exclude", "people", "-s", "people", "total")[1] == "total\n"
+
+
 def test_show_and_ls(lupom):
     lupom("run")
     assert "Ann" in lupom("show", "people", "--limit", "1")[1]
