@@ -101,7 +101,9 @@ def _module(file: Path, source: bytes) -> ModuleType:
             exec(compile(source, str(file), "exec"), module.__dict__)
         except Exception as error:
             del sys.modules[name]
-            frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file)]
+            frames = [
+                f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file)
+            ]
             raise CompileError(
                 f"{type(error).__name__}: {_first_line(error)}",
                 file=file,
@@ -117,7 +119,9 @@ def _first_line(error: Exception) -> str:
 
 
 def _is_own(value: object, module: ModuleType, base: type) -> bool:
-    return isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__
+    return (
+        isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__
+    )
 
 
 def _line_of(tree: ast.Module, name: str) -> int | None:

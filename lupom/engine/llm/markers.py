@@ -16,10 +16,11 @@ ONE_OF_EACH = "x-one-of-each"
 
 @dataclass(frozen=True)
 class OneOf:
-    """Limits a string field to the values of a list column of the row: `Annotated[str, OneOf('options')]`.
+    """Limits a string field to the values of a list column of the row: `Annotated[str,
+    OneOf('options')]`.
 
-    On a list of strings it limits each item; on an optional field None stays allowed. A class whose one field
-    is such a string is a *choice*: it is asked by labels and has a distribution.
+    On a list of strings it limits each item; on an optional field None stays allowed. A class whose
+    one field is such a string is a *choice*: it is asked by labels and has a distribution.
     """
 
     column: str
@@ -48,10 +49,12 @@ class OneOf:
 
 @dataclass(frozen=True)
 class OneOfEach:
-    """Makes one limited value per item of a list column: `Annotated[dict[str, str], OneOfEach('dimensions', ...)]`.
+    """Makes one limited value per item of a list column: `Annotated[dict[str, str],
+    OneOfEach('dimensions', ...)]`.
 
-    The column holds structs, one per thing to decide (a persona dimension, say). The provider is given an object
-    with one property per struct, each limited to that struct's own values; the answer becomes one row per struct.
+    The column holds structs, one per thing to decide (a persona dimension, say). The provider is
+    given an object with one property per struct, each limited to that struct's own values; the
+    answer becomes one row per struct.
 
     Parameters
     ----------
@@ -101,14 +104,16 @@ class OneOfEach:
                 raise ValueError(f"'{name}' is null, not one of {short(list(allowed))}")
             if chosen is not None and chosen not in allowed and chosen != self.unknown:
                 raise ValueError(f"'{name}': {chosen!r:.100} is not one of {short(list(allowed))}")
-            # A candidate value in the words of `unknown` is that value: the survey's own meaning comes first.
+            # A candidate value in the words of `unknown` is that value: the survey's own meaning
+            # comes first.
             out[key] = chosen if chosen in allowed else None
         return out
 
 
 @dataclass(frozen=True)
 class AsArray:
-    """Keeps a list of scalars as one array column instead of rows: `Annotated[list[str], AsArray()]`."""
+    """Keeps a list of scalars as one array column instead of rows: `Annotated[list[str],
+    AsArray()]`."""
 
 
 # What OneOfEach allows in one row: property name -> (key, its values in order).

@@ -182,4 +182,3 @@ def _environment(folder: Path) -> Environment:
         autoescape=False,
         auto_reload=False,
     )
-

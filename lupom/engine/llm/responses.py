@@ -180,7 +180,9 @@ class RowResponse:
         self._labels: dict[str, str] = {}
         self.schema: dict[str, Any]
         if layout.choice is None:
-            limits = {column: (structs, _besides(marks[column])) for column, structs in each.items()}
+            limits = {
+                column: (structs, _besides(marks[column])) for column, structs in each.items()
+            }
             self.schema = filled(schema, allowed, limits)
         else:
             column = layout.choice[1]
@@ -195,7 +197,8 @@ class RowResponse:
         """Return the validated answer; a choice's label becomes its option.
 
         Text around the outermost braces (a code fence, a preamble) is left out. Raises
-        InvalidAnswer with a message that can be sent back to the model.
+        InvalidAnswer with a message that can be sent back to the model, ModelError when the
+        class itself fails.
         """
         from pydantic import ValidationError
 
@@ -206,6 +209,14 @@ class RowResponse:
             value = self._cls.model_validate_json(body, context=self._context)
         except ValidationError as error:
             raise InvalidAnswer(_explained(error)) from None
+        except InvalidAnswer:
+            raise
+        except Exception as error:
+            raise ModelError(
+                f"response class {self.name}: a validator failed with {type(error).__name__}:"
+                f" {error}",
+                hint="a validator says no with ValueError",
+            ) from error
         answer = value.model_dump(mode="json")
         _check_numbers(answer)
         return answer
@@ -214,7 +225,7 @@ class RowResponse:
         field = self._layout.choice[0] if self._layout.choice else ""
         try:
             label = json.loads(body)[field]
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidAnswer(f"not valid JSON: {error}") from None
         except KeyError:
             raise InvalidAnswer(f"'{field}' is missing") from None
@@ -243,7 +254,8 @@ class RowResponse:
         return {self._labels[label]: p for label, p in probabilities.items()}, missing
 
     def rows(self, value: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return what goes to the table: one row, or one per item of the field that becomes rows."""
+        """Return what goes to the table: one row, or one per item of the field that becomes
+        rows."""
         layout = self._layout
         scalars = {name: value[name] for name in layout.scalars}
         if layout.rows is None:

@@ -1,8 +1,8 @@
 """JSON schemas as providers take them: closed, self-contained, and of one row.
 
-OpenAI's strict mode wants additionalProperties false and every property required; llama.cpp and others want no
-surprises. So references are put in place, titles and defaults go, and only keywords that say something to a
-decoder are kept.
+OpenAI's strict mode wants additionalProperties false and every property required; llama.cpp and
+others want no surprises. So references are put in place, titles and defaults go, and only keywords
+that say something to a decoder are kept.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ _KEPT = frozenset(
 
 
 def closed(schema: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Return a closed copy of pydantic's schema, marks kept; raises CompileError for what cannot be closed.
+    """Return a closed copy of pydantic's schema, marks kept; raises CompileError for what cannot be
+    closed.
 
     `where` names the class in errors.
     """
@@ -60,7 +61,8 @@ def _closed(
                 hint="use a class with fields, a list of such classes, or OneOfEach",
             )
         out["properties"] = {
-            name: _closed(inner, defs, f"{where}.{name}", path) for name, inner in properties.items()
+            name: _closed(inner, defs, f"{where}.{name}", path)
+            for name, inner in properties.items()
         }
         out["required"] = list(properties)
         out["additionalProperties"] = False
@@ -74,7 +76,8 @@ def _closed(
 
 
 def columns_of(schema: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Return the row's columns that limit a closed schema: those of OneOf and those of OneOfEach."""
+    """Return the row's columns that limit a closed schema: those of OneOf and those of
+    OneOfEach."""
     one: dict[str, None] = {}
     each: dict[str, None] = {}
 
@@ -101,8 +104,8 @@ def filled(
 ) -> dict[str, Any]:
     """Return a closed schema of one row: marks replaced by the row's own values.
 
-    `allowed` is the list per OneOf column; `each` the properties per OneOfEach column, with the values allowed
-    besides (the unknown word, null).
+    `allowed` is the list per OneOf column; `each` the properties per OneOfEach column, with the
+    values allowed besides (the unknown word, null).
     """
     out: dict[str, Any] = {}
     for key, value in schema.items():
@@ -125,7 +128,8 @@ def filled(
 
 
 def _limit(schema: dict[str, Any], values: list[str]) -> None:
-    """Limit every string of a field's schema: the field itself, a list's items, an optional's text."""
+    """Limit every string of a field's schema: the field itself, a list's items, an optional's
+    text."""
     if "anyOf" in schema:
         for branch in schema["anyOf"]:
             _limit(branch, values)
@@ -146,8 +150,8 @@ def _enum(values: Mapping[str, None], besides: list[Any]) -> dict[str, Any]:
 def canonical(schema: Any) -> str:
     """Return a schema as JSON in one spelling: keywords sorted, properties in their order.
 
-    A model answers in the order of the properties, so the order decides the answer; the order of keywords
-    within one schema is pydantic's affair and may change with its version.
+    A model answers in the order of the properties, so the order decides the answer; the order of
+    keywords within one schema is pydantic's affair and may change with its version.
     """
     return json.dumps(_ordered(schema), ensure_ascii=False, separators=(",", ":"))
 

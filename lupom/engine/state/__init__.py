@@ -142,8 +142,7 @@ class State:
         from sqlalchemy import text
 
         query = (
-            "select key, vector from embeddings"
-            " where key in (select value from json_each(:keys))"
+            "select key, vector from embeddings where key in (select value from json_each(:keys))"
         )
         with self._engine.connect() as connection:
             rows = connection.execute(text(query), {"keys": json.dumps(list(keys))})

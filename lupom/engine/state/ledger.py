@@ -111,6 +111,15 @@ class Ledger:
         values = {**row, "now": now()}
         await self._writer.do_async(lambda connection: _write(connection, values))
 
+    def mean_tokens_out(self, node: str) -> float | None:
+        """Return the mean of answer tokens of a node's calls; None where it has made none."""
+        from sqlalchemy import text
+
+        query = "select avg(tokens_out) from calls where node = :node and tokens_out > 0"
+        with self._engine.connect() as connection:
+            mean = connection.execute(text(query), {"node": node}).scalar()
+        return None if mean is None else float(mean)
+
     def calls_since(self, seq: int = 0, limit: int | None = None) -> list[dict[str, Any]]:
         """Return calls written after the given `seq`, in the order of writing, as dicts.
 

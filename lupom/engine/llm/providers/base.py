@@ -1,8 +1,9 @@
 """The seam between the gateway and a provider of language models.
 
-A provider turns one request into one reply. It knows no ledger, no retries, no row schemas beyond the JSON
-schema it is handed, and no prices: those are the gateway's. A new provider is one module with one class that
-satisfies `Provider`, and one line in `lupom.engine.llm.providers.make_provider`.
+A provider turns one request into one reply. It knows no ledger, no retries, no row schemas beyond
+the JSON schema it is handed, and no prices: those are the gateway's. A new provider is one module
+with one class that satisfies `Provider`, and one line in
+`lupom.engine.llm.providers.make_provider`.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from lupom.engine.errors import LLMError
 class ProviderRequest:
     """One request: chat messages and how they are to be answered.
 
-    `schema` is the JSON schema of the answer (None: plain text) and `schema_name` its name, letters, digits and
-    underscores. `top_logprobs` above 0 asks for the log-probabilities of that many alternatives at every answered
-    token (a choice); a provider that has none leaves `ProviderReply.tokens` None and answers all the same, in the
-    same single request. `seed` is the draw number. `extra` holds provider-specific parameters as they are.
+    `schema` is the JSON schema of the answer (None: plain text) and `schema_name` its name,
+    letters, digits and underscores. `top_logprobs` above 0 asks for the log-probabilities of that
+    many alternatives at every answered token (a choice); a provider that has none leaves
+    `ProviderReply.tokens` None and answers all the same, in the same single request. `seed` is the
+    draw number. `extra` holds provider-specific parameters as they are.
     """
 
     messages: Sequence[Mapping[str, str]]
@@ -38,8 +40,8 @@ class ProviderRequest:
 class TokenLogprobs:
     """One answered token, its natural-log probability, and the alternatives at its position.
 
-    `top` holds (token text, log-probability) pairs in any order, usually with the answered token among them.
-    The concatenated `token` texts of a reply are its text.
+    `top` holds (token text, log-probability) pairs in any order, usually with the answered token
+    among them. The concatenated `token` texts of a reply are its text.
     """
 
     token: str
@@ -49,10 +51,11 @@ class TokenLogprobs:
 
 @dataclass(frozen=True, slots=True)
 class ProviderReply:
-    """What came back: the answer's text as it stands, token counts, and log-probabilities where there are any.
+    """What came back: the answer's text as it stands, token counts, and log-probabilities where
+    there are any.
 
-    `finish_reason` is 'stop', 'length' (cut off at max_tokens), or the provider's own word. `tokens_in` and
-    `tokens_out` are what is paid for; 0 where the provider does not say.
+    `finish_reason` is 'stop', 'length' (cut off at max_tokens), or the provider's own word.
+    `tokens_in` and `tokens_out` are what is paid for; 0 where the provider does not say.
     """
 
     text: str
@@ -63,15 +66,19 @@ class ProviderReply:
 
 
 class Provider(Protocol):
-    """A backbone. The gateway builds it lazily, calls `complete` concurrently on one event loop, closes it once.
+    """A backbone. The gateway builds it lazily, calls `complete` concurrently on one event loop,
+    closes it once.
 
-    A provider that computes in process runs its blocking work in a thread of its own, so that the loop stays free.
+    A provider that computes in process runs its blocking work in a thread of its own, so that the
+    loop stays free.
     """
 
     def identity(self) -> dict[str, Any]:
-        """Return what decides answers besides messages, schema and parameters, as JSON-ready values.
+        """Return what decides answers besides messages, schema and parameters, as JSON-ready
+        values.
 
-        'provider' and 'model', and 'base_url' or 'weights' (hash of the weights' file). No network, no key.
+        'provider' and 'model', and 'base_url' or 'weights' (hash of the weights' file). No network,
+        no key.
         """
         ...
 
@@ -80,7 +87,8 @@ class Provider(Protocol):
         ...
 
     async def check(self) -> str:
-        """Return one line that says the provider is there, or raise ProviderError; costs no tokens."""
+        """Return one line that says the provider is there, or raise ProviderError; costs no
+        tokens."""
         ...
 
     async def close(self) -> None:
@@ -96,8 +104,8 @@ class ProviderError(LLMError):
     retryable : the same request may succeed later (429, 5xx, timeout, reset, torn body).
     throttled : the provider said "too many"; the whole alias pauses and slows down.
     retry_after : seconds the provider asked to wait; the whole alias waits them.
-    refused : this one request can never be answered (too long, filtered), while others may be: its row is
-        quarantined and the rest goes on.
+    refused : this one request can never be answered (too long, filtered), while others may be: its
+        row is quarantined and the rest goes on.
     """
 
     def __init__(

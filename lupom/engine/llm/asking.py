@@ -1,0 +1,347 @@
+"""One request after another until a call has its answer, and many calls at once.
+
+Everything here runs on the gateway's event loop; nothing in it needs a lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from lupom.engine.errors import LLMError, ModelError
+from lupom.engine.llm.keys import KeyMaker, parameters
+from lupom.engine.llm.pace import Halted, Pace
+from lupom.engine.llm.providers.base import Provider, ProviderError, ProviderReply, ProviderRequest
+from lupom.engine.llm.responses import InvalidAnswer, RowResponse
+from lupom.engine.llm.retries import persist
+from lupom.engine.state.ledger import INVALID, OK, PENDING, Entry
+
+if TYPE_CHECKING:
+    from lupom.engine.project.settings import LLMSettings
+    from lupom.engine.state import State
+
+
+class Line:
+    """One alias on the loop: its provider, its places, its pace."""
+
+    def __init__(
+        self, alias: str, settings: LLMSettings, provider: Provider, backoff: float
+    ) -> None:
+        self.alias = alias
+        self.settings = settings
+        self.provider = provider
+        self.identity = provider.identity()
+        self.keys = KeyMaker({**self.identity, "parameters": parameters(settings)})
+        self.places = asyncio.Semaphore(settings.concurrency)
+        self.pace = Pace(backoff)
+        self.backoff = backoff
+
+    @property
+    def where(self) -> str:
+        """The alias and its address or model, for errors."""
+        address = self.identity.get("base_url") or self.identity.get("model") or "?"
+        return f"llm '{self.alias}' at {address}"
+
+
+@dataclass(slots=True)
+class Item:
+    """A call to ask: what it says, and what the ledger knows of it."""
+
+    key: str
+    messages_hash: str
+    messages: Sequence[Mapping[str, str]]
+    response: RowResponse
+    draw: int
+    entry: Entry | None
+    fresh: bool = False
+
+
+@dataclass(slots=True)
+class Outcome:
+    """A call's end: its entry as the ledger has it, and the parsed value where it is 'ok'."""
+
+    entry: Entry
+    value: dict[str, Any] | None
+
+
+@dataclass
+class Asking:
+    """One `ask` while it goes on.
+
+    Attributes
+    ----------
+    weights : rows per key; the counts below are of rows.
+    own, borrowed : ends of calls it asked itself, and of calls somebody else was asking.
+    halt : set when no further request may be sent; those in flight are awaited and recorded.
+    failure : what ended it, if anything did.
+    """
+
+    node: str
+    run_id: str
+    weights: Mapping[str, int]
+    own: dict[str, Outcome] = field(default_factory=dict)
+    borrowed: dict[str, Entry] = field(default_factory=dict)
+    failure: BaseException | None = None
+    done: int = 0
+    cached: int = 0
+    invalid: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float = 0.0
+    halt: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def fail(self, error: BaseException) -> None:
+        """Stop asking because of an error; the first one is the one reported."""
+        if self.failure is None:
+            self.failure = error
+        self.halt.set()
+
+    def count(self, key: str, status: str, *, cached: bool) -> None:
+        """Take note of a call's end."""
+        rows = self.weights[key]
+        self.done += rows
+        self.cached += rows if cached else 0
+        self.invalid += rows if status == INVALID else 0
+
+
+class Desk:
+    """Asks calls, each once, however many threads and nodes want it."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._flying: dict[str, asyncio.Future[Entry | None]] = {}
+        # Ends of calls while several asks are going on: one of them may have read the ledger
+        # before another's answer was in it.
+        self.recent: dict[str, Entry] = {}
+        self.keep_recent = False
+
+    async def ask(self, line: Line, asking: Asking, items: Sequence[Item]) -> None:
+        """Ask the items in their order, as many at once as the alias has places."""
+        queue = iter(items)
+        workers = min(len(items), line.settings.concurrency)
+        await asyncio.gather(*(self._work(line, asking, queue) for _ in range(workers)))
+
+    async def _work(self, line: Line, asking: Asking, queue: Iterator[Item]) -> None:
+        for item in queue:
+            if asking.halt.is_set():
+                return
+            try:
+                await self._end(line, asking, item)
+            except Halted:
+                return
+            except Exception as error:
+                asking.fail(error)
+                return
+
+    async def _end(self, line: Line, asking: Asking, item: Item) -> None:
+        """See to it that a call has its end: another's, or one asked for here."""
+        while True:
+            entry = self.recent.get(item.key)
+            flying = self._flying.get(item.key)
+            if entry is None and flying is not None:
+                # Somebody is asking this very call. If they stop, it is ours to ask.
+                entry = await asyncio.shield(flying)
+                if entry is None and asking.halt.is_set():
+                    raise Halted
+            elif entry is None:
+                outcome = await self._own(line, asking, item)
+                asking.own[item.key] = outcome
+                asking.count(item.key, outcome.entry.status, cached=False)
+                return
+            if entry is not None:
+                asking.borrowed[item.key] = entry
+                asking.count(item.key, entry.status, cached=True)
+                return
+
+    async def _own(self, line: Line, asking: Asking, item: Item) -> Outcome:
+        future: asyncio.Future[Entry | None] = asyncio.get_running_loop().create_future()
+        self._flying[item.key] = future
+        entry: Entry | None = None
+        try:
+            async with line.places:
+                if asking.halt.is_set():
+                    raise Halted
+                outcome = await self._asked(line, asking, item)
+            entry = outcome.entry
+            if self.keep_recent:
+                self.recent[item.key] = entry
+            return outcome
+        finally:
+            del self._flying[item.key]
+            future.set_result(entry)
+
+    async def _asked(self, line: Line, asking: Asking, item: Item) -> Outcome:
+        """Ask one call until it has a valid answer or no attempts are left.
+
+        Each attempt is committed before the next one, so that after a crash at any moment nothing
+        that had come back is asked again.
+        """
+        entry = _started(item)
+        loop = asyncio.get_running_loop()
+        tries = [h for h in entry.history if not h.get("earlier")]
+        if len(tries) >= line.settings.attempts:
+            # Left pending by a run with more attempts than there are now.
+            entry.status = INVALID
+            await self._record(line, asking, item, entry)
+            return Outcome(entry, None)
+        while True:
+            request = _request(line, item, tries)
+            begun = loop.time()
+            try:
+                reply = await persist(
+                    partial(line.provider.complete, request),
+                    line.pace,
+                    asking.halt,
+                    name=f"{item.key}/{len(tries)}",
+                    retries=line.settings.max_retries,
+                    backoff=line.backoff,
+                )
+            except ProviderError as error:
+                if not error.refused:
+                    raise
+                entry.status, entry.error = INVALID, f"refused: {error.message}"
+                await self._record(line, asking, item, entry)
+                return Outcome(entry, None)
+            entry.latency += loop.time() - begun
+            self._paid(line, asking, entry, reply)
+            try:
+                value = self._read(line, item, entry, reply)
+            except ModelError:
+                # The class is broken, not the answer: it is kept, and read again once it is mended.
+                entry.status, entry.error = OK, None
+                await self._record(line, asking, item, entry)
+                raise
+            if value is None:
+                tries.append(entry.history[-1])
+                if len(tries) >= line.settings.attempts:
+                    entry.status = INVALID
+            await self._record(line, asking, item, entry)
+            if entry.status != PENDING:
+                return Outcome(entry, value)
+            if asking.halt.is_set():
+                raise Halted
+
+    def _read(
+        self, line: Line, item: Item, entry: Entry, reply: ProviderReply
+    ) -> dict[str, Any] | None:
+        """Put a reply into the entry; returns the value if it is valid."""
+        text = clean(reply.text)
+        entry.answer = text
+        try:
+            value = item.response.parse(text)
+        except InvalidAnswer as error:
+            why = error.message
+            if reply.finish_reason == "length":
+                why = f"cut off at max_tokens={line.settings.max_tokens}: {why}"
+            elif reply.finish_reason not in ("stop", ""):
+                why = f"finished by '{reply.finish_reason}': {why}"
+            entry.status, entry.error = PENDING, clean(why)
+            entry.history.append({"text": text, "error": entry.error})
+            return None
+        entry.status, entry.error = OK, None
+        read = item.response.distribution(reply.text, reply.tokens)
+        entry.probabilities, entry.missing_mass = read if read is not None else (None, None)
+        return value
+
+    def _paid(self, line: Line, asking: Asking, entry: Entry, reply: ProviderReply) -> None:
+        price = line.settings.price
+        entry.attempts += 1
+        entry.tokens_in += reply.tokens_in
+        entry.tokens_out += reply.tokens_out
+        asking.tokens_in += reply.tokens_in
+        asking.tokens_out += reply.tokens_out
+        if price is not None:
+            cost = (reply.tokens_in * price.input + reply.tokens_out * price.output) / 1e6
+            entry.cost = (entry.cost or 0.0) + cost
+            asking.cost += cost
+
+    async def _record(self, line: Line, asking: Asking, item: Item, entry: Entry) -> None:
+        choice = item.response.choices is not None
+        await self._state.record(
+            {
+                "key": item.key,
+                "provider": str(line.identity.get("provider")),
+                "model": str(line.identity.get("model")),
+                "alias": line.alias,
+                "node": asking.node,
+                "run_id": asking.run_id,
+                "messages_hash": item.messages_hash,
+                "schema_hash": item.response.schema_hash,
+                "parameters": line.keys.parameters_of_choice if choice else line.keys.parameters,
+                "draw": item.draw,
+                "status": entry.status,
+                "answer": entry.answer,
+                "probabilities": None
+                if entry.probabilities is None
+                else json.dumps(entry.probabilities, ensure_ascii=False),
+                "missing_mass": entry.missing_mass,
+                "history": json.dumps(entry.history, ensure_ascii=False) if entry.history else "[]",
+                "tokens_in": entry.tokens_in,
+                "tokens_out": entry.tokens_out,
+                "cost": entry.cost,
+                "latency": entry.latency,
+                "attempts": entry.attempts,
+                "error": entry.error,
+            }
+        )
+
+
+def _started(item: Item) -> Entry:
+    """Return the entry to go on with: as the ledger has it, or new; a fresh round forgets tries."""
+    if item.entry is None:
+        return Entry(item.key, PENDING, None, None, None, [], 0, 0, None, 0.0, 0, None)
+    entry = item.entry
+    if item.fresh:
+        entry.history = [{**attempt, "earlier": True} for attempt in entry.history]
+    entry.status = PENDING
+    entry.probabilities = entry.missing_mass = None
+    return entry
+
+
+def _request(line: Line, item: Item, tries: Sequence[Mapping[str, Any]]) -> ProviderRequest:
+    """Make the request of the next attempt: the messages, then each invalid answer and its
+    error."""
+    messages = [dict(message) for message in item.messages]
+    for attempt in tries:
+        # Providers refuse an empty answer in a conversation.
+        messages.append({"role": "assistant", "content": attempt["text"] or "(nothing)"})
+        messages.append({"role": "user", "content": correction(attempt["error"])})
+    settings = line.settings
+    return ProviderRequest(
+        messages=messages,
+        schema=item.response.schema,
+        schema_name=item.response.name,
+        temperature=settings.temperature,
+        max_tokens=settings.max_tokens,
+        top_logprobs=item.response.top_logprobs if settings.logprobs else 0,
+        seed=item.draw,
+        extra=settings.extra,
+    )
+
+
+def correction(error: str) -> str:
+    """Return what a model is told of its invalid answer."""
+    return (
+        f"That answer is not valid: {error}.\n"
+        "Answer again with one JSON object that fits the schema, and nothing else."
+    )
+
+
+def clean(text: str) -> str:
+    """Return text that UTF-8 can hold: halves of surrogate pairs become question marks."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def failure_of(line: Line, error: BaseException, kept: int, total: int) -> LLMError:
+    """Return the error an ask ends with: where, why, and what is safe."""
+    cause = error.message if isinstance(error, LLMError) else f"{type(error).__name__}: {error}"
+    hint = error.hint if isinstance(error, LLMError) else None
+    return LLMError(
+        f"{line.where}: {cause}; {kept} of {total} answers are in the ledger and will not be"
+        " asked again",
+        hint=hint,
+    )

@@ -1,0 +1,202 @@
+"""Embeddings: the vectors that come with wordllama, or any OpenAI-compatible endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from lupom.engine.errors import LLMError
+from lupom.engine.llm.keys import canonical
+from lupom.engine.llm.pace import Pace
+from lupom.engine.llm.providers.client import Endpoint, address
+from lupom.engine.llm.retries import persist
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from lupom.engine.project.settings import EmbeddingSettings
+    from lupom.engine.state import State
+
+# Texts in one request, and requests at once. OpenAI takes 2,048 texts and 300,000 tokens.
+BATCH, AT_ONCE = 128, 4
+
+_WORDLLAMA = "l2_supercat"
+_WORDLLAMA_SIZE = 256
+_loaded: dict[int, Any] = {}
+_lock = threading.Lock()
+
+
+def identity(settings: EmbeddingSettings) -> dict[str, Any]:
+    """Return what decides a text's vector, JSON-ready: provider, address or version, model,
+    size."""
+    if settings.provider == "wordllama":
+        from importlib.metadata import version
+
+        return {
+            "provider": "wordllama",
+            "version": version("wordllama"),
+            "model": _WORDLLAMA,
+            "dimensions": settings.dimensions or _WORDLLAMA_SIZE,
+        }
+    return {
+        "provider": "openai",
+        "base_url": address(settings.base_url),
+        "model": settings.model,
+        "dimensions": settings.dimensions,
+    }
+
+
+def embed_here(settings: EmbeddingSettings, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Return wordllama's vectors of the texts, (n, dimensions) float32, in process, no network.
+
+    A text without a known word is a zero vector. Raises LLMError for a size it does not have.
+    """
+    import numpy as np
+
+    size = settings.dimensions or _WORDLLAMA_SIZE
+    model = _wordllama(size)
+    if not texts:
+        return np.zeros((0, size), dtype=np.float32)
+    with _lock, np.errstate(invalid="ignore", divide="ignore"):
+        vectors = model.embed(list(texts))
+    return np.nan_to_num(np.asarray(vectors, dtype=np.float32))
+
+
+def _wordllama(size: int) -> Any:
+    if size not in (64, 128, _WORDLLAMA_SIZE):
+        raise LLMError(
+            f"wordllama has no vectors of {size} dimensions", hint="64, 128 or 256 (the default)"
+        )
+    with _lock:
+        if size not in _loaded:
+            from pathlib import Path
+
+            try:
+                import wordllama
+            except ImportError as error:
+                raise LLMError(
+                    f"wordllama cannot be imported: {error}", hint="pip install wordllama"
+                ) from None
+            # The wheel holds its vectors; a plain load() would go to a hub for them.
+            folder = Path(wordllama.__file__).parent
+            _loaded[size] = wordllama.WordLlama.load(
+                _WORDLLAMA,
+                cache_dir=folder,
+                trunc_dim=None if size == _WORDLLAMA_SIZE else size,
+                disable_download=True,
+            )
+        return _loaded[size]
+
+
+def keys(settings: EmbeddingSettings, texts: Sequence[str]) -> list[str]:
+    """Return the key of each text under these settings."""
+    base = canonical(identity(settings))
+    return [
+        hashlib.sha256(f"{base}\0{text}".encode("utf-8", "surrogatepass")).hexdigest()
+        for text in texts
+    ]
+
+
+async def embed_there(
+    state: State,
+    endpoint: Endpoint,
+    settings: EmbeddingSettings,
+    texts: Sequence[str],
+    *,
+    backoff: float,
+) -> npt.NDArray[np.float32]:
+    """Return an endpoint's vectors of the texts, (n, dimensions) float32.
+
+    Each text is paid for once: its vector is in the state database before another request takes
+    its place. Raises LLMError; what had come back is kept.
+    """
+    import numpy as np
+
+    marks = keys(settings, texts)
+    by_key = dict(zip(marks, texts, strict=True))
+    known = state.embeddings(by_key)
+    missing = [(key, text) for key, text in by_key.items() if key not in known]
+    batches = [missing[i : i + BATCH] for i in range(0, len(missing), BATCH)]
+    pace, halt, places = Pace(backoff), asyncio.Event(), asyncio.Semaphore(AT_ONCE)
+
+    async def one(batch: list[tuple[str, str]]) -> None:
+        async with places:
+            if halt.is_set():
+                return
+            try:
+                body = _body(settings, [text for _, text in batch])
+                reply = await persist(
+                    lambda: _vectors(endpoint, body, len(batch)),
+                    pace,
+                    halt,
+                    name=batch[0][0],
+                    retries=settings.max_retries,
+                    backoff=backoff,
+                )
+                vectors, tokens = reply
+                rows = _rows(settings, batch, vectors, tokens)
+                await state.record_embeddings(rows)
+                known.update({row["key"]: row["vector"] for row in rows})
+            except BaseException:
+                halt.set()
+                raise
+
+    done = await asyncio.gather(*(one(batch) for batch in batches), return_exceptions=True)
+    failed = [e for e in done if isinstance(e, BaseException)]
+    errors = [e for e in failed if isinstance(e, LLMError)] or failed
+    if errors:
+        raise errors[0]
+    if not texts:
+        return np.zeros((0, settings.dimensions or 0), dtype=np.float32)
+    vectors = [np.frombuffer(known[key], dtype="<f4") for key in marks]
+    if len({len(vector) for vector in vectors}) != 1:
+        raise LLMError(f"{endpoint.url} returned vectors of different sizes")
+    return np.stack(vectors).astype(np.float32)
+
+
+def _body(settings: EmbeddingSettings, texts: list[str]) -> dict[str, Any]:
+    body: dict[str, Any] = {"model": settings.model, "input": texts}
+    if settings.dimensions:
+        body["dimensions"] = settings.dimensions
+    return body
+
+
+async def _vectors(endpoint: Endpoint, body: dict[str, Any], count: int) -> tuple[list[bytes], int]:
+    import numpy as np
+
+    reply = await endpoint.post("/embeddings", body)
+    try:
+        data = sorted(reply["data"], key=lambda item: item["index"])
+        vectors = [np.asarray(item["embedding"], dtype="<f4") for item in data]
+        if len(vectors) != count or any(v.ndim != 1 or not np.isfinite(v).all() for v in vectors):
+            raise ValueError("shape")
+        usage = reply.get("usage") or {}
+        return [v.tobytes() for v in vectors], int(usage.get("prompt_tokens") or 0)
+    except (KeyError, TypeError, ValueError):
+        raise endpoint.error("the body is no list of embeddings", retryable=True) from None
+
+
+def _rows(
+    settings: EmbeddingSettings, batch: list[tuple[str, str]], vectors: list[bytes], tokens: int
+) -> list[dict[str, Any]]:
+    """Make the rows of a batch; its tokens are shared out by the length of the texts."""
+    length = sum(len(text) for _, text in batch) or 1
+    price = settings.price.input / 1e6 if settings.price is not None else None
+    rows = []
+    for (key, text), vector in zip(batch, vectors, strict=True):
+        share = tokens * len(text) / length
+        rows.append(
+            {
+                "key": key,
+                "provider": "openai",
+                "model": settings.model or "",
+                "vector": vector,
+                "tokens": round(share),
+                "cost": None if price is None else share * price,
+            }
+        )
+    return rows

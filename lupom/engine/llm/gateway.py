@@ -1,0 +1,412 @@
+"""The gateway: calls in, validated answers out; whatever was answered once is not asked again."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from lupom.engine.errors import LLMError, did_you_mean
+from lupom.engine.llm.asking import Asking, Desk, Item, Line, failure_of
+from lupom.engine.llm.keys import parameters
+from lupom.engine.llm.responses import InvalidAnswer, RowResponse
+from lupom.engine.state.ledger import INVALID, OK, PENDING, Entry
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from lupom.engine.llm.providers.client import Endpoint
+    from lupom.engine.project.settings import EmbeddingSettings, LLMSettings
+    from lupom.engine.state import State
+
+T = TypeVar("T")
+# Seconds between two looks of a waiting thread at progress and `stop`.
+_LOOK = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One question to an LLM: chat messages, what may come back, and which draw of it this is."""
+
+    messages: Sequence[Mapping[str, str]]
+    response: RowResponse
+    draw: int = 0
+
+
+@dataclass(slots=True)
+class Answer:
+    """The end of a call.
+
+    Attributes
+    ----------
+    status : 'ok' or 'invalid' (quarantined: no valid answer after the last attempt).
+    value : the validated answer; None when invalid.
+    probabilities : of a choice's options, where the provider gives them; they sum to 1.
+    missing_mass : the probability of anything but an option, before that.
+    tokens_in, tokens_out, cost : of all attempts; USD, None when the price is unknown.
+    cached : it was in the ledger, or is the answer of an equal call, and cost nothing now.
+    text : what the model wrote last.
+    """
+
+    key: str
+    status: str
+    value: dict[str, Any] | None
+    probabilities: dict[str, float] | None = None
+    missing_mass: float | None = None
+    error: str | None = None
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float | None = None
+    cached: bool = False
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an ask is; tokens and cost (USD, None when the price is unknown) are spent by it."""
+
+    done: int
+    total: int
+    cached: int
+    invalid: int
+    tokens_in: int
+    tokens_out: int
+    cost: float | None
+
+
+class Gateway:
+    """All LLM traffic of a project.
+
+    `ask`, `embed` and `check` block and may be called from several threads; one event loop in a
+    thread of its own does the work, and an alias's places and pace are shared by all who ask it.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        llms: Mapping[str, LLMSettings],
+        *,
+        cache_dir: Path | None = None,
+        backoff: float = 0.5,
+    ) -> None:
+        """Open nothing yet.
+
+        Parameters
+        ----------
+        cache_dir : where embedded providers keep converted weights.
+        backoff : seconds before the first retry of a failed request; doubles with each.
+        """
+        self._state = state
+        self._llms = llms
+        self._cache_dir = cache_dir
+        self._backoff = backoff
+        self._lock = threading.RLock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._lines: dict[str, Line] = {}
+        self._endpoints: dict[str, Endpoint] = {}
+        self._desk = Desk(state)
+        self._active = 0
+        self._closed = False
+
+    def __enter__(self) -> Gateway:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def identity(self, alias: str) -> dict[str, Any]:
+        """Return what decides an alias's answers, JSON-ready; no network.
+
+        Provider, base_url or the weights' hash, model, parameters. Raises LLMError.
+        """
+        line = self._line(alias)
+        return {**line.identity, "parameters": parameters(line.settings)}
+
+    def key(self, alias: str, call: Call) -> str:
+        """Return the key of a call, SHA-256 in hex; no network."""
+        return self._line(alias).keys.key(call.messages, call.response, call.draw)[0]
+
+    def lookup(self, keys: Iterable[str]) -> dict[str, str]:
+        """Return the status ('ok' or 'invalid') of those keys whose calls are ended."""
+        found = self._state.statuses(keys)
+        return {key: status for key, status in found.items() if status != PENDING}
+
+    def ask(
+        self,
+        alias: str,
+        calls: Sequence[Call],
+        *,
+        node: str,
+        run_id: str,
+        progress: Callable[[Progress], None] | None = None,
+        stop: threading.Event | None = None,
+        retry_invalid: bool = False,
+    ) -> list[Answer | None]:
+        """Return the answers to calls, in their order; None where `stop` was set before one.
+
+        Answers come from the ledger first. The others are asked in the order of their messages'
+        text, so that equal beginnings follow each other; equal calls are asked once. Each answer
+        is committed to the ledger before its place is given to another request.
+
+        Parameters
+        ----------
+        progress : called from this thread, about ten times a second and at the end.
+        stop : when set, nothing further is sent; what is in flight is awaited and recorded.
+        retry_invalid : ask quarantined calls again, with a new round of attempts.
+
+        Raises
+        ------
+        LLMError : the LLM cannot be reached or refuses; what had come back is in the ledger.
+        """
+        line = self._line(alias)
+        keyed = [line.keys.key(call.messages, call.response, call.draw) for call in calls]
+        with self._lock:
+            self._active += 1
+            self._desk.keep_recent = self._active > 1
+        try:
+            asking = Asking(node, run_id, _counts(key for key, _ in keyed))
+            return self._answers(line, calls, keyed, asking, progress, stop, retry_invalid)
+        finally:
+            with self._lock:
+                self._active -= 1
+                self._desk.keep_recent = self._active > 1
+                if self._active == 0:
+                    self._desk.recent.clear()
+
+    def check(self, alias: str) -> str:
+        """Return one line on whether an alias can be reached; costs no tokens. Raises LLMError."""
+        line = self._line(alias)
+        try:
+            return self._run(line.provider.check())
+        except LLMError as error:
+            raise LLMError(f"{line.where}: {error.message}", hint=error.hint) from None
+
+    def embed(self, settings: EmbeddingSettings, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Return the vectors of texts, (n, dimensions) float32, in their order.
+
+        Those of an endpoint are kept in the ledger by text and never paid for twice. Raises
+        LLMError.
+        """
+        from lupom.engine.llm import embeddings
+
+        if settings.provider == "wordllama":
+            return embeddings.embed_here(settings, texts)
+        from lupom.engine.llm.providers.client import Endpoint
+
+        name = settings.model_dump_json()
+        with self._lock:
+            if name not in self._endpoints:
+                self._endpoints[name] = Endpoint("embeddings", settings)
+            endpoint = self._endpoints[name]
+        try:
+            return self._run(
+                embeddings.embed_there(
+                    self._state, endpoint, settings, texts, backoff=self._backoff
+                )
+            )
+        except LLMError as error:
+            raise LLMError(
+                f"embeddings at {endpoint.url}: {error.message}", hint=error.hint
+            ) from None
+
+    def close(self) -> None:
+        """Close connections and end the loop; safe to call twice. Nobody may be asking."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            loop, thread = self._loop, self._thread
+        if loop is None or thread is None:
+            return
+        for work in (*self._lines.values(), *self._endpoints.values()):
+            closing = work.provider.close() if isinstance(work, Line) else work.close()
+            self._wait(asyncio.run_coroutine_threadsafe(closing, loop))
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+    # The two halves of an ask
+
+    def _answers(
+        self,
+        line: Line,
+        calls: Sequence[Call],
+        keyed: Sequence[tuple[str, str]],
+        asking: Asking,
+        progress: Callable[[Progress], None] | None,
+        stop: threading.Event | None,
+        retry_invalid: bool,
+    ) -> list[Answer | None]:
+        entries = self._state.lookup(asking.weights)
+        answers: dict[str, Answer] = {}
+        items: dict[str, Item] = {}
+        for call, (key, messages_hash) in zip(calls, keyed, strict=True):
+            if key in answers or key in items:
+                continue
+            entry = entries.get(key)
+            fresh = False
+            if entry is not None and entry.status != PENDING:
+                answer = _from_ledger(entry, call.response)
+                if answer.status == OK or not retry_invalid:
+                    answers[key] = answer
+                    asking.count(key, answer.status, cached=True)
+                    continue
+                fresh = True
+            items[key] = Item(
+                key, messages_hash, call.messages, call.response, call.draw, entry, fresh
+            )
+
+        def report() -> None:
+            if progress is not None:
+                progress(_progress(asking, len(keyed), line))
+
+        if items:
+            self._ask(line, asking, list(items.values()), report, stop)
+        for key, outcome in asking.own.items():
+            answers[key] = _answer(outcome.entry, outcome.value, cached=False)
+        for key, entry in asking.borrowed.items():
+            answers[key] = _from_ledger(entry, items[key].response)
+        report()
+        if isinstance(asking.failure, LLMError):
+            raise failure_of(line, asking.failure, len(answers), len(asking.weights))
+        if asking.failure is not None:
+            raise asking.failure
+        return _in_order([key for key, _ in keyed], answers)
+
+    def _ask(
+        self,
+        line: Line,
+        asking: Asking,
+        items: list[Item],
+        report: Callable[[], None],
+        stop: threading.Event | None,
+    ) -> None:
+        items.sort(key=lambda item: (*(m["content"] for m in item.messages), str(item.draw)))
+        loop = self._running()
+        future = asyncio.run_coroutine_threadsafe(self._desk.ask(line, asking, items), loop)
+        try:
+            while not future.done():
+                self._wait(future, _LOOK)
+                if stop is not None and stop.is_set():
+                    loop.call_soon_threadsafe(asking.halt.set)
+                if not future.done():
+                    report()
+        except BaseException:
+            # Ctrl-C, or a progress callback that fails: what is in flight is still recorded.
+            loop.call_soon_threadsafe(asking.halt.set)
+            self._wait(future)
+            raise
+        future.result()
+
+    def _line(self, alias: str) -> Line:
+        from lupom.engine.llm.providers import make_provider
+
+        with self._lock:
+            if self._closed:
+                raise LLMError("the gateway is closed")
+            if alias not in self._lines:
+                if alias not in self._llms:
+                    known = ", ".join(sorted(self._llms)) or "none yet"
+                    raise LLMError(
+                        f"there is no llm '{alias}'",
+                        hint=did_you_mean(alias, self._llms) or f"aliases under llms: {known}",
+                    )
+                settings = self._llms[alias]
+                provider = make_provider(alias, settings, cache_dir=self._cache_dir)
+                self._lines[alias] = Line(alias, settings, provider, self._backoff)
+            return self._lines[alias]
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._closed:
+                raise LLMError("the gateway is closed")
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(
+                    target=self._loop.run_forever, name="lupom-llm", daemon=True
+                )
+                self._thread.start()
+            return self._loop
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._running()).result()
+
+    @staticmethod
+    def _wait(future: Future[Any], seconds: float | None = None) -> None:
+        """Wait for a future to be done, or for some seconds; its result or error is not taken."""
+        import concurrent.futures
+
+        concurrent.futures.wait([future], seconds)
+
+
+def _progress(asking: Asking, total: int, line: Line) -> Progress:
+    return Progress(
+        done=asking.done,
+        total=total,
+        cached=asking.cached,
+        invalid=asking.invalid,
+        tokens_in=asking.tokens_in,
+        tokens_out=asking.tokens_out,
+        cost=None if line.settings.price is None else asking.cost,
+    )
+
+
+def _counts(keys: Iterable[str]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for key in keys:
+        counts[key] = counts.get(key, 0) + 1
+    return counts
+
+
+def _in_order(keys: Sequence[str], answers: Mapping[str, Answer]) -> list[Answer | None]:
+    """Return an answer per key; of equal calls the later ones cost nothing."""
+    out: list[Answer | None] = []
+    seen: set[str] = set()
+    for key in keys:
+        answer = answers.get(key)
+        out.append(replace(answer, cached=True) if answer is not None and key in seen else answer)
+        seen.add(key)
+    return out
+
+
+def _from_ledger(entry: Entry, response: RowResponse) -> Answer:
+    """Return a kept answer, read by the response class as it is today."""
+    answer = _answer(entry, None, cached=True)
+    if entry.status != OK:
+        return answer
+    try:
+        answer.value = response.parse(entry.answer or "")
+    except InvalidAnswer as error:
+        # The class has got stricter since. It was paid for, so it is not asked again by itself.
+        return replace(
+            answer, status=INVALID, error=error.message, probabilities=None, missing_mass=None
+        )
+    return answer
+
+
+def _answer(entry: Entry, value: dict[str, Any] | None, *, cached: bool) -> Answer:
+    return Answer(
+        key=entry.key,
+        status=entry.status,
+        value=value,
+        probabilities=entry.probabilities,
+        missing_mass=entry.missing_mass,
+        error=entry.error,
+        tokens_in=entry.tokens_in,
+        tokens_out=entry.tokens_out,
+        cost=entry.cost,
+        cached=cached,
+        text=entry.answer,
+    )

@@ -1,0 +1,118 @@
+"""The pace of one alias: pauses that a provider asks for, and the rate it has been seen to take."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+# Seconds over which sends are counted to learn the rate a provider takes.
+WINDOW = 1.0
+# After a refusal: a tenth below what was taken at first, later a fifth below the rate it came at.
+BACK, DOWN = 0.9, 0.8
+# The rate then grows by 5 % a second; by half where too little was taken to learn from.
+GROWTH, START_GROWTH, ENOUGH = 1.05, 1.5, 10
+_FASTEST = 1e5
+# Late wake-ups may be made up for, within this many seconds.
+_SLACK = 0.05
+
+
+class Halted(Exception):
+    """Waiting ended because the asking was stopped."""
+
+
+class Pace:
+    """Says when the next request may be sent; shared by all who ask an alias, on one event loop.
+
+    While nothing is refused it never waits. A refusal (429) pauses everybody until the provider's
+    retry-after; from then on requests are spread at the rate the provider was seen to take.
+    Refusals with no success between them double the pause.
+    """
+
+    def __init__(self, backoff: float) -> None:
+        self._backoff = backoff
+        self._queue = asyncio.Lock()
+        self._until = 0.0
+        self._rate = 0.0
+        self._growth = GROWTH
+        self._rated_at = 0.0
+        self._next = 0.0
+        self._refused = False
+        self._misses = 0
+        self._sends: deque[float] = deque()
+        self._refusals: deque[float] = deque()
+        self.successes = 0
+
+    async def turn(self, halt: asyncio.Event) -> float:
+        """Wait for one's turn and return the time of sending; raises Halted when `halt` is set."""
+        if halt.is_set():
+            raise Halted
+        now = asyncio.get_running_loop().time()
+        if self._rate or self._refused:
+            now = await self._slow_turn(halt)
+        self._sends.append(now)
+        while self._sends[0] < now - WINDOW:
+            self._sends.popleft()
+        return now
+
+    async def _slow_turn(self, halt: asyncio.Event) -> float:
+        loop = asyncio.get_running_loop()
+        async with self._queue:
+            while True:
+                if halt.is_set():
+                    raise Halted
+                now = loop.time()
+                if now < self._until:
+                    await pause(self._until - now, halt)
+                    continue
+                if self._refused:
+                    self._learn(now)
+                if now < self._next:
+                    await pause(self._next - now, halt)
+                    continue
+                rate = min(_FASTEST, self._rate * self._growth ** min(now - self._rated_at, 100.0))
+                self._next = max(self._next, now - _SLACK) + 1.0 / rate
+                return now
+
+    def succeeded(self) -> None:
+        """Take note of an answer."""
+        self.successes += 1
+        self._misses = 0
+
+    def refused(self, sent: float, retry_after: float | None) -> None:
+        """Take note of a 429 (or a retry-after) to the request sent at `sent`."""
+        now = asyncio.get_running_loop().time()
+        self._refusals.append(sent)
+        if sent < self._until and retry_after is None:
+            # One of the burst that was refused together: the pause it causes stands already.
+            return
+        if sent >= self._until:
+            self._misses += 1
+        wait = max(retry_after or 0.0, self._backoff * 2 ** min(self._misses - 1, 6))
+        self._until = max(self._until, now + wait)
+        self._refused = True
+
+    def _learn(self, now: float) -> None:
+        """Set the rate; at first from the second before the last send, less what was refused."""
+        self._refused = False
+        if self._rate:
+            grown = self._rate * self._growth ** min(self._until - self._rated_at, 100.0)
+            self._rate = max(1.0, min(grown, _FASTEST) * DOWN)
+            self._growth = GROWTH
+        else:
+            last = self._sends[-1] if self._sends else now
+            taken = sum(1 for t in self._sends if t >= last - WINDOW)
+            taken -= sum(1 for t in self._refusals if t >= last - WINDOW)
+            self._rate = max(1.0, taken * BACK / WINDOW)
+            self._growth = GROWTH if taken >= ENOUGH else START_GROWTH
+        self._refusals.clear()
+        self._rated_at = self._next = now
+
+
+async def pause(seconds: float, halt: asyncio.Event) -> None:
+    """Sleep, or raise Halted as soon as `halt` is set."""
+    try:
+        async with asyncio.timeout(seconds):
+            await halt.wait()
+    except TimeoutError:
+        return
+    raise Halted

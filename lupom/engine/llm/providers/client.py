@@ -1,0 +1,264 @@
+"""The official OpenAI client for any address, with one way of failing.
+
+Requests go through the client's own `post` with the plain response as its result: keys, headers,
+connections, timeouts and errors are the client's, and the body is parsed here. Measured at 500
+calls in flight: 0.6 ms of CPU a call, beside 1.2 for `chat.completions.create`, which builds an
+object for every alternative token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from lupom.engine.errors import LLMError
+from lupom.engine.llm.providers.base import ProviderError
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+    from lupom.engine.project.settings import EmbeddingSettings, LLMSettings
+
+DEFAULT_URL = "https://api.openai.com/v1"
+DEFAULT_KEY = "OPENAI_API_KEY"
+# Longer than this a provider means "tomorrow", and waiting is no answer.
+LONGEST_WAIT = 300.0
+_MESSAGE = 400
+
+
+def address(base_url: str | None) -> str:
+    """Return the base URL as it enters identities: OpenAI's own by default, no slash at the end."""
+    return (base_url or DEFAULT_URL).rstrip("/")
+
+
+class Endpoint:
+    """One OpenAI-compatible address and how it is spoken to.
+
+    The key comes from the environment variable the settings name, OPENAI_API_KEY by default, and
+    from nowhere else; to an address of one's own the default is not sent. No key and no header's
+    value gets into an error.
+    """
+
+    def __init__(self, alias: str, settings: LLMSettings | EmbeddingSettings) -> None:
+        self.alias = alias
+        self.url = address(settings.base_url)
+        self.model = settings.model or ""
+        self._settings = settings
+        self._key_name = settings.api_key_env or (None if settings.base_url else DEFAULT_KEY)
+        self._client: AsyncOpenAI | None = None
+        self._response: Any = None
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a body, return the body that comes back; raises ProviderError only."""
+        return await self._call("post", path, body)
+
+    async def get(self, path: str) -> dict[str, Any]:
+        """Return what stands at a path; raises ProviderError only."""
+        return await self._call("get", path, None)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    def error(self, message: str, **options: Any) -> ProviderError:
+        """Make an error that names the address, with secrets out."""
+        return ProviderError(self.without_secrets(message), **options)
+
+    def without_secrets(self, text: str) -> str:
+        """Return a text in which no key and no header's value can be read."""
+        secrets = [os.environ.get(self._key_name or "", ""), *self._settings.headers.values()]
+        for secret in sorted(secrets, key=len, reverse=True):
+            if len(secret) >= 4:
+                text = text.replace(secret, "***")
+        # Providers quote keys with their middle left out.
+        text = re.sub(r"\b(sk|key)-[\w*.-]{6,}", "***", text)
+        return re.sub(r"(?i)bearer\s+[^\s'\",]+", "Bearer ***", text)
+
+    def _connected(self) -> AsyncOpenAI:
+        if self._client is not None:
+            return self._client
+        if not self.url.startswith(("http://", "https://")):
+            raise self.error(
+                f"base_url '{self.url}' is no web address",
+                hint="it begins with http:// or https:// and often ends in /v1",
+            )
+        key = os.environ.get(self._key_name or "", "")
+        if not key and self._settings.base_url is None:
+            raise self.error(
+                f"there is no API key in the environment variable {self._key_name}",
+                hint=f"export {self._key_name}=..., or name another under api_key_env",
+            )
+        from openai import AsyncOpenAI, DefaultAioHttpClient, DefaultAsyncHttpxClient
+
+        try:
+            import httpx2 as httpx
+        except ImportError:
+            import httpx  # type: ignore[no-redef]
+
+        self._response = httpx.Response
+        # No limit here: places are given out by the gateway. httpx itself slows down with many
+        # connections in flight, aiohttp does not.
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+        try:
+            http = DefaultAioHttpClient(limits=limits)
+        except RuntimeError:
+            http = DefaultAsyncHttpxClient(limits=limits)
+        headers = dict(self._settings.headers)
+        # The client insists on a key; servers of one's own ignore the word sent in its place.
+        self._client = AsyncOpenAI(
+            base_url=self.url,
+            api_key=key or "none",
+            max_retries=0,
+            timeout=self._settings.timeout,
+            default_headers=headers,
+            http_client=http,
+        )
+        return self._client
+
+    async def _call(self, verb: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
+        import openai
+
+        client = self._connected()
+        try:
+            # The client's own limit is on the wait for the next bytes; this one is on the whole.
+            async with asyncio.timeout(self._settings.timeout):
+                if verb == "get":
+                    response = await client.get(path, cast_to=self._response)
+                else:
+                    response = await client.post(path, body=body, cast_to=self._response)
+                content = response.content
+        except openai.APIStatusError as error:
+            raise self._status(error) from None
+        except (TimeoutError, openai.APITimeoutError) as error:
+            cause = _cause(error)
+            refused = bool(cause) and "timeout" not in cause.lower()
+            text = cause if refused else f"no answer within {self._settings.timeout:g} s"
+            raise self.error(text, retryable=True) from None
+        except Exception as error:
+            if isinstance(error, LLMError):
+                raise
+            if not _is_transport(error):
+                raise self.error(f"{type(error).__name__}: {error}") from None
+            raise self.error(_cause(error) or type(error).__name__, retryable=True) from None
+        try:
+            value = json.loads(content)
+        except ValueError:
+            shown = content[:80].decode("utf-8", "replace")
+            raise self.error(f"the body is not JSON: {shown!r}", retryable=True) from None
+        if not isinstance(value, dict):
+            raise self.error("the body is no JSON object", retryable=True)
+        return value
+
+    def _status(self, error: Any) -> ProviderError:
+        """Make the error of an HTTP status: what can be retried, what cannot, and what to do."""
+        status: int = error.status_code
+        message = _message(error)
+        text = f"status {status}: {message}"
+        code = f"{error.code} {getattr(error, 'type', '')}"
+        wait = _retry_after(error.response.headers)
+        if status == 429:
+            if "insufficient_quota" in code:
+                return self.error(text, hint="the account has no credit left")
+            if wait is not None and wait > LONGEST_WAIT:
+                return self.error(
+                    text, hint=f"it asks to wait {wait / 60:.0f} minutes: run again then"
+                )
+            return self.error(text, retryable=True, throttled=True, retry_after=wait)
+        if status >= 500 or status in (408, 409, 425):
+            if wait is not None and wait > LONGEST_WAIT:
+                wait = LONGEST_WAIT
+            return self.error(text, retryable=True, retry_after=wait)
+        if status in (401, 403):
+            return self.error(text, hint=self._key_hint())
+        if status == 404:
+            return self.error(
+                text, hint=f"is the model '{self.model}' there, and is base_url {self.url} right?"
+            )
+        return RejectedError(
+            self.without_secrets(text),
+            about=self.without_secrets(f"{error.param or ''} {code} {message}").lower(),
+            refused=_is_of_one_request(status, f"{code} {message}".lower()),
+        )
+
+    def _key_hint(self) -> str:
+        if self._key_name is None:
+            return "it wants a key: name its environment variable under api_key_env"
+        if not os.environ.get(self._key_name):
+            return f"the environment variable {self._key_name} is not set"
+        return (
+            f"is the key in the environment variable {self._key_name} right, and may it use"
+            f" the model '{self.model}'?"
+        )
+
+
+class RejectedError(ProviderError):
+    """A request the provider does not take as it is (400, 413, 422); `about` is its complaint."""
+
+    def __init__(self, message: str, *, about: str, refused: bool) -> None:
+        super().__init__(message, refused=refused)
+        self.about = about
+
+
+def _is_of_one_request(status: int, complaint: str) -> bool:
+    """Tell whether others may pass: the text is too long or was filtered."""
+    words = ("context_length", "context length", "maximum context", "too long", "too many tokens")
+    words += (
+        "content_filter",
+        "content_policy",
+        "content management policy",
+        "exceeds the context",
+    )
+    words += ("exceed_context_size",)
+    return status == 413 or any(word in complaint for word in words)
+
+
+def _message(error: Any) -> str:
+    body = error.body
+    if isinstance(body, dict):
+        found = body.get("message") or body.get("detail") or body.get("error")
+        if found:
+            return str(found)[:_MESSAGE]
+    return str(error.response.text or error.message)[:_MESSAGE]
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds a response asks to wait, None where it does not say."""
+    try:
+        if "retry-after-ms" in headers:
+            return max(0.0, float(headers["retry-after-ms"]) / 1000)
+        value = headers.get("retry-after")
+        if value is None:
+            return None
+        return max(0.0, float(value))
+    except ValueError:
+        date = email.utils.parsedate_tz(headers.get("retry-after", ""))
+        return None if date is None else max(0.0, email.utils.mktime_tz(date) - time.time())
+
+
+def _is_transport(error: BaseException) -> bool:
+    import openai
+
+    if isinstance(error, openai.APIConnectionError | OSError | EOFError):
+        return True
+    return type(error).__module__.split(".")[0] in (
+        "aiohttp",
+        "httpx",
+        "httpx2",
+        "httpcore",
+        "anyio",
+    )
+
+
+def _cause(error: BaseException) -> str:
+    """Return the text of the innermost cause, which says more than 'Connection error.'."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error).strip()[:_MESSAGE]

@@ -1,0 +1,59 @@
+"""Sending a request until it is answered, or clearly will not be."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from lupom.engine.llm.pace import Pace, pause
+from lupom.engine.llm.providers.base import ProviderError
+
+T = TypeVar("T")
+# The longest pause between two tries of one request, in seconds.
+LONGEST = 30.0
+
+
+async def persist(
+    send: Callable[[], Awaitable[T]],
+    pace: Pace,
+    halt: asyncio.Event,
+    *,
+    name: str,
+    retries: int,
+    backoff: float,
+) -> T:
+    """Send until there is an answer: transport failures are tried again, `retries` times at most.
+
+    The n-th pause is `backoff` x 2^n seconds, LONGEST at most, times a factor between 0.5 and 1
+    that depends on `name` and n alone. A 429 costs a try only when the address has answered nobody
+    since the last one, so a queue at a rate limit ends by itself and a dead limit does not go on.
+
+    Raises
+    ------
+    ProviderError : the last failure, when tries are used up or it cannot be retried.
+    Halted : when `halt` was set between two tries.
+    """
+    failures = 0
+    while True:
+        sent = await pace.turn(halt)
+        successes = pace.successes
+        try:
+            answer = await send()
+        except ProviderError as error:
+            if not error.retryable:
+                raise
+            if error.throttled and pace.successes > successes:
+                failures = 0
+            failures += 1
+            if error.throttled or error.retry_after is not None:
+                pace.refused(sent, error.retry_after)
+            if failures > retries:
+                raise
+            if not error.throttled:
+                jitter = random.Random(f"{name}/{failures}").uniform(0.5, 1.0)
+                await pause(min(LONGEST, backoff * 2 ** (failures - 1)) * jitter, halt)
+            continue
+        pace.succeeded()
+        return answer

@@ -1,0 +1,502 @@
+"""An OpenAI-compatible server on loopback for tests and benchmarks: real sockets, no model.
+
+Answers are deterministic and fit the JSON schema that was asked for. Latency, faults, a rate limit
+and scripted answers are settings; every request is counted and its body kept.
+
+    with LLMServer(latency=0.1) as server:
+        ... base_url=server.base_url ...
+        assert server.requests == 3
+
+It also runs by itself: `python -m tests.support.llm_server --port 8999 --latency-ms 100`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import hashlib
+import json
+import math
+import re
+import struct
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from aiohttp import web
+
+Kind = Literal["status", "bad_json", "wrong_shape", "truncated", "reset", "hang", "text"]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What goes wrong with one request.
+
+    Attributes
+    ----------
+    kind : 'status' answers with an HTTP status; 'bad_json' with a body that is no JSON;
+        'wrong_shape' with JSON that is no chat completion; 'truncated' with half the body it
+        announced; 'reset' by closing the connection; 'hang' never; 'text' with a chat completion
+        whose content is `message`.
+    """
+
+    kind: Kind = "status"
+    status: int = 500
+    message: str = "injected"
+    code: str | None = None
+    param: str | None = None
+    retry_after: float | None = None
+
+
+def fail_every(n: int, fault: Fault) -> Callable[[int, dict[str, Any]], Fault | None]:
+    """Return a plan of faults: each n-th request (counted from 1) fails."""
+    return lambda number, _body: fault if number % n == 0 else None
+
+
+def fail_first(n: int, fault: Fault) -> Callable[[int, dict[str, Any]], Fault | None]:
+    """Return a plan of faults: the first n requests fail."""
+    return lambda number, _body: fault if number <= n else None
+
+
+def fail_always(fault: Fault) -> Callable[[int, dict[str, Any]], Fault | None]:
+    """Return a plan of faults: every request fails."""
+    return lambda _number, _body: fault
+
+
+@dataclass
+class LLMServer:
+    """The server, in a thread of its own; a context manager.
+
+    Attributes
+    ----------
+    latency : seconds before each answer.
+    faults : called with the request's number (from 1) and body; returns what goes wrong, or None.
+    answers : called with the request's body; returns the content to answer with (a string, or an
+        object that becomes JSON), a Fault, or None for the usual answer.
+    distribution : called with the labels of a choice; returns the probability of each, to be
+        reported at the label's token. Default: deterministic by the prompt, 2 % of the mass
+        elsewhere.
+    logprobs, json_schema : 'accept', 'ignore' (answer as if not asked) or 'reject' (status 400).
+    glue : the label shares its token with the quote before it, as in some tokenizers.
+    rate_limit : requests in any one second before status 429.
+    api_key : the key to insist on (status 401); models : the names it knows (status 404), None for
+        any.
+    """
+
+    latency: float = 0.0
+    port: int = 0
+    faults: Callable[[int, dict[str, Any]], Fault | None] | None = None
+    answers: Callable[[dict[str, Any]], str | dict[str, Any] | Fault | None] | None = None
+    distribution: Callable[[list[str]], dict[str, float]] | None = None
+    logprobs: Literal["accept", "ignore", "reject"] = "accept"
+    json_schema: Literal["accept", "ignore", "reject"] = "accept"
+    glue: bool = False
+    rate_limit: float = 0.0
+    retry_after: float | None = 0.05
+    api_key: str | None = None
+    models: list[str] | None = None
+    keep: int = 10_000
+
+    requests: int = 0
+    answered: int = 0
+    embedded: int = 0
+    in_flight: int = 0
+    max_in_flight: int = 0
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+
+    _recent: deque[float] = field(default_factory=deque, repr=False)
+    _thread: threading.Thread | None = field(default=None, repr=False)
+    _loop: asyncio.AbstractEventLoop | None = field(default=None, repr=False)
+    _closing: asyncio.Event | None = field(default=None, repr=False)
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    @property
+    def prompts(self) -> list[str]:
+        """The text of each kept request's last message."""
+        return [body["messages"][-1]["content"] for body in self.bodies if "messages" in body]
+
+    def reset(self) -> None:
+        """Forget what was asked so far; settings stay."""
+        self.requests = self.answered = self.embedded = self.max_in_flight = 0
+        self.bodies.clear()
+        self.headers.clear()
+
+    def __enter__(self) -> LLMServer:
+        ready = threading.Event()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(ready.set)), name="llm-server", daemon=True
+        )
+        self._thread.start()
+        if not ready.wait(10):
+            raise RuntimeError("the test server did not start")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._loop is not None and self._closing is not None and self._thread is not None:
+            self._loop.call_soon_threadsafe(self._closing.set)
+            self._thread.join(10)
+
+    async def _serve(self, ready: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._closing = asyncio.Event()
+        app = web.Application(client_max_size=64 << 20)
+        app.router.add_post("/v1/chat/completions", self._chat)
+        app.router.add_post("/v1/embeddings", self._embeddings)
+        app.router.add_get("/v1/models", self._models)
+        app.router.add_get("/stats", self._stats)
+        app.router.add_post("/reset", self._reset)
+        app.router.add_post("/config", self._config)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", self.port, backlog=4096)
+        await site.start()
+        self.port = runner.addresses[0][1]
+        ready()
+        await self._closing.wait()
+        await runner.cleanup()
+
+    # Endpoints
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        begun = time.monotonic()
+        self.requests += 1
+        number = self.requests
+        self.in_flight += 1
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
+        try:
+            body = await request.json()
+            self._keep(request, body)
+            refused = self._refusal(request, body)
+            if refused is not None:
+                return refused
+            fault = self.faults(number, body) if self.faults else None
+            content = None
+            if fault is None and self.answers is not None:
+                answer = self.answers(body)
+                if isinstance(answer, Fault):
+                    fault = answer
+                elif answer is not None:
+                    content = answer if isinstance(answer, str) else json.dumps(answer)
+            if fault is not None and fault.kind == "text":
+                content, fault = fault.message, None
+            wait = self.latency - (time.monotonic() - begun)
+            if wait > 0:
+                await asyncio.sleep(wait)
+            if fault is not None:
+                return await self._fail(request, fault)
+            self.answered += 1
+            return web.json_response(self._completion(number, body, content))
+        finally:
+            self.in_flight -= 1
+
+    async def _embeddings(self, request: web.Request) -> web.StreamResponse:
+        self.requests += 1
+        body = await request.json()
+        self._keep(request, body)
+        refused = self._refusal(request, body)
+        if refused is not None:
+            return refused
+        fault = self.faults(self.requests, body) if self.faults else None
+        if fault is not None:
+            return await self._fail(request, fault)
+        texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
+        self.embedded += len(texts)
+        size = body.get("dimensions") or 8
+        data = []
+        for i, text in enumerate(texts):
+            vector: Any = embedding(text, size)
+            if body.get("encoding_format") == "base64":
+                vector = base64.b64encode(struct.pack(f"<{size}f", *vector)).decode()
+            data.append({"object": "embedding", "index": i, "embedding": vector})
+        tokens = sum(max(1, len(text) // 4) for text in texts)
+        usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+        return web.json_response(
+            {"object": "list", "data": data, "model": body.get("model"), "usage": usage}
+        )
+
+    async def _models(self, request: web.Request) -> web.StreamResponse:
+        if self.api_key and request.headers.get("Authorization") != f"Bearer {self.api_key}":
+            return self._error(Fault(status=401, message="Incorrect API key provided"))
+        names = self.models or ["test-model"]
+        data = [{"id": n, "object": "model", "created": 0, "owned_by": "tests"} for n in names]
+        return web.json_response({"object": "list", "data": data})
+
+    async def _stats(self, _request: web.Request) -> web.StreamResponse:
+        names = ("requests", "answered", "embedded", "in_flight", "max_in_flight")
+        return web.json_response({name: getattr(self, name) for name in names})
+
+    async def _reset(self, _request: web.Request) -> web.StreamResponse:
+        self.reset()
+        return web.json_response({})
+
+    async def _config(self, request: web.Request) -> web.StreamResponse:
+        """Set latency, rate_limit, retry_after; fail_every with the fields of a Fault."""
+        wanted = await request.json()
+        every = wanted.pop("fail_every", None)
+        fault = wanted.pop("fault", {})
+        if every is not None:
+            self.faults = fail_every(every, Fault(**fault)) if every else None
+        for name in ("latency", "rate_limit", "retry_after", "logprobs", "json_schema", "glue"):
+            if name in wanted:
+                setattr(self, name, wanted[name])
+        return web.json_response({})
+
+    # What is answered
+
+    def _keep(self, request: web.Request, body: dict[str, Any]) -> None:
+        if len(self.bodies) < self.keep:
+            self.bodies.append(body)
+            self.headers.append(dict(request.headers))
+
+    def _refusal(self, request: web.Request, body: dict[str, Any]) -> web.Response | None:
+        if self.api_key and request.headers.get("Authorization") != f"Bearer {self.api_key}":
+            sent = request.headers.get("Authorization", "")
+            return self._error(
+                Fault(
+                    status=401,
+                    message=f"Incorrect API key provided: {sent}",
+                    code="invalid_api_key",
+                )
+            )
+        if self.models is not None and body.get("model") not in self.models:
+            message = f"The model `{body.get('model')}` does not exist"
+            return self._error(Fault(status=404, message=message, code="model_not_found"))
+        if self.rate_limit:
+            now = time.monotonic()
+            while self._recent and self._recent[0] < now - 1:
+                self._recent.popleft()
+            if len(self._recent) >= self.rate_limit:
+                return self._error(
+                    Fault(status=429, message="Rate limit reached", retry_after=self.retry_after)
+                )
+            self._recent.append(now)
+        if body.get("logprobs") and self.logprobs == "reject":
+            return self._error(
+                Fault(status=400, message="logprobs is not supported", param="logprobs")
+            )
+        if _schema_of(body) is not None and self.json_schema == "reject":
+            message = "Invalid parameter: 'response_format' of type 'json_schema' is not supported"
+            return self._error(Fault(status=400, message=message, param="response_format"))
+        return None
+
+    def _error(self, fault: Fault) -> web.Response:
+        error = {
+            "message": fault.message,
+            "type": "error",
+            "code": fault.code,
+            "param": fault.param,
+        }
+        headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
+        return web.json_response({"error": error}, status=fault.status, headers=headers)
+
+    async def _fail(self, request: web.Request, fault: Fault) -> web.StreamResponse:
+        if fault.kind == "status":
+            return self._error(fault)
+        if fault.kind == "bad_json":
+            return web.Response(text='{"id": "chatcmpl', content_type="application/json")
+        if fault.kind == "wrong_shape":
+            return web.json_response({"result": "ok", "choices": {"no": "list"}})
+        if fault.kind == "hang":
+            assert self._closing is not None
+            await self._closing.wait()
+        if fault.kind == "truncated":
+            response = web.StreamResponse(
+                headers={"content-type": "application/json", "content-length": "1000"}
+            )
+            await response.prepare(request)
+            await response.write(b'{"id": "chatcmpl-1", "object": "chat.comp')
+        if request.transport is not None:
+            request.transport.abort() if fault.kind == "reset" else request.transport.close()
+        return web.Response(status=500)
+
+    def _completion(self, number: int, body: dict[str, Any], content: str | None) -> dict[str, Any]:
+        text = "\n".join(str(message.get("content")) for message in body["messages"])
+        seed = f"{text}\n{body.get('seed') or 0}"
+        schema = _schema_of(body)
+        if schema is None or self.json_schema == "ignore":
+            schema = _schema_in(text) if self.json_schema != "ignore" else None
+        labels = _labels(schema)
+        probabilities: dict[str, float] = {}
+        if labels:
+            probabilities = (
+                self.distribution(labels) if self.distribution else _probabilities(labels, seed)
+            )
+        if content is None:
+            if labels:
+                name = next(iter((schema or {})["properties"]))
+                content = json.dumps({name: max(probabilities, key=lambda k: probabilities[k])})
+            else:
+                content = "I am not sure." if schema is None else json.dumps(fit(schema, seed))
+        logprobs = None
+        if body.get("logprobs") and self.logprobs == "accept":
+            top = int(body.get("top_logprobs") or 0)
+            logprobs = {
+                "content": _logprobs(content, probabilities, top, self.glue),
+                "refusal": None,
+            }
+        message = {"role": "assistant", "content": content, "refusal": None}
+        choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": logprobs}
+        tokens_in, tokens_out = max(1, len(text) // 4), max(1, len(content) // 4)
+        usage = {
+            "prompt_tokens": tokens_in,
+            "completion_tokens": tokens_out,
+            "total_tokens": tokens_in + tokens_out,
+        }
+        return {
+            "id": f"chatcmpl-{number}",
+            "object": "chat.completion",
+            "created": 0,
+            "model": body.get("model", ""),
+            "choices": [choice],
+            "usage": usage,
+        }
+
+
+def number_of(text: str) -> int:
+    """Return a large number that depends on the text alone."""
+    return int.from_bytes(
+        hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "big"
+    )
+
+
+def embedding(text: str, size: int) -> list[float]:
+    """Return a unit vector that depends on the text alone."""
+    values = [math.sin(number_of(text) % 99_991 + 1 + i) for i in range(size)]
+    norm = math.sqrt(sum(v * v for v in values))
+    return [v / norm for v in values]
+
+
+def fit(schema: dict[str, Any], seed: str, root: dict[str, Any] | None = None) -> Any:
+    """Return a value that fits a JSON schema, the same for the same seed."""
+    root = schema if root is None else root
+    if "$ref" in schema:
+        target: Any = root
+        for part in schema["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        return fit(target, seed, root)
+    pick = number_of(seed)
+    if "const" in schema:
+        return schema["const"]
+    if "enum" in schema:
+        return schema["enum"][pick % len(schema["enum"])]
+    for word in ("anyOf", "oneOf", "allOf"):
+        if word in schema:
+            return fit(schema[word][0], seed, root)
+    kind = schema.get("type")
+    kind = kind[0] if isinstance(kind, list) else kind
+    if kind == "object":
+        return {n: fit(s, f"{seed}/{n}", root) for n, s in schema.get("properties", {}).items()}
+    if kind == "array":
+        count = max(schema.get("minItems", 0), min(2, schema.get("maxItems", 2)))
+        return [fit(schema.get("items", {}), f"{seed}/{i}", root) for i in range(count)]
+    if kind == "integer":
+        low = int(schema.get("minimum", 0))
+        return low + pick % (int(schema.get("maximum", low + 9)) - low + 1)
+    if kind == "number":
+        low = float(schema.get("minimum", 0))
+        return round(low + (float(schema.get("maximum", low + 1)) - low) * (pick % 1000) / 1000, 3)
+    if kind == "boolean":
+        return pick % 2 == 0
+    if kind == "null":
+        return None
+    words = f"word {pick % 1_000_000:06d}"
+    return words[: schema.get("maxLength", 1_000)].ljust(schema.get("minLength", 0), "x")
+
+
+def tokenize(text: str, *, glue: bool = False) -> list[str]:
+    """Split JSON text roughly as a tokenizer would: quotes and braces stick together, words stand
+    alone."""
+    pieces = re.findall(r'\{"|": ?|", ?"|"\}|"|[A-Za-z]+|\d+|\s+|.', text, re.S)
+    if glue:
+        text_out: list[str] = []
+        for piece in pieces:
+            if text_out and text_out[-1] == '"' and piece.isalnum():
+                text_out[-1] += piece
+            else:
+                text_out.append(piece)
+        return text_out
+    return pieces
+
+
+def _schema_of(body: dict[str, Any]) -> dict[str, Any] | None:
+    wanted = body.get("response_format") or {}
+    return (
+        wanted.get("json_schema", {}).get("schema") if wanted.get("type") == "json_schema" else None
+    )
+
+
+def _schema_in(text: str) -> dict[str, Any] | None:
+    """Find a schema that stands in the prompt, as a model in JSON mode would."""
+    start = text.rfind('{"type"')
+    try:
+        return json.JSONDecoder().raw_decode(text[start:])[0] if start >= 0 else None
+    except ValueError:
+        return None
+
+
+def _labels(schema: dict[str, Any] | None) -> list[str]:
+    """Return the labels of a choice: one property, an enum of single characters."""
+    properties = list((schema or {}).get("properties", {}).values())
+    values = properties[0].get("enum", []) if len(properties) == 1 else []
+    return values if all(isinstance(v, str) and len(v) == 1 for v in values) else []
+
+
+def _probabilities(labels: list[str], seed: str) -> dict[str, float]:
+    weights = [1 + number_of(f"{seed}/{label}") % 100 for label in labels]
+    return {label: 0.98 * w / sum(weights) for label, w in zip(labels, weights, strict=True)}
+
+
+def _logprobs(
+    content: str, probabilities: dict[str, float], top: int, glue: bool
+) -> list[dict[str, Any]]:
+    out = []
+    labelled = False
+    pieces = tokenize(content, glue=glue)
+    for i, piece in enumerate(pieces):
+        bare = piece.lstrip('" ')
+        # The label is the last word of the object; a property's name may be one letter, too.
+        at_label = bool(probabilities) and bare in probabilities and not labelled
+        at_label = at_label and any(":" in before for before in pieces[:i])
+        if at_label:
+            labelled = True
+            before = piece[: len(piece) - len(bare)]
+            shares = {before + label: p for label, p in probabilities.items()}
+        else:
+            shares = {piece: 0.99, piece + "s": 0.005}
+        ranked = sorted(((t, math.log(p)) for t, p in shares.items() if p > 0), key=lambda x: -x[1])
+        own = math.log(max(shares.get(piece, 0.0), 1e-9))
+        alternatives = [{"token": t, "logprob": p, "bytes": None} for t, p in ranked[:top]]
+        out.append({"token": piece, "logprob": own, "bytes": None, "top_logprobs": alternatives})
+    return out
+
+
+def main() -> None:
+    """Serve until interrupted."""
+    parser = argparse.ArgumentParser(description="OpenAI-compatible test server on loopback")
+    parser.add_argument("--port", type=int, default=8999)
+    parser.add_argument("--latency-ms", type=float, default=0.0)
+    parser.add_argument("--rate-limit", type=float, default=0.0)
+    given = parser.parse_args()
+    server = LLMServer(
+        latency=given.latency_ms / 1000, port=given.port, rate_limit=given.rate_limit, keep=0
+    )
+
+    def ready() -> None:
+        print(server.base_url, flush=True)
+
+    try:
+        asyncio.run(server._serve(ready))
+    except KeyboardInterrupt:
+        pass
+
+
+if __name__ == "__main__":
+    main()
