@@ -1,0 +1,286 @@
+"""Persona tables as code matrices, and the network's tables of every survey."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lupom.science.bayes.counting import MISSING, Codes
+from lupom.science.bayes.network import PersonaNetwork, Refinement
+from lupom.science.tables import arrow, encoded, stack, surveys
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Personas:
+    """The personas of one survey as codes; respondents and dimensions are sorted by id.
+
+    Attributes
+    ----------
+    respondents : (n) ids.
+    dimensions : (d) ids.
+    levels : level of each dimension.
+    values : candidate values of each dimension, in the order of their codes.
+    codes : (n, d) codes, -1 where the value is unknown.
+    """
+
+    respondents: tuple[str, ...]
+    dimensions: tuple[str, ...]
+    levels: tuple[str, ...]
+    values: tuple[tuple[str, ...], ...]
+    codes: Codes
+
+    @property
+    def cardinalities(self) -> tuple[int, ...]:
+        """Number of candidate values of each dimension."""
+        return tuple(len(values) for values in self.values)
+
+
+def encode_personas(
+    values: Any,
+    dimensions: Any,
+    *,
+    column: str = "value",
+    respondents: Iterable[str] = (),
+) -> Personas:
+    """Return long persona values as a code matrix.
+
+    Parameters
+    ----------
+    values : Arrow or pandas table: respondent_id, dimension_id and the value column (null where
+        unknown), at most one row per respondent and dimension; a cell without a row is unknown.
+    dimensions : table: dimension_id, level, candidate_values (list; one that is there twice
+        counts once).
+    column : name of the value column.
+    respondents : ids that get a row even where they have no value.
+
+    Raises
+    ------
+    ValueError : for a dimension that is there twice, unknown or without candidate values, a value
+        that is not a candidate, or a cell that is there twice.
+    """
+    described = arrow(dimensions, ("dimension_id", "level", "candidate_values")).to_pylist()
+    by_id: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for row in described:
+        name = str(row["dimension_id"])
+        candidates = tuple(
+            dict.fromkeys(str(v) for v in row["candidate_values"] or () if v is not None)
+        )
+        if name in by_id:
+            raise ValueError(f"dimension {name!r} is there twice")
+        if not candidates:
+            raise ValueError(f"dimension {name!r} has no candidate values")
+        by_id[name] = (str(row["level"]), candidates)
+    names = sorted(by_id)
+    place = {name: i for i, name in enumerate(names)}
+
+    table = arrow(values, ("respondent_id", "dimension_id", column))
+    person, people = encoded(table, "respondent_id")
+    of_dimension, found = encoded(table, "dimension_id")
+    word, words = encoded(table, column)
+    if (person < 0).any() or (of_dimension < 0).any():
+        raise ValueError("respondent_id and dimension_id must not be null")
+    unknown = sorted(set(found) - set(names))
+    if unknown:
+        raise ValueError(f"values name dimension {unknown[0]!r}, which is not among the dimensions")
+    everyone = sorted({*people, *(str(r) for r in respondents)})
+    row_of = {name: i for i, name in enumerate(everyone)}
+    rows = np.array([row_of[p] for p in people], dtype=np.int64)[person]
+    columns = np.array([place[f] for f in found], dtype=np.int64)[of_dimension]
+    cells = rows * max(len(names), 1) + columns
+    if len(np.unique(cells)) < len(cells):
+        order = np.argsort(cells, kind="stable")
+        twice = order[1:][np.diff(cells[order]) == 0][0]
+        raise ValueError(
+            f"respondent {everyone[rows[twice]]!r} has two values on dimension "
+            f"{names[columns[twice]]!r}"
+        )
+    word_of = {w: i for i, w in enumerate(words)}
+    codes = np.full((len(everyone), len(names)), MISSING, dtype=np.int32)
+    for j, name in enumerate(names):
+        mine = np.flatnonzero(columns == j)
+        code_of = np.full(len(words) + 1, -2, dtype=np.int32)
+        code_of[-1] = MISSING
+        for code, candidate in enumerate(by_id[name][1]):
+            if candidate in word_of:
+                code_of[word_of[candidate]] = code
+        mapped = code_of[word[mine]]
+        if (mapped == -2).any():
+            wrong = words[word[mine][mapped == -2][0]]
+            raise ValueError(
+                f"value {wrong!r} is not a candidate value of dimension {name!r}; "
+                f"candidates are {', '.join(map(repr, by_id[name][1]))}"
+            )
+        codes[rows[mine], j] = mapped
+    return Personas(
+        tuple(everyone),
+        tuple(names),
+        tuple(by_id[name][0] for name in names),
+        tuple(by_id[name][1] for name in names),
+        codes,
+    )
+
+
+def _words(personas: Personas, codes: Codes) -> list[str | None]:
+    """Return the values of all cells, respondent by respondent."""
+    columns = []
+    for j, candidates in enumerate(personas.values):
+        words = np.array([*candidates, None], dtype=object)
+        columns.append(words[codes[:, j]])
+    return np.stack(columns, axis=1).reshape(-1).tolist() if columns else []
+
+
+def decode_refinement(personas: Personas, refinement: Refinement) -> pa.Table:
+    """Return one row per respondent and dimension.
+
+    Columns: respondent_id, dimension_id, value (raw), refined_value, probability (null where
+    refined_value is), entropy (nats), changed.
+    """
+    import pyarrow as pa
+
+    n, d = personas.codes.shape
+    probability = refinement.probability.reshape(-1)
+    return pa.table(
+        {
+            "respondent_id": [r for r in personas.respondents for _ in range(d)],
+            "dimension_id": list(personas.dimensions) * n,
+            "value": _words(personas, personas.codes),
+            "refined_value": _words(personas, refinement.codes),
+            "probability": pa.array(probability, mask=np.isnan(probability)),
+            "entropy": refinement.entropy.reshape(-1),
+            "changed": refinement.changed.reshape(-1),
+        },
+        schema=refined_schema(),
+    )
+
+
+def refined_schema() -> pa.Schema:
+    """Return the columns of `decode_refinement`."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("respondent_id", pa.string()),
+            ("dimension_id", pa.string()),
+            ("value", pa.string()),
+            ("refined_value", pa.string()),
+            ("probability", pa.float64()),
+            ("entropy", pa.float64()),
+            ("changed", pa.bool_()),
+        ]
+    )
+
+
+_VALUES = ("survey", "respondent_id", "dimension_id", "value")
+_DIMENSIONS = ("survey", "dimension_id", "level", "candidate_values")
+
+
+def network_edges(values: Any, dimensions: Any, **settings: Any) -> pa.Table:
+    """Fit one network per survey and return its edges.
+
+    Parameters
+    ----------
+    values : table: survey, respondent_id, dimension_id, value; may be empty.
+    dimensions : table: survey, dimension_id, level, candidate_values.
+    settings : of `PersonaNetwork.fit`.
+
+    Returns
+    -------
+    Table: survey and the columns of `PersonaNetwork.edges`.
+    """
+    parts = {}
+    for survey, (described, given) in surveys(
+        arrow(dimensions, _DIMENSIONS), arrow(values, _VALUES)
+    ):
+        personas = encode_personas(given, described)
+        parts[survey] = PersonaNetwork.fit(
+            personas.codes, personas.cardinalities, personas.dimensions, personas.levels, **settings
+        ).edges()
+    empty = PersonaNetwork.fit(np.empty((0, 0), dtype=np.int32), []).edges()
+    return stack(parts, empty.schema)
+
+
+def network_parameters(
+    values: Any, dimensions: Any, edges: Any, *, score: str = "bds", iss: float = 10.0
+) -> pa.Table:
+    """Estimate the parameters of one network per survey.
+
+    Parameters
+    ----------
+    values, dimensions : as for `network_edges`.
+    edges : table: survey, parent, child.
+    score, iss : the score whose prior is used.
+
+    Returns
+    -------
+    Table: survey, dimension_id, parents (map from parent to value), value, probability, n.
+    """
+    parts = {}
+    for survey, personas, network in _networks(values, dimensions, edges, score, iss):
+        table = network.parameters(personas.values)
+        parts[survey] = table.rename_columns(["dimension_id", *table.column_names[1:]])
+    empty = PersonaNetwork.fit(np.empty((0, 0), dtype=np.int32), []).parameters()
+    empty = empty.rename_columns(["dimension_id", *empty.column_names[1:]])
+    return stack(parts, empty.schema)
+
+
+def refine_personas(
+    values: Any,
+    dimensions: Any,
+    edges: Any,
+    *,
+    score: str = "bds",
+    iss: float = 10.0,
+    levels: Sequence[str] = ("mid", "high"),
+    min_probability: float = 0.9,
+    min_fill: float = 0.5,
+    evidence_levels: Sequence[str] | None = None,
+) -> pa.Table:
+    """Refine the personas of every survey with its network.
+
+    Parameters
+    ----------
+    values, dimensions, edges, score, iss : as for `network_parameters`.
+    levels, min_probability, min_fill, evidence_levels : see `PersonaNetwork.refine`.
+
+    Returns
+    -------
+    Table: survey and the columns of `decode_refinement`.
+    """
+    parts = {}
+    for survey, personas, network in _networks(values, dimensions, edges, score, iss):
+        refinement = network.refine(
+            personas.codes,
+            levels=levels,
+            min_probability=min_probability,
+            min_fill=min_fill,
+            evidence_levels=evidence_levels,
+        )
+        parts[survey] = decode_refinement(personas, refinement)
+    return stack(parts, refined_schema())
+
+
+def _networks(
+    values: Any, dimensions: Any, edges: Any, score: str, iss: float
+) -> Iterable[tuple[str, Personas, PersonaNetwork]]:
+    for survey, (described, given, drawn) in surveys(
+        arrow(dimensions, _DIMENSIONS),
+        arrow(values, _VALUES),
+        arrow(edges, ("survey", "parent", "child")),
+    ):
+        personas = encode_personas(given, described)
+        network = PersonaNetwork.from_edges(
+            personas.codes,
+            personas.cardinalities,
+            personas.dimensions,
+            personas.levels,
+            edges=[(row["parent"], row["child"]) for row in drawn.to_pylist()],
+            score=score,
+            iss=iss,
+        )
+        yield survey, personas, network

@@ -1,0 +1,126 @@
+"""Persona vectors: codes as features whose products add up to agreement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+Floats = NDArray[np.float64]
+
+# Above this many features a dense matrix of them costs more than a sparse one.
+_DENSE = 4096
+
+
+class PersonaVectors:
+    """Features of some respondents, such that the product of two rows is their agreement.
+
+    Agreement is the sum over dimensions of weight * a, with a = 1 for the same value and 0 for
+    another ('onehot'), or a = 1 - |i - j| / (r - 1) for values number i and j of r in order
+    ('ordinal'). A missing value agrees with nothing. Similarity is agreement divided by
+    sqrt(known_a * known_b), known being the weights of a respondent's known dimensions: the cosine
+    of one-hot vectors. So two who share few known dimensions are not alike by having nothing to
+    disagree on.
+
+    Parameters
+    ----------
+    codes : (n, d) integers, -1 where missing.
+    cardinalities : number of values of each dimension.
+    ordinal : (d) whether a dimension's values are in order; none when left out.
+    weights : (d) weight of each dimension, 0 to leave it out; 1 when left out.
+
+    Attributes
+    ----------
+    known : (n,) sum of the weights of the known dimensions.
+    """
+
+    def __init__(
+        self,
+        codes: ArrayLike,
+        cardinalities: Sequence[int],
+        *,
+        ordinal: Sequence[bool] | None = None,
+        weights: ArrayLike | None = None,
+    ) -> None:
+        matrix = np.asarray(codes)
+        d = matrix.shape[1]
+        w = np.ones(d) if weights is None else np.asarray(weights, dtype=np.float64)
+        if len(cardinalities) != d or w.shape != (d,):
+            raise ValueError(f"{d} columns need {d} cardinalities and weights")
+        if d and (w.min() < 0 or not np.isfinite(w).all()):
+            raise ValueError("weights must be numbers from 0")
+        used = [int(j) for j in np.flatnonzero(w > 0)]
+        self._codes = matrix[:, used]
+        self._cards = [int(cardinalities[j]) for j in used]
+        self._weights = w[used]
+        self._ordered = [bool(ordinal[j]) if ordinal is not None else False for j in used]
+        self._offsets = np.concatenate([[0], np.cumsum(self._cards)]).astype(np.int64)
+        self.known: Floats = (self._codes >= 0) @ self._weights
+        # Whole numbers below 2^24 are exact in float32, whatever order they are added in.
+        whole = not any(self._ordered) and bool((self._weights == np.rint(self._weights)).all())
+        self._dtype: Any = np.float32 if whole else np.float64
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def rows(self, rows: NDArray[np.int64]) -> Any:
+        """Return the (m, features) one-hot features of some respondents, dense or sparse."""
+        part = self._codes[rows]
+        at, dimension = np.nonzero(part >= 0)
+        place = self._offsets[dimension] + part[at, dimension]
+        shape = (len(rows), int(self._offsets[-1]))
+        ones = np.ones(len(at), dtype=self._dtype)
+        if shape[1] <= _DENSE:
+            dense = np.zeros(shape, dtype=self._dtype)
+            dense[at, place] = 1
+            return dense
+        return sparse.csr_matrix((ones, (at, place)), shape=shape)
+
+    def targets(self, rows: NDArray[np.int64]) -> Any:
+        """Return the (features, m) weighted other side of the product with `rows`."""
+        features = self.rows(rows)
+        if not self._cards:
+            return features.T
+        kernel = sparse.block_diag(
+            [
+                w * (_closeness(r) if ordered else sparse.eye_array(r))
+                for w, r, ordered in zip(self._weights, self._cards, self._ordered, strict=True)
+            ],
+            format="csr",
+            dtype=self._dtype,
+        )
+        product = kernel @ features.T
+        return product if sparse.issparse(features) else np.ascontiguousarray(product)
+
+    def overlap(self, rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which pairs know at least one dimension in common, (m, others)."""
+        known = (self._codes >= 0).astype(np.float32)
+        return np.asarray(known[rows] @ known[others].T > 0)
+
+
+def _closeness(r: int) -> Any:
+    """Return 1 - |i - j| / (r - 1) for every two of r values in order."""
+    place = np.arange(r)
+    return sparse.coo_array(1.0 - np.abs(place[:, None] - place[None, :]) / max(r - 1, 1))
+
+
+def informative(codes: ArrayLike, *, max_skew: float | None = 10.0) -> NDArray[np.bool_]:
+    """Return which dimensions tell respondents apart.
+
+    Parameters
+    ----------
+    codes : (n, d) integers, -1 where missing.
+    max_skew : the largest ratio of the most common to the second most common value; a dimension
+        above it is dropped. None keeps all in which two values occur. One with a single value, or
+        none, is always dropped.
+    """
+    matrix = np.asarray(codes)
+    out = np.zeros(matrix.shape[1], dtype=bool)
+    for j in range(matrix.shape[1]):
+        column = matrix[:, j]
+        counts = np.sort(np.bincount(column[column >= 0], minlength=2))
+        out[j] = counts[-2] > 0 and (max_skew is None or counts[-1] <= max_skew * counts[-2])
+    return out

@@ -1,0 +1,89 @@
+"""Enough of a project to build single models: tables in memory, vars, SQL and Python models."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import jinja2
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class FakeProject:
+    """Tables in an in-memory DuckDB, and models built into it one at a time.
+
+    project = FakeProject(seed=1)
+    project.add("questions", table)
+    project.build("staging/holdout.sql")
+    project.rows("select * from holdout")
+
+    The object itself is what a Python model gets as its parameter.
+    """
+
+    def __init__(self, embed: Any = None, **vars: Any) -> None:
+        self.vars = vars
+        self.connection = duckdb.connect()
+        self.configs: dict[str, dict[str, Any]] = {}
+        self._embed = embed
+        self._building = ""
+
+    def add(self, name: str, table: Any) -> None:
+        """Make a table of an Arrow or pandas table, or of what a model returned."""
+        if hasattr(table, "to_arrow_table"):
+            table = table.to_arrow_table()
+        self.connection.register("_incoming", table)
+        self.connection.execute(f'create or replace table "{name}" as select * from _incoming')
+        self.connection.unregister("_incoming")
+
+    def seed(self, path: str, **types: str) -> None:
+        """Make a table of a CSV file under seeds/, named after it."""
+        options = ", ".join(f"'{k}': '{v}'" for k, v in types.items())
+        extra = f", types = {{{options}}}" if types else ""
+        file = ROOT / "seeds" / path
+        name = file.stem
+        self.connection.execute(
+            f"create or replace table \"{name}\" as from read_csv('{file}', header = true{extra})"
+        )
+
+    def build(self, path: str) -> None:
+        """Build a model by its path under models/ into a table named after its file."""
+        file = ROOT / "models" / path
+        self._building = file.stem
+        self.configs[file.stem] = {}
+        if file.suffix == ".sql":
+            text = jinja2.Template(file.read_text(), undefined=jinja2.StrictUndefined).render(
+                ref=lambda name: f'"{name}"',
+                var=self.var,
+                config=lambda **c: self.config(**c) or "",
+            )
+            self.connection.execute(f'create or replace table "{file.stem}" as {text}')
+            return
+        spec = importlib.util.spec_from_file_location(f"model_{file.stem}", file)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        self.add(file.stem, module.model(self))
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Return what a query gives."""
+        return list(self.connection.execute(query).fetchall())
+
+    def value(self, query: str) -> Any:
+        """Return the first value a query gives."""
+        return self.rows(query)[0][0]
+
+    def ref(self, name: str) -> Any:
+        return self.connection.sql(f'select * from "{name}"')
+
+    def var(self, name: str, default: Any = None) -> Any:
+        return self.vars.get(name, default)
+
+    def config(self, **settings: Any) -> None:
+        self.configs[self._building].update(settings)
+
+    def embed(self, texts: list[str]) -> Any:
+        return self._embed(texts)

@@ -1,0 +1,101 @@
+"""Baselines, scores and metrics over the shipped survey, against figures measured beforehand."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.models.fake import FakeProject
+from tests.models.test_staging import staged
+
+# Accuracy on 1,000 held-out pairs, each with an interval of about .03 to either side.
+FIGURES = {
+    "majority": 0.569,
+    "logistic_demographics": 0.603,
+    "neighbours_answers": 0.653,
+    "logistic_answers": 0.681,
+    "forest_answers": 0.691,
+}
+
+NO_PREDICTIONS = (
+    "create table predictions as select survey, respondent_id, question_id, predictor, llm, "
+    "answer, probabilities, missing_mass, status, call_id from baselines limit 0"
+)
+# An LLM that always gives the first option, and once nothing usable.
+FIRST_OPTION = (
+    "insert into predictions select survey, respondent_id, question_id, 'history', 'default', "
+    "options[1], null, null, if(row_number() over () = 1, 'invalid', 'valid'), 'call' "
+    "from llm_pairs join questions using (survey, question_id)"
+)
+
+
+@pytest.fixture(scope="module")
+def project() -> FakeProject:
+    project = staged(seed=1)
+    project.build("prediction/baselines.py")
+    project.connection.execute(NO_PREDICTIONS)
+    project.connection.execute(FIRST_OPTION)
+    project.build("evaluation/scores.py")
+    project.build("evaluation/metrics.py")
+    return project
+
+
+def test_every_test_pair_is_predicted_by_every_baseline(project: FakeProject) -> None:
+    counts = dict(project.rows("select predictor, count(*) from baselines group by all"))
+    assert counts == dict.fromkeys(FIGURES, 1000)
+    assert project.configs["baselines"].get("tags") is None
+
+
+def test_baselines_land_within_noise_of_the_figures(project: FakeProject) -> None:
+    rows = project.rows(
+        "select predictor, value, low, high from metrics "
+        "where metric = 'accuracy' and pairs = 'all' order by value"
+    )
+    assert {name for name, *_ in rows} == set(FIGURES)
+    for name, value, low, high in rows:
+        assert value == pytest.approx(FIGURES[name], abs=0.035), name
+        assert low < value < high < low + 0.08, name
+    [(nll,)] = project.rows(
+        "select value from metrics where metric = 'nll' and pairs = 'all' "
+        "and predictor = 'logistic_answers'"
+    )
+    assert nll == pytest.approx(0.693, abs=0.05)
+
+
+def test_scores_and_metrics_are_tagged(project: FakeProject) -> None:
+    assert project.configs["scores"]["tags"] == ["holdout"]
+    assert project.configs["metrics"]["tags"] == ["holdout"]
+
+
+def test_everyone_is_judged_on_the_pairs_of_the_llm(project: FakeProject) -> None:
+    pairs = project.value("select count(*) from llm_pairs")
+    rows = project.rows(
+        "select predictor, llm, n from metrics where metric = 'accuracy' and pairs = 'llm'"
+    )
+    assert {(name, llm, n) for name, llm, n in rows} == {
+        *((name, None, pairs) for name in FIGURES),
+        ("history", "default", pairs),
+    }
+    assert not project.rows("select * from metrics where llm is not null and pairs = 'all'")
+
+
+def test_an_invalid_prediction_is_a_wrong_one(project: FakeProject) -> None:
+    pairs = project.value("select count(*) from llm_pairs")
+    [(share,)] = project.rows(
+        "select value from metrics where predictor = 'history' and metric = 'share_invalid'"
+    )
+    assert share == pytest.approx(1 / pairs)
+    assert project.rows(
+        "select distinct correct, ordinal_error from scores where status = 'invalid'"
+    ) == [(False, None)]
+
+
+def test_metrics_come_without_an_llm(project: FakeProject) -> None:
+    project.connection.execute("delete from predictions")
+    try:
+        project.build("evaluation/scores.py")
+        project.build("evaluation/metrics.py")
+        assert project.value("select count(distinct predictor) from metrics") == len(FIGURES)
+    finally:
+        project.connection.execute(FIRST_OPTION)
+        project.build("evaluation/scores.py")
+        project.build("evaluation/metrics.py")

@@ -1,0 +1,151 @@
+"""The staging models over the shipped survey."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.models.fake import FakeProject
+
+STAGING = (
+    *("questions.py", "respondents.py", "responses.py", "holdout.sql", "known_responses.sql"),
+    *("histories.sql", "llm_respondents.sql", "llm_pairs.sql"),
+)
+UNTAGGED = (
+    *("questions", "respondents", "known_responses", "histories", "llm_respondents", "llm_pairs"),
+)
+
+
+def staged(change: str = "", **vars: object) -> FakeProject:
+    project = FakeProject(**vars)
+    project.seed("gss_2018/gss_2018_info.csv")
+    project.seed("gss_2018/gss_2018_metadata.csv")
+    project.seed("gss_2018/gss_2018_responses.csv", HISPANIC="VARCHAR")
+    if change:
+        project.connection.execute(change)
+    for name in STAGING:
+        project.build(f"staging/{name}")
+    return project
+
+
+@pytest.fixture(scope="module")
+def project() -> FakeProject:
+    return staged(seed=1)
+
+
+def test_every_respondent_question_and_cell_is_there(project: FakeProject) -> None:
+    assert project.value("select count(*) from questions") == 25
+    assert project.value("select count(*) from respondents") == 2348
+    assert project.value("select count(*) from responses") == 2348 * 25
+    assert project.value("select count(*) from known_responses") == 2348 * 25
+
+
+def test_batteries_leave_the_item(project: FakeProject) -> None:
+    rows = dict(project.rows("select question_id, item from questions"))
+    assert rows["natspac"] == "Space exploration program."
+    assert rows["abany"] == "If the woman wants it for any reason?"
+    assert project.value("select count(distinct battery) from questions") == 2
+    assert (
+        project.value("select count(*) from questions where battery || ' ' || item <> question")
+        == 0
+    )
+
+
+def test_answers_are_texts_of_options(project: FakeProject) -> None:
+    counts = project.rows("select status, count(*) from responses group by all order by 2")
+    assert counts == [("not_asked", 8033), ("answered", 50667)]
+    assert not project.rows(
+        "select * from responses join questions using (survey, question_id) "
+        "where answer is not null and not list_contains(options, answer)"
+    )
+
+
+def test_a_thousand_test_pairs_and_tuning_pairs_of_others(project: FakeProject) -> None:
+    counts = dict(project.rows("select role, count(*) from holdout group by all"))
+    assert counts == {"test": 1000, "tuning": 1000}
+    assert not project.rows(
+        "select respondent_id from holdout where role = 'test' "
+        "intersect select respondent_id from holdout where role = 'tuning'"
+    )
+
+
+def test_known_responses_hold_no_held_out_answer(project: FakeProject) -> None:
+    roles = "select role, status, count(answer) from known_responses group by all order by all"
+    assert project.rows(roles) == [
+        ("known", "answered", 48667),
+        ("known", "not_asked", 0),
+        ("test", "held_out", 0),
+        ("tuning", "held_out", 0),
+    ]
+
+
+def test_histories_follow_the_questionnaire_without_held_out_answers(project: FakeProject) -> None:
+    assert project.value("select count(*) from histories") == 2348
+    assert project.value("select sum(n_answers) from histories") == 48667
+    assert not project.rows(
+        "select 1 from (select survey, respondent_id, unnest(history).question_id as question_id "
+        "from histories) join holdout using (survey, respondent_id, question_id)"
+    )
+    [(given, order)] = project.rows(
+        "select list_transform(history, lambda h: h.question_id), "
+        "(select list(question_id order by position) from questions) from histories "
+        "order by n_answers desc, respondent_id limit 1"
+    )
+    assert given == [question for question in order if question in given]
+
+
+def test_the_llm_sees_a_sample_and_predicts_test_pairs_of_it(project: FakeProject) -> None:
+    sizes = dict(project.rows("select role, count(*) from llm_respondents group by all"))
+    assert sizes == {"test": 40, "reference": 40}
+    assert project.value("select count(*) from llm_pairs") > 40
+    assert not project.rows(
+        "select survey, respondent_id, question_id from llm_pairs "
+        "except select survey, respondent_id, question_id from holdout where role = 'test'"
+    )
+
+
+def test_only_the_filters_and_the_tagged_read_answers(project: FakeProject) -> None:
+    assert project.configs["responses"]["tags"] == ["holdout"]
+    assert project.configs["holdout"]["tags"] == ["holdout"]
+    assert project.configs["known_responses"]["filters_holdout"] is True
+    assert project.configs["respondents"]["filters_holdout"] is True
+
+
+def test_another_seed_draws_other_pairs(project: FakeProject) -> None:
+    other = staged(seed=2)
+    pairs = "select respondent_id, question_id from holdout where role = 'test'"
+    assert len(set(project.rows(pairs)) & set(other.rows(pairs))) < 100
+
+
+def test_permuted_held_out_answers_change_no_untagged_table(project: FakeProject) -> None:
+    other = staged(rotated(project), seed=1)
+    assert set(other.rows("from holdout")) != set(project.rows("from holdout"))
+    for name in UNTAGGED:
+        mine, theirs = (p.rows(f"from {name} order by all") for p in (project, other))
+        assert mine == theirs, name
+
+
+def rotated(project: FakeProject) -> str:
+    """Return SQL that hands each held-out answer on to the next respondent held out."""
+    changes = []
+    for (question,) in project.rows("select question_id from questions order by position"):
+        held = project.rows(
+            "select respondent_id, list_position(options, answer) from holdout "
+            "join questions using (survey, question_id) "
+            f"where question_id = '{question}' order by respondent_id"
+        )
+        cases = " ".join(
+            f"when {person} then {held[i - 1][1]}" for i, (person, _) in enumerate(held)
+        )
+        changes.append(
+            f'update gss_2018_responses set "{question}" = case "index" {cases} end '
+            f'where "index" in ({", ".join(person for person, _ in held)})'
+        )
+    return ";\n".join(changes)
+
+
+def test_a_small_survey_keeps_most_answers(project: FakeProject) -> None:
+    small = staged('delete from gss_2018_responses where "index" >= 40', seed=1)
+    answered = small.value("select count(*) from responses where status = 'answered'")
+    counts = dict(small.rows("select role, count(*) from holdout group by all"))
+    assert counts["test"] == answered // 5
+    assert small.value("select count(answer) from known_responses") > answered / 2

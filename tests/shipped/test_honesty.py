@@ -1,0 +1,78 @@
+"""The first rule of honesty: held-out answers reach nothing before scoring."""
+
+from __future__ import annotations
+
+import random
+
+from lupom import Project
+from tests.shipped.conftest import RESPONSES, copy_project, read_csv, write_csv
+from tests.support.llm_server import LLMServer
+
+VARS = {
+    "test_pairs": 150,
+    "tuning_pairs": 150,
+    "llm_test_respondents": 12,
+    "llm_reference_respondents": 25,
+    "llm_pairs": 12,
+}
+
+
+def run(folder):
+    with Project(folder, vars=VARS) as project:
+        result = project.run()
+        assert [node.message for node in result.nodes if node.status == "error"] == []
+        hashes = {
+            name: record.content_hash
+            for name, record in project.store.records().items()
+            if record.content_hash is not None
+        }
+        tagged = {name for name in project.nodes if "holdout" in project.nodes[name].tags}
+        pairs = project.query("select respondent_id, question_id, answer from holdout").rows()
+        options = dict(project.query("select question_id, options from questions").rows())
+    return hashes, tagged, pairs, options
+
+
+def permuted(folder, pairs):
+    """Exchange held-out answers within each question, in the file they are read from."""
+    rows = read_csv(folder / RESPONSES)
+    header = rows[0]
+    line = {row[header.index("index")]: i for i, row in enumerate(rows)}
+    cells: dict[str, list[tuple[int, int]]] = {}
+    for respondent, question, _ in pairs:
+        cells.setdefault(question, []).append((line[respondent], header.index(question)))
+    changed = 0
+    draw = random.Random(7)
+    for places in cells.values():
+        values = [rows[i][j] for i, j in places]
+        shuffled = draw.sample(values, len(values))
+        for (i, j), value in zip(places, shuffled, strict=True):
+            changed += rows[i][j] != value
+            rows[i][j] = value
+    write_csv(folder / RESPONSES, rows)
+    return changed
+
+
+def test_permuting_held_out_answers_changes_no_table_before_scoring(tmp_path):
+    with LLMServer() as server:
+        one = copy_project(tmp_path / "one", respondents=400, base_url=server.base_url)
+        other = copy_project(tmp_path / "other", respondents=400, base_url=server.base_url)
+        before, tagged, pairs, _ = run(one)
+        asked = server.requests
+        assert permuted(other, pairs) > 50
+        after, *_ = run(other)
+    assert server.requests == 2 * asked
+    assert before.keys() == after.keys()
+    different = {name for name in before if before[name] != after[name]}
+    # What is tagged did change, or this test would show nothing.
+    assert {"responses", "holdout", "scores", "metrics"} <= different
+    assert different <= tagged
+
+
+def test_two_runs_give_the_same_tables(tmp_path):
+    with LLMServer() as server:
+        one = copy_project(tmp_path / "one", respondents=300, base_url=server.base_url)
+        other = copy_project(tmp_path / "other", respondents=300, base_url=server.base_url)
+        first, *_ = run(one)
+        second, *_ = run(other)
+    different = {name for name in first if first[name] != second[name]}
+    assert different == set()
