@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import contextlib
 import hashlib
 import json
 import math
@@ -492,10 +493,8 @@ def main() -> None:
     def ready() -> None:
         print(server.base_url, flush=True)
 
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(server._serve(ready))
-    except KeyboardInterrupt:
-        pass
 
 
 if __name__ == "__main__":

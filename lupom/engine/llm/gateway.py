@@ -230,9 +230,10 @@ class Gateway:
             loop, thread = self._loop, self._thread
         if loop is None or thread is None:
             return
-        for work in (*self._lines.values(), *self._endpoints.values()):
-            closing = work.provider.close() if isinstance(work, Line) else work.close()
-            self._wait(asyncio.run_coroutine_threadsafe(closing, loop))
+        closing = [line.provider.close() for line in self._lines.values()]
+        closing += [endpoint.close() for endpoint in self._endpoints.values()]
+        for work in closing:
+            self._wait(asyncio.run_coroutine_threadsafe(work, loop))
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

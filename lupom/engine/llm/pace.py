@@ -9,8 +9,10 @@ from collections import deque
 WINDOW = 1.0
 # After a refusal: a tenth below what was taken at first, later a fifth below the rate it came at.
 BACK, DOWN = 0.9, 0.8
-# The rate then grows by 5 % a second; by half where too little was taken to learn from.
-GROWTH, START_GROWTH, ENOUGH = 1.05, 1.5, 10
+# The rate then grows by 5 % a second; eightfold where too little was taken to learn from, so that
+# one passing refusal costs two seconds and not a minute.
+GROWTH, START_GROWTH, ENOUGH = 1.05, 8.0, 10
+SLOWEST = 2.0
 _FASTEST = 1e5
 # Late wake-ups may be made up for, within this many seconds.
 _SLACK = 0.05
@@ -47,7 +49,7 @@ class Pace:
         if halt.is_set():
             raise Halted
         now = asyncio.get_running_loop().time()
-        if self._rate or self._refused:
+        if self._rate or self._refused or now < self._until:
             now = await self._slow_turn(halt)
         self._sends.append(now)
         while self._sends[0] < now - WINDOW:
@@ -66,11 +68,12 @@ class Pace:
                     continue
                 if self._refused:
                     self._learn(now)
+                if not self._rate:
+                    return now
                 if now < self._next:
                     await pause(self._next - now, halt)
                     continue
-                rate = min(_FASTEST, self._rate * self._growth ** min(now - self._rated_at, 100.0))
-                self._next = max(self._next, now - _SLACK) + 1.0 / rate
+                self._next = max(self._next, now - _SLACK) + 1.0 / self._rate_at(now)
                 return now
 
     def succeeded(self) -> None:
@@ -78,8 +81,12 @@ class Pace:
         self.successes += 1
         self._misses = 0
 
+    def hold(self, seconds: float) -> None:
+        """Send nothing for some seconds: a provider that is not there yet, not one at its limit."""
+        self._until = max(self._until, asyncio.get_running_loop().time() + seconds)
+
     def refused(self, sent: float, retry_after: float | None) -> None:
-        """Take note of a 429 (or a retry-after) to the request sent at `sent`."""
+        """Take note of a 429 to the request sent at `sent`."""
         now = asyncio.get_running_loop().time()
         self._refusals.append(sent)
         if sent < self._until and retry_after is None:
@@ -91,18 +98,23 @@ class Pace:
         self._until = max(self._until, now + wait)
         self._refused = True
 
+    def _rate_at(self, now: float) -> float:
+        # Within the minute the rate has left any limit behind, and the power stays a number.
+        return min(_FASTEST, self._rate * self._growth ** min(now - self._rated_at, 60.0))
+
     def _learn(self, now: float) -> None:
         """Set the rate; at first from the second before the last send, less what was refused."""
         self._refused = False
         if self._rate:
-            grown = self._rate * self._growth ** min(self._until - self._rated_at, 100.0)
-            self._rate = max(1.0, min(grown, _FASTEST) * DOWN)
+            if self._misses <= 1:
+                # Once an episode: refusals with no success between them are one and the same limit.
+                self._rate = max(SLOWEST, self._rate_at(self._until) * DOWN)
             self._growth = GROWTH
         else:
             last = self._sends[-1] if self._sends else now
             taken = sum(1 for t in self._sends if t >= last - WINDOW)
             taken -= sum(1 for t in self._refusals if t >= last - WINDOW)
-            self._rate = max(1.0, taken * BACK / WINDOW)
+            self._rate = max(SLOWEST, taken * BACK / WINDOW)
             self._growth = GROWTH if taken >= ENOUGH else START_GROWTH
         self._refusals.clear()
         self._rated_at = self._next = now

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.errors import CompileError, LupomError, ModelError, did_you_mean
+from lupom.engine.errors import LupomError, ModelError, did_you_mean
 from lupom.engine.llm import choices
 from lupom.engine.llm.classes import load_class
 from lupom.engine.llm.columns import POSITION, Layout, layout_of

@@ -47,8 +47,10 @@ async def persist(
             if error.throttled and pace.successes > successes:
                 failures = 0
             failures += 1
-            if error.throttled or error.retry_after is not None:
+            if error.throttled:
                 pace.refused(sent, error.retry_after)
+            elif error.retry_after is not None:
+                pace.hold(error.retry_after)
             if failures > retries:
                 raise
             if not error.throttled:

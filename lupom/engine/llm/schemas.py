@@ -15,8 +15,9 @@ from lupom.engine.errors import CompileError
 from lupom.engine.llm.markers import ONE_OF, ONE_OF_EACH, Each
 
 _KEPT = frozenset(
-    "type enum description minimum maximum exclusiveMinimum exclusiveMaximum multipleOf"
-    " minLength maxLength pattern format minItems maxItems".split()
+    {"type", "enum", "description", "pattern", "format", "minLength", "maxLength"}
+    | {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
+    | {"minItems", "maxItems"}
 )
 
 

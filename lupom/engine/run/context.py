@@ -59,35 +59,38 @@ class Context:
 
     def llm_identity(self, alias: str) -> Mapping[str, Any]:
         """Return what decides an alias's answers; raises LLMError when that is not known."""
-        from lupom.engine.llm.providers import make_provider
+        from lupom.engine.llm.keys import llm_identity
 
-        return make_provider(alias, self.files.settings.llms[alias]).identity()
+        return llm_identity(alias, self.files.settings.llms[alias])
 
     def embedding_identity(self, alias: str) -> Mapping[str, Any]:
         """Return what decides an embeddings alias's vectors."""
         settings = self.files.settings.embeddings.get(alias)
         if settings is None:
             return {"provider": None}
-        return settings.model_dump(include={"provider", "base_url", "model", "dimensions"})
+        from lupom.engine.llm.keys import embedding_identity
+
+        return embedding_identity(settings)
 
     def sql(self, node: Node, *, incremental: bool = False) -> str:
         """Return a node's SQL as DuckDB gets it: relations in place, ephemeral models as CTEs."""
         ephemeral: dict[str, str] = {}
         text = node.incremental_text if incremental else node.text
-        body = self._fill(node, text or node.text, ephemeral, (node.name,))
+        body = self._fill(node, text or node.text, ephemeral)
         if not ephemeral:
             return body
         ctes = ",\n".join(f"{quoted(name)} as (\n{inner}\n)" for name, inner in ephemeral.items())
         return f"with {ctes}\nselect * from (\n{body}\n)"
 
-    def _fill(self, node: Node, text: str, ephemeral: dict[str, str], path: tuple[str, ...]) -> str:
+    def _fill(self, node: Node, text: str, ephemeral: dict[str, str]) -> str:
         def relation(name: str) -> str:
             other = self.nodes[name]
             if other.resource == "source":
                 return self.source(name)
             if other.materialized == "ephemeral":
                 if name not in ephemeral:
-                    inner = self._fill(other, other.text, ephemeral, (*path, name))
+                    # Its own ephemeral inputs are put in first, which is the order CTEs need.
+                    inner = self._fill(other, other.text, ephemeral)
                     ephemeral[name] = inner
                 return quoted(name)
             return quoted("main", name)

@@ -74,24 +74,30 @@ def make_plan(
     plan = Plan()
     actions: dict[str, str] = {}
 
-    def changing(node: Node) -> tuple[list[str], list[str]]:
-        """Names of inputs that will, and that may, change; looking through ephemeral models."""
-        certain, possible = [], []
-        for parent in node.parents:
-            action = actions.get(parent)
-            if nodes[parent].materialized == "ephemeral":
-                will, may = changing(nodes[parent])
-                certain += will
-                possible += may
-            elif action == RUN:
-                certain.append(parent)
-            elif action == MAYBE:
-                possible.append(parent)
-        return certain, possible
+    # What will, and what may, change above a node that keeps no rows of its own and is not built
+    # here: an ephemeral model, or a view left out of the selection.
+    above: dict[str, tuple[list[str], list[str]]] = {}
+    chosen = set(selected)
 
-    for name in selected:
+    def changing(node: Node) -> tuple[list[str], list[str]]:
+        certain: dict[str, None] = {}
+        possible: dict[str, None] = {}
+        for parent in node.parents:
+            if parent in above:
+                certain |= dict.fromkeys(above[parent][0])
+                possible |= dict.fromkeys(above[parent][1])
+            elif actions.get(parent) == RUN:
+                certain[parent] = None
+            elif actions.get(parent) == MAYBE:
+                possible[parent] = None
+        return list(certain), list(possible)
+
+    for name in graph.order:
         node = nodes[name]
-        if node.materialized in ("ephemeral", "source"):
+        if node.materialized == "ephemeral" or (node.materialized == "view" and name not in chosen):
+            above[name] = changing(node)
+            continue
+        if name not in chosen or node.materialized == "source":
             continue
         record = known.record(name)
         inputs = known.inputs(node)

@@ -55,7 +55,7 @@ class Runner:
         self._steps = {step.node: step for step in plan.steps}
         doing = [step.node for step in plan.doing()]
         self._index = {name: i for i, name in enumerate(doing, 1)}
-        self._parents = _selected_parents(self._nodes, doing)
+        self._parents = graph.within(doing)
         self._children: dict[str, list[str]] = {name: [] for name in doing}
         for name, parents in self._parents.items():
             for parent in parents:
@@ -251,22 +251,6 @@ class Runner:
             result.status = r.WARN
             result.message = f"{result.calls.invalid} of {result.calls.total} answers invalid"
         return record
-
-
-def _selected_parents(nodes: Mapping[str, Node], doing: list[str]) -> dict[str, list[str]]:
-    """Return for each node those it waits for, seen through ephemeral models."""
-    wanted = set(doing)
-
-    def through(name: str) -> dict[str, None]:
-        out: dict[str, None] = {}
-        for parent in nodes[name].parents:
-            if nodes[parent].materialized == "ephemeral":
-                out.update(through(parent))
-            elif parent in wanted:
-                out[parent] = None
-        return out
-
-    return {name: list(through(name)) for name in doing}
 
 
 def _failure(node: Node, error: Exception) -> r.NodeResult:

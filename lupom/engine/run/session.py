@@ -43,8 +43,7 @@ def run_session(
             status = _status(nodes, context.stop.is_set())
         finally:
             seconds = time.monotonic() - begun
-            for node in nodes:
-                state.record_node(run_id, node.node, node.kind, node.status, **_fields(node))
+            state.record_nodes(run_id, [_fields(node) for node in nodes])
             state.finish_run(run_id, status)
             _publish(project)
     up_to_date = len(plan.steps) - len(plan.doing())
@@ -61,6 +60,9 @@ def _status(nodes: list[r.NodeResult], stopped: bool) -> str:
 
 def _fields(node: r.NodeResult) -> dict[str, Any]:
     fields: dict[str, Any] = {
+        "node": node.node,
+        "kind": node.kind,
+        "status": node.status,
         "message": node.message,
         "reason": node.reason,
         "rows": node.rows,

@@ -120,6 +120,18 @@ class State:
         own = {"run_id": run_id, "node": node, "kind": kind, "status": status}
         self._insert("NodeRun", {**defaults, **fields, **own, "finished_at": now()})
 
+    def record_nodes(self, run_id: str, results: Sequence[Mapping[str, Any]]) -> None:
+        """Record how nodes of a run ended, in one transaction; each as in `record_node`."""
+        from lupom.engine.state.tables import NodeRun
+
+        if not results:
+            return
+        empty = dict.fromkeys(NodeRun.model_fields) | {"message": "", "reason": "", "seconds": 0.0}
+        empty.pop("id", None)
+        rows = [{**empty, **row, "run_id": run_id, "finished_at": now()} for row in results]
+        statement = NodeRun.__table__.insert()  # type: ignore[attr-defined]
+        self._writer.do(lambda connection: connection.execute(statement, rows))
+
     def runs(self, limit: int | None = None) -> list[dict[str, Any]]:
         """Return runs as dicts, the latest first."""
         from lupom.engine.state.tables import Run

@@ -104,4 +104,5 @@ class Embedding(SQLModel, table=True):
     created_at: str
 
 
-ALL = [model.__table__ for model in (Run, NodeRun, Call, Embedding)]  # type: ignore[attr-defined]
+_MODELS: list[Any] = [Run, NodeRun, Call, Embedding]
+ALL = [model.__table__ for model in _MODELS]

@@ -168,6 +168,20 @@ def test_views_and_ephemeral_models_hand_changes_through(make_project):
     assert rows(folder, "select id from t") == [(7,)]
 
 
+def test_a_change_is_seen_through_a_view_that_is_not_selected(make_project):
+    folder = make_project(
+        {
+            "models/a.sql": "select 1 as x",
+            "models/b.sql": "{{ config(materialized='view') }} select * from {{ ref('a') }}",
+            "models/c.sql": "select x from {{ ref('b') }}",
+        }
+    )
+    run(folder)
+    (folder / "models" / "a.sql").write_text("select 2 as x")
+    assert statuses(run(folder, select="a c")) == {"a": "success", "c": "success"}
+    assert rows(folder, "from c") == [(2,)]
+
+
 INCREMENTAL = {
     "seeds/events.csv": "id,x\n1,a\n2,b\n",
     "models/grown.sql": """

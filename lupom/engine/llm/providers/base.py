@@ -51,8 +51,7 @@ class TokenLogprobs:
 
 @dataclass(frozen=True, slots=True)
 class ProviderReply:
-    """What came back: the answer's text as it stands, token counts, and log-probabilities where
-    there are any.
+    """What came back: the text as it stands, and log-probabilities where there are any.
 
     `finish_reason` is 'stop', 'length' (cut off at max_tokens), or the provider's own word.
     `tokens_in` and `tokens_out` are what is paid for; 0 where the provider does not say.
@@ -66,16 +65,15 @@ class ProviderReply:
 
 
 class Provider(Protocol):
-    """A backbone. The gateway builds it lazily, calls `complete` concurrently on one event loop,
-    closes it once.
+    """A backbone.
 
+    The gateway builds it lazily, calls `complete` concurrently on one event loop, closes it once.
     A provider that computes in process runs its blocking work in a thread of its own, so that the
     loop stays free.
     """
 
     def identity(self) -> dict[str, Any]:
-        """Return what decides answers besides messages, schema and parameters, as JSON-ready
-        values.
+        """Return what decides answers besides messages, schema and parameters, JSON-ready.
 
         'provider' and 'model', and 'base_url' or 'weights' (hash of the weights' file). No network,
         no key.
@@ -87,8 +85,7 @@ class Provider(Protocol):
         ...
 
     async def check(self) -> str:
-        """Return one line that says the provider is there, or raise ProviderError; costs no
-        tokens."""
+        """Return one line that says it is there, or raise ProviderError; costs no tokens."""
         ...
 
     async def close(self) -> None:

@@ -207,17 +207,24 @@ class RejectedError(ProviderError):
         self.about = about
 
 
+# Complaints about one request's text, in the words of OpenAI, Azure, vLLM and llama.cpp.
+_OF_ONE_REQUEST = (
+    "context_length",
+    "context length",
+    "maximum context",
+    "exceed_context_size",
+    "exceeds the context",
+    "too long",
+    "too many tokens",
+    "content_filter",
+    "content_policy",
+    "content management policy",
+)
+
+
 def _is_of_one_request(status: int, complaint: str) -> bool:
-    """Tell whether others may pass: the text is too long or was filtered."""
-    words = ("context_length", "context length", "maximum context", "too long", "too many tokens")
-    words += (
-        "content_filter",
-        "content_policy",
-        "content management policy",
-        "exceeds the context",
-    )
-    words += ("exceed_context_size",)
-    return status == 413 or any(word in complaint for word in words)
+    """Tell whether other requests may pass: this text is too long or was filtered."""
+    return status == 413 or any(word in complaint for word in _OF_ONE_REQUEST)
 
 
 def _message(error: Any) -> str:
@@ -248,13 +255,8 @@ def _is_transport(error: BaseException) -> bool:
 
     if isinstance(error, openai.APIConnectionError | OSError | EOFError):
         return True
-    return type(error).__module__.split(".")[0] in (
-        "aiohttp",
-        "httpx",
-        "httpx2",
-        "httpcore",
-        "anyio",
-    )
+    package = type(error).__module__.split(".")[0]
+    return package in ("aiohttp", "httpx", "httpx2", "httpcore", "anyio")
 
 
 def _cause(error: BaseException) -> str:

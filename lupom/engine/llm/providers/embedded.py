@@ -2,19 +2,18 @@
 
 What was measured on two cores with the default weights, and decides what is done here:
 
-- One slot, one request at a time, in the order they come. Two slots answer 14 % more of 66-token
-answers a second and nothing more of short ones, and the batches that form by chance change answers
-from run to run. - The grammar is llguidance's, without white space of the model's own choosing. The
-chat route's JSON mode lets the model write a code fence, line breaks and spelled-out keys: 21
-tokens for `{"answer": "A"}`, not 7, and other answers. - 100 alternatives a token cost nothing
-(1,000: 5 ms), so that the labels of a choice are always among them. - Generating releases the
-interpreter lock. - Threads wait for one another by spinning: with as many threads as cores and the
-cores busy elsewhere, a call can take ten times as long. `threads: 1` in the alias costs 30 % and is
-steady.
+- Requests go round a few workers of one thread each, a server and a slot apiece. On idle cores two
+  workers answer 1.7 requests of 66 tokens a second, one worker of two threads 1.25; while another
+  process takes a core, 1.1 and 0.4, because threads of one computation wait for one another by
+  spinning. Slots of one server gain less, and the batches that form in it by chance change answers.
+- The grammar is llguidance's, without white space of the model's own choosing. The chat route's own
+  JSON mode lets the model write a code fence, line breaks and spelled-out keys: 21 tokens for
+  `{"answer": "A"}`, not 7, and other answers.
+- 100 alternatives a token cost nothing (1,000: 5 ms), so the labels of a choice are among them.
+- Generating releases the interpreter lock.
 
 Known of SmolLM2-135M: it chooses among options by their place more than by what they say. The
-distribution over options is what it says it is and no better; the order of options is not averaged
-over.
+distribution over options is that of this model and no better; the order of options is not averaged.
 """
 
 from __future__ import annotations
@@ -38,14 +37,14 @@ from lupom.engine.llm.providers.base import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from lupom.engine.project.settings import LLMSettings
 
 # Part of a call's key: changes when the same request would be put to the same weights differently.
 REVISION = 1
-# A model this small gains nothing from more; a larger one is not meant to run in the process.
-MOST_THREADS = 8
+# A worker takes 170 MB beside the weights, which all of them share.
+MOST_WORKERS = 4
 ALTERNATIVES = 100
 
 # `lenient` leaves out keywords the grammar does not know. Without it the whole schema would be left
@@ -63,19 +62,26 @@ _CONTROL = re.compile(r"<(?=\||/?s>|(?:start|end)_of_turn>)|\[(?=/?INST\])")
 
 
 class EmbeddedProvider:
-    """A GGUF model in this process. Weights are loaded by the first request; `close` frees them."""
+    """A GGUF model in this process, answering as many requests at once as it has workers.
+
+    There are as many workers as the alias's `concurrency`, at most one a core and at most four,
+    each with `threads` threads (default: the cores divided among them). Weights are loaded by the
+    first requests; `close` frees them. Requests go round the workers in the order they come, so
+    that equal runs put equal requests to equally warmed servers.
+    """
 
     def __init__(self, alias: str, settings: LLMSettings, *, cache_dir: Path | None = None) -> None:
         self._alias = alias
         self._settings = settings
         self._cache_dir = cache_dir
-        self._server: Any = None
-        self._worker: ThreadPoolExecutor | None = None
         self._identity: dict[str, Any] | None = None
+        count = max(1, min(settings.concurrency, cores(), MOST_WORKERS))
+        self._threads = settings.threads or max(1, cores() // count)
+        self._workers = [_Worker(f"llm-{alias}-{i}") for i in range(count)]
+        self._turn = 0
 
     def identity(self) -> dict[str, Any]:
-        """Return provider, model and the SHA-256 of the weights; prepares the default weights if
-        need be.
+        """Return provider, model and the SHA-256 of the weights, preparing them if need be.
 
         Raises LLMError when the weights are not there.
         """
@@ -83,47 +89,44 @@ class EmbeddedProvider:
             path = self._path()
             self._identity = {
                 "provider": "embedded",
-                "model": self._settings.model or path.stem.split("-")[0],
+                "model": self._settings.model or path.stem,
                 "weights": weights.digest(path, cache_dir=self._cache_dir),
                 "revision": REVISION,
             }
         return self._identity
 
     async def complete(self, request: ProviderRequest) -> ProviderReply:
-        """Answer one request; requests wait for one another. The alias's `timeout` has no part in
-        it."""
-        return await self._in_turn(self._ask, request)
+        """Answer one request when its worker is free. The alias's `timeout` has no part in it."""
+        worker = self._workers[self._turn % len(self._workers)]
+        self._turn += 1
+        reply: ProviderReply = await worker.do(self._ask, worker, request)
+        return reply
 
     async def check(self) -> str:
         """Load the weights and say which; answers nothing."""
-        path: Path = await self._in_turn(self._load)
-        return f"embedded: {path.name}, {self._threads()} threads, {self._settings.context} tokens"
+        path: Path = await self._workers[0].do(self._load, self._workers[0])
+        return (
+            f"embedded: {path.name}, {len(self._workers)} workers x {self._threads} threads,"
+            f" {self._settings.context} tokens"
+        )
 
     async def close(self) -> None:
-        worker, self._worker = self._worker, None
-        if worker is not None:
-            await asyncio.to_thread(worker.shutdown, cancel_futures=True)
-        server, self._server = self._server, None
-        del server
-
-    async def _in_turn(self, function: Any, *arguments: Any) -> Any:
-        if self._worker is None:
-            self._worker = ThreadPoolExecutor(1, thread_name_prefix=f"llm-{self._alias}")
-        return await asyncio.get_running_loop().run_in_executor(self._worker, function, *arguments)
+        for worker in self._workers:
+            await worker.close()
 
     def _path(self) -> Path:
         return weights.resolve(self._settings.model_path, cache_dir=self._cache_dir)
 
-    def _threads(self) -> int:
-        return self._settings.threads or min(cores(), MOST_THREADS)
-
-    def _load(self) -> Path:
+    def _load(self, worker: _Worker) -> Path:
         try:
             path = self._path()
         except LLMError as error:
             raise ProviderError(f"llm '{self._alias}': {error.message}", hint=error.hint) from error
-        if self._server is not None:
-            return path
+        if worker.server is None:
+            worker.server = self._serve(path)
+        return path
+
+    def _serve(self, path: Path) -> Any:
         try:
             import xllamacpp
         except ImportError as error:
@@ -135,23 +138,22 @@ class EmbeddedProvider:
         params.model.path = str(path)
         params.n_ctx = self._settings.context
         params.n_parallel = 1
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = self._threads()
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = self._threads
         # Prompts that no longer share a prefix would else be kept in memory, up to 8 GB of them.
         params.cache_ram_mib = 0
         params.verbosity = 0
-        # The server listens on a loopback port, too; nothing here uses it, and nobody else is to.
+        # The server listens on a loopback port, too. Nothing here uses it, and nobody else is to.
         params.api_keys = [secrets.token_urlsafe(32)]
         params.endpoint_slots = False
         try:
-            self._server = xllamacpp.Server(params)
+            return xllamacpp.Server(params)
         except (RuntimeError, ValueError) as error:
             raise ProviderError(f"llm '{self._alias}': {path} cannot be loaded: {error}") from error
-        return path
 
-    def _ask(self, request: ProviderRequest) -> ProviderReply:
-        self._load()
+    def _ask(self, worker: _Worker, request: ProviderRequest) -> ProviderReply:
+        self._load(worker)
         try:
-            answer = self._server.handle_chat_completions(self._body(request))
+            answer = worker.server.handle_chat_completions(self._body(request))
         except (RuntimeError, ValueError) as error:
             raise ProviderError(f"llm '{self._alias}': {error}") from error
         reply = json.loads(answer) if isinstance(answer, (str, bytes)) else answer
@@ -189,6 +191,26 @@ class EmbeddedProvider:
         return ProviderError(f"llm '{self._alias}': {error.get('message', error)}", hint=hint)
 
 
+class _Worker:
+    """One thread and the server it alone talks to."""
+
+    def __init__(self, name: str) -> None:
+        self.server: Any = None
+        self._name = name
+        self._pool: ThreadPoolExecutor | None = None
+
+    async def do(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix=self._name)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
+
+    async def close(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await asyncio.to_thread(pool.shutdown, cancel_futures=True)
+        self.server = None
+
+
 def reply_of(reply: Mapping[str, Any]) -> ProviderReply:
     """Return llama.cpp's chat completion as a reply."""
     choice = reply["choices"][0]
@@ -214,20 +236,18 @@ def reply_of(reply: Mapping[str, Any]) -> ProviderReply:
 
 
 def harmless(text: str) -> str:
-    """Return a text in which no control token of a chat format is left: `<|im_end|>` becomes `<
-    |im_end|>`."""
+    """Return a text without control tokens of chat formats: `<|im_end|>` becomes `< |im_end|>`."""
     return _CONTROL.sub(lambda found: found.group() + " ", text)
 
 
 def cores() -> int:
     """Return the cores this process may use: its affinity, within the container's quota."""
-    count = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
+    affinity = getattr(os, "sched_getaffinity", None)
+    count = len(affinity(0)) if affinity else os.cpu_count() or 1
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
         if quota != "max":
-            count = min(count, max(1, int(quota) // int(period)))
+            count = min(count, int(quota) // int(period))
     except (OSError, ValueError):
         pass
     return max(1, count)

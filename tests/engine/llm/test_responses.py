@@ -1,0 +1,417 @@
+"""Response classes: the schema a row is asked with, what counts as an answer, and its rows."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lupom.engine.errors import CompileError, ModelError
+from lupom.engine.llm.responses import InvalidAnswer, load_response
+
+DIMENSIONS = [
+    {"dimension_id": "d1", "name": "trust", "candidate_values": ["low", "high"]},
+    {"dimension_id": "d2", "name": "openness", "candidate_values": ["open", "closed"]},
+]
+
+PERSONA = """
+class Persona(BaseModel):
+    values: Annotated[
+        dict[str, str],
+        OneOfEach("dimensions", key="dimension_id", options="candidate_values"{more}),
+    ]
+"""
+
+
+def test_scalars_become_columns_and_the_schema_is_closed(load):
+    spec = load(
+        """
+        class Note(BaseModel):
+            '''A note.'''
+            text: str = Field(max_length=9, description="what it says")
+            score: int = Field(ge=1, le=5)
+            share: float | None = None
+            sure: bool = False
+            level: Literal["low", "high"]
+        """,
+        "Note",
+    )
+    assert spec.columns() == {
+        "text": "VARCHAR",
+        "score": "BIGINT",
+        "share": "DOUBLE",
+        "sure": "BOOLEAN",
+        "level": "VARCHAR",
+    }
+    row = spec.for_row({})
+    assert row.schema == {
+        "type": "object",
+        "description": "A note.",
+        "properties": {
+            "text": {"type": "string", "maxLength": 9, "description": "what it says"},
+            "score": {"type": "integer", "minimum": 1, "maximum": 5},
+            "share": {"anyOf": [{"type": "number"}, {"type": "null"}]},
+            "sure": {"type": "boolean"},
+            "level": {"type": "string", "enum": ["low", "high"]},
+        },
+        "required": ["text", "score", "share", "sure", "level"],
+        "additionalProperties": False,
+    }
+    value = row.parse('{"text": "hm", "score": 2, "share": null, "sure": true, "level": "low"}')
+    assert row.rows(value) == [
+        {"text": "hm", "score": 2, "share": None, "sure": True, "level": "low"}
+    ]
+
+
+LIST = """
+class Candidate(BaseModel):
+    name: str = Field(max_length=40)
+    level: Literal["low", "mid", "high"]
+    candidate_values: list[Annotated[str, Field(max_length=30)]] = Field(min_length=2, max_length=5)
+
+class Candidates(BaseModel):
+    topic: str
+    dimensions: list[Candidate] = Field(min_length=1, max_length=3)
+"""
+
+
+def test_a_list_of_objects_becomes_rows(load):
+    spec = load(LIST, "Candidates")
+    assert spec.columns() == {
+        "topic": "VARCHAR",
+        "name": "VARCHAR",
+        "level": "VARCHAR",
+        "candidate_values": "VARCHAR[]",
+        "position": "BIGINT",
+    }
+    row = spec.for_row({})
+    items = row.schema["properties"]["dimensions"]
+    assert (items["minItems"], items["maxItems"]) == (1, 3)
+    assert items["items"]["additionalProperties"] is False
+    assert items["items"]["properties"]["candidate_values"]["items"] == {
+        "type": "string",
+        "maxLength": 30,
+    }
+    assert "$defs" not in json.dumps(row.schema)
+    value = {
+        "topic": "work",
+        "dimensions": [
+            {"name": "a", "level": "low", "candidate_values": ["x", "y"]},
+            {"name": "b", "level": "high", "candidate_values": ["z", "w"]},
+        ],
+    }
+    assert row.rows(row.parse(json.dumps(value))) == [
+        {
+            "topic": "work",
+            "name": "a",
+            "level": "low",
+            "candidate_values": ["x", "y"],
+            "position": 1,
+        },
+        {
+            "topic": "work",
+            "name": "b",
+            "level": "high",
+            "candidate_values": ["z", "w"],
+            "position": 2,
+        },
+    ]
+
+
+def test_a_list_of_texts_becomes_rows_or_stays_one_column(load):
+    rows = load("class Tags(BaseModel):\n    tag: list[str]\n", "Tags")
+    assert rows.columns() == {"tag": "VARCHAR", "position": "BIGINT"}
+    assert rows.for_row({}).rows({"tag": ["a", "b"]}) == [
+        {"tag": "a", "position": 1},
+        {"tag": "b", "position": 2},
+    ]
+    kept = load("class Tags(BaseModel):\n    tag: Annotated[list[str], AsArray()]\n", "Tags")
+    assert kept.columns() == {"tag": "VARCHAR[]"}
+    assert kept.for_row({}).rows({"tag": ["a", "b"]}) == [{"tag": ["a", "b"]}]
+
+
+# Limits by row
+
+LIMITED = """
+class Item(BaseModel):
+    topic: Annotated[str, OneOf("topics")]
+
+class Guess(BaseModel):
+    answer: Annotated[str, OneOf("options")]
+    second: Annotated[str | None, OneOf("options")] = None
+    others: Annotated[list[Annotated[str, OneOf("options")]], AsArray()]
+    items: list[Item]
+"""
+LIMITS = {"options": ["Yes", "No"], "topics": ["work", "home"]}
+
+
+def test_a_field_is_limited_to_the_values_of_the_row(load):
+    row = load(LIMITED, "Guess").for_row(LIMITS)
+    properties = row.schema["properties"]
+    text = {"type": "string", "enum": ["Yes", "No"]}
+    assert properties["answer"] == text
+    assert properties["second"] == {"anyOf": [text, {"type": "null"}]}
+    assert properties["others"]["items"] == text
+    topic = properties["items"]["items"]["properties"]["topic"]
+    assert topic == {"type": "string", "enum": ["work", "home"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"answer": "Maybe"}, "'answer': not one of the allowed values: 'Yes', 'No'"),
+        ({"second": "yes"}, "'second'"),
+        ({"others": ["Yes", "Never"]}, "'others.1'"),
+        ({"items": [{"topic": "elsewhere"}]}, "'items.0.topic'"),
+    ],
+)
+def test_what_the_row_does_not_allow_is_invalid(load, change, complaint):
+    row = load(LIMITED, "Guess").for_row(LIMITS)
+    good = {"answer": "Yes", "second": None, "others": ["No"], "items": [{"topic": "work"}]}
+    assert row.parse(json.dumps(good)) == good
+    with pytest.raises(InvalidAnswer) as caught:
+        row.parse(json.dumps({**good, **change}))
+    assert complaint in caught.value.message
+
+
+def test_rows_with_equal_limits_share_a_response(load):
+    spec = load(LIMITED, "Guess")
+    assert spec.for_row(LIMITS) is spec.for_row({**LIMITS, "name": "another column"})
+    assert spec.for_row(LIMITS) is not spec.for_row({**LIMITS, "options": ["No", "Yes"]})
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ({"option": ["a"], "topics": ["b"]}, "did you mean 'option'"),
+        ({"options": [], "topics": ["b"]}, "empty in a row"),
+        ({"options": None, "topics": ["b"]}, "NULL in a row"),
+        ({"options": "Yes, No", "topics": ["b"]}, "is no list"),
+        ({"options": [1, 2], "topics": ["b"]}, "1 is no string"),
+    ],
+)
+def test_a_row_without_its_limits_is_an_error(load, values, complaint):
+    with pytest.raises(ModelError) as caught:
+        load(LIMITED, "Guess").for_row(values)
+    assert complaint in str(caught.value)
+
+
+# Choices
+
+
+def test_a_choice_is_asked_by_labels_and_answered_by_options(choice):
+    assert choice.choice_field == "answer"
+    assert choice.columns() == {
+        "answer": "VARCHAR",
+        "probabilities": "MAP(VARCHAR, DOUBLE)",
+        "missing_mass": "DOUBLE",
+    }
+    row = choice.for_row({"options": ["Yes", "No", "Don't know"]})
+    assert row.schema["properties"] == {"answer": {"type": "string", "enum": ["A", "B", "C"]}}
+    assert row.choices[1] == {"label": "B", "option": "No"}
+    assert row.parse('{"answer": "B"}') == {"answer": "No"}
+    assert row.parse('{"answer": "Don\'t know"}') == {"answer": "Don't know"}
+
+
+@pytest.mark.parametrize(
+    "text", ['{"answer": "D"}', '{"answer": ["A"]}', '{"answer": null}', '{"other": "A"}', "A"]
+)
+def test_anything_but_a_label_or_an_option_is_invalid(choice, text):
+    with pytest.raises(InvalidAnswer):
+        choice.for_row({"options": ["Yes", "No", "Other"]}).parse(text)
+
+
+def test_a_label_comes_before_an_option_of_the_same_letters(choice):
+    row = choice.for_row({"options": ["B", "A"]})
+    assert row.parse('{"answer": "A"}') == {"answer": "B"}
+
+
+def test_more_options_than_letters_are_an_error_with_a_way_out(choice):
+    with pytest.raises(ModelError, match="single letters"):
+        choice.for_row({"options": [str(i) for i in range(53)]})
+
+
+def test_an_optional_field_is_no_choice(load):
+    spec = load(
+        'class Guess(BaseModel):\n    answer: Annotated[str | None, OneOf("options")]\n', "Guess"
+    )
+    assert spec.choice_field is None
+    row = spec.for_row({"options": ["Yes"]})
+    assert row.choices is None
+    assert row.parse('{"answer": null}') == {"answer": None}
+
+
+# One value for each struct of a list
+
+
+def test_one_of_each_asks_a_value_for_every_struct(load):
+    spec = load(PERSONA.format(more=""), "Persona")
+    assert spec.columns() == {"dimension_id": "VARCHAR", "value": "VARCHAR"}
+    row = spec.for_row({"dimensions": DIMENSIONS})
+    assert row.schema["properties"]["values"] == {
+        "type": "object",
+        "properties": {
+            "d1": {"type": "string", "enum": ["low", "high"]},
+            "d2": {"type": "string", "enum": ["open", "closed"]},
+        },
+        "required": ["d1", "d2"],
+        "additionalProperties": False,
+    }
+    value = row.parse('{"values": {"d2": "open", "d1": "high"}}')
+    assert row.rows(value) == [
+        {"dimension_id": "d1", "value": "high"},
+        {"dimension_id": "d2", "value": "open"},
+    ]
+
+
+def test_one_of_each_can_be_unknown_or_null_and_named_otherwise(load):
+    more = ', name="name", unknown="unknown", nullable=True, value="trait"'
+    spec = load(PERSONA.format(more=more), "Persona")
+    assert spec.columns() == {"dimension_id": "VARCHAR", "trait": "VARCHAR"}
+    row = spec.for_row({"dimensions": DIMENSIONS})
+    inner = row.schema["properties"]["values"]
+    assert list(inner["properties"]) == ["trust", "openness"]
+    assert inner["properties"]["trust"] == {
+        "anyOf": [{"type": "string", "enum": ["low", "high", "unknown"]}, {"type": "null"}]
+    }
+    value = row.parse('{"values": {"trust": "unknown", "openness": null}}')
+    assert row.rows(value) == [
+        {"dimension_id": "d1", "trait": None},
+        {"dimension_id": "d2", "trait": None},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ({"d1": "low"}, "'d2' is missing"),
+        ({"d1": "open", "d2": "open"}, "'d1': 'open' is not one of 'low', 'high'"),
+        ({"d1": None, "d2": "open"}, "'d1' is null"),
+        ({"d1": "unknown", "d2": "open"}, "'unknown' is not one of"),
+    ],
+)
+def test_one_of_each_refuses_what_a_struct_does_not_allow(load, values, complaint):
+    row = load(PERSONA.format(more=""), "Persona").for_row({"dimensions": DIMENSIONS})
+    with pytest.raises(InvalidAnswer) as caught:
+        row.parse(json.dumps({"values": values}))
+    assert complaint in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("structs", "complaint"),
+    [
+        ([{"dimension_id": "d1"}], "no field 'candidate_values'"),
+        ([*DIMENSIONS, DIMENSIONS[0]], "'d1' is there twice"),
+        ([{**DIMENSIONS[0], "candidate_values": []}], "'d1' has no candidate_values"),
+        (["d1"], "is no struct"),
+    ],
+)
+def test_structs_that_do_not_fit_are_an_error(load, structs, complaint):
+    with pytest.raises(ModelError) as caught:
+        load(PERSONA.format(more=""), "Persona").for_row({"dimensions": structs})
+    assert complaint in str(caught.value)
+
+
+# Loading
+
+BAD_CLASSES = {
+    "a field that fits no column": ("class A(BaseModel):\n    when: bytes | dict\n", "A.when"),
+    "a dict without names": ("class A(BaseModel):\n    x: dict[str, int]\n", "A.x"),
+    "two lists": ("class A(BaseModel):\n    x: list[str]\n    y: list[str]\n", "AsArray()"),
+    "a column twice": (
+        "class I(BaseModel):\n    x: str\n\nclass A(BaseModel):\n    x: str\n    i: list[I]\n",
+        "'x' would be there twice",
+    ),
+    "no fields": ("class A(BaseModel):\n    pass\n", "has no fields"),
+    "no class": ("A = 3\n", "is no Pydantic class"),
+    "a root model": ("from pydantic import RootModel\nclass A(RootModel[str]):\n    pass\n", "Root"),
+    "a table": (
+        "from sqlmodel import SQLModel, Field as F\n"
+        "class A(SQLModel, table=True):\n    __tablename__ = 'a1'\n"
+        "    __table_args__ = {'extend_existing': True}\n    x: int = F(primary_key=True)\n",
+        "SQLModel table",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_CLASSES)
+def test_a_class_that_cannot_be_a_table_is_an_error_with_its_file(load, case):
+    source, complaint = BAD_CLASSES[case]
+    with pytest.raises(CompileError) as caught:
+        load(source, "A")
+    assert complaint in str(caught.value)
+    assert "responses.py" in str(caught.value)
+
+
+def test_a_class_that_holds_itself_has_no_end(load):
+    source = "class A(BaseModel):\n    name: str\n    parts: list['A']\n"
+    with pytest.raises(CompileError):
+        load(source, "A")
+
+
+def test_syntax_errors_name_file_and_line(tmp_path):
+    file = tmp_path / "responses.py"
+    file.write_text("x = 1\nclass A(:\n    pass\n", encoding="utf-8")
+    with pytest.raises(CompileError, match=r"responses\.py:2: "):
+        load_response(file, "A")
+
+
+def test_errors_while_importing_name_file_and_line(tmp_path):
+    file = tmp_path / "responses.py"
+    file.write_text("x = 1\n\ny = unheard_of\n", encoding="utf-8")
+    with pytest.raises(CompileError, match=r"responses\.py:3: NameError: .*unheard_of"):
+        load_response(file, "A")
+
+
+def test_a_class_that_is_not_there_is_told_from_one_that_is(load):
+    with pytest.raises(CompileError, match="did you mean 'Persona'"):
+        load(PERSONA.format(more=""), "Persno")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(CompileError, match=r"responses\.py"):
+        load_response(tmp_path / "responses.py", "A")
+
+
+def test_future_annotations_work(tmp_path):
+    file = tmp_path / "responses.py"
+    file.write_text(
+        "from __future__ import annotations\n"
+        "from typing import Annotated\n"
+        "from pydantic import BaseModel\n"
+        "from lupom import OneOf\n"
+        "class A(BaseModel):\n    answer: Annotated[str, OneOf('options')]\n",
+        encoding="utf-8",
+    )
+    assert load_response(file, "A").choice_field == "answer"
+
+
+HASHED = """
+LIMIT = {limit}
+OTHER = {other}
+
+class Inner(BaseModel):
+    text: str = Field(max_length=LIMIT)
+
+class Outer(BaseModel):
+    items: list[Inner]
+
+class Stranger(BaseModel):
+    number: int = Field(le=OTHER)
+"""
+
+
+def test_the_hash_covers_what_a_class_is_made_of_and_nothing_else(load):
+    def hashed(limit, other, tail=""):
+        return load(HASHED.format(limit=limit, other=other) + tail, "Outer").source_hash
+
+    base = hashed(5, 7)
+    assert hashed(6, 7) != base
+    assert hashed(5, 8) == base
+    assert hashed(5, 7, "\n# a comment\n") == base
+
+
+def test_the_order_of_fields_is_part_of_what_is_asked(load):
+    one = load("class A(BaseModel):\n    x: str\n    y: str\n", "A").for_row({})
+    two = load("class A(BaseModel):\n    y: str\n    x: str\n", "A").for_row({})
+    assert one.schema_hash != two.schema_hash
