@@ -137,7 +137,7 @@ class Project:
         if estimate and not no_llm:
             from lupom.engine.run.estimate import estimate_calls
 
-            estimate_calls(self.context, plan, known, retry_invalid=retry_invalid)
+            estimate_calls(self.context, self.graph, plan, known, retry_invalid=retry_invalid)
         return plan
 
     def run(

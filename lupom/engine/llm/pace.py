@@ -100,7 +100,7 @@ class Pace:
 
     def _rate_at(self, now: float) -> float:
         # Within the minute the rate has left any limit behind, and the power stays a number.
-        return min(_FASTEST, self._rate * self._growth ** min(now - self._rated_at, 60.0))
+        return float(min(_FASTEST, self._rate * self._growth ** min(now - self._rated_at, 60.0)))
 
     def _learn(self, now: float) -> None:
         """Set the rate; at first from the second before the last send, less what was refused."""

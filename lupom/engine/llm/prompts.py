@@ -51,23 +51,27 @@ class Prompt:
                 hint=did_you_mean(name, known) or f"prompts: {', '.join(sorted(known)) or 'none'}",
             )
         self._environment = _environment(self._folder)
-        self.variables, self.source_hash, self._needs_root = self._read()
+        # Blocks of the template and of those it extends; whether something stands outside of them.
+        self._defined: set[str] = set()
+        self._needs_root = False
+        self.variables, self.source_hash = self._read()
         self._template: Template = self._environment.get_template(self.file.name)
-        self._blocks = [role for role in ROLES if role in self._template.blocks]
+        self._blocks = [role for role in ROLES if role in self._defined]
         if self._blocks == ["system"]:
             raise CompileError(
                 "a prompt with {% block system %} needs a {% block user %} too", file=self.file
             )
 
-    def _read(self) -> tuple[frozenset[str], str, bool]:
+    def _read(self) -> tuple[frozenset[str], str]:
         """Return variables and hash of the template and all it refers to."""
         from jinja2 import TemplateSyntaxError, meta, nodes
 
+        outside = (nodes.Assign, nodes.AssignBlock, nodes.Macro, nodes.Import, nodes.FromImport)
         known = set(self._environment.globals)
         variables: set[str] = set()
         sources: dict[str, str] = {}
         waiting = [self.file.name]
-        needs_root = False
+        bases = {self.file.name}
         while waiting:
             name = waiting.pop()
             if name in sources:
@@ -95,11 +99,16 @@ class Prompt:
                         hint="include it by its name in quotes",
                     )
                 waiting.append(other)
-            outside = (nodes.Assign, nodes.AssignBlock, nodes.Macro, nodes.Import, nodes.FromImport)
-            needs_root = needs_root or any(isinstance(node, outside) for node in tree.body)
+            if name in bases:
+                self._defined |= {block.name for block in tree.find_all(nodes.Block)}
+                extended = [node.template for node in tree.find_all(nodes.Extends)]
+                bases |= {node.value for node in extended if isinstance(node, nodes.Const)}
+                self._needs_root |= bool(extended) or any(
+                    isinstance(node, outside) for node in tree.body
+                )
         text = "\0".join(f"{name}\0{source}" for name, source in sorted(sources.items()))
         digest = hashlib.sha256(text.encode("utf-8")).hexdigest()[:32]
-        return frozenset(variables), digest, needs_root
+        return frozenset(variables), digest
 
     def messages(
         self, values: Mapping[str, Any], response: RowResponse | None = None
@@ -145,11 +154,10 @@ class Prompt:
             return {"user": self._template.render(values).strip()}
         context: Context = self._template.new_context(values)
         if self._needs_root:
-            # `set`, macros and imports outside of the blocks are known to them after this only.
+            # What is set, defined or extended outside of the blocks is known after this only.
             for _ in self._template.root_render_func(context):
                 pass
-        blocks = self._template.blocks
-        return {role: "".join(blocks[role](context)).strip() for role in self._blocks}
+        return {role: "".join(context.blocks[role][0](context)).strip() for role in self._blocks}
 
     def _frame(self, error: BaseException) -> traceback.FrameSummary | None:
         inside = [

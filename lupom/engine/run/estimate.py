@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lupom.engine.errors import LupomError
+from lupom.engine.graph import Graph
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
 from lupom.engine.run.identities import Identities
-from lupom.engine.run.plan import UP_TO_DATE, Estimate, Plan
+from lupom.engine.run.plan import Estimate, Plan
+from lupom.engine.run.scratch import scratch
 
 if TYPE_CHECKING:
     from lupom.engine.llm.gateway import Call
@@ -19,55 +21,56 @@ _CHARACTERS = 4.0
 
 
 def estimate_calls(
-    context: Context, plan: Plan, known: Identities, *, retry_invalid: bool = False
+    context: Context, graph: Graph[Node], plan: Plan, known: Identities, *, retry_invalid: bool
 ) -> None:
     """Add an Estimate to each LLM step that would or might run.
 
-    Where nothing upstream is to change, the rows are read, the calls made up and looked up in the
-    ledger: the counts are exact. Below a step that is to run, the rows of today give a range.
+    The rows are read, the calls made up and looked up in the ledger: the counts are exact. Where
+    seeds, SQL or Python models above are stale, they are built in memory first. Below an LLM model
+    that is to be asked, the rows of today give a range, or nothing is known yet.
     """
-    doing = {step.node for step in plan.doing()}
-    for step in plan.steps:
-        node = context.nodes[step.node]
-        if node.materialized != "llm" or step.action == UP_TO_DATE:
-            continue
-        moving = [p for p in _upstream(context, node) if p in doing]
-        missing = [p for p in node.parents if known.of(p) is None]
-        if missing:
-            step.estimate = Estimate(note=f"rows are known once {missing[0]} is built")
-            continue
-        try:
-            step.estimate = _estimate(context, node, retry_invalid)
-        except LupomError as error:
-            step.estimate = Estimate(note=str(error))
-            continue
-        if moving:
-            step.estimate.low = 0
-            step.estimate.high = step.estimate.rows
-            step.estimate.note = f"by today's rows; {moving[0]} may change them"
+    doing = {step.node: step for step in plan.doing()}
+    steps = [step for step in plan.doing() if context.nodes[step.node].materialized == "llm"]
+    if not steps:
+        return
+    with scratch(context) as memory:
+        for step in steps:
+            node = context.nodes[step.node]
+            above = [name for name in graph.sort(graph.ancestors(node.name)) if name in doing]
+            asked = [name for name in above if context.nodes[name].materialized == "llm"]
+            try:
+                if asked:
+                    step.estimate = _below(context, node, known, asked[0], retry_invalid)
+                else:
+                    memory.build(tuple(above))
+                    step.estimate = _estimate(memory.context, context, node, retry_invalid)
+            except LupomError as error:
+                step.estimate = Estimate(note=str(error))
 
 
-def _upstream(context: Context, node: Node) -> list[str]:
-    """Return what a node reads, seen through views and ephemeral models."""
-    out: dict[str, None] = {}
-    for parent in node.parents:
-        out[parent] = None
-        if context.nodes[parent].materialized in ("view", "ephemeral"):
-            out.update(dict.fromkeys(_upstream(context, context.nodes[parent])))
-    return list(out)
+def _below(
+    context: Context, node: Node, known: Identities, asked: str, retry_invalid: bool
+) -> Estimate:
+    """Estimate a node below an LLM model that is itself to be asked."""
+    if any(known.of(parent) is None for parent in node.parents):
+        return Estimate(note=f"rows are known once {asked} is built")
+    estimate = _estimate(context, context, node, retry_invalid)
+    estimate.low, estimate.high = 0, estimate.rows
+    estimate.note = f"by today's rows; {asked} may change them"
+    return estimate
 
 
-def _estimate(context: Context, node: Node, retry_invalid: bool) -> Estimate:
+def _estimate(reading: Context, context: Context, node: Node, retry_invalid: bool) -> Estimate:
+    """Count a node's calls; rows are read in one context, the ledger in the other."""
     from lupom.engine.run.materializations.llm import prepare
 
-    with context.store.hold(read_only=context.store.idle) as cursor:
-        prepared = prepare(context, node, cursor)
+    with reading.store.hold(read_only=reading.store.idle) as cursor:
+        prepared = prepare(reading, node, cursor)
     alias = node.config["llm"]
     keys = [context.gateway.key(alias, call) for call in prepared.calls]
     answered = context.gateway.lookup(keys)
     settled = {key for key, status in answered.items() if status == "ok" or not retry_invalid}
     calls = {k: c for k, c in zip(keys, prepared.calls, strict=True) if k not in settled}
-    cached = sum(key in settled for key in keys)
     tokens_in = round(sum(_characters(call) for call in calls.values()) / _CHARACTERS)
     tokens_out = len(calls) * _mean_out(context, node)
     price = context.files.settings.llms[alias].price
@@ -76,7 +79,7 @@ def _estimate(context: Context, node: Node, retry_invalid: bool) -> Estimate:
         cost = (tokens_in * price.input + tokens_out * price.output) / 1e6
     return Estimate(
         rows=len(keys),
-        cached=cached,
+        cached=sum(key in settled for key in keys),
         low=len(calls),
         high=len(calls),
         tokens_in=tokens_in,

@@ -33,7 +33,7 @@ class State:
         self._engine = _open(self.path)
         self._writer = Writer(self._engine)
         self.ledger = Ledger(self._engine, self._writer)
-        # The ledger is the state's own; these are its doors.
+        # Callers ask the state; that the ledger is a part with a class of its own is our affair.
         self.lookup = self.ledger.lookup
         self.statuses = self.ledger.statuses
         self.record = self.ledger.record

@@ -134,15 +134,6 @@ class Ledger:
             )
             return [dict(row) for row in rows.mappings()]
 
-    def mean_tokens_out(self, node: str) -> float | None:
-        """Return how many answer tokens a call of a node took on average; None before the first."""
-        from sqlalchemy import text
-
-        query = "select avg(tokens_out) from calls where node = :node and status = 'ok'"
-        with self._engine.connect() as connection:
-            mean = connection.execute(text(query), {"node": node}).scalar()
-        return None if mean is None else float(mean)
-
 
 def _write(connection: Connection, values: Mapping[str, Any]) -> None:
     connection.exec_driver_sql(_UPSERT, values)  # type: ignore[arg-type]

@@ -188,9 +188,12 @@ class Store:
                 raise StoreError(f"cannot open {self.path}: {_first_line(str(error))}") from error
             else:
                 if not read_only:
-                    connection.execute(_META)
+                    self._prepare(connection)
                 self._kinds = relation_kinds(connection)
                 return connection
+
+    def _prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute(_META)
 
     def records(self) -> dict[str, TableRecord]:
         """Return what the store knows of the relations LUPoM built, by node; {} without a store."""

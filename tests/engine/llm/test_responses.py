@@ -324,7 +324,10 @@ BAD_CLASSES = {
     ),
     "no fields": ("class A(BaseModel):\n    pass\n", "has no fields"),
     "no class": ("A = 3\n", "is no Pydantic class"),
-    "a root model": ("from pydantic import RootModel\nclass A(RootModel[str]):\n    pass\n", "Root"),
+    "a root model": (
+        "from pydantic import RootModel\nclass A(RootModel[str]):\n    pass\n",
+        "Root",
+    ),
     "a table": (
         "from sqlmodel import SQLModel, Field as F\n"
         "class A(SQLModel, table=True):\n    __tablename__ = 'a1'\n"

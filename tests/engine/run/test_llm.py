@@ -404,7 +404,9 @@ def test_the_plan_counts_rows_answers_and_calls_and_makes_none(make, server):
     folder = make(3, settings="price: {input: 10, output: 20}")
     first = plan(folder)
     assert (first.action, first.reason) == ("run", "first build")
-    assert first.estimate.note == "rows are known once people is built"
+    # The seed is read in memory for it: nothing is built yet, and nothing is asked.
+    assert (first.estimate.rows, first.estimate.high) == (3, 3)
+    assert not (folder / "lupom.duckdb").exists()
     run(folder)
     assert plan(folder).action == "up to date"
     (folder / "prompts" / "note.jinja").write_text("A note on {{ name }} of {{ town }}, please.")
@@ -418,12 +420,27 @@ def test_the_plan_counts_rows_answers_and_calls_and_makes_none(make, server):
     assert (below.action, below.reason) == ("maybe", "would run if notes changes")
 
 
-def test_below_a_stale_model_the_plan_gives_a_range(make, server):
+def test_below_a_changed_seed_the_plan_knows_the_calls(make, server):
     folder = make(3)
     run(folder)
     (folder / "seeds" / "people.csv").write_text(people(5))
     step = plan(folder)
     assert (step.action, step.reason) == ("maybe", "would run if people changes")
+    assert (step.estimate.rows, step.estimate.cached, step.estimate.high) == (5, 3, 2)
+    assert rows(folder, "select count(*) from people") == [(3,)]
+
+
+def test_below_an_llm_model_that_is_to_be_asked_the_plan_gives_a_range(make, server):
+    second = """
+        {{ config(materialized='llm', prompt='traits', response='Traits', key='id') }}
+        select id, text as name from {{ ref('notes') }}
+        """
+    folder = make(3, extra={"models/second.sql": second})
+    assert plan(folder, "second").estimate.note == "rows are known once notes is built"
+    run(folder)
+    (folder / "prompts" / "note.jinja").write_text("A note on {{ name }}.")
+    step = plan(folder, "second")
+    assert (step.action, step.reason) == ("maybe", "would run if notes changes")
     assert (step.estimate.low, step.estimate.high) == (0, 3)
 
 

@@ -1,0 +1,96 @@
+"""Stale tables built in memory, so that a plan can count the calls below them.
+
+Seeds, SQL and Python models cost nothing but time: before the first run they are built here, on top
+of what already stands in the store, and thrown away again. What lies below an LLM model cannot be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lupom.engine.run.context import Context
+from lupom.engine.store.duck import CATALOG, Store, TableRecord, relation_kinds
+from lupom.engine.store.names import literal, quoted
+
+if TYPE_CHECKING:
+    import duckdb
+
+_BUILT = "lupom_built"
+
+
+class ScratchStore(Store):
+    """A store in memory that shows the tables of a real one until they are built anew in it."""
+
+    def __init__(self, real: Store) -> None:
+        super().__init__(Path(":memory:"))
+        self._real = real
+
+    @property
+    def exists(self) -> bool:
+        return True
+
+    def _open(self, read_only: bool) -> duckdb.DuckDBPyConnection:
+        import duckdb
+
+        connection = duckdb.connect(":memory:", config={"python_enable_replacements": "false"})
+        connection.execute(f"attach ':memory:' as {CATALOG}")
+        connection.execute(f"use {CATALOG}")
+        self._prepare(connection)
+        if self._real.exists:
+            connection.execute(f"attach {literal(self._real.path)} as {_BUILT} (read_only)")
+            connection.execute(f"use {_BUILT}")
+            standing = relation_kinds(connection)
+            connection.execute(f"use {CATALOG}")
+            for name in standing:
+                connection.execute(
+                    f"create view main.{quoted(name)} as"
+                    f" select * from {quoted(_BUILT, 'main', name)}"
+                )
+        self._kinds = relation_kinds(connection)
+        return connection
+
+
+@contextmanager
+def scratch(context: Context) -> Iterator[Scratch]:
+    """Open a scratch store over a project's own; it is gone at the end of the block."""
+    store = ScratchStore(context.store)
+    inner = Context(context.files, context.nodes, store)
+    store.acquire()
+    try:
+        yield Scratch(inner)
+    finally:
+        inner.close()
+
+
+class Scratch:
+    """Builds nodes in memory on request, each once.
+
+    Attributes
+    ----------
+    context : reads and builds in the scratch store.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._built: set[str] = set()
+
+    def build(self, names: tuple[str, ...]) -> None:
+        """Build nodes, in the order given; raises what their models raise."""
+        from lupom.engine.run.materializations import python, seed, sql
+
+        for name in names:
+            node = self.context.nodes[name]
+            if name in self._built or node.materialized in ("ephemeral", "source"):
+                continue
+            kind = "view" if node.materialized == "view" else "table"
+            record = TableRecord(name, kind, fingerprint="", code="")
+            if node.materialized == "seed":
+                seed.build(self.context, node, record)
+            elif node.materialized == "python":
+                python.build(self.context, node, record)
+            else:
+                sql.build(self.context, node, record, whole=True)
+            self._built.add(name)

@@ -1,0 +1,198 @@
+"""The state database: runs, nodes, and the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from lupom.engine.errors import StateError
+from lupom.engine.state import State
+
+CALL = {
+    "provider": "openai",
+    "model": "m",
+    "alias": "default",
+    "node": "notes",
+    "run_id": "r",
+    "messages_hash": "h",
+    "schema_hash": "h",
+    "parameters": "{}",
+    "draw": 0,
+    "status": "ok",
+    "answer": '{"text": "fine"}',
+    "probabilities": None,
+    "missing_mass": None,
+    "history": "[]",
+    "tokens_in": 3,
+    "tokens_out": 2,
+    "cost": None,
+    "latency": 0.1,
+    "attempts": 1,
+    "error": None,
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / ".lupom" / "state.db"
+
+
+def record(state: State, *keys: str, **changes) -> None:
+    """Record calls with these keys, all at once."""
+
+    async def work():
+        await asyncio.gather(*(state.record({**CALL, **changes, "key": key}) for key in keys))
+
+    asyncio.run(work())
+
+
+def test_a_run_and_its_nodes_are_remembered(path):
+    with State(path) as state:
+        run_id = state.start_run("run", target="dev", version="0.1.0", arguments={"threads": 2})
+        assert state.runs()[0]["status"] == "running"
+        state.record_node(run_id, "questions", "table", "success", rows=25, seconds=0.5)
+        state.record_node(run_id, "notes", "llm", "warn", calls=10, invalid=1, cost=0.25)
+        state.finish_run(run_id, "success")
+    with State(path) as state:
+        (run,) = state.runs()
+        assert (run["run_id"], run["status"], run["target"]) == (run_id, "success", "dev")
+        assert run["arguments"] == {"threads": 2}
+        assert run["seconds"] >= 0
+        first, second = state.nodes(run_id)
+        assert (first["node"], first["rows"], first["calls"]) == ("questions", 25, None)
+        assert (second["status"], second["invalid"], second["cost"]) == ("warn", 1, 0.25)
+        assert state.nodes("another") == []
+
+
+def test_runs_come_latest_first(path):
+    with State(path) as state:
+        ids = [state.start_run("run") for _ in range(3)]
+        assert {run["run_id"] for run in state.runs()} == set(ids)
+        assert len(state.runs(limit=2)) == 2
+
+
+def test_a_field_a_node_does_not_have_is_an_error(path):
+    with State(path) as state, pytest.raises(TypeError, match="'rowss'"):
+        state.record_node("r", "n", "table", "success", rowss=3)
+
+
+def test_a_call_is_found_by_its_key(path):
+    with State(path) as state:
+        record(state, "a", "b", status="ok", probabilities='{"Yes": 1.0}')
+        record(state, "c", status="pending", history='[{"text": "x", "error": "y"}]')
+        found = state.lookup(["a", "c", "gone"])
+        assert set(found) == {"a", "c"}
+        assert found["a"].answer == CALL["answer"]
+        assert found["a"].probabilities == {"Yes": 1.0}
+        assert found["c"].history == [{"text": "x", "error": "y"}]
+        assert state.statuses(["a", "b", "c"]) == {"a": "ok", "b": "ok", "c": "pending"}
+        assert state.lookup([]) == {}
+
+
+def test_many_keys_are_one_question(path):
+    with State(path) as state:
+        record(state, *(f"k{i}" for i in range(2000)))
+        assert len(state.statuses(f"k{i}" for i in range(5000))) == 2000
+
+
+def test_what_was_written_since_can_be_read_an_update_included(path):
+    with State(path) as state:
+        record(state, "a", status="pending")
+        record(state, "b")
+        seen = state.calls_since(0)
+        assert [row["key"] for row in seen] == ["a", "b"]
+        latest = seen[-1]["seq"]
+        assert state.calls_since(latest) == []
+        record(state, "a", status="ok")
+        (again,) = state.calls_since(latest)
+        assert (again["key"], again["status"]) == ("a", "ok")
+        assert again["created_at"] == seen[0]["created_at"]
+        assert len(state.calls_since(0)) == 2
+
+
+def test_mean_tokens_of_a_node(path):
+    with State(path) as state:
+        assert state.ledger.mean_tokens_out("notes") is None
+        record(state, "a", tokens_out=2)
+        record(state, "b", tokens_out=4)
+        assert state.ledger.mean_tokens_out("notes") == 3.0
+
+
+def test_a_record_is_durable_when_it_returns(path):
+    with State(path) as state:
+        record(state, "a")
+        with sqlite3.connect(path) as other:
+            assert other.execute("select key from calls").fetchall() == [("a",)]
+
+
+def test_answers_that_come_together_are_committed_together(path):
+    with State(path) as state:
+        record(state, *(f"k{i}" for i in range(300)))
+        rows = state.calls_since(0)
+    assert [row["seq"] for row in rows] == list(range(1, 301))
+    # 300 file syncs take a second or more; grouped, they share a few.
+    assert len({row["key"] for row in rows}) == 300
+
+
+def test_threads_write_at_once(path):
+    with State(path) as state:
+        threads = [
+            threading.Thread(target=record, args=(state, *(f"{t}-{i}" for i in range(50))))
+            for t in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [row["seq"] for row in state.calls_since(0)] == list(range(1, 201))
+
+
+def test_two_processes_worth_of_states_write_to_one_file(path):
+    with State(path) as one, State(path) as two:
+        record(one, "a", "b")
+        record(two, "b", "c")
+        assert set(one.statuses("abc")) == {"a", "b", "c"}
+
+
+def test_one_bad_record_takes_no_other_with_it(path):
+    with State(path) as state:
+
+        async def work():
+            good = [state.record({**CALL, "key": f"k{i}"}) for i in range(5)]
+            bad = state.record({**CALL, "key": "bad", "node": None})
+            return await asyncio.gather(*good, bad, return_exceptions=True)
+
+        results = asyncio.run(work())
+        assert [r for r in results if r is not None] == [results[-1]]
+        assert isinstance(results[-1], StateError)
+        assert len(state.calls_since(0)) == 5
+
+
+def test_closing_commits_what_waits(path):
+    state = State(path)
+    run_id = state.start_run("run")
+    state.close()
+    state.close()
+    with pytest.raises(StateError, match="closed"):
+        state.start_run("run")
+    with State(path) as again:
+        assert again.runs()[0]["run_id"] == run_id
+
+
+def test_a_newer_database_is_left_alone(path):
+    State(path).close()
+    with sqlite3.connect(path) as other:
+        other.execute("pragma user_version = 99")
+    with pytest.raises(StateError, match="newer LUPoM"):
+        State(path)
+
+
+def test_a_file_that_is_no_database_is_one_error(path):
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"not a database at all, but long enough to be read as one" * 50)
+    with pytest.raises(StateError, match=r"state\.db.*cannot be opened"):
+        State(path)
