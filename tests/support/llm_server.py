@@ -255,7 +255,7 @@ class LLMServer:
     def _keep(self, request: web.Request, body: dict[str, Any]) -> None:
         if len(self.bodies) < self.keep:
             self.bodies.append(body)
-            self.headers.append(dict(request.headers))
+            self.headers.append({k.lower(): v for k, v in request.headers.items()})
 
     def _refusal(self, request: web.Request, body: dict[str, Any]) -> web.Response | None:
         if self.api_key and request.headers.get("Authorization") != f"Bearer {self.api_key}":

@@ -84,6 +84,12 @@ def test_the_same_seed_gives_the_same_and_the_order_of_rows_nothing(
     pd.testing.assert_frame_equal(predicted(shuffled), frame)
 
 
+def test_two_runs_agree_to_the_last_digit(frame: pd.DataFrame, s: synthetic.Survey) -> None:
+    # A forest whose trees are summed by several threads does not.
+    again = predicted(s)
+    assert again["probabilities"].tolist() == frame["probabilities"].tolist()
+
+
 def test_permuted_held_out_answers_change_no_prediction(
     frame: pd.DataFrame, s: synthetic.Survey
 ) -> None:

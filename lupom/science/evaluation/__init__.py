@@ -1,0 +1,1 @@
+"""How good predictions are: scores of each, and metrics with intervals over all."""

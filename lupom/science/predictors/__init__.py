@@ -1,0 +1,1 @@
+"""Predictors of held-out answers that need no LLM."""

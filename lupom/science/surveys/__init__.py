@@ -1,0 +1,1 @@
+"""Readers that turn survey files of several layouts into one set of tables."""

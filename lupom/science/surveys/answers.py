@@ -1,0 +1,96 @@
+"""Cells of a responses table read as answers: the option's text, or why there is none."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lupom.science.surveys import cells, labels
+from lupom.science.surveys.questions import Question
+
+_TRUE = {"true", "yes", "y", "t", "selected"}
+_FALSE = {"false", "no", "n", "f", "not selected"}
+
+
+def decode(column: pa.ChunkedArray, question: Question, where: str) -> tuple[pa.Array, pa.Array]:
+    """Return (status, answer) for every cell of a question's column.
+
+    Parameters
+    ----------
+    column : labels, or codes of the question's option_mapping, written in any way ('1', '1.0', 1).
+        A column is read as labels when all of it are labels, else as codes when all of it are
+        codes, else cell by cell, labels first. Blank is not asked.
+    question : whose options to use.
+    where : survey and table, for messages.
+
+    Returns
+    -------
+    status : 'answered', 'refused', 'dont_know' or 'not_asked', never null.
+    answer : the option's text, null unless answered.
+
+    Raises
+    ------
+    ValueError : for a cell that is neither an option, a code, nor a refusal or "don't know".
+    """
+    encoded = column.combine_chunks().dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.combine_chunks()
+    values = encoded.dictionary.to_pylist()
+    by_label = [_by_label(v, question) for v in values]
+    by_code = [question.codes.get(cells.code(v)) for v in values]
+    blank = [cells.text(v) == "" for v in values]
+    as_labels = all(b or found is not None for b, found in zip(blank, by_label, strict=True))
+    as_codes = all(b or found is not None for b, found in zip(blank, by_code, strict=True))
+    first, second = (by_code, by_label) if as_codes and not as_labels else (by_label, by_code)
+    statuses, answers = [], []
+    for i, value in enumerate(values):
+        label = first[i] if first[i] is not None else second[i]
+        if label is None and not blank[i]:
+            raise ValueError(_unknown(value, _row(encoded, i), question, where))
+        status = labels.NOT_ASKED
+        if label is not None and label in question.options:
+            status = labels.ANSWERED
+        elif label is not None:
+            status = question.nonresponse.get(label) or labels.nonresponse(label) or status
+        statuses.append(status)
+        answers.append(label if status == labels.ANSWERED else None)
+    status = pa.array(statuses, pa.string()).take(encoded.indices)
+    answer = pa.array(answers, pa.string()).take(encoded.indices)
+    return pc.fill_null(status, labels.NOT_ASKED), answer
+
+
+def _by_label(value: Any, question: Question) -> str | None:
+    """Return the option or nonresponse a cell names, None when it names none."""
+    if isinstance(value, bool):
+        # A reader of typed CSV turns a column of Yes and No into booleans.
+        words = _TRUE if value else _FALSE
+        return next((o for o in question.options if o.casefold() in words), None)
+    text = cells.text(value)
+    if not text:
+        return None
+    for known in (question.options, question.nonresponse):
+        if text in known:
+            return text
+    folded = " ".join(text.split()).casefold()
+    for known in (question.options, question.nonresponse):
+        for label in known:
+            if " ".join(label.split()).casefold() == folded:
+                return label
+    # Items such as "Selected / Not selected" do not list 'Refused', and yet it can be there.
+    return text if labels.nonresponse(text) else None
+
+
+def _row(encoded: pa.DictionaryArray, index: int) -> int:
+    return int(pc.index(encoded.indices, pa.scalar(index, encoded.indices.type)).as_py()) + 1
+
+
+def _unknown(value: Any, row: int, question: Question, where: str) -> str:
+    close = difflib.get_close_matches(cells.text(value), question.options, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return (
+        f"{where}, column {question.key!r}, row {row}: {value!r} is none of the options "
+        f"{list(question.options)} nor one of the codes {list(question.codes)}{hint}"
+    )

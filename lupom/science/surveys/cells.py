@@ -1,0 +1,87 @@
+"""Single cells of a survey's tables: blanks, numbers written in several ways, lists and dicts."""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from typing import Any
+
+# The longest list of options among the OpinionQA waves has under 2,000 characters; a cell far above
+# that is a damaged file, and parsing nested brackets without end would exhaust the stack.
+LONGEST_LITERAL = 100_000
+
+_NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d*)?")
+
+
+def text(value: Any) -> str:
+    """Return a cell as text: '' when blank (None, NaN, white space, 'nan'), 2.0 as '2'."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        if math.isnan(value):
+            return ""
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    out = str(value).strip()
+    # pandas writes a missing value it has turned to text as 'nan'.
+    return "" if out.casefold() == "nan" else out
+
+
+def code(value: Any) -> str:
+    """Return a code in one form, so that 1, 1.0, '1', '1.0' and '01' are the same code '1'."""
+    out = text(value)
+    if _NUMBER.fullmatch(out):
+        number = float(out)
+        return str(int(number)) if number.is_integer() else repr(number)
+    return out
+
+
+def literal(value: Any, kind: type, *, table: str, column: str, row: str) -> Any:
+    """Return a list or dict from a cell that holds it as a Python literal.
+
+    Parameters
+    ----------
+    value : the cell; '' or None is an empty `kind`, a list or dict is returned as it is.
+    kind : list or dict.
+    table, column, row : where the cell stands, for the message.
+
+    Raises
+    ------
+    ValueError : when the cell is no literal of that kind. Nothing in it is ever executed.
+    """
+    if isinstance(value, kind):
+        return value
+    if kind is dict and isinstance(value, list):  # an Arrow map comes as a list of pairs
+        return dict(value)
+    source = text(value)
+    if not source:
+        return kind()
+    where = f"{table}, column {column!r}, {row}"
+    shape = "['Yes', 'No']" if kind is list else "{1: 'Yes', 2: 'No'}"
+    if len(source) > LONGEST_LITERAL:
+        raise ValueError(f"{where}: the cell has {len(source):,} characters, too many for {shape}")
+    try:
+        tree = _NanToNone().visit(ast.parse(source, mode="eval"))
+        out = ast.literal_eval(tree)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        raise ValueError(
+            f"{where}: expected a {kind.__name__} such as {shape}, got {_short(source)}"
+        ) from error
+    if kind is list and isinstance(out, tuple):
+        return list(out)
+    if not isinstance(out, kind):
+        raise ValueError(
+            f"{where}: expected a {kind.__name__} such as {shape}, got {_short(source)}"
+        )
+    return out
+
+
+class _NanToNone(ast.NodeTransformer):
+    """Reads a bare `nan`, as pandas prints it inside a list, as None."""
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return ast.Constant(None) if node.id == "nan" else node
+
+
+def _short(source: str) -> str:
+    return repr(source if len(source) <= 80 else source[:77] + "...")

@@ -1,0 +1,248 @@
+"""Surveys in OpinionQA's layout as the tables questions, respondents and responses.
+
+The layout (Santurkar et al., "Whose Opinions Do Language Models Reflect?", ICML 2023) is three
+tables a survey: info (a row a question), responses (a row a respondent: answers, attributes and a
+weight) and metadata (a row an attribute).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lupom.science.inputs import arrow, require
+from lupom.science.surveys import cells
+from lupom.science.surveys import questions as _questions
+from lupom.science.surveys.answers import decode
+
+# What a respondent's column is called: OpinionQA's own name, and what pandas and DuckDB call a
+# column without a header.
+ID_COLUMNS = ("index", "respondent_id", "Unnamed: 0", "column0", "column00", "")
+_WEIGHT = re.compile(r"weight(_.*)?", re.IGNORECASE)
+
+QUESTIONS = pa.schema(
+    [
+        ("survey", pa.string()),
+        ("question_id", pa.string()),
+        ("position", pa.int64()),
+        ("question", pa.string()),
+        ("battery", pa.string()),
+        ("item", pa.string()),
+        ("options", pa.list_(pa.string())),
+        ("ordinal", pa.list_(pa.float64())),
+        ("nonresponse", pa.list_(pa.string())),
+        ("topic", pa.string()),
+        ("kind", pa.string()),
+    ]
+)
+RESPONDENTS = pa.schema(
+    [
+        ("survey", pa.string()),
+        ("respondent_id", pa.string()),
+        ("weight", pa.float64()),
+        ("attributes", pa.map_(pa.string(), pa.string())),
+    ]
+)
+RESPONSES = pa.schema(
+    [
+        ("survey", pa.string()),
+        ("respondent_id", pa.string()),
+        ("question_id", pa.string()),
+        ("status", pa.string()),
+        ("answer", pa.string()),
+    ]
+)
+
+
+def questions(surveys: Mapping[str, Any]) -> pa.Table:
+    """Return one row per question of every survey.
+
+    Parameters
+    ----------
+    surveys : the info table by survey name.
+
+    Returns
+    -------
+    Columns survey, question_id, position (from 1, in the info table's order), question (the full
+    text), battery (the preface that at least three questions share, '' if none), item (the rest),
+    options (without refusals), ordinal (a position per option, null where it has none),
+    nonresponse (labels such as 'Refused'), topic, kind ('ordinal', 'nominal' or 'selection').
+
+    Raises
+    ------
+    ValueError : naming survey, table, column and row of what is malformed.
+    """
+    rows = [
+        {
+            "survey": survey,
+            "question_id": q.key,
+            "position": position,
+            "question": q.text,
+            "battery": q.preface,
+            "item": q.item,
+            "options": q.options,
+            "ordinal": q.ordinal,
+            "nonresponse": list(q.nonresponse),
+            "topic": q.topic,
+            "kind": q.kind,
+        }
+        for survey, info in surveys.items()
+        for position, q in enumerate(_questions.read(arrow(info), survey), start=1)
+    ]
+    return pa.Table.from_pylist(rows, schema=QUESTIONS)
+
+
+def respondents(surveys: Mapping[str, tuple[Any, Any, Any]]) -> pa.Table:
+    """Return one row per respondent of every survey. Columns of questions are never read.
+
+    Parameters
+    ----------
+    surveys : the tables (info, responses, metadata) by survey name.
+
+    Returns
+    -------
+    Columns survey, respondent_id, weight (1.0 where the survey has none) and attributes, a map of
+    what is not blank. An attribute's value need not be among the options metadata lists: the
+    published lists are incomplete.
+
+    Raises
+    ------
+    ValueError : for respondents without an id or with the same one, a weight that is no number or
+        negative, an attribute that is no column or that is also a question.
+    """
+    parts = []
+    for survey, tables in surveys.items():
+        info, table, metadata = (arrow(t) for t in tables)
+        ids = _ids(table, survey)
+        attributes = _attributes(info, table, metadata, survey)
+        columns = [_attribute(table[name], options) for name, options in attributes.items()]
+        maps = [
+            [(n, v) for n, v in zip(attributes, values, strict=True) if v]
+            for values in zip(*columns, strict=True)
+        ] or [[]] * len(ids)
+        parts.append(
+            pa.table(
+                [pa.repeat(survey, len(ids)), ids, _weights(table, survey), maps],
+                schema=RESPONDENTS,
+            )
+        )
+    return pa.concat_tables(parts) if parts else RESPONDENTS.empty_table()
+
+
+def responses(surveys: Mapping[str, tuple[Any, Any]]) -> pa.Table:
+    """Return one row per respondent and question of every survey.
+
+    Parameters
+    ----------
+    surveys : the tables (info, responses) by survey name.
+
+    Returns
+    -------
+    Columns survey, respondent_id, question_id, status ('answered', 'refused', 'dont_know' or
+    'not_asked') and answer (the option's text, null unless answered).
+
+    Raises
+    ------
+    ValueError : naming table, column and row of an answer that is no option and no code, and of a
+        question that has no column.
+    """
+    parts = []
+    for survey, (info, table) in surveys.items():
+        table = arrow(table)
+        ids = _ids(table, survey)
+        known = _questions.read(arrow(info), survey)
+        require(table, (q.key for q in known), f"{survey}: responses")
+        for q in known:
+            status, answer = decode(table[q.key], q, f"{survey}: responses")
+            columns = [pa.repeat(survey, len(ids)), ids, pa.repeat(q.key, len(ids)), status, answer]
+            parts.append(pa.table(columns, schema=RESPONSES))
+    return pa.concat_tables(parts).combine_chunks() if parts else RESPONSES.empty_table()
+
+
+def _ids(table: pa.Table, survey: str) -> pa.Array:
+    """Return the respondents' ids as text, checked to be there and each once."""
+    name = next((n for n in ID_COLUMNS if n in table.column_names), None)
+    if name is None:
+        raise ValueError(
+            f"{survey}: responses has no column 'index' with the respondents' ids; "
+            f"its columns are {', '.join(map(repr, table.column_names[:40]))}"
+        )
+    ids = [cells.text(v) for v in table[name].to_pylist()]
+    seen: dict[str, int] = {}
+    for row, value in enumerate(ids, start=1):
+        if not value:
+            raise ValueError(f"{survey}: responses, column {name!r}, row {row}: the id is blank")
+        if value in seen:
+            raise ValueError(
+                f"{survey}: responses, column {name!r}, row {row}: "
+                f"the id {value!r} is also that of row {seen[value]}"
+            )
+        seen[value] = row
+    return pa.array(ids, pa.string())
+
+
+def _weights(table: pa.Table, survey: str) -> pa.Array:
+    names = [n for n in table.column_names if _WEIGHT.fullmatch(n)]
+    if len(names) > 1:
+        raise ValueError(f"{survey}: responses has several columns of weights: {names}; keep one")
+    if not names:
+        return pa.array([1.0] * table.num_rows, pa.float64())
+    out = []
+    for row, value in enumerate(table[names[0]].to_pylist(), start=1):
+        try:
+            weight = float(cells.text(value))
+        except ValueError:
+            weight = math.nan
+        if not (weight >= 0 and math.isfinite(weight)):
+            raise ValueError(
+                f"{survey}: responses, column {names[0]!r}, row {row}: "
+                f"a weight is a number of at least 0, not {value!r}"
+            )
+        out.append(weight)
+    return pa.array(out, pa.float64())
+
+
+def _attributes(
+    info: pa.Table, table: pa.Table, metadata: pa.Table, survey: str
+) -> dict[str, list[str]]:
+    """Return the options metadata lists, by attribute."""
+    where = f"{survey}: metadata"
+    require(metadata, ("key",), where)
+    require(info, ("key",), f"{survey}: info")
+    asked = {cells.text(key) for key in info["key"].to_pylist()}
+    out: dict[str, list[str]] = {}
+    for number, row in enumerate(metadata.to_pylist(), start=1):
+        key = cells.text(row["key"])
+        if not key or key in out:
+            fault = "is blank" if not key else "stands there twice"
+            raise ValueError(f"{where}, column 'key', row {number}: the key {key!r} {fault}")
+        if key in asked:
+            # Attributes are shown to every model: a held-out answer would go with them.
+            raise ValueError(f"{where}, column 'key', row {number}: {key!r} is a question in info")
+        if _WEIGHT.fullmatch(key):
+            continue
+        options = cells.literal(
+            row.get("options"),
+            list,
+            table=where,
+            column="options",
+            row=f"row {number} (key {key!r})",
+        )
+        out[key] = [cells.text(option) for option in options]
+    require(table, out, f"{survey}: responses (for the attributes of metadata)")
+    return out
+
+
+def _attribute(column: pa.ChunkedArray, options: list[str]) -> list[str]:
+    """Return an attribute's values as text, '' where blank."""
+    if pa.types.is_boolean(column.type):
+        # A reader of typed CSV turns a column of Yes and No into booleans; the options tell.
+        yes = next((o for o in options if o.casefold() in ("yes", "true", "y", "t")), "True")
+        no = next((o for o in options if o.casefold() in ("no", "false", "n", "f")), "False")
+        column = pc.if_else(column, yes, no)
+    return [cells.text(value) for value in column.to_pylist()]

@@ -1,0 +1,17 @@
+"""One row per prediction of a test pair, beside the answer that was given."""
+
+from lupom.science.evaluation import scores
+
+
+def model(lupom):
+    # The one place where predictions meet the held-out answers.
+    lupom.config(tags=["holdout"])
+    columns = (
+        "survey, respondent_id, question_id, predictor, llm, answer, probabilities, missing_mass, "
+        "status, call_id"
+    )
+    predictions = lupom.ref("baselines").select(columns)
+    predictions = predictions.union(lupom.ref("predictions").select(columns))
+    return scores.score(
+        predictions, lupom.ref("holdout"), lupom.ref("questions"), lupom.ref("llm_pairs")
+    )

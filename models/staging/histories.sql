@@ -1,0 +1,33 @@
+{{ config(materialized='table') }}
+-- One row per respondent: what is known of their answers, in the questionnaire's order.
+
+with roles as (
+    select survey, respondent_id, if(bool_or(role = 'test'), 'test', 'reference') as role
+    from {{ ref('known_responses') }}
+    group by survey, respondent_id
+),
+
+answers as (
+    select
+        k.survey,
+        k.respondent_id,
+        list(
+            struct_pack(
+                question_id := k.question_id, battery := q.battery, item := q.item, answer := k.answer
+            )
+            order by q.position
+        ) as history
+    from {{ ref('known_responses') }} as k
+    join {{ ref('questions') }} as q using (survey, question_id)
+    where k.status = 'answered'
+    group by k.survey, k.respondent_id
+)
+
+select
+    survey,
+    respondent_id,
+    role,
+    coalesce(len(history), 0) as n_answers,
+    coalesce(history, []) as history
+from roles
+left join answers using (survey, respondent_id)

@@ -1,0 +1,22 @@
+{{ config(materialized='table') }}
+-- The respondents whose personas the LLM infers: a sample by seed, since each costs a call.
+-- Test respondents are those it will predict answers of; reference respondents are who it may find
+-- similar to them. Sizes as large as the survey take everyone.
+
+with drawn as (
+    select
+        survey, respondent_id, role,
+        row_number() over (
+            partition by survey, role
+            order by md5(concat_ws('|', '{{ var("seed", 1) }}', 'llm', survey, respondent_id)), respondent_id
+        ) as place
+    from {{ ref('histories') }}
+    where n_answers > 0
+)
+
+select survey, respondent_id, role
+from drawn
+where place <= case role
+    when 'test' then {{ var('llm_test_respondents', 40) }}
+    else {{ var('llm_reference_respondents', 40) }}
+end
