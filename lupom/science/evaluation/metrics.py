@@ -108,7 +108,9 @@ def _rows(
             out.append(
                 {**group, "metric": name, "value": values[0], "low": low, "high": high, "n": n}
             )
-    return out
+    # Predictors are compared on a metric, so those of one metric stand together.
+    places = {name: i for i, name in enumerate(dict.fromkeys(row["metric"] for row in out))}
+    return sorted(out, key=lambda row: places[row["metric"]])
 
 
 def _draws(people: int, resamples: int, rng: np.random.Generator) -> Floats:
