@@ -30,17 +30,18 @@ def render(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: str) -> 
 
     cells = [[_cell(value) for value in row] for row in rows]
     if not cells:
-        return tabulate([], headers=list(columns), tablefmt="simple") + "\n(no rows)"
+        return str(tabulate([], headers=list(columns), tablefmt="simple")) + "\n(no rows)"
     numeric = [
         all(isinstance(row[i], int | float | None) for row in cells) for i in range(len(columns))
     ]
-    return tabulate(
+    text: str = tabulate(
         [["" if v is None else _number(v) for v in row] for row in cells],
         headers=list(columns),
         tablefmt="simple",
         disable_numparse=True,
         colalign=["right" if right else "left" for right in numeric],
     )
+    return text
 
 
 def _number(value: Any) -> str:

@@ -15,6 +15,7 @@ from lupom.engine.errors import LupomError, did_you_mean
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run", "Build what is stale: seeds, SQL, Python and LLM models."),
     "plan": ("plan", "Say what a run would do, why, and at what cost; no call is made."),
+    "retry": ("retry", "Do again what failed in the last run or has no valid answer."),
     "seed": ("run", "Load CSV seeds."),
     "ls": ("ls", "List the project's nodes."),
     "compile": ("compile", "Show the SQL and the rendered prompts of models."),
@@ -77,7 +78,10 @@ def lupom() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit with its code: 0, 1 (failed), 2 (misused), 130 (stopped)."""
+    """Run the command line and exit with its code.
+
+    0 (done), 1 (failed), 2 (misused), 3 (the budget is reached), 130 (stopped).
+    """
     try:
         code: Any = lupom.main(args=arguments, prog_name="lupom", standalone_mode=False)
     except click.exceptions.Abort:

@@ -15,6 +15,7 @@ from lupom.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from lupom.engine.llm.forecast import Range
     from lupom.engine.run.plan import Estimate, Step
 
 
@@ -67,6 +68,8 @@ def plan(
         idle = len(made.steps) - len(made.doing())
         if idle:
             click.echo(f"{idle} more are up to date.", err=True)
+        if total := _total(made.doing()):
+            click.echo(total, err=True)
 
 
 def _row(step: Step) -> list[object]:
@@ -74,9 +77,7 @@ def _row(step: Step) -> list[object]:
     if estimate is None:
         return [step.node, step.kind, step.action, None, None, None, None, None, step.reason]
     why = "; ".join(part for part in (step.reason, estimate.note) if part)
-    tokens = None
-    if estimate.tokens_in is not None:
-        tokens = f"{estimate.tokens_in + (estimate.tokens_out or 0)}"
+    tokens = None if estimate.tokens is None else _span(estimate.tokens)
     return [
         step.node,
         step.kind,
@@ -98,7 +99,34 @@ def _range(estimate: Estimate) -> str | None:
     return str(estimate.low) if estimate.low == estimate.high else f"{estimate.low}-{estimate.high}"
 
 
+def _total(steps: list[Step]) -> str:
+    """Say what all calls together take, where more than one node makes any."""
+    from lupom.engine.llm.forecast import Range
+    from lupom.engine.run.spending import said
+
+    known = [step.estimate for step in steps if step.estimate and step.estimate.tokens]
+    if len(known) < 2:
+        return ""
+    tokens, cost = Range(), Range()
+    priced = True
+    for estimate in known:
+        tokens = tokens + (estimate.tokens or Range())
+        cost = cost + (estimate.cost or Range())
+        priced = priced and estimate.cost is not None
+    low, high = (sum(getattr(e, name) or 0 for e in known) for name in ("low", "high"))
+    calls = f"{high:,}" if low == high else f"{low:,}-{high:,}"
+    return f"In all {calls} calls: {said(tokens, cost if priced else None)}."
+
+
+def _span(tokens: Range) -> str:
+    low, high = round(tokens.low), round(tokens.high)
+    return str(high) if low == high else f"{low}-{high}"
+
+
 def _price(estimate: Estimate) -> str | None:
     if estimate.high == 0:
         return "$0"
-    return "price unknown" if estimate.cost is None else f"${estimate.cost:.4f}"
+    if estimate.cost is None:
+        return "price unknown"
+    low, high = (f"${amount:.4f}" for amount in (estimate.cost.low, estimate.cost.high))
+    return high if low == high else f"{low}-{high}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -26,7 +27,7 @@ def query(
     from lupom.cli.formats import render
 
     if sql == "-":
-        sql = click.get_text_stream("stdin").read()
+        sql = sys.stdin.read()
     with open_project(project_dir, target, vars_) as project:
         table = project.query(sql)
     click.echo(render(table.columns, table.rows(), form))

@@ -36,6 +36,11 @@ if TYPE_CHECKING:
 @click.option("--fail-fast", is_flag=True, help="Stop at the first node that fails.")
 @click.option("--no-llm", is_flag=True, help="Make LLM models empty tables, or leave what stands.")
 @click.option("--retry-invalid", is_flag=True, help="Ask again what had no valid answer.")
+@click.option(
+    "--budget",
+    metavar="AMOUNT",
+    help="What the run may spend: '$2.50', '500k tokens', or both with a comma.",
+)
 @project_options
 def run(
     select: tuple[str, ...],
@@ -45,6 +50,7 @@ def run(
     fail_fast: bool,
     no_llm: bool,
     retry_invalid: bool,
+    budget: str | None,
     project_dir: Path | None,
     target: str | None,
     vars_: str | None,
@@ -52,14 +58,15 @@ def run(
     """Build what is stale among the selected models, and the seeds they need.
 
     What is unchanged is not built, and no LLM call is paid for twice. Ctrl-C once finishes the
-    calls in flight and reports; twice stops at once.
+    calls in flight and reports; twice stops at once. Exit code 1: something failed; 3: the budget
+    is reached; 130: stopped.
 
     \b
     Example:
       lupom run --select persona_values+ --vars 'seed: 7'
     """
     with open_project(project_dir, target, vars_) as project:
-        return _run(
+        return execute(
             project,
             select=select,
             exclude=exclude,
@@ -68,6 +75,7 @@ def run(
             fail_fast=fail_fast,
             no_llm=no_llm,
             retry_invalid=retry_invalid,
+            budget=budget,
         )
 
 
@@ -97,10 +105,11 @@ def seed(
         if not chosen:
             click.echo("Nothing to do: no seed is selected.", err=True)
             return 0
-        return _run(project, select=chosen, full_refresh=full_refresh, show=False)
+        return execute(project, select=chosen, full_refresh=full_refresh, show=False)
 
 
-def _run(project: Project, *, show: bool = True, **options: Any) -> int:
+def execute(project: Project, *, show: bool = True, **options: Any) -> int:
+    """Run a project, print how it goes and ends; returns the exit code."""
     from lupom.cli.console import Console
 
     console = Console()
@@ -151,12 +160,14 @@ def _summary(console: Console, result: RunResult) -> None:
         words.append(f"{result.up_to_date} up to date before")
     asked = sum(node.calls.asked for node in result.nodes if node.calls)
     tokens = sum(n.calls.tokens_in + n.calls.tokens_out for n in result.nodes if n.calls)
-    head = {"success": "Done", "error": "Failed", "stopped": "Stopped"}[result.status]
+    head = {"success": "Done", "error": "Failed", "stopped": "Stopped"}.get(
+        result.status, "Stopped at the budget"
+    )
     console.note(f"{head} in {result.seconds:.1f}s: {', '.join(words)}.")
     if asked:
         costs = [n.calls.cost for n in result.nodes if n.calls and n.calls.asked]
         money = "price unknown" if None in costs else f"${sum(c or 0 for c in costs):.4f}"
-        console.note(f"{asked} LLM calls, {tokens} tokens, {money}.")
+        console.note(f"{asked} LLM calls, {tokens:,} tokens, {money}{_estimated(result)}.")
     if result.status == "error":
         for node in result.nodes:
             if node.status == r.ERROR:
@@ -164,6 +175,27 @@ def _summary(console: Console, result: RunResult) -> None:
         console.note("Mend it and run again: what was built and answered is kept.")
     if result.status == "stopped":
         console.note("Run again to go on: what was answered is kept.")
+    if result.status == "budget":
+        console.note(f"{result.message[:1].upper()}{result.message[1:]}.")
+        for node in result.nodes:
+            if node.status == r.STOPPED:
+                console.say(f"  {node.node}: {node.message}")
+        console.note("Run again to go on, with another --budget: what was answered is kept.")
+
+
+def _estimated(result: RunResult) -> str:
+    """Say what the calls of a whole run were estimated at, to be held against what they took."""
+    calls = [n.calls for n in result.nodes if n.calls and n.calls.tokens_high is not None]
+    if not calls or result.status != "success":
+        return ""
+    from lupom.engine.llm.forecast import Range
+    from lupom.engine.run.spending import said
+
+    tokens = Range(sum(c.tokens_low or 0 for c in calls), sum(c.tokens_high or 0 for c in calls))
+    cost = None
+    if all(c.cost_high is not None for c in calls):
+        cost = Range(sum(c.cost_low or 0 for c in calls), sum(c.cost_high or 0 for c in calls))
+    return f" (estimated {said(tokens, cost).removesuffix(', price unknown')})"
 
 
 def _show_at_end(project: Project) -> None:

@@ -89,6 +89,12 @@ class LLMError(LupomError):
     """An LLM cannot be reached, refuses, or is not set up."""
 
 
+class BudgetError(LLMError):
+    """The budget does not allow the next request; what was answered before is kept."""
+
+    exit_code = 3
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """Return "did you mean 'x'?" for the closest of the known words, or None when none is close."""
     choices = sorted(set(known))

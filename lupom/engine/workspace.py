@@ -21,6 +21,7 @@ from lupom.engine.run.context import Context
 from lupom.engine.run.identities import Identities
 from lupom.engine.run.plan import Plan, make_plan
 from lupom.engine.run.results import Reporter, RunResult
+from lupom.engine.run.spending import read_limit
 from lupom.engine.store.duck import Store, content_hash, relation_kinds
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class Project:
         start = None if folder is None else Path(folder)
         self.files = read_project(start, target=target, vars=vars)
         self._hashes = FileHashes(self.files.target_folder / "hashes.json")
+        self.given_vars = dict(vars or {})
         self.nodes: dict[str, Node] = {}
         self.store = Store(self.files.store_path, self.files.target.store_wait)
         self.context = Context(self.files, self.nodes, self.store)
@@ -132,7 +134,7 @@ class Project:
             known,
             full_refresh=full_refresh,
             no_llm=no_llm,
-            quarantined=self._quarantined() if retry_invalid else frozenset(),
+            quarantined=self.quarantined() if retry_invalid else frozenset(),
         )
         if estimate and not no_llm:
             from lupom.engine.run.estimate import estimate_calls
@@ -150,6 +152,7 @@ class Project:
         fail_fast: bool = False,
         no_llm: bool = False,
         retry_invalid: bool = False,
+        budget: str | float | None = None,
         reporter: Reporter | None = None,
         stop: threading.Event | None = None,
     ) -> RunResult:
@@ -162,11 +165,14 @@ class Project:
         full_refresh : build everything selected; LLM answers still come from the ledger.
         no_llm : make LLM models empty tables, or leave what stands.
         retry_invalid : ask quarantined rows again.
+        budget : what this run may spend, instead of `budget.run` in the settings: USD, '$2.50',
+            '500k tokens'.
         stop : set it to end the run after what is in flight.
 
         Raises
         ------
         StateError : when another run holds the project.
+        UsageError : for a budget of money where the price of an LLM to be asked is unknown.
         """
         from lupom.engine.run.runner import Options
 
@@ -182,14 +188,18 @@ class Project:
             fail_fast=fail_fast,
             no_llm=no_llm,
             retry_invalid=retry_invalid,
+            budget=None if budget is None else str(budget),
         )
+        if options.budget is not None:
+            read_limit(options.budget)
         selected = self._with_seeds(self.select(select, exclude))
         if not self._stale(selected, options).doing():
             built = [n for n in selected if self.nodes[n].materialized != "ephemeral"]
             return RunResult(None, "success", [], len(built), time.monotonic() - begun)
         from lupom.engine.run.session import run_session
 
-        return run_session(self, selected, options, {"select": select, "exclude": exclude})
+        flags = {"select": _words(select), "exclude": _words(exclude), "vars": self.given_vars}
+        return run_session(self, selected, options, flags)
 
     def _stale(self, selected: tuple[str, ...], options: Any) -> Plan:
         return make_plan(
@@ -199,7 +209,7 @@ class Project:
             self._identities(frozenset(selected)),
             full_refresh=options.full_refresh,
             no_llm=options.no_llm,
-            quarantined=self._quarantined() if options.retry_invalid else frozenset(),
+            quarantined=self.quarantined() if options.retry_invalid else frozenset(),
         )
 
     def query(self, sql: str, parameters: Sequence[Any] | None = None) -> Table:
@@ -284,6 +294,13 @@ class Project:
             raise UsageError(f"no model '{name}'", hint=did_you_mean(name, self.nodes))
 
     def _check_vars(self, given: Mapping[str, Any], used: set[str]) -> None:
+        for name in sorted(self.files.declared_vars - used):
+            hint = did_you_mean(name, used - self.files.declared_vars)
+            if hint is not None:
+                line = self.files.document.line(("vars", name))
+                self.warnings.append(
+                    f"lupom_project.yml:{line}: no model reads the var '{name}' ({hint})"
+                )
         known = set(self.files.declared_vars) | used
         for name in given:
             if name not in known:
@@ -323,7 +340,8 @@ class Project:
                 return None
             return content_hash(cursor, source.identifier, source.schema)[0]
 
-    def _quarantined(self) -> frozenset[str]:
+    def quarantined(self) -> frozenset[str]:
+        """Return the LLM models that have rows without a valid answer."""
         if not self.store.exists:
             return frozenset()
         with self.store.hold(read_only=self.store.idle) as cursor:

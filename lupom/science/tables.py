@@ -17,25 +17,22 @@ def arrow(table: Any, columns: tuple[str, ...]) -> pa.Table:
 
     Parameters
     ----------
-    table : an Arrow or pandas table, or anything with `to_arrow_table()`, as a DuckDB relation.
+    table : whatever `inputs.arrow` takes.
     columns : names, in the order wanted.
 
     Raises
     ------
     ValueError : when a column is not there.
     """
-    import pyarrow as pa
+    from lupom.science import inputs
 
-    if hasattr(table, "to_arrow_table"):
-        table = table.to_arrow_table()
-    elif not isinstance(table, pa.Table):
-        table = pa.Table.from_pandas(table, preserve_index=False)
-    absent = [name for name in columns if name not in table.column_names]
+    whole = inputs.arrow(table)
+    absent = [name for name in columns if name not in whole.column_names]
     if absent:
         raise ValueError(
-            f"column {absent[0]!r} is missing; the table has {', '.join(table.column_names)}"
+            f"column {absent[0]!r} is missing; the table has {', '.join(whole.column_names)}"
         )
-    return table.select(list(columns))
+    return whole.select(list(columns))
 
 
 def encoded(table: pa.Table, name: str) -> tuple[NDArray[np.int64], list[str]]:

@@ -12,39 +12,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.errors import LLMError, ModelError
-from lupom.engine.llm.keys import KeyMaker, parameters
-from lupom.engine.llm.pace import Halted, Pace
-from lupom.engine.llm.providers.base import Provider, ProviderError, ProviderReply, ProviderRequest
+from lupom.engine.errors import BudgetError, LLMError, ModelError
+from lupom.engine.llm import prices
+from lupom.engine.llm.budget import Amount, Budget
+from lupom.engine.llm.line import Line, size_of
+from lupom.engine.llm.pace import Halted
+from lupom.engine.llm.providers.base import ProviderError, ProviderReply, ProviderRequest
 from lupom.engine.llm.responses import InvalidAnswer, RowResponse
 from lupom.engine.llm.retries import persist
 from lupom.engine.state.ledger import INVALID, OK, PENDING, Entry
 
 if TYPE_CHECKING:
-    from lupom.engine.project.settings import LLMSettings
     from lupom.engine.state import State
-
-
-class Line:
-    """One alias on the loop: its provider, its places, its pace."""
-
-    def __init__(
-        self, alias: str, settings: LLMSettings, provider: Provider, backoff: float
-    ) -> None:
-        self.alias = alias
-        self.settings = settings
-        self.provider = provider
-        self.identity = provider.identity()
-        self.keys = KeyMaker({**self.identity, "parameters": parameters(settings)})
-        self.places = asyncio.Semaphore(settings.concurrency)
-        self.pace = Pace(backoff)
-        self.backoff = backoff
-
-    @property
-    def where(self) -> str:
-        """The alias and its address or model, for errors."""
-        address = self.identity.get("base_url") or self.identity.get("model") or "?"
-        return f"llm '{self.alias}' at {address}"
 
 
 @dataclass(slots=True)
@@ -118,6 +97,7 @@ class Desk:
         # before another's answer was in it.
         self.recent: dict[str, Entry] = {}
         self.keep_recent = False
+        self.budget: Budget | None = None
 
     async def ask(self, line: Line, asking: Asking, items: Sequence[Item]) -> None:
         """Ask the items in their order, as many at once as the alias has places."""
@@ -192,14 +172,7 @@ class Desk:
             request = _request(line, item, tries)
             begun = loop.time()
             try:
-                reply = await persist(
-                    partial(line.provider.complete, request),
-                    line.pace,
-                    asking.halt,
-                    name=f"{item.key}/{len(tries)}",
-                    retries=line.settings.max_retries,
-                    backoff=line.backoff,
-                )
+                reply = await self._reply(line, asking, request, f"{item.key}/{len(tries)}")
             except ProviderError as error:
                 if not error.refused:
                     raise
@@ -224,6 +197,38 @@ class Desk:
                 return Outcome(entry, value)
             if asking.halt.is_set():
                 raise Halted
+
+    async def _reply(
+        self, line: Line, asking: Asking, request: ProviderRequest, name: str
+    ) -> ProviderReply:
+        """Send a request within budget and quota until it has a reply."""
+        budget, quota = self.budget, line.quota
+        size, most = 0, Amount()
+        if budget is not None or quota is not None:
+            size = size_of(request)
+            most = line.most(size)
+        if budget is not None:
+            await budget.hold(most, asking.halt)
+        reply: ProviderReply | None = None
+        try:
+            reply = await persist(
+                partial(line.provider.complete, request),
+                line.pace,
+                asking.halt,
+                name=name,
+                retries=line.settings.max_retries,
+                backoff=line.backoff,
+                quota=quota,
+                tokens=most.tokens,
+            )
+        finally:
+            if size:
+                spent = line.spent(size, reply)
+                if budget is not None:
+                    budget.settle(most, spent)
+                if quota is not None and reply is not None:
+                    quota.give_back(most.tokens - spent.tokens)
+        return reply
 
     def _read(
         self, line: Line, item: Item, entry: Entry, reply: ProviderReply
@@ -252,10 +257,18 @@ class Desk:
         entry.attempts += 1
         entry.tokens_in += reply.tokens_in
         entry.tokens_out += reply.tokens_out
+        entry.tokens_cached += reply.tokens_cached
+        entry.tokens_written += reply.tokens_written
         asking.tokens_in += reply.tokens_in
         asking.tokens_out += reply.tokens_out
         if price is not None:
-            cost = (reply.tokens_in * price.input + reply.tokens_out * price.output) / 1e6
+            cost = prices.cost(
+                price,
+                reply.tokens_in,
+                reply.tokens_out,
+                cached=reply.tokens_cached,
+                written=reply.tokens_written,
+            )
             entry.cost = (entry.cost or 0.0) + cost
             asking.cost += cost
 
@@ -282,6 +295,9 @@ class Desk:
                 "history": json.dumps(entry.history, ensure_ascii=False) if entry.history else "[]",
                 "tokens_in": entry.tokens_in,
                 "tokens_out": entry.tokens_out,
+                "tokens_cached": entry.tokens_cached,
+                "tokens_written": entry.tokens_written,
+                "characters": sum(len(message["content"]) for message in item.messages),
                 "cost": entry.cost,
                 "latency": entry.latency,
                 "attempts": entry.attempts,
@@ -338,6 +354,8 @@ def clean(text: str) -> str:
 
 def failure_of(line: Line, error: BaseException, kept: int, total: int) -> LLMError:
     """Return the error an ask ends with: where, why, and what is safe."""
+    if isinstance(error, BudgetError):
+        return BudgetError(error.message, hint=error.hint)
     cause = error.message if isinstance(error, LLMError) else f"{type(error).__name__}: {error}"
     hint = error.hint if isinstance(error, LLMError) else None
     return LLMError(

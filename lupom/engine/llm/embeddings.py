@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import LLMError
+from lupom.engine.llm import prices
+from lupom.engine.llm.budget import Amount, Budget
 from lupom.engine.llm.keys import canonical
-from lupom.engine.llm.pace import Pace
+from lupom.engine.llm.pace import Halted, Pace
 from lupom.engine.llm.providers.client import Endpoint, address
 from lupom.engine.llm.retries import persist
 
@@ -108,11 +110,12 @@ async def embed_there(
     texts: Sequence[str],
     *,
     backoff: float,
+    budget: Budget | None = None,
 ) -> npt.NDArray[np.float32]:
     """Return an endpoint's vectors of the texts, (n, dimensions) float32.
 
     Each text is paid for once: its vector is in the state database before another request takes
-    its place. Raises LLMError; what had come back is kept.
+    its place. Raises LLMError, BudgetError among them; what had come back is kept.
     """
     import numpy as np
 
@@ -121,12 +124,22 @@ async def embed_there(
     known = state.embeddings(by_key)
     missing = [(key, text) for key, text in by_key.items() if key not in known]
     batches = [missing[i : i + BATCH] for i in range(0, len(missing), BATCH)]
+    if budget is not None and budget.of_money and missing and settings.price is None:
+        raise LLMError(
+            "they have no price, so a budget of money cannot be kept",
+            hint="give the embeddings alias a price: {input: ..., output: 0} in USD per million"
+            " tokens; or set a budget of tokens",
+        )
     pace, halt, places = Pace(backoff), asyncio.Event(), asyncio.Semaphore(AT_ONCE)
 
     async def one(batch: list[tuple[str, str]]) -> None:
         async with places:
             if halt.is_set():
                 return
+            most = _most(settings, batch)
+            spent = Amount()
+            if budget is not None:
+                await budget.hold(most, halt)
             try:
                 body = _body(settings, [text for _, text in batch])
                 reply = await persist(
@@ -138,15 +151,19 @@ async def embed_there(
                     backoff=backoff,
                 )
                 vectors, tokens = reply
+                spent = _amount(settings, tokens or most.tokens)
                 rows = _rows(settings, batch, vectors, tokens)
                 await state.record_embeddings(rows)
                 known.update({row["key"]: row["vector"] for row in rows})
             except BaseException:
                 halt.set()
                 raise
+            finally:
+                if budget is not None:
+                    budget.settle(most, spent)
 
     done = await asyncio.gather(*(one(batch) for batch in batches), return_exceptions=True)
-    failed = [e for e in done if isinstance(e, BaseException)]
+    failed = [e for e in done if isinstance(e, BaseException) and not isinstance(e, Halted)]
     errors = [e for e in failed if isinstance(e, LLMError)] or failed
     if errors:
         raise errors[0]
@@ -156,6 +173,17 @@ async def embed_there(
     if len({len(vector) for vector in vectors}) != 1:
         raise LLMError(f"{endpoint.url} returned vectors of different sizes")
     return np.stack(vectors).astype(np.float32)
+
+
+def _most(settings: EmbeddingSettings, batch: Sequence[tuple[str, str]]) -> Amount:
+    """Return the most that a batch may take: a token for every two bytes."""
+    size = sum(len(text.encode("utf-8", "replace")) for _, text in batch)
+    return _amount(settings, size // 2 + 2 * len(batch))
+
+
+def _amount(settings: EmbeddingSettings, tokens: int) -> Amount:
+    price = settings.price
+    return Amount(tokens, 0.0 if price is None else prices.cost(price, tokens, 0))
 
 
 def _body(settings: EmbeddingSettings, texts: list[str]) -> dict[str, Any]:

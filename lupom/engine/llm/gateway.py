@@ -6,24 +6,39 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lupom.engine.errors import LLMError, did_you_mean
-from lupom.engine.llm.asking import Asking, Desk, Item, Line, failure_of
+from lupom.engine.errors import BudgetError, LLMError, did_you_mean
+from lupom.engine.llm.answers import (
+    Answer,
+    Call,
+    Progress,
+    Tally,
+    Unanswered,
+    answer_of,
+    counts,
+    from_ledger,
+    in_order,
+)
+from lupom.engine.llm.asking import Asking, Desk, Item, failure_of
 from lupom.engine.llm.keys import parameters
-from lupom.engine.llm.responses import InvalidAnswer, RowResponse
-from lupom.engine.state.ledger import INVALID, OK, PENDING, Entry
+from lupom.engine.llm.line import Line
+from lupom.engine.state.ledger import OK, PENDING
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from lupom.engine.llm.budget import Budget
+    from lupom.engine.llm.forecast import Asked
     from lupom.engine.llm.providers.client import Endpoint
     from lupom.engine.project.settings import EmbeddingSettings, LLMSettings
     from lupom.engine.state import State
+
+__all__ = ["Answer", "Call", "Gateway", "Progress", "Unanswered"]
 
 T = TypeVar("T")
 # Seconds between two looks of a waiting thread at progress and `stop`.
@@ -31,53 +46,15 @@ _LOOK = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One question to an LLM: chat messages, what may come back, and which draw of it this is."""
+class _Wish:
+    """How an ask is to be made; see `Gateway.ask`."""
 
-    messages: Sequence[Mapping[str, str]]
-    response: RowResponse
-    draw: int = 0
-
-
-@dataclass(slots=True)
-class Answer:
-    """The end of a call.
-
-    Attributes
-    ----------
-    status : 'ok' or 'invalid' (quarantined: no valid answer after the last attempt).
-    value : the validated answer; None when invalid.
-    probabilities : of a choice's options, where the provider gives them; they sum to 1.
-    missing_mass : the probability of anything but an option, before that.
-    tokens_in, tokens_out, cost : of all attempts; USD, None when the price is unknown.
-    cached : it was in the ledger, or is the answer of an equal call, and cost nothing now.
-    text : what the model wrote last.
-    """
-
-    key: str
-    status: str
-    value: dict[str, Any] | None
-    probabilities: dict[str, float] | None = None
-    missing_mass: float | None = None
-    error: str | None = None
-    tokens_in: int = 0
-    tokens_out: int = 0
-    cost: float | None = None
-    cached: bool = False
-    text: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far an ask is; tokens and cost (USD, None when the price is unknown) are spent by it."""
-
-    done: int
-    total: int
-    cached: int
-    invalid: int
-    tokens_in: int
-    tokens_out: int
-    cost: float | None
+    node: str
+    run_id: str
+    tally: Tally
+    stop: threading.Event | None
+    retry_invalid: bool
+    before: Callable[[str, Sequence[Asked]], None] | None
 
 
 class Gateway:
@@ -134,6 +111,15 @@ class Gateway:
         line = self._line(alias)
         return {**line.identity, "parameters": parameters(line.settings)}
 
+    @property
+    def budget(self) -> Budget | None:
+        """What may be spent from now on; None is no limit."""
+        return self._desk.budget
+
+    @budget.setter
+    def budget(self, budget: Budget | None) -> None:
+        self._desk.budget = budget
+
     def key(self, alias: str, call: Call) -> str:
         """Return the key of a call, SHA-256 in hex; no network."""
         return self._line(alias).keys.key(call.messages, call.response, call.draw)[0]
@@ -142,6 +128,32 @@ class Gateway:
         """Return the status ('ok' or 'invalid') of those keys whose calls are ended."""
         found = self._state.statuses(keys)
         return {key: status for key, status in found.items() if status != PENDING}
+
+    def chain(self, alias: str) -> list[str]:
+        """Return an alias and those it falls back on, in the order they are asked."""
+        chain = [alias]
+        while (stronger := self._line(chain[-1]).settings.fallback) is not None:
+            chain.append(stronger)
+        return chain
+
+    def unanswered(
+        self, alias: str, calls: Sequence[Call], *, retry_invalid: bool = False
+    ) -> Unanswered:
+        """Return which of the calls `ask` would make, as far as the ledger tells; no network.
+
+        Answers are not read, so one that its class has got too strict for counts as an end.
+        """
+        out = Unanswered()
+        waiting = list(calls)
+        for name in self.chain(alias):
+            rows = [(self.key(name, call), call) for call in waiting]
+            ends = self.lookup(key for key, _ in rows)
+            missing = {k: c for k, c in rows if k not in ends or (retry_invalid and ends[k] != OK)}
+            if missing:
+                out.calls[name] = list(missing.values())
+                out.rows += sum(key in missing for key, _ in rows)
+            waiting = [call for key, call in rows if key not in missing and ends[key] != OK]
+        return out
 
     def ask(
         self,
@@ -153,37 +165,44 @@ class Gateway:
         progress: Callable[[Progress], None] | None = None,
         stop: threading.Event | None = None,
         retry_invalid: bool = False,
+        before: Callable[[str, Sequence[Asked]], None] | None = None,
     ) -> list[Answer | None]:
         """Return the answers to calls, in their order; None where `stop` was set before one.
 
         Answers come from the ledger first. The others are asked in the order of their messages'
         text, so that equal beginnings follow each other; equal calls are asked once. Each answer
-        is committed to the ledger before its place is given to another request.
+        is committed to the ledger before its place is given to another request. What has no valid
+        answer is asked of the alias's fallback, as a call of its own.
 
         Parameters
         ----------
         progress : called from this thread, about ten times a second and at the end.
         stop : when set, nothing further is sent; what is in flight is awaited and recorded.
         retry_invalid : ask quarantined calls again, with a new round of attempts.
+        before : told an alias and the calls it is about to be asked, but for those that another
+            alias failed to answer a moment ago.
 
         Raises
         ------
-        LLMError : the LLM cannot be reached or refuses; what had come back is in the ledger.
+        BudgetError : the budget does not allow the next request.
+        LLMError : the LLM cannot be reached or refuses. What had come back is in the ledger, as it
+            is after a BudgetError.
         """
-        line = self._line(alias)
-        keyed = [line.keys.key(call.messages, call.response, call.draw) for call in calls]
-        with self._lock:
-            self._active += 1
-            self._desk.keep_recent = self._active > 1
-        try:
-            asking = Asking(node, run_id, _counts(key for key, _ in keyed))
-            return self._answers(line, calls, keyed, asking, progress, stop, retry_invalid)
-        finally:
-            with self._lock:
-                self._active -= 1
-                self._desk.keep_recent = self._active > 1
-                if self._active == 0:
-                    self._desk.recent.clear()
+        tally = Tally(len(calls), progress)
+        wish = _Wish(node, run_id, tally, stop, retry_invalid, before)
+        first, *stronger = self.chain(alias)
+        answers = self._asked(first, calls, wish)
+        for name in stronger:
+            bad = {i: a for i, a in enumerate(answers) if a is not None and a.status != OK}
+            if not bad or None in answers:
+                break
+            tally.reopen(len(bad), sum(answer.cached for answer in bad.values()))
+            again = self._asked(name, [calls[i] for i in bad], wish)
+            for (i, before_it), answer in zip(bad.items(), again, strict=True):
+                if answer is not None:
+                    answer.cached = answer.cached and before_it.cached
+                answers[i] = answer
+        return answers
 
     def check(self, alias: str) -> str:
         """Return one line on whether an alias can be reached; costs no tokens. Raises LLMError."""
@@ -213,9 +232,16 @@ class Gateway:
         try:
             return self._run(
                 embeddings.embed_there(
-                    self._state, endpoint, settings, texts, backoff=self._backoff
+                    self._state,
+                    endpoint,
+                    settings,
+                    texts,
+                    backoff=self._backoff,
+                    budget=self.budget,
                 )
             )
+        except BudgetError:
+            raise
         except LLMError as error:
             raise LLMError(
                 f"embeddings at {endpoint.url}: {error.message}", hint=error.hint
@@ -240,15 +266,30 @@ class Gateway:
 
     # The two halves of an ask
 
+    def _asked(self, alias: str, calls: Sequence[Call], wish: _Wish) -> list[Answer | None]:
+        """Return one alias's answers to calls, in their order."""
+        line = self._line(alias)
+        keyed = [line.keys.key(call.messages, call.response, call.draw) for call in calls]
+        with self._lock:
+            self._active += 1
+            self._desk.keep_recent = self._active > 1
+        try:
+            asking = Asking(wish.node, wish.run_id, counts(key for key, _ in keyed))
+            return self._answers(line, calls, keyed, asking, wish)
+        finally:
+            with self._lock:
+                self._active -= 1
+                self._desk.keep_recent = self._active > 1
+                if self._active == 0:
+                    self._desk.recent.clear()
+
     def _answers(
         self,
         line: Line,
         calls: Sequence[Call],
         keyed: Sequence[tuple[str, str]],
         asking: Asking,
-        progress: Callable[[Progress], None] | None,
-        stop: threading.Event | None,
-        retry_invalid: bool,
+        wish: _Wish,
     ) -> list[Answer | None]:
         entries = self._state.lookup(asking.weights)
         answers: dict[str, Answer] = {}
@@ -259,8 +300,8 @@ class Gateway:
             entry = entries.get(key)
             fresh = False
             if entry is not None and entry.status != PENDING:
-                answer = _from_ledger(entry, call.response)
-                if answer.status == OK or not retry_invalid:
+                answer = from_ledger(entry, call.response)
+                if answer.status == OK or not wish.retry_invalid:
                     answers[key] = answer
                     asking.count(key, answer.status, cached=True)
                     continue
@@ -268,23 +309,34 @@ class Gateway:
             items[key] = Item(
                 key, messages_hash, call.messages, call.response, call.draw, entry, fresh
             )
+        if items:
+            self._check_price(line)
+            if wish.before is not None and not wish.tally.reopened:
+                wish.before(line.alias, list(items.values()))
 
         def report() -> None:
-            if progress is not None:
-                progress(_progress(asking, len(keyed), line))
+            wish.tally.report(_progress(asking, len(keyed), line))
 
         if items:
-            self._ask(line, asking, list(items.values()), report, stop)
+            self._ask(line, asking, list(items.values()), report, wish.stop)
         for key, outcome in asking.own.items():
-            answers[key] = _answer(outcome.entry, outcome.value, cached=False)
+            answers[key] = answer_of(outcome.entry, outcome.value, cached=False)
         for key, entry in asking.borrowed.items():
-            answers[key] = _from_ledger(entry, items[key].response)
+            answers[key] = from_ledger(entry, items[key].response)
         report()
         if isinstance(asking.failure, LLMError):
             raise failure_of(line, asking.failure, len(answers), len(asking.weights))
         if asking.failure is not None:
             raise asking.failure
-        return _in_order([key for key, _ in keyed], answers)
+        return in_order([key for key, _ in keyed], answers)
+
+    def _check_price(self, line: Line) -> None:
+        if self.budget is not None and self.budget.of_money and line.settings.price is None:
+            raise LLMError(
+                f"llm '{line.alias}' has no price, so a budget of money cannot be kept",
+                hint=f"give llms.{line.alias} a price: {{input: ..., output: ...}} in USD per"
+                " million tokens, 0 where it costs nothing; or set a budget of tokens",
+            )
 
     def _ask(
         self,
@@ -296,6 +348,8 @@ class Gateway:
     ) -> None:
         items.sort(key=lambda item: (*(m["content"] for m in item.messages), str(item.draw)))
         loop = self._running()
+        if stop is not None and stop.is_set():
+            asking.halt.set()
         future = asyncio.run_coroutine_threadsafe(self._desk.ask(line, asking, items), loop)
         try:
             while not future.done():
@@ -325,7 +379,9 @@ class Gateway:
                         hint=did_you_mean(alias, self._llms) or f"aliases under llms: {known}",
                     )
                 settings = self._llms[alias]
-                provider = make_provider(alias, settings, cache_dir=self._cache_dir)
+                provider = make_provider(
+                    alias, settings, cache_dir=self._cache_dir, memory=self._state
+                )
                 self._lines[alias] = Line(alias, settings, provider, self._backoff)
             return self._lines[alias]
 
@@ -361,53 +417,5 @@ def _progress(asking: Asking, total: int, line: Line) -> Progress:
         tokens_in=asking.tokens_in,
         tokens_out=asking.tokens_out,
         cost=None if line.settings.price is None else asking.cost,
-    )
-
-
-def _counts(keys: Iterable[str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for key in keys:
-        counts[key] = counts.get(key, 0) + 1
-    return counts
-
-
-def _in_order(keys: Sequence[str], answers: Mapping[str, Answer]) -> list[Answer | None]:
-    """Return an answer per key; of equal calls the later ones cost nothing."""
-    out: list[Answer | None] = []
-    seen: set[str] = set()
-    for key in keys:
-        answer = answers.get(key)
-        out.append(replace(answer, cached=True) if answer is not None and key in seen else answer)
-        seen.add(key)
-    return out
-
-
-def _from_ledger(entry: Entry, response: RowResponse) -> Answer:
-    """Return a kept answer, read by the response class as it is today."""
-    answer = _answer(entry, None, cached=True)
-    if entry.status != OK:
-        return answer
-    try:
-        answer.value = response.parse(entry.answer or "")
-    except InvalidAnswer as error:
-        # The class has got stricter since. It was paid for, so it is not asked again by itself.
-        return replace(
-            answer, status=INVALID, error=error.message, probabilities=None, missing_mass=None
-        )
-    return answer
-
-
-def _answer(entry: Entry, value: dict[str, Any] | None, *, cached: bool) -> Answer:
-    return Answer(
-        key=entry.key,
-        status=entry.status,
-        value=value,
-        probabilities=entry.probabilities,
-        missing_mass=entry.missing_mass,
-        error=entry.error,
-        tokens_in=entry.tokens_in,
-        tokens_out=entry.tokens_out,
-        cost=entry.cost,
-        cached=cached,
-        text=entry.answer,
+        asked=len(asking.own),
     )

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from lupom.engine.llm.pace import Pace, pause
 from lupom.engine.llm.providers.base import ProviderError
+from lupom.engine.llm.quota import Quota
 
 T = TypeVar("T")
 # The longest pause between two tries of one request, in seconds.
@@ -23,12 +24,15 @@ async def persist(
     name: str,
     retries: int,
     backoff: float,
+    quota: Quota | None = None,
+    tokens: int = 0,
 ) -> T:
     """Send until there is an answer: transport failures are tried again, `retries` times at most.
 
     The n-th pause is `backoff` x 2^n seconds, LONGEST at most, times a factor between 0.5 and 1
     that depends on `name` and n alone. A 429 costs a try only when the address has answered nobody
     since the last one, so a queue at a rate limit ends by itself and a dead limit does not go on.
+    Each try takes its part of `quota`, `tokens` at most; a failed one gives the tokens back.
 
     Raises
     ------
@@ -37,11 +41,15 @@ async def persist(
     """
     failures = 0
     while True:
+        if quota is not None:
+            await quota.take(tokens, halt)
         sent = await pace.turn(halt)
         successes = pace.successes
         try:
             answer = await send()
         except ProviderError as error:
+            if quota is not None:
+                quota.give_back(tokens)
             if not error.retryable:
                 raise
             if error.throttled and pace.successes > successes:

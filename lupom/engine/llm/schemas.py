@@ -168,14 +168,20 @@ def _ordered(part: Any) -> Any:
     return [_ordered(item) for item in part] if isinstance(part, list) else part
 
 
-def without_lengths(schema: Any) -> Any:
-    """Return a schema without limits on the length of strings, for providers that refuse them."""
+LENGTHS = frozenset({"minLength", "maxLength"})
+# All that says how much or how many; what is left says what there is.
+LIMITS = LENGTHS | {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
+LIMITS |= {"minItems", "maxItems", "pattern", "format"}
+
+
+def without(schema: Any, keywords: frozenset[str]) -> Any:
+    """Return a schema without these keywords, for providers that refuse them."""
     if isinstance(schema, Mapping):
         return {
-            key: {name: without_lengths(inner) for name, inner in value.items()}
+            key: {name: without(inner, keywords) for name, inner in value.items()}
             if key == "properties"
-            else without_lengths(value)
+            else without(value, keywords)
             for key, value in schema.items()
-            if key not in ("minLength", "maxLength")
+            if key not in keywords
         }
-    return [without_lengths(item) for item in schema] if isinstance(schema, list) else schema
+    return [without(item, keywords) for item in schema] if isinstance(schema, list) else schema

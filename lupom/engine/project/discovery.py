@@ -142,6 +142,7 @@ def read_project(
     variables = {**(declared if isinstance(declared, dict) else {}), **(vars or {})}
     data = _render(document, document.data, (), variables, environ or os.environ)
     settings = document.validate(ProjectSettings, data)
+    _check_fallbacks(document, settings)
     name = target or settings.target
     if name not in settings.targets:
         raise UsageError(
@@ -205,6 +206,26 @@ def merge_config(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str
         lists = [[t] if isinstance(t, str) else list(t) for t in (below["tags"], above["tags"])]
         merged["tags"] = list(dict.fromkeys(lists[0] + lists[1]))
     return merged
+
+
+def _check_fallbacks(document: Document, settings: ProjectSettings) -> None:
+    """Check that each fallback is an alias and that none leads back to where it began."""
+    for name, llm in settings.llms.items():
+        chain = [name]
+        while llm.fallback is not None:
+            where: Path_ = ("llms", chain[-1], "fallback")
+            if llm.fallback not in settings.llms:
+                raise document.error(
+                    f"no llm '{llm.fallback}' to fall back on",
+                    where,
+                    did_you_mean(llm.fallback, settings.llms)
+                    or "aliases: " + ", ".join(sorted(settings.llms)),
+                )
+            if llm.fallback in chain:
+                circle = " -> ".join([*chain, llm.fallback])
+                raise document.error(f"fallbacks lead in a circle: {circle}", where)
+            chain.append(llm.fallback)
+            llm = settings.llms[llm.fallback]
 
 
 def _walk(folder: Path) -> Iterator[Path]:

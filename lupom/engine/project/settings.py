@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -14,10 +15,65 @@ class Strict(BaseModel):
 
 
 class Price(Strict):
-    """Price of an LLM in USD per million tokens."""
+    """Price of an LLM in USD per million tokens.
+
+    `cache_read` and `cache_write` are for the part of a prompt that the provider's prompt cache
+    gives or takes; both are `input` where they are not said.
+    """
 
     input: float = Field(ge=0)
     output: float = Field(ge=0)
+    cache_read: float | None = Field(default=None, ge=0)
+    cache_write: float | None = Field(default=None, ge=0)
+
+
+_LIMIT = re.compile(
+    r"(?P<dollar>\$\s*)?(?P<number>\d[\d_]*(?:\.\d+)?)\s*(?P<scale>k|m)?\s*"
+    r"(?P<unit>usd|dollars?|tokens?)?",
+    re.IGNORECASE,
+)
+
+
+class Limit(Strict):
+    """So much money (USD) or so many tokens, in and out together, and no more.
+
+    In YAML and on the command line also '$2.50', '2.50', '500k tokens', or both: '$2, 1M tokens'.
+    """
+
+    money: float | None = Field(default=None, ge=0)
+    tokens: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelled(cls, value: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            return value
+        out: dict[str, float] = {}
+        for part in str(value).split(","):
+            name, amount = cls._part(part.strip())
+            if name in out:
+                raise ValueError(f"a budget of {name} stands twice in {value!r}")
+            out[name] = amount
+        return out
+
+    @staticmethod
+    def _part(text: str) -> tuple[str, float]:
+        found = _LIMIT.fullmatch(text)
+        unit = ((found["unit"] if found else None) or "").lower()
+        if found is None or (found["dollar"] and unit.startswith("token")):
+            raise ValueError(f"{text!r} is no budget; '$2.50' is one, and '500k tokens'")
+        if found["scale"] and not unit and not found["dollar"]:
+            raise ValueError(f"{text!r} of what? '{text} tokens', or '${text}'")
+        scale = {"": 1, "k": 10**3, "m": 10**6}[(found["scale"] or "").lower()]
+        amount = float(found["number"].replace("_", "")) * scale
+        return ("tokens", int(amount)) if unit.startswith("token") else ("money", amount)
+
+
+class BudgetSettings(Strict):
+    """Budgets: of each run, and of all runs of the project together by the ledger."""
+
+    run: Limit | None = None
+    project: Limit | None = None
 
 
 class LLMSettings(Strict):
@@ -40,6 +96,10 @@ class LLMSettings(Strict):
     attempts: int = Field(default=3, ge=1)
     max_retries: int = Field(default=6, ge=0)
     price: Price | None = None
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    tokens_per_minute: int | None = Field(default=None, ge=1)
+    fallback: str | None = None
+    mode: Literal["auto", "json_schema", "tools", "json"] = "auto"
     logprobs: bool = True
     extra: dict[str, Any] = Field(default_factory=dict)
     model_path: str | None = None
@@ -54,6 +114,8 @@ class LLMSettings(Strict):
             raise ValueError("'model_path' belongs to an embedded alias")
         if self.provider == "embedded" and self.base_url:
             raise ValueError("'base_url' belongs to an openai alias; embedded runs in process")
+        if self.provider == "embedded" and self.price is None:
+            self.price = Price(input=0, output=0)
         return self
 
 
@@ -100,6 +162,7 @@ class ProjectSettings(Strict):
     targets: dict[str, Target] = Field(default_factory=lambda: {"dev": Target()})
     llms: dict[str, LLMSettings] = Field(default_factory=dict)
     embeddings: dict[str, EmbeddingSettings] = Field(default_factory=dict)
+    budget: BudgetSettings = Field(default_factory=BudgetSettings)
     models: dict[str, Any] = Field(default_factory=dict)
     seeds: dict[str, Any] = Field(default_factory=dict)
     guarded_tags: list[str] = Field(default_factory=list)

@@ -58,10 +58,17 @@ class Context:
             return self._gateway
 
     def llm_identity(self, alias: str) -> Mapping[str, Any]:
-        """Return what decides an alias's answers; raises LLMError when that is not known."""
+        """Return what decides an alias's answers, those of its fallback included.
+
+        Raises LLMError when that is not known.
+        """
         from lupom.engine.llm.keys import llm_identity
 
-        return llm_identity(alias, self.files.settings.llms[alias])
+        settings = self.files.settings.llms[alias]
+        identity = llm_identity(alias, settings)
+        if settings.fallback is not None:
+            return {**identity, "fallback": self.llm_identity(settings.fallback)}
+        return identity
 
     def embedding_identity(self, alias: str) -> Mapping[str, Any]:
         """Return what decides an embeddings alias's vectors."""

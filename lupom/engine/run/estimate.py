@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from lupom.engine.errors import LupomError
 from lupom.engine.graph import Graph
+from lupom.engine.llm.forecast import Range
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
 from lupom.engine.run.identities import Identities
 from lupom.engine.run.plan import Estimate, Plan
 from lupom.engine.run.scratch import scratch
-
-if TYPE_CHECKING:
-    from lupom.engine.llm.gateway import Call
-
-# Characters per token of English in the tokenizers in use (3.5 to 4.5); no tokenizer is loaded,
-# since those that are exact come by download.
-_CHARACTERS = 4.0
+from lupom.engine.run.spending import taking
 
 
 def estimate_calls(
@@ -54,46 +47,33 @@ def _below(
     """Estimate a node below an LLM model that is itself to be asked."""
     if any(known.of(parent) is None for parent in node.parents):
         return Estimate(note=f"rows are known once {asked} is built")
-    estimate = _estimate(context, context, node, retry_invalid)
+    estimate = _estimate(context, context, node, retry_invalid, anew=True)
     estimate.low, estimate.high = 0, estimate.rows
+    estimate.tokens = Range(0, estimate.tokens.high) if estimate.tokens else None
+    estimate.cost = Range(0, estimate.cost.high) if estimate.cost else None
     estimate.note = f"by today's rows; {asked} may change them"
     return estimate
 
 
-def _estimate(reading: Context, context: Context, node: Node, retry_invalid: bool) -> Estimate:
-    """Count a node's calls; rows are read in one context, the ledger in the other."""
+def _estimate(
+    reading: Context, context: Context, node: Node, retry_invalid: bool, *, anew: bool = False
+) -> Estimate:
+    """Count a node's calls; rows are read in one context, the ledger in the other.
+
+    `anew` prices every row as one to be asked, whatever was answered before.
+    """
     from lupom.engine.run.materializations.llm import prepare
 
     with reading.store.hold(read_only=reading.store.idle) as cursor:
         prepared = prepare(reading, node, cursor)
     alias = node.config["llm"]
-    keys = [context.gateway.key(alias, call) for call in prepared.calls]
-    answered = context.gateway.lookup(keys)
-    settled = {key for key, status in answered.items() if status == "ok" or not retry_invalid}
-    calls = {k: c for k, c in zip(keys, prepared.calls, strict=True) if k not in settled}
-    tokens_in = round(sum(_characters(call) for call in calls.values()) / _CHARACTERS)
-    tokens_out = len(calls) * _mean_out(context, node)
-    price = context.files.settings.llms[alias].price
-    cost = None
-    if price is not None:
-        cost = (tokens_in * price.input + tokens_out * price.output) / 1e6
+    open_ = context.gateway.unanswered(alias, prepared.calls, retry_invalid=retry_invalid)
+    taken = taking(context, node.name, {alias: prepared.calls} if anew else open_.calls)
     return Estimate(
-        rows=len(keys),
-        cached=sum(key in settled for key in keys),
-        low=len(calls),
-        high=len(calls),
-        tokens_in=tokens_in,
-        tokens_out=tokens_out,
-        cost=cost,
+        rows=len(prepared.calls),
+        cached=len(prepared.calls) - open_.rows,
+        low=open_.count,
+        high=open_.count,
+        tokens=taken.tokens,
+        cost=taken.cost,
     )
-
-
-def _characters(call: Call) -> int:
-    return sum(len(message["content"]) for message in call.messages)
-
-
-def _mean_out(context: Context, node: Node) -> int:
-    """Return answer tokens a call of this node took so far, or a fifth of what it may take."""
-    mean = context.state.ledger.mean_tokens_out(node.name)
-    settings = context.files.settings.llms[node.config["llm"]]
-    return round(mean) if mean is not None else max(1, settings.max_tokens // 5)

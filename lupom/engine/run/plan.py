@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lupom.engine.graph import Graph
+from lupom.engine.llm.forecast import Range
 from lupom.engine.project.nodes import Node
 from lupom.engine.run import identities as ids
 from lupom.engine.run.identities import Identities
@@ -18,16 +19,16 @@ class Estimate:
     """LLM calls of a node as far as they are known before it runs.
 
     A range (`low`, `high`) where what the node reads may still change; `high` is None where it is
-    not built at all. Tokens and money are of the calls to make; money None is "price unknown".
+    not built at all. Tokens and money (USD) are of the calls to make, as a range of its own; money
+    None is "price unknown".
     """
 
     rows: int | None = None
     cached: int | None = None
     low: int | None = None
     high: int | None = None
-    tokens_in: int | None = None
-    tokens_out: int | None = None
-    cost: float | None = None
+    tokens: Range | None = None
+    cost: Range | None = None
     note: str = ""
 
 

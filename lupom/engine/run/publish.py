@@ -20,7 +20,8 @@ _TABLES = {
     "nodes": """
         run_id varchar, node varchar, kind varchar, status varchar, message varchar,
         reason varchar, rows bigint, seconds double, calls bigint, cached bigint, asked bigint,
-        invalid bigint, tokens_in bigint, tokens_out bigint, cost double, finished_at timestamptz
+        invalid bigint, tokens_in bigint, tokens_out bigint, cost double, finished_at timestamptz,
+        tokens_low bigint, tokens_high bigint, cost_low double, cost_high double
     """,
     "calls": """
         call_id varchar, node varchar, run_id varchar, alias varchar, provider varchar,
@@ -28,7 +29,8 @@ _TABLES = {
         probabilities varchar, missing_mass double, history varchar, error varchar,
         tokens_in bigint, tokens_out bigint, cost double, latency double, attempts bigint,
         messages_hash varchar, schema_hash varchar, created_at timestamptz,
-        updated_at timestamptz, seq bigint
+        updated_at timestamptz, seq bigint,
+        tokens_cached bigint, tokens_written bigint, characters bigint
     """,
 }
 
@@ -45,6 +47,7 @@ def publish(context: Context) -> None:
         try:
             for name, columns in _TABLES.items():
                 cursor.execute(f"create table if not exists main.{name} ({columns})")
+                _complete(cursor, name, columns)
             seen = cursor.execute(
                 "select run_id from main.runs where status <> 'running'"
             ).fetchall()
@@ -65,6 +68,15 @@ def publish(context: Context) -> None:
         except BaseException:
             cursor.execute("rollback")
             raise
+
+
+def _complete(cursor: duckdb.DuckDBPyConnection, name: str, columns: str) -> None:
+    """Add the columns that a table of an earlier LUPoM lacks."""
+    described = cursor.execute(f"describe main.{name}").fetchall()
+    there = {row[0] for row in described}
+    for column, kind in (column.split() for column in columns.split(",")):
+        if column not in there:
+            cursor.execute(f"alter table main.{name} add column {quoted(column)} {kind}")
 
 
 def _replace(

@@ -19,7 +19,11 @@ SUCCESS, WARN, ERROR, SKIPPED, UNCHANGED, KEPT, STOPPED = (
 
 @dataclass(slots=True)
 class Calls:
-    """LLM calls of a node: answered before, asked now, invalid, tokens, money in USD."""
+    """LLM calls of a node: answered before, asked now, invalid, tokens, money in USD.
+
+    `tokens_low` to `tokens_high` and `cost_low` to `cost_high` are what they were estimated at just
+    before they were made; None where none was to be made, or the price is unknown.
+    """
 
     total: int = 0
     cached: int = 0
@@ -28,6 +32,10 @@ class Calls:
     tokens_in: int = 0
     tokens_out: int = 0
     cost: float | None = None
+    tokens_low: int | None = None
+    tokens_high: int | None = None
+    cost_low: float | None = None
+    cost_high: float | None = None
 
 
 @dataclass(slots=True)
@@ -51,8 +59,9 @@ class RunResult:
     Attributes
     ----------
     run_id : None when there was nothing to do.
-    status : 'success', 'error' or 'stopped' (by Ctrl-C).
+    status : 'success', 'error', 'stopped' (by Ctrl-C) or 'budget' (stopped at the budget).
     up_to_date : number of selected nodes that needed no work from the start.
+    message : why it was stopped at the budget.
     """
 
     run_id: str | None
@@ -60,11 +69,12 @@ class RunResult:
     nodes: list[NodeResult] = field(default_factory=list)
     up_to_date: int = 0
     seconds: float = 0.0
+    message: str = ""
 
     @property
     def exit_code(self) -> int:
-        """0 for success (warnings included), 1 for an error, 130 for a run that was stopped."""
-        return {"success": 0, "error": 1, "stopped": 130}[self.status]
+        """0 for success (warnings included), 1 for an error, 3 at the budget, 130 if stopped."""
+        return {"success": 0, "error": 1, "budget": 3, "stopped": 130}[self.status]
 
     def count(self, status: str) -> int:
         return sum(1 for node in self.nodes if node.status == status)

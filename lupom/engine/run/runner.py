@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from lupom.engine.errors import LupomError, ModelError
+from lupom.engine.errors import BudgetError, LupomError, ModelError
 from lupom.engine.graph import Graph
 from lupom.engine.project.nodes import Node
 from lupom.engine.run import identities as ids
@@ -28,6 +28,7 @@ class Options:
     fail_fast: bool = False
     no_llm: bool = False
     retry_invalid: bool = False
+    budget: str | None = None
 
 
 class Runner:
@@ -138,6 +139,8 @@ class Runner:
             return r.NodeResult(name, node.materialized, r.SKIPPED, why)
         if halted or stopped:
             why = "the run was stopped" if self._context.stop.is_set() else "--fail-fast"
+            if stopped and not self._context.stop.is_set():
+                why = f"{stopped[0]} is not done"
             status = r.STOPPED if self._context.stop.is_set() or stopped else r.SKIPPED
             return r.NodeResult(name, node.materialized, status, why)
         step = self._steps[name]
@@ -168,14 +171,17 @@ class Runner:
     def _work(self, name: str) -> None:
         begun = time.monotonic()
         node = self._nodes[name]
+        result = r.NodeResult(name, node.materialized, r.SUCCESS)
         try:
-            result = self._build(node)
+            self._build(node, result)
         except Exception as error:
-            result = _failure(node, error)
+            # What an LLM node asked before it failed was paid for all the same.
+            calls, result = result.calls, _failure(node, error)
+            result.calls = calls
         result.seconds = time.monotonic() - begun
         self._finished.put((name, result))
 
-    def _build(self, node: Node) -> r.NodeResult:
+    def _build(self, node: Node, result: r.NodeResult) -> None:
         inputs = self._known.inputs(node)
         for parent, identity in inputs.items():
             if identity is None:
@@ -194,17 +200,15 @@ class Runner:
             parts=ids.parts_with_inputs(node, inputs, no_llm=no_llm),
             run_id=self._run_id,
         )
-        reason = self._steps[node.name].reason
+        result.reason = self._steps[node.name].reason
         if previous is not None and self._steps[node.name].action == "maybe":
-            reason = ", ".join(ids.changes(node, previous, inputs))
-        result = r.NodeResult(node.name, node.materialized, r.SUCCESS, reason=reason)
+            result.reason = ", ".join(ids.changes(node, previous, inputs))
         if node.materialized == "llm":
             record = self._build_llm(node, record, previous, result)
         else:
             record = self._build_plain(node, record, previous)
         self._known.committed(record)
         result.rows = record.row_count
-        return result
 
     def _build_plain(
         self, node: Node, record: TableRecord, previous: TableRecord | None
@@ -239,12 +243,14 @@ class Runner:
             result.message = "no LLM"
             return llm.build_empty(self._context, node, record)
         index, total = self._index[node.name], len(self._index)
-        record, result.calls = llm.build(
+        result.calls = r.Calls()
+        record = llm.build(
             self._context,
             node,
             record,
             run_id=self._run_id,
             progress=lambda p: self._context.reporter.progressed(index, total, node.name, p),
+            counts=result.calls,
             retry_invalid=self._options.retry_invalid,
         )
         if result.calls.invalid:
@@ -257,7 +263,7 @@ def _failure(node: Node, error: Exception) -> r.NodeResult:
     """Make the result of a node that raised: a user's error as it is, any other with its type."""
     from lupom.engine.run.materializations.llm import Stopped
 
-    if isinstance(error, Stopped):
+    if isinstance(error, Stopped | BudgetError):
         return r.NodeResult(node.name, node.materialized, r.STOPPED, error.message)
     if isinstance(error, LupomError):
         if error.file is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from lupom import __version__
 from lupom.engine.run import results as r
 from lupom.engine.run.lock import run_lock
 from lupom.engine.run.runner import Options, Runner
+from lupom.engine.run.spending import check_prices, make_budget
 
 if TYPE_CHECKING:
     from lupom.engine.workspace import Project
@@ -27,34 +29,44 @@ def run_session(
     state = context.state
     with run_lock(project.files.state_folder) as claim:
         plan = project._stale(selected, options)
+        budget = make_budget(project.files.settings.budget, options.budget, context)
+        if budget is not None:
+            check_prices(context, plan, budget)
+            context.gateway.budget = budget
         known = project._identities(frozenset(selected))
         run_id = state.start_run(
             "run",
             target=project.files.target_name,
             version=__version__,
-            arguments={**flags, **asdict(options)},
+            arguments=json.loads(json.dumps({**flags, **asdict(options)}, default=str)),
         )
         claim(run_id)
-        status = "error"
+        status, message = "error", ""
         nodes: list[r.NodeResult] = []
         try:
             runner = Runner(context, project.graph, plan, known, options, run_id)
             nodes = runner.run()
-            status = _status(nodes, context.stop.is_set())
+            reached = None if budget is None else budget.reached
+            status = _status(nodes, context.stop.is_set(), reached is not None)
+            message = reached if status == "budget" and reached else ""
         finally:
+            if budget is not None:
+                context.gateway.budget = None
             seconds = time.monotonic() - begun
             state.record_nodes(run_id, [_fields(node) for node in nodes])
-            state.finish_run(run_id, status)
+            state.finish_run(run_id, status, message=message)
             _publish(project)
     up_to_date = len(plan.steps) - len(plan.doing())
-    return r.RunResult(run_id, status, nodes, up_to_date, seconds)
+    return r.RunResult(run_id, status, nodes, up_to_date, seconds, message)
 
 
-def _status(nodes: list[r.NodeResult], stopped: bool) -> str:
+def _status(nodes: list[r.NodeResult], stopped: bool, over_budget: bool) -> str:
     if any(node.status == r.ERROR for node in nodes):
         return "error"
     if stopped and any(node.status == r.STOPPED for node in nodes):
         return "stopped"
+    if over_budget and any(node.status == r.STOPPED for node in nodes):
+        return "budget"
     return "success"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 __all__ = ["Entry", "State"]
+
+# Servers are updated: what one could not do a month ago it may do now.
+MANNERS_LAST = timedelta(days=30)
 
 
 class State:
@@ -77,7 +80,7 @@ class State:
         return run_id
 
     def finish_run(self, run_id: str, status: str, *, message: str = "") -> None:
-        """Record how a run ended: 'success', 'error', 'stopped'."""
+        """Record how a run ended: 'success', 'error', 'stopped', 'budget'."""
         from sqlalchemy import update
 
         from lupom.engine.state.tables import Run
@@ -136,8 +139,12 @@ class State:
         """Return runs as dicts, the latest first."""
         from lupom.engine.state.tables import Run
 
+        from sqlalchemy import text
+
         table = Run.__table__  # type: ignore[attr-defined]
-        return self._rows(table.select().order_by(table.c.run_id.desc()).limit(limit))
+        # Ids sort by the second only, and two runs may start within one.
+        latest = table.select().order_by(table.c.started_at.desc(), text("rowid desc"))
+        return self._rows(latest.limit(limit))
 
     def nodes(self, run_id: str | None = None) -> list[dict[str, Any]]:
         """Return node results as dicts, in the order they ended; of one run, or of all."""
@@ -146,6 +153,28 @@ class State:
         table = NodeRun.__table__  # type: ignore[attr-defined]
         query = table.select().order_by(table.c.id)
         return self._rows(query if run_id is None else query.where(table.c.run_id == run_id))
+
+    def manner(self, endpoint: str) -> dict[str, Any] | None:
+        """Return how an endpoint takes requests; None when that is not known, or a month old."""
+        from lupom.engine.state.tables import Manner
+
+        table = Manner.__table__  # type: ignore[attr-defined]
+        since = (datetime.now(UTC) - MANNERS_LAST).isoformat(timespec="milliseconds")
+        rows = self._rows(
+            table.select().where(table.c.endpoint == endpoint, table.c.updated_at > since)
+        )
+        return rows[0]["manner"] if rows else None
+
+    async def record_manner(self, endpoint: str, manner: Mapping[str, Any]) -> None:
+        """Remember how an endpoint takes requests."""
+        from sqlalchemy.dialects.sqlite import insert
+
+        from lupom.engine.state.tables import Manner
+
+        new = {"manner": dict(manner), "updated_at": now()}
+        statement = insert(Manner.__table__).values(endpoint=endpoint, **new)  # type: ignore[attr-defined]
+        statement = statement.on_conflict_do_update(index_elements=["endpoint"], set_=new)
+        await self._writer.do_async(lambda connection: connection.execute(statement))
 
     def embeddings(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the vectors kept under these keys, as little-endian float32."""
@@ -226,6 +255,7 @@ def _open(path: Path) -> Engine:
         if version < tables.VERSION:
             with engine.execution_options(writes=True).begin() as connection:
                 SQLModel.metadata.create_all(connection, tables=tables.ALL)
+                _complete(connection, tables.ALL)
                 connection.exec_driver_sql(f"pragma user_version = {tables.VERSION:d}")
     except DBAPIError as error:
         engine.dispose()
@@ -235,3 +265,19 @@ def _open(path: Path) -> Engine:
             hint="it holds the answers paid for: keep a copy before you move it away",
         ) from None
     return engine
+
+
+def _complete(connection: Connection, wanted: Sequence[Any]) -> None:
+    """Add the columns and indexes that an older database lacks; nothing in it is changed."""
+    for table in wanted:
+        there = {row[1] for row in connection.exec_driver_sql(f"pragma table_info({table.name})")}
+        for column in table.columns:
+            if column.name in there:
+                continue
+            default = "" if column.nullable else " not null default 0"
+            kind = column.type.compile(connection.dialect)
+            connection.exec_driver_sql(
+                f'alter table {table.name} add column "{column.name}" {kind}{default}'
+            )
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)

@@ -24,6 +24,8 @@ class Entry:
     ----------
     history : invalid attempts, oldest first, each {text, error}.
     tokens_in, tokens_out, cost, latency : of all its attempts together; seconds, USD.
+    tokens_cached, tokens_written : the part of `tokens_in` that came from the provider's prompt
+        cache, and the part that was put into it.
     """
 
     key: str
@@ -38,11 +40,25 @@ class Entry:
     latency: float
     attempts: int
     error: str | None
+    tokens_cached: int = 0
+    tokens_written: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What an ended call took: characters of its messages, tokens of all attempts."""
+
+    characters: int
+    tokens_in: int
+    tokens_out: int
+    tokens_cached: int
+    tokens_written: int
+    ok: bool
 
 
 _COLUMNS = (
     "key, status, answer, probabilities, missing_mass, history, tokens_in, tokens_out, cost,"
-    " latency, attempts, error"
+    " latency, attempts, error, tokens_cached, tokens_written"
 )
 _WRITTEN = (
     "key",
@@ -62,6 +78,9 @@ _WRITTEN = (
     "history",
     "tokens_in",
     "tokens_out",
+    "tokens_cached",
+    "tokens_written",
+    "characters",
     "cost",
     "latency",
     "attempts",
@@ -75,6 +94,9 @@ _UPSERT = (
     " on conflict (key) do update set seq = excluded.seq, updated_at = excluded.updated_at, "
     + ", ".join(f"{name} = excluded.{name}" for name in _WRITTEN[1:])
 )
+
+
+_UNSAID = {"tokens_cached": 0, "tokens_written": 0, "characters": 0}
 
 
 class Ledger:
@@ -106,19 +128,50 @@ class Ledger:
         """Write a call as it now is; returns after the commit.
 
         `row` has the columns of the table but `seq` and the times; `parameters`, `history` and
-        `probabilities` are JSON texts. The first writing sets `created_at`.
+        `probabilities` are JSON texts. The first writing sets `created_at`. `characters` and the
+        tokens of the prompt cache may be left out.
         """
-        values = {**row, "now": now()}
+        values = {**_UNSAID, **row, "now": now()}
         await self._writer.do_async(lambda connection: _write(connection, values))
 
-    def mean_tokens_out(self, node: str) -> float | None:
-        """Return the mean of answer tokens of a node's calls; None where it has made none."""
+    def taken(
+        self,
+        *,
+        node: str | None = None,
+        alias: str | None = None,
+        model: str | None = None,
+        limit: int = 2000,
+    ) -> list[Taken]:
+        """Return what the latest ended calls of a node, alias and model took; None is any."""
         from sqlalchemy import text
 
-        query = "select avg(tokens_out) from calls where node = :node and tokens_out > 0"
+        given = {"node": node, "alias": alias, "model": model}
+        bound = {name: value for name, value in given.items() if value is not None}
+        conditions = "".join(f" and {name} = :{name}" for name in bound)
+        query = (
+            "select characters, tokens_in, tokens_out, tokens_cached, tokens_written,"
+            f" status = '{OK}' from calls where status <> '{PENDING}' and tokens_in > 0"
+            f" and characters > 0{conditions} order by seq desc limit :limit"
+        )
         with self._engine.connect() as connection:
-            mean = connection.execute(text(query), {"node": node}).scalar()
-        return None if mean is None else float(mean)
+            rows = connection.execute(text(query), {**bound, "limit": limit})
+            return [
+                Taken(characters, tokens_in, tokens_out, cached, written, bool(ok))
+                for characters, tokens_in, tokens_out, cached, written, ok in rows
+            ]
+
+    def spent(self) -> tuple[int, float]:
+        """Return tokens and USD of everything ever asked and embedded; unknown prices are 0."""
+        from sqlalchemy import text
+
+        query = (
+            "select coalesce(sum(tokens), 0), coalesce(sum(cost), 0) from"
+            " (select tokens_in + tokens_out as tokens, cost from calls"
+            " union all select tokens, cost from embeddings)"
+        )
+        with self._engine.connect() as connection:
+            tokens, cost = connection.execute(text(query)).one()
+        return int(tokens), float(cost)
 
     def calls_since(self, seq: int = 0, limit: int | None = None) -> list[dict[str, Any]]:
         """Return calls written after the given `seq`, in the order of writing, as dicts.

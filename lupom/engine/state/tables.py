@@ -8,7 +8,7 @@ from sqlalchemy import JSON, Column, LargeBinary
 from sqlmodel import Field, SQLModel
 
 # Raised with any change to the tables; a newer database is not opened.
-VERSION = 1
+VERSION = 2
 
 
 class Run(SQLModel, table=True):
@@ -29,7 +29,11 @@ class Run(SQLModel, table=True):
 
 
 class NodeRun(SQLModel, table=True):
-    """How one node of a run ended."""
+    """How one node of a run ended.
+
+    `tokens_low` to `tokens_high` and `cost_low` to `cost_high` are what its calls were estimated at
+    before they were made.
+    """
 
     __tablename__ = "nodes"
 
@@ -51,6 +55,10 @@ class NodeRun(SQLModel, table=True):
     tokens_in: int | None = None
     tokens_out: int | None = None
     cost: float | None = None
+    tokens_low: int | None = None
+    tokens_high: int | None = None
+    cost_low: float | None = None
+    cost_high: float | None = None
     finished_at: str
 
 
@@ -60,6 +68,8 @@ class Call(SQLModel, table=True):
     `status` is 'pending' (invalid so far, attempts left), 'ok' or 'invalid' (quarantined). `seq`
     grows with every write, so that what is new since a given one can be read. `history` holds the
     invalid attempts as {text, error}; those of an earlier round of attempts have `earlier`.
+    `characters` is the length of its messages, corrections aside. `tokens_in` covers
+    `tokens_cached` (read from the provider's prompt cache) and `tokens_written` (put into it).
     """
 
     __tablename__ = "calls"
@@ -69,7 +79,7 @@ class Call(SQLModel, table=True):
     provider: str
     model: str
     alias: str
-    node: str
+    node: str = Field(index=True)
     run_id: str
     messages_hash: str
     schema_hash: str
@@ -82,6 +92,9 @@ class Call(SQLModel, table=True):
     history: str = "[]"
     tokens_in: int = 0
     tokens_out: int = 0
+    tokens_cached: int = 0
+    tokens_written: int = 0
+    characters: int = 0
     cost: float | None = None
     latency: float = 0.0
     attempts: int = 0
@@ -104,5 +117,15 @@ class Embedding(SQLModel, table=True):
     created_at: str
 
 
-_MODELS: list[Any] = [Run, NodeRun, Call, Embedding]
+class Manner(SQLModel, table=True):
+    """How an endpoint takes requests, as its first answers and complaints showed."""
+
+    __tablename__ = "manners"
+
+    endpoint: str = Field(primary_key=True)
+    manner: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON))
+    updated_at: str
+
+
+_MODELS: list[Any] = [Run, NodeRun, Call, Embedding, Manner]
 ALL = [model.__table__ for model in _MODELS]

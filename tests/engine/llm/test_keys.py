@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lupom.engine.llm.keys import KeyMaker
+from lupom.engine.llm.keys import KeyMaker, llm_identity
 from lupom.engine.llm.schemas import canonical
+from lupom.engine.project.settings import LLMSettings
 
 IDENTITY = {
     "provider": "openai",
@@ -55,3 +57,67 @@ def test_the_spelling_of_a_schema_keeps_the_order_of_properties_alone():
     two = {"properties": {"x": {"maxLength": 3, "type": "string"}, "y": {}}, "type": "object"}
     three = {"type": "object", "properties": {"y": {}, "x": {"type": "string", "maxLength": 3}}}
     assert canonical(one) == canonical(two) != canonical(three)
+
+
+OPENAI = {"provider": "openai", "model": "gpt"}
+SERVED = {
+    **{"provider": "openai", "base_url": "http://127.0.0.1:8000/v1/", "model": "m"},
+    **{"temperature": 0.5, "max_tokens": 64, "extra": {"top_p": 0.9}},
+}
+EMBEDDED = {
+    **{"provider": "embedded", "model": "SmolLM2", "weights": "0" * 64, "revision": 1},
+    "parameters": {"temperature": 0.0, "max_tokens": 512, "logprobs": True},
+}
+
+
+@pytest.mark.parametrize(
+    ("identity", "of_note", "of_choice"),
+    [
+        (
+            llm_identity("a", LLMSettings(**SERVED)),
+            "4960402cdafeab697b8c457984ed9aa7a683fb3898176f8d3193afa7a2b112a7",
+            "c912c758d5d99641e3a2a5006b1afe6853d36d77537b778ec1f0c20b80474f9a",
+        ),
+        (
+            llm_identity("a", LLMSettings(**OPENAI)),
+            "2311cd6f640618f83eaceaf1583f3b4c0c3392bfaca4e5abbc217cdbc68790b8",
+            "d95f0ca32c58bd9dbb63a78df944ac5a409fb796fd97195aeac534b59b4a284f",
+        ),
+        (
+            EMBEDDED,
+            "a27c4ef403037bff7d3fc936b127e7bfe56e83a1b66c5a442862010437727b60",
+            "0526a9d77d31e262b0516698cd50269e2e1bbb906eaaaf29e7a9b54a958376a1",
+        ),
+    ],
+    ids=["an address of one's own", "openai", "embedded"],
+)
+def test_keys_stay_what_they_were(load, identity, of_note, of_choice):
+    """A key that changes throws away every answer kept under it."""
+    source = """
+        class Note(BaseModel):
+            text: str = Field(max_length=20)
+
+        class Prediction(BaseModel):
+            answer: Annotated[str, OneOf("options")]
+        """
+    said = [{"role": "system", "content": "You answer."}, {"role": "user", "content": "Why?"}]
+    maker = KeyMaker(identity)
+    assert maker.key(said, load(source, "Note").for_row({}), 0)[0] == of_note
+    options = {"options": ["Yes", "No"]}
+    assert maker.key(said, load(source, "Prediction").for_row(options), 2)[0] == of_choice
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"requests_per_minute": 60, "tokens_per_minute": 9000},
+        {"price": {"input": 1, "output": 2, "cache_read": 0.1}},
+        {"fallback": "other"},
+        {"concurrency": 3, "timeout": 5, "attempts": 9, "max_retries": 1},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_what_only_paces_or_prices_is_in_no_key(changed):
+    assert llm_identity("a", LLMSettings(**OPENAI, **changed)) == llm_identity(
+        "b", LLMSettings(**OPENAI)
+    )

@@ -57,6 +57,24 @@ def test_only_a_name_is_required(make_project):
         ),
         ("name: demo\nname: two\n", "lupom_project.yml:2: the key 'name' stands here twice"),
         (
+            "name: demo\nbudget:\n  run: 500k\n",
+            "lupom_project.yml:3: 'budget.run': '500k' of what? '500k tokens', or '$500k'",
+        ),
+        (
+            "name: demo\nbudget: {monthly: 3}\n",
+            "lupom_project.yml:2: unknown key 'monthly' (known keys: project, run)",
+        ),
+        (
+            "name: demo\nllms:\n  small:\n    provider: embedded\n    fallback: larg\n"
+            "  large: {provider: openai, model: m}\n",
+            "lupom_project.yml:5: no llm 'larg' to fall back on (did you mean 'large'?)",
+        ),
+        (
+            "name: demo\nllms:\n  one: {provider: embedded, fallback: two}\n"
+            "  two:\n    provider: embedded\n    fallback: one\n",
+            "lupom_project.yml:6: fallbacks lead in a circle: one -> two -> one",
+        ),
+        (
             "name: [unclosed\n",
             "lupom_project.yml:2: not valid YAML: did not find expected ',' or ']'",
         ),
@@ -173,3 +191,24 @@ def test_a_mistake_in_properties_has_its_line(make_project):
         str(caught.value)
         == "models/a.yml:3: unknown key 'descripton' (did you mean 'description'?)"
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "money", "tokens"),
+    [
+        ("2.50", 2.5, None),
+        ("$2.50", 2.5, None),
+        ("2 USD", 2.0, None),
+        ("$1k", 1000.0, None),
+        ("0", 0.0, None),
+        ("1_000_000 tokens", None, 1_000_000),
+        ("500k tokens", None, 500_000),
+        ("'$2, 1.5M tokens'", 2.0, 1_500_000),
+        ("{money: 2, tokens: 5}", 2.0, 5),
+    ],
+)
+def test_a_budget_may_be_spelled_in_several_ways(make_project, given, money, tokens):
+    text = f"name: demo\nbudget:\n  project: {given}\n"
+    budget = read_project(make_project({"lupom_project.yml": text})).settings.budget
+    assert budget.run is None
+    assert (budget.project.money, budget.project.tokens) == (money, tokens)

@@ -329,6 +329,18 @@ def test_a_var_nobody_reads_is_a_typing_error(make_project):
         Project(folder, vars={"sed": 2})
 
 
+def test_a_misspelt_var_of_the_project_is_a_warning(make_project):
+    folder = make_project(
+        {
+            "lupom_project.yml": "name: demo\nvars:\n  sead: 3\n  other: 1\n",
+            "models/a.sql": "select {{ var('seed', 1) }} as x",
+        }
+    )
+    assert Project(folder).warnings == [
+        "lupom_project.yml:3: no model reads the var 'sead' (did you mean 'seed'?)"
+    ]
+
+
 def test_guarded_tags_keep_answers_out_of_models(make_project):
     folder = make_project(
         {

@@ -114,12 +114,30 @@ def test_what_was_written_since_can_be_read_an_update_included(path):
         assert len(state.calls_since(0)) == 2
 
 
-def test_mean_tokens_of_a_node(path):
+def test_what_the_latest_calls_took_by_node_alias_and_model(path):
     with State(path) as state:
-        assert state.ledger.mean_tokens_out("notes") is None
-        record(state, "a", tokens_out=2)
-        record(state, "b", tokens_out=4)
-        assert state.ledger.mean_tokens_out("notes") == 3.0
+        assert state.ledger.taken(node="notes") == []
+        record(state, "a", tokens_in=30, tokens_out=2, characters=120)
+        record(state, "b", tokens_in=40, tokens_out=4, characters=160, status="invalid")
+        record(state, "c", tokens_in=50, characters=200, alias="other", node="else")
+        record(state, "d", tokens_in=50, characters=200, status="pending")
+        found = state.ledger.taken(node="notes", alias="default", model="m")
+        assert [(t.characters, t.tokens_in, t.tokens_out, t.ok) for t in found] == [
+            (160, 40, 4, False),
+            (120, 30, 2, True),
+        ]
+        assert [t.tokens_in for t in state.ledger.taken(model="m")] == [50, 40, 30]
+        assert [t.tokens_in for t in state.ledger.taken(node="notes", limit=1)] == [40]
+
+
+def test_all_that_was_ever_spent(path):
+    with State(path) as state:
+        assert state.ledger.spent() == (0, 0.0)
+        record(state, "a", tokens_in=30, tokens_out=2, cost=0.5)
+        record(state, "b", tokens_in=40, tokens_out=4)
+        row = {"key": "e", "provider": "openai", "model": "e", "vector": b"", "tokens": 5}
+        asyncio.run(state.record_embeddings([{**row, "cost": 0.25}]))
+        assert state.ledger.spent() == (81, 0.75)
 
 
 def test_a_record_is_durable_when_it_returns(path):
@@ -196,3 +214,43 @@ def test_a_file_that_is_no_database_is_one_error(path):
     path.write_bytes(b"not a database at all, but long enough to be read as one" * 50)
     with pytest.raises(StateError, match=r"state\.db.*cannot be opened"):
         State(path)
+
+
+OLD = """
+create table runs (run_id varchar primary key, command varchar not null, target varchar,
+    version varchar, arguments json, status varchar not null, message varchar not null,
+    started_at varchar not null, finished_at varchar, seconds float);
+create table nodes (id integer primary key, run_id varchar not null, node varchar not null,
+    kind varchar not null, status varchar not null, message varchar not null,
+    reason varchar not null, rows integer, seconds float not null, fingerprint varchar,
+    content_hash varchar, calls integer, cached integer, asked integer, invalid integer,
+    tokens_in integer, tokens_out integer, cost float, finished_at varchar not null);
+create table calls (key varchar primary key, seq integer not null, provider varchar not null,
+    model varchar not null, alias varchar not null, node varchar not null,
+    run_id varchar not null, messages_hash varchar not null, schema_hash varchar not null,
+    parameters varchar not null, draw integer not null, status varchar not null, answer varchar,
+    probabilities varchar, missing_mass float, history varchar not null,
+    tokens_in integer not null, tokens_out integer not null, cost float, latency float not null,
+    attempts integer not null, error varchar, created_at varchar not null,
+    updated_at varchar not null);
+insert into calls values ('a', 1, 'openai', 'm', 'default', 'notes', 'r', 'h', 'h', '{}', 0, 'ok',
+    '{"text": "fine"}', null, null, '[]', 3, 2, null, 0.1, 1, null, 't', 't');
+pragma user_version = 1;
+"""
+
+
+def test_a_database_of_the_first_version_is_completed_and_keeps_its_answers(path):
+    path.parent.mkdir()
+    with sqlite3.connect(path) as old:
+        old.executescript(OLD)
+    with State(path) as state:
+        found = state.lookup(["a"])["a"]
+        assert (found.status, found.answer, found.tokens_cached) == ("ok", '{"text": "fine"}', 0)
+        record(state, "b", characters=12, tokens_cached=2)
+        assert [row["characters"] for row in state.calls_since(0)] == [0, 12]
+        run_id = state.start_run("run")
+        state.record_node(run_id, "notes", "llm", "success", tokens_low=10, cost_high=0.5)
+        (node,) = state.nodes(run_id)
+        assert (node["tokens_low"], node["cost_high"]) == (10, 0.5)
+    with State(path) as state:
+        assert state.statuses(["a", "b"]) == {"a": "ok", "b": "ok"}

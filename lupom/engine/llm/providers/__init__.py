@@ -9,19 +9,27 @@ from lupom.engine.errors import LLMError
 from lupom.engine.llm.providers.base import Provider
 
 if TYPE_CHECKING:
+    from lupom.engine.llm.providers.manner import Memory
     from lupom.engine.project.settings import LLMSettings
 
 
-def make_provider(alias: str, settings: LLMSettings, *, cache_dir: Path | None = None) -> Provider:
+def make_provider(
+    alias: str,
+    settings: LLMSettings,
+    *,
+    cache_dir: Path | None = None,
+    memory: Memory | None = None,
+) -> Provider:
     """Make the provider an alias names, importing only that one.
 
     Opens no connection and loads no weights: that waits for the first `complete` or `check`.
-    `cache_dir` is where an embedded provider keeps converted weights. Raises LLMError.
+    `cache_dir` is where an embedded provider keeps converted weights, `memory` where it is kept
+    how an endpoint takes requests. Raises LLMError.
     """
     if settings.provider == "openai":
         from lupom.engine.llm.providers.openai import OpenAIProvider
 
-        return OpenAIProvider(alias, settings)
+        return OpenAIProvider(alias, settings, memory)
     if settings.provider == "embedded":
         from lupom.engine.llm.providers.embedded import EmbeddedProvider
 

@@ -55,6 +55,8 @@ class ProviderReply:
 
     `finish_reason` is 'stop', 'length' (cut off at max_tokens), or the provider's own word.
     `tokens_in` and `tokens_out` are what is paid for; 0 where the provider does not say.
+    `tokens_cached` of `tokens_in` came from the provider's prompt cache, and `tokens_written` were
+    put into it, at prices of their own.
     """
 
     text: str
@@ -62,6 +64,8 @@ class ProviderReply:
     tokens_out: int = 0
     finish_reason: str = "stop"
     tokens: Sequence[TokenLogprobs] | None = None
+    tokens_cached: int = 0
+    tokens_written: int = 0
 
 
 class Provider(Protocol):

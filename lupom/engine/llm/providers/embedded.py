@@ -2,7 +2,7 @@
 
 What was measured on two cores with the default weights, and decides what is done here:
 
-- Requests go round a few workers of one thread each, a server and a slot apiece. On idle cores two
+- Requests go to a few workers of one thread each, a server and a slot apiece. On idle cores two
   workers answer 1.7 requests of 66 tokens a second, one worker of two threads 1.25; while another
   process takes a core, 1.1 and 0.4, because threads of one computation wait for one another by
   spinning. Slots of one server gain less, and the batches that form in it by chance change answers.
@@ -66,8 +66,8 @@ class EmbeddedProvider:
 
     There are as many workers as the alias's `concurrency`, at most one a core and at most four,
     each with `threads` threads (default: the cores divided among them). Weights are loaded by the
-    first requests; `close` frees them. Requests go round the workers in the order they come, so
-    that equal runs put equal requests to equally warmed servers.
+    first requests; `close` frees them. Which worker a request goes to depends on the requests
+    before it and not on what is busy, so that equal runs put equal requests to equally warm servers.
     """
 
     def __init__(self, alias: str, settings: LLMSettings, *, cache_dir: Path | None = None) -> None:
@@ -78,7 +78,6 @@ class EmbeddedProvider:
         count = max(1, min(settings.concurrency, cores(), MOST_WORKERS))
         self._threads = settings.threads or max(1, cores() // count)
         self._workers = [_Worker(f"llm-{alias}-{i}") for i in range(count)]
-        self._turn = 0
 
     def identity(self) -> dict[str, Any]:
         """Return provider, model and the SHA-256 of the weights, preparing them if need be.
@@ -97,8 +96,7 @@ class EmbeddedProvider:
 
     async def complete(self, request: ProviderRequest) -> ProviderReply:
         """Answer one request when its worker is free. The alias's `timeout` has no part in it."""
-        worker = self._workers[self._turn % len(self._workers)]
-        self._turn += 1
+        worker = self._worker_for(request)
         reply: ProviderReply = await worker.do(self._ask, worker, request)
         return reply
 
@@ -113,6 +111,22 @@ class EmbeddedProvider:
     async def close(self) -> None:
         for worker in self._workers:
             await worker.close()
+
+    def _worker_for(self, request: ProviderRequest) -> _Worker:
+        """Return the worker whose last prompt begins most like this one: it has that part computed.
+
+        A worker may be two requests ahead of another, no more; of equal ones (a tenth of the
+        shared text apart) the one with the fewest requests takes it.
+        """
+        text = "\0".join(message["content"] for message in request.messages)
+        fewest = min(worker.assigned for worker in self._workers)
+        free = [worker for worker in self._workers if worker.assigned < fewest + 2]
+        shared = [len(os.path.commonprefix([worker.last, text])) for worker in free]
+        warm = [w for w, n in zip(free, shared, strict=True) if n >= 0.9 * max(shared)]
+        worker = min(warm, key=lambda w: w.assigned)
+        worker.assigned += 1
+        worker.last = text
+        return worker
 
     def _path(self) -> Path:
         return weights.resolve(self._settings.model_path, cache_dir=self._cache_dir)
@@ -196,6 +210,8 @@ class _Worker:
 
     def __init__(self, name: str) -> None:
         self.server: Any = None
+        self.assigned = 0
+        self.last = ""
         self._name = name
         self._pool: ThreadPoolExecutor | None = None
 

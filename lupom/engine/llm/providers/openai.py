@@ -4,35 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.llm.providers.base import ProviderReply, ProviderRequest, TokenLogprobs
 from lupom.engine.llm.providers.client import DEFAULT_URL, Endpoint, RejectedError
-from lupom.engine.llm.schemas import without_lengths
+from lupom.engine.llm.providers.manner import Manner, Manners, Memory, told
+from lupom.engine.llm.schemas import LENGTHS, without
 
 if TYPE_CHECKING:
     from lupom.engine.project.settings import LLMSettings
-
-
-@dataclass(slots=True)
-class Manner:
-    """How an address wants to be asked; learnt from its complaints, for as long as we run.
-
-    Attributes
-    ----------
-    structure : 'json_schema', then 'json_object' with the schema in the prompt, then 'text'.
-    lengths : limits on the length of strings may stand in the schema; OpenAI itself refuses them.
-    logprobs, seed, temperature : may be asked for.
-    limit : the name of the limit on answered tokens.
-    """
-
-    structure: str = "json_schema"
-    lengths: bool = True
-    logprobs: bool = True
-    seed: bool = True
-    temperature: bool = True
-    limit: str = "max_tokens"
 
 
 class OpenAIProvider:
@@ -42,10 +22,11 @@ class OpenAIProvider:
     parameter) is asked again without that part, and without it from then on.
     """
 
-    def __init__(self, alias: str, settings: LLMSettings) -> None:
-        self._settings = settings
+    def __init__(self, alias: str, settings: LLMSettings, memory: Memory | None = None) -> None:
         self._endpoint = Endpoint(alias, settings)
-        self.manner = Manner(lengths=self._endpoint.url != DEFAULT_URL)
+        # OpenAI itself refuses limits on the length of strings.
+        start = Manner(lengths=self._endpoint.url != DEFAULT_URL)
+        self._manners = Manners(self.identity(), settings.mode, start, memory)
 
     def identity(self) -> dict[str, Any]:
         """Return provider, base_url and model."""
@@ -53,14 +34,20 @@ class OpenAIProvider:
 
     async def complete(self, request: ProviderRequest) -> ProviderReply:
         """Answer one request; raises ProviderError."""
-        while True:
-            body = self._body(request)
-            try:
-                reply = await self._endpoint.post("/chat/completions", body)
-                break
-            except RejectedError as error:
-                if error.refused or not self._adapt(error.about, body):
-                    raise
+        async with self._manners.turn():
+            while True:
+                body = self._body(request)
+                try:
+                    raw = await self._endpoint.post("/chat/completions", body)
+                    break
+                except RejectedError as error:
+                    if error.refused or not self._adapt(error.about, body):
+                        raise
+            reply = self._read(raw)
+            await self._manners.learn(request, reply)
+            return reply
+
+    def _read(self, reply: Mapping[str, Any]) -> ProviderReply:
         try:
             return _reply(reply)
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
@@ -72,13 +59,15 @@ class OpenAIProvider:
     async def check(self) -> str:
         """Return a line about the address and whether it lists the model; raises ProviderError."""
         where = f"{self._endpoint.url}, model '{self._endpoint.model}'"
+        manner = self._manners.described()
+        manner = "" if manner is None else f"; {manner}"
         try:
             listed = await self._endpoint.get("/models")
         except RejectedError:
-            return f"{where}: reachable (it lists no models)"
+            return f"{where}: reachable (it lists no models){manner}"
         except Exception as error:
             if "status 404" in str(error):
-                return f"{where}: reachable (it lists no models)"
+                return f"{where}: reachable (it lists no models){manner}"
             raise
         data = listed.get("data")
         names = (
@@ -87,27 +76,17 @@ class OpenAIProvider:
         known = (
             "it lists the model" if self._endpoint.model in names else "it does not list the model"
         )
-        return f"{where}: reachable ({known})"
+        return f"{where}: reachable ({known}){manner}"
 
     async def close(self) -> None:
         """Close the connections."""
         await self._endpoint.close()
 
     def _body(self, request: ProviderRequest) -> dict[str, Any]:
-        manner = self.manner
-        messages: Sequence[Mapping[str, str]] = request.messages
-        body: dict[str, Any] = {"model": self._endpoint.model, "messages": messages}
+        manner = self._manners.manner
+        body: dict[str, Any] = {"model": self._endpoint.model, "messages": request.messages}
         if request.schema is not None:
-            schema = request.schema if manner.lengths else without_lengths(request.schema)
-            if manner.structure == "json_schema":
-                wanted = {"name": request.schema_name, "schema": schema, "strict": True}
-                body["response_format"] = {"type": "json_schema", "json_schema": wanted}
-            else:
-                told = "Answer with one JSON object and nothing else. Its JSON schema:\n"
-                told += json.dumps(schema, ensure_ascii=False)
-                body["messages"] = [*messages[:-1], _with(messages[-1], told)]
-                if manner.structure == "json_object":
-                    body["response_format"] = {"type": "json_object"}
+            body.update(self._structure(request, request.schema))
         body[manner.limit] = request.max_tokens
         if manner.temperature:
             body["temperature"] = request.temperature
@@ -119,13 +98,32 @@ class OpenAIProvider:
         body.update(request.extra)
         return body
 
+    def _structure(self, request: ProviderRequest, schema: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the part of a body that makes the answer fit a schema."""
+        manner, name = self._manners.manner, request.schema_name
+        schema = schema if manner.lengths else without(schema, LENGTHS)
+        if manner.mode == "json_schema":
+            wanted = {"name": name, "schema": schema, "strict": True}
+            return {"response_format": {"type": "json_schema", "json_schema": wanted}}
+        # The arguments of a tool come without log-probabilities, which choices are read from.
+        if manner.mode == "tools" and not (request.top_logprobs and manner.logprobs):
+            function = {"name": name, "description": "Gives the answer.", "parameters": schema}
+            choice: Any = {"tool": {"type": "function", "function": {"name": name}}}
+            choice = {**choice, "any": "required", "auto": "auto"}[manner.choice]
+            return {"tools": [{"type": "function", "function": function}], "tool_choice": choice}
+        messages = request.messages
+        out: dict[str, Any] = {"messages": [*messages[:-1], _with(messages[-1], told(schema))]}
+        if manner.json_object:
+            out["response_format"] = {"type": "json_object"}
+        return out
+
     def _adapt(self, about: str, body: Mapping[str, Any]) -> bool:
         """Give up the part of a request that an address complained about.
 
         Returns False when the complaint is about nothing we can do without. Requests in flight
         together get the same complaint; those whose part is given up already are just sent again.
         """
-        manner = self.manner
+        manner = self._manners.manner
         if "logprob" in about and "logprobs" in body:
             manner.logprobs = False
         elif "max_tokens" in about and "max_tokens" in body and "max_completion_tokens" in about:
@@ -136,12 +134,26 @@ class OpenAIProvider:
             manner.temperature = False
         elif "length" in about and _has_lengths(body):
             manner.lengths = False
+        elif "tool_choice" in about and "tool_choice" in body:
+            sent = body["tool_choice"]
+            choice = sent if sent == "auto" else "any" if sent == "required" else "tool"
+            return choice != manner.choice or manner.loosen() or self._weaken("tools")
+        elif "tools" in body and any(word in about for word in ("tool", "function")):
+            return self._weaken("tools")
         elif "response_format" in body and _is_about_structure(about):
-            kind = body["response_format"]["type"]
-            manner.structure = {"json_schema": "json_object", "json_object": "text"}[kind]
+            if body["response_format"]["type"] == "json_schema":
+                return self._weaken("json_schema")
+            manner.json_object = False
         else:
             return False
         return True
+
+    def _weaken(self, refused: str) -> bool:
+        """Go on to the mode after the refused one, unless another request did, or may not."""
+        manners = self._manners
+        if manners.manner.mode != refused:
+            return True
+        return not manners.fixed and manners.manner.weaken()
 
 
 def _with(message: Mapping[str, str], more: str) -> dict[str, str]:
@@ -149,7 +161,7 @@ def _with(message: Mapping[str, str], more: str) -> dict[str, str]:
 
 
 def _has_lengths(body: Mapping[str, Any]) -> bool:
-    spelled = json.dumps(body.get("response_format", {}))
+    spelled = json.dumps([body.get("response_format"), body.get("tools")])
     return '"maxLength"' in spelled or '"minLength"' in spelled
 
 
@@ -163,17 +175,23 @@ def _reply(body: Mapping[str, Any]) -> ProviderReply:
     message = choice["message"]
     text = message.get("content")
     finish = choice.get("finish_reason") or "stop"
+    if message.get("tool_calls"):
+        text = message["tool_calls"][0]["function"]["arguments"]
+        text = text if isinstance(text, str) else json.dumps(text, ensure_ascii=False)
+        finish = "stop" if finish == "tool_calls" else finish
     if text is None:
         text, finish = message.get("refusal") or "", "refusal" if message.get("refusal") else finish
     if not isinstance(text, str):
         raise TypeError("content")
     usage = body.get("usage") or {}
+    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
     return ProviderReply(
         text=text,
         tokens_in=int(usage.get("prompt_tokens") or 0),
         tokens_out=int(usage.get("completion_tokens") or 0),
         finish_reason=finish,
         tokens=_tokens(choice.get("logprobs")),
+        tokens_cached=int(cached or 0),
     )
 
 

@@ -7,14 +7,16 @@ a run that waits for an LLM for two hours keeps nobody from querying personas.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.errors import LupomError, ModelError, did_you_mean
+from lupom.engine.errors import BudgetError, LupomError, ModelError, did_you_mean
+from lupom.engine.llm.forecast import Asked, Forecast, Range
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
 from lupom.engine.run.results import Calls, NodeProgress
+from lupom.engine.run.spending import remaining, taking
 from lupom.engine.store.duck import TableRecord
 from lupom.engine.store.names import quoted
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-    from lupom.engine.llm.gateway import Answer, Call
+    from lupom.engine.llm.answers import Answer, Call, Progress
     from lupom.engine.llm.responses import ResponseSpec, RowResponse
 
 # The column of a select that says which draw of a repeated question a row is.
@@ -63,7 +65,7 @@ def prepare(
     Raises ModelError for a key column that is not in the select, and for two rows of one key;
     LupomError with file and line for a prompt or response class that does not fit the rows.
     """
-    from lupom.engine.llm.gateway import Call
+    from lupom.engine.llm.answers import Call
     from lupom.engine.llm.prompts import Prompt
     from lupom.engine.llm.responses import load_response
 
@@ -101,12 +103,16 @@ def build(
     *,
     run_id: str,
     progress: Callable[[NodeProgress], None],
+    counts: Calls,
     retry_invalid: bool = False,
-) -> tuple[TableRecord, Calls]:
+) -> TableRecord:
     """Ask what the ledger has no answer to, and commit the answers.
+
+    `counts` is filled in as it goes, so that it is right whatever happens.
 
     Raises
     ------
+    BudgetError : when the budget does not allow the next request; it says what is still to ask.
     Stopped : when the run was stopped before every row was answered; nothing is committed, and
         what had come back is in the ledger.
     ModelError : when more rows than `max_invalid_share` have no valid answer.
@@ -114,22 +120,7 @@ def build(
     """
     with context.store.hold() as cursor:
         prepared = prepare(context, node, cursor)
-    alias = node.config["llm"]
-    answers = context.gateway.ask(
-        alias,
-        prepared.calls,
-        node=node.name,
-        run_id=run_id,
-        progress=lambda p: progress(
-            NodeProgress(p.done, p.total, p.cached, p.invalid, p.tokens_in, p.tokens_out, p.cost)
-        ),
-        stop=context.stop,
-        retry_invalid=retry_invalid,
-    )
-    done = [answer for answer in answers if answer is not None]
-    if len(done) < len(answers):
-        raise Stopped(f"{len(answers) - len(done)} of {len(answers)} rows are still to ask")
-    counts = _count(done)
+    done = _ask(context, node, prepared, run_id, progress, counts, retry_invalid)
     share = node.config.get("max_invalid_share")
     if share is not None and counts.total and counts.invalid / counts.total > share:
         first = next(answer for answer in done if answer.status != "ok")
@@ -153,7 +144,67 @@ def build(
         cursor.execute(f"insert into {quoted('main', node.name)} select {casts} from __lupom_rows")
         cursor.unregister("__lupom_rows")
 
-    return context.store.commit(record, commit, quarantine=quarantine), counts
+    return context.store.commit(record, commit, quarantine=quarantine)
+
+
+def _ask(
+    context: Context,
+    node: Node,
+    prepared: Prepared,
+    run_id: str,
+    progress: Callable[[NodeProgress], None],
+    counts: Calls,
+    retry_invalid: bool,
+) -> list[Answer]:
+    """Return the answer to each row; raises Stopped, BudgetError or LLMError short of that."""
+    gateway, alias = context.gateway, node.config["llm"]
+    estimate = Forecast(0, Range(), Range(), Range())
+    counts.total = len(prepared.calls)
+
+    def before(asked: str, calls: Sequence[Asked]) -> None:
+        nonlocal estimate
+        estimate = estimate + taking(context, node.name, {asked: calls})
+        _foresee(counts, estimate)
+
+    def told(now: Progress) -> None:
+        counts.asked, counts.cached, counts.invalid = now.asked, now.cached, now.invalid
+        counts.tokens_in, counts.tokens_out = now.tokens_in, now.tokens_out
+        counts.cost = now.cost if now.asked else None
+        progress(
+            NodeProgress(
+                *(now.done, now.total, now.cached, now.invalid),
+                *(now.tokens_in, now.tokens_out, now.cost),
+            )
+        )
+
+    try:
+        answers = gateway.ask(
+            alias,
+            prepared.calls,
+            node=node.name,
+            run_id=run_id,
+            progress=told,
+            stop=context.stop,
+            retry_invalid=retry_invalid,
+            before=before,
+        )
+    except BudgetError as error:
+        waiting = gateway.unanswered(alias, prepared.calls, retry_invalid=retry_invalid)
+        left = remaining(context, node.name, counts.total, waiting)
+        raise BudgetError(f"{left} still to ask", hint=error.message) from None
+    done = [answer for answer in answers if answer is not None]
+    if len(done) < len(answers):
+        raise Stopped(f"{len(answers) - len(done)} of {len(answers)} rows are still to ask")
+    # Rows that share a call cost once; they count as one from the ledger, not as several.
+    counts.cached = sum(answer.cached for answer in {a.key: a for a in reversed(done)}.values())
+    return done
+
+
+def _foresee(counts: Calls, estimate: Forecast) -> None:
+    tokens, cost = estimate.tokens, estimate.cost
+    counts.tokens_low, counts.tokens_high = round(tokens.low), round(tokens.high)
+    counts.cost_low = None if cost is None else cost.low
+    counts.cost_high = None if cost is None else cost.high
 
 
 def build_empty(context: Context, node: Node, record: TableRecord) -> TableRecord:
@@ -253,18 +304,3 @@ def _check_unique(node: Node, keys: list[str], rows: list[dict[str, Any]]) -> No
                 hint=f"make the rows unique by {', '.join(keys)}, or add a column to 'key'",
             )
         seen.add(text)
-
-
-def _count(answers: list[Answer]) -> Calls:
-    unique = {answer.key: answer for answer in answers}
-    fresh = [answer for answer in unique.values() if not answer.cached]
-    costs = [answer.cost for answer in fresh]
-    return Calls(
-        total=len(answers),
-        cached=sum(answer.cached for answer in unique.values()),
-        asked=len(fresh),
-        invalid=sum(answer.status != "ok" for answer in answers),
-        tokens_in=sum(answer.tokens_in for answer in fresh),
-        tokens_out=sum(answer.tokens_out for answer in fresh),
-        cost=None if not costs or None in costs else sum(c for c in costs if c is not None),
-    )

@@ -6,6 +6,7 @@ import importlib.util
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import LupomError, ModelError, did_you_mean
@@ -100,7 +101,10 @@ def _call(context: Context, node: Node, handle: ModelHandle) -> Any:
         raise
     except Exception as error:
         raise ModelError(
-            f"{type(error).__name__}: {error}", file=node.file, line=_line(error, node)
+            f"{type(error).__name__}: {error}",
+            file=node.file,
+            line=_line(error, node),
+            hint=_raised_in(error, node),
         ) from error
     finally:
         sys.modules.pop(name, None)
@@ -109,6 +113,14 @@ def _call(context: Context, node: Node, handle: ModelHandle) -> Any:
 def _line(error: BaseException, node: Node) -> int | None:
     frames = traceback.extract_tb(error.__traceback__)
     return next((f.lineno for f in reversed(frames) if f.filename == str(node.path)), None)
+
+
+def _raised_in(error: BaseException, node: Node) -> str | None:
+    """Say where below the model an error was raised: 'raised in bayes/search.py:120'."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    if last.filename == str(node.path):
+        return None
+    return f"raised in {'/'.join(Path(last.filename).parts[-2:])}:{last.lineno}"
 
 
 def _arrow(result: Any, node: Node) -> Any:

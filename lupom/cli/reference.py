@@ -1,0 +1,31 @@
+"""The reference of commands as Markdown: python -m lupom.cli.reference > docs/commands.md"""
+
+from __future__ import annotations
+
+import click
+
+from lupom.cli.group import COMMANDS, lupom
+
+_HEAD = """# Commands
+
+Made from the commands' own help by `python -m lupom.cli.reference`; a test compares.
+
+Exit codes: 0 done, 1 something failed, 2 misused (a typing error in a command, file or selector),
+130 stopped by Ctrl-C.
+"""
+
+
+def reference() -> str:
+    """Return the help of every command."""
+    parts = [_HEAD]
+    with click.Context(lupom, info_name="lupom") as group:
+        for name in COMMANDS:
+            command = lupom.get_command(group, name)
+            assert command is not None
+            with click.Context(command, info_name=f"lupom {name}", max_content_width=88) as context:
+                parts.append(f"## lupom {name}\n\n```\n{command.get_help(context)}\n```\n")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    click.echo(reference(), nl=False)

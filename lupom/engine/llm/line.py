@@ -1,0 +1,90 @@
+"""One alias: its provider, how many ask it at once and how fast, what a request may take."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+from lupom.engine.llm import prices
+from lupom.engine.llm.budget import Amount
+from lupom.engine.llm.forecast import TOOL_OVERHEAD
+from lupom.engine.llm.keys import KeyMaker, parameters
+from lupom.engine.llm.pace import Pace
+from lupom.engine.llm.providers.base import Provider, ProviderReply, ProviderRequest
+from lupom.engine.llm.quota import Quota
+
+if TYPE_CHECKING:
+    from lupom.engine.project.settings import LLMSettings
+
+# Bytes of a request per token that are taken for the fewest, and tokens around it.
+_BYTES_PER_TOKEN, _OVERHEAD = 3.0, 16
+
+
+class Line:
+    """One alias on the loop: its provider, its places, its pace, its quota."""
+
+    def __init__(
+        self, alias: str, settings: LLMSettings, provider: Provider, backoff: float
+    ) -> None:
+        self.alias = alias
+        self.settings = settings
+        self.provider = provider
+        self.identity = provider.identity()
+        self.keys = KeyMaker({**self.identity, "parameters": parameters(settings)})
+        self.places = asyncio.Semaphore(settings.concurrency)
+        self.pace = Pace(backoff)
+        self.backoff = backoff
+        self.quota: Quota | None = None
+        if settings.requests_per_minute or settings.tokens_per_minute:
+            self.quota = Quota(settings.requests_per_minute, settings.tokens_per_minute)
+        tools = settings.provider in ("anthropic", "bedrock")
+        self._overhead = float(TOOL_OVERHEAD if tools else _OVERHEAD)
+
+    def most(self, size: int) -> Amount:
+        """Return the most that a request of so many bytes may take, answer included.
+
+        A third of its bytes, which is more than English and JSON take, and what earlier requests
+        took beyond that; all the tokens an answer may have.
+        """
+        tokens_in = int(size / _BYTES_PER_TOKEN + self._overhead) + 1
+        price, tokens_out = self.settings.price, self.settings.max_tokens
+        money = 0.0
+        if price is not None:
+            money = max(
+                prices.cost(price, tokens_in, tokens_out),
+                prices.cost(price, tokens_in, tokens_out, written=tokens_in),
+            )
+        return Amount(tokens_in + tokens_out, money)
+
+    def spent(self, size: int, reply: ProviderReply | None) -> Amount:
+        """Return what a request took: by its own usage, or by its length where that is not said."""
+        if reply is None:
+            return Amount()
+        tokens_in, tokens_out = reply.tokens_in, reply.tokens_out
+        if not tokens_in:
+            tokens_in = int(size / _BYTES_PER_TOKEN)
+            tokens_out = tokens_out or int(len(reply.text) / _BYTES_PER_TOKEN)
+        self._overhead = max(self._overhead, tokens_in - size / _BYTES_PER_TOKEN)
+        price = self.settings.price
+        money = 0.0
+        if price is not None:
+            cached, written = reply.tokens_cached, reply.tokens_written
+            money = prices.cost(price, tokens_in, tokens_out, cached=cached, written=written)
+        return Amount(tokens_in + tokens_out, money)
+
+    @property
+    def where(self) -> str:
+        """The alias and its address or model, for errors."""
+        address = self.identity.get("base_url") or self.identity.get("model") or "?"
+        return f"llm '{self.alias}' at {address}"
+
+
+def size_of(request: ProviderRequest) -> int:
+    """Return the bytes of a request's texts, its schema among them."""
+    texts = [message["content"] for message in request.messages]
+    if request.schema is not None:
+        texts.append(json.dumps(request.schema, ensure_ascii=False))
+    return sum(
+        len(text) if text.isascii() else len(text.encode("utf-8", "replace")) for text in texts
+    )

@@ -1,0 +1,85 @@
+"""What a run left undone, and how it was called: what `lupom retry` does again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lupom.engine.errors import UsageError
+from lupom.engine.run import results as r
+
+if TYPE_CHECKING:
+    from lupom.engine.workspace import Project
+
+_UNDONE = (r.ERROR, r.SKIPPED, r.STOPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """A run as the state remembers it.
+
+    Attributes
+    ----------
+    vars : those of its command line.
+    arguments : its other flags, by the names `Project.run` has for them.
+    undone : nodes that failed, were skipped or not reached; None when it was cut off before it
+        could say.
+    """
+
+    run_id: str
+    started_at: str
+    status: str
+    target: str | None
+    vars: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    undone: frozenset[str] | None = frozenset()
+
+
+def last_run(folder: Path | None) -> LastRun:
+    """Return the last run of the project in a folder (None: here or above).
+
+    Raises UsageError when there is no project, or it was never run.
+    """
+    from lupom.engine.project.discovery import find_root
+
+    path = find_root(folder) / ".lupom" / "state.db"
+    runs: list[dict[str, Any]] = []
+    nodes: list[dict[str, Any]] = []
+    if path.is_file():
+        from lupom.engine.state import State
+
+        with State(path) as state:
+            runs = state.runs(limit=1)
+            nodes = state.nodes(runs[0]["run_id"]) if runs else []
+    if not runs:
+        raise UsageError("there has been no run yet", hint="lupom run")
+    (run,) = runs
+    arguments = dict(run["arguments"])
+    undone = frozenset(node["node"] for node in nodes if node["status"] in _UNDONE)
+    return LastRun(
+        run_id=run["run_id"],
+        started_at=run["started_at"],
+        status=run["status"],
+        target=run["target"],
+        vars=arguments.pop("vars", {}),
+        arguments=arguments,
+        undone=undone if nodes else None,
+    )
+
+
+def to_retry(project: Project, last: LastRun) -> list[str]:
+    """Return what did not succeed in a run, and what follows from it there; may be empty.
+
+    Nodes with quarantined answers are among it, whichever run they are of. Nodes that are no longer
+    in the project are not.
+    """
+    selected = project.select(last.arguments.get("select"), last.arguments.get("exclude"))
+    if last.undone is None:
+        again = set(selected)
+    else:
+        again = {name for name in last.undone if name in project.nodes}
+    again |= {name for name in project.quarantined() if name in project.nodes}
+    below = {name for one in again for name in project.graph.descendants(one)}
+    return list(project.graph.sort(again | (below & set(selected))))

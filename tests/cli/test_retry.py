@@ -1,0 +1,147 @@
+"""lupom retry: what failed or has no valid answer, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from lupom import Project
+from lupom.cli import main
+from tests.engine.run.test_llm import FILES, people
+from tests.support.llm_server import Fault, LLMServer
+
+
+@pytest.fixture
+def server():
+    with LLMServer() as running:
+        yield running
+
+
+@pytest.fixture
+def folder(tmp_path, server):
+    """A project of two LLM models and a model that fails for ever other than by its own fault."""
+    files = {
+        **FILES,
+        "lupom_project.yml": (
+            "name: demo\nmodels: {+materialized: table}\nvars: {town: Town}\nllms:\n"
+            f"  default: {{provider: openai, base_url: '{server.base_url}', model: m,"
+            " max_retries: 0, concurrency: 1}\n"
+        ),
+        "seeds/people.csv": people(6),
+        "models/others.sql": "select '{{ var('town') }}' as town, count(*) as n from"
+        " {{ ref('people') }}",
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def lupom(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as caught:
+            main(list(arguments))
+        out = capsys.readouterr()
+        return caught.value.code, out.err
+
+    return run
+
+
+def rows(folder, sql):
+    with Project(folder) as project:
+        return project.query(sql).rows()
+
+
+def ended(folder):
+    """How the nodes of the last run ended, in the order of their names."""
+    latest = "(select run_id from lupom.runs order by started_at desc limit 1)"
+    sql = f"select node, status from lupom.nodes where run_id = {latest}"
+    return dict(sorted(rows(folder, sql)))
+
+
+def test_before_the_first_run_there_is_nothing_to_retry(lupom):
+    code, err = lupom("retry")
+    assert code == 2
+    assert "there has been no run yet (lupom run)" in err
+
+
+def test_after_a_run_that_ended_well_nothing_is_done(lupom, server):
+    assert lupom("run")[0] == 0
+    code, err = lupom("retry")
+    assert code == 0
+    assert "Nothing to retry: run " in err
+    assert server.requests == 6
+
+
+def test_what_failed_is_done_again_with_what_follows_from_it(lupom, folder, server):
+    server.faults = lambda number, _body: Fault(status=503) if number > 3 else None
+    assert lupom("run")[0] == 1
+    server.faults = None
+    server.reset()
+    assert lupom("retry")[0] == 0
+    assert ended(folder) == {"long_notes": "success", "notes": "success"}
+    assert server.requests == 3
+
+
+def test_quarantined_rows_are_asked_again_and_nothing_else(lupom, folder, server):
+    server.answers = lambda body: "no" if "Person 4" in str(body["messages"]) else None
+    assert lupom("run")[0] == 0
+    assert rows(folder, "select count(*) from notes") == [(5,)]
+    server.answers = None
+    server.reset()
+    # A run of something else in between changes nothing about it.
+    assert lupom("run", "--select", "others", "--full-refresh")[0] == 0
+    code, err = lupom("retry")
+    assert code == 0
+    assert "invalid answers are asked again" not in err
+    assert server.requests == 1
+    assert rows(folder, "select count(*) from long_notes") == [(5,)]
+    # The run in between selected `others` alone; a plain run takes care of what follows.
+    assert lupom("run")[0] == 0
+    assert rows(folder, "select count(*) from long_notes") == [(6,)]
+    assert server.requests == 1
+
+
+def test_what_follows_from_mended_rows_is_rebuilt(lupom, folder, server):
+    server.answers = lambda body: "no" if "Person 4" in str(body["messages"]) else None
+    lupom("run")
+    server.answers = None
+    assert lupom("retry")[0] == 0
+    assert rows(folder, "select count(*) from long_notes") == [(6,)]
+    assert ended(folder) == {"long_notes": "success", "notes": "success"}
+
+
+def test_it_goes_by_the_flags_of_the_last_run(lupom, folder, server):
+    server.faults = lambda number, _body: Fault(status=503)
+    flags = ["--vars", "town: City", "--select", "notes", "others", "--fail-fast", "--threads", "1"]
+    assert lupom("run", *flags)[0] == 1
+    server.faults = None
+    assert lupom("retry")[0] == 0
+    with Project(folder) as project:
+        last = project.context.state.runs(limit=1)[0]["arguments"]
+    assert last["vars"] == {"town": "City"}
+    assert (last["threads"], last["fail_fast"], last["retry_invalid"]) == (1, True, True)
+    assert rows(folder, "select town from others") == [("City",)]
+    assert "long_notes" not in ended(folder)
+
+
+def test_a_run_that_stopped_at_its_budget_goes_on_with_the_next(lupom, folder, server):
+    assert lupom("run", "--budget", "600 tokens")[0] == 3
+    before = server.requests
+    assert 0 < before < 6
+    code, _ = lupom("retry", "--budget", "100k tokens")
+    assert code == 0
+    assert server.requests == 6
+    assert rows(folder, "select count(*) from long_notes") == [(6,)]
+
+
+def test_a_run_that_was_killed_is_done_again_as_a_whole(lupom, folder, server):
+    lupom("run")
+    with Project(folder) as project:
+        arguments = {"select": ["others"], "exclude": None, "vars": {}, "full_refresh": True}
+        project.context.state.start_run("run", target="dev", arguments=arguments)
+    assert lupom("retry")[0] == 0
+    assert ended(folder) == {"others": "success", "people": "success"}
