@@ -14,8 +14,11 @@ def model(lupom):
         restarts=lupom.var("network_restarts", 0),
         max_parents=lupom.var("network_max_parents", 4),
         level_order=lupom.var("network_level_order", False),
+        required=lupom.var("network_required_edges", []),
+        forbidden=lupom.var("network_forbidden_edges", []),
         prune_alpha=lupom.var("network_prune_alpha", 0.05),
         prune_test=lupom.var("network_prune_test", "chi2"),
         prune_correction=lupom.var("network_prune_correction", "none"),
+        missing=lupom.var("network_missing", "em"),
         seed=lupom.var("seed", 1),
     )

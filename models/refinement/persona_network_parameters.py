@@ -10,4 +10,6 @@ def model(lupom):
         lupom.ref("persona_network_edges"),
         score=lupom.var("network_score", "bds"),
         iss=lupom.var("network_iss", 10),
+        missing=lupom.var("network_missing", "em"),
+        seed=lupom.var("seed", 1),
     )

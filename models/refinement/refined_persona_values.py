@@ -7,11 +7,14 @@ def model(lupom):
     return bayes.refine_personas(
         lupom.ref("persona_values"),
         lupom.ref("persona_dimensions"),
-        lupom.ref("persona_network_edges"),
+        lupom.ref("persona_network_parameters"),
         score=lupom.var("network_score", "bds"),
         iss=lupom.var("network_iss", 10),
         levels=lupom.var("refine_levels", ["mid", "high"]),
-        min_probability=lupom.var("refine_min_probability", 0.9),
-        min_fill=lupom.var("refine_min_fill", 0.5),
+        reports=lupom.var("refine_reports", "noisy"),
+        min_probability=lupom.var("refine_min_probability", None),
+        min_fill=lupom.var("refine_min_fill", None),
         evidence_levels=lupom.var("refine_evidence_levels", None),
+        iterations=lupom.var("refine_iterations", 1),
+        seed=lupom.var("seed", 1),
     )

@@ -1,14 +1,17 @@
 """Bayesian networks over persona dimensions: scores, structure, parameters, refinement."""
 
-from lupom.science.bayes.network import PersonaNetwork, Refinement
+from lupom.science.bayes.exchange import from_bif, from_pgmpy, to_bif, to_pgmpy
+from lupom.science.bayes.network import PersonaNetwork
 from lupom.science.bayes.personas import (
     Personas,
     decode_refinement,
     encode_personas,
     network_edges,
+    network_of,
     network_parameters,
     refine_personas,
 )
+from lupom.science.bayes.refinement import Refinement
 from lupom.science.bayes.scores import Score
 from lupom.science.bayes.search import Structure, search
 
@@ -20,8 +23,13 @@ __all__ = [
     "Structure",
     "decode_refinement",
     "encode_personas",
+    "from_bif",
+    "from_pgmpy",
     "network_edges",
+    "network_of",
     "network_parameters",
     "refine_personas",
     "search",
+    "to_bif",
+    "to_pgmpy",
 ]

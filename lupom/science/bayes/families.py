@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,15 +44,35 @@ class FamilyScores:
     score(child; n) + n / m * [score(child | parents; m) - score(child; m)].
     Without missing values that is the score itself.
 
+    The node-average likelihood (Balov 2013; Bodewes and Scutari 2021, PMLR 138) takes the mean
+    log-likelihood of the m available cases for all n respondents and the penalty of bic at n:
+    n / m * loglik(m) - log(n) / 2 * q (r - 1).
+
     Parameters
     ----------
     codes : (n, d) checked code matrix, -1 where missing.
     cardinalities : number of values of each dimension.
     score : which score.
+    copies : how many completions of the same respondents the rows hold; counts are divided by it.
+    node_average : whether to score by the node-average likelihood; the score must be bic.
     """
 
-    def __init__(self, codes: Codes, cardinalities: Sequence[int], score: Score) -> None:
+    def __init__(
+        self,
+        codes: Codes,
+        cardinalities: Sequence[int],
+        score: Score,
+        *,
+        copies: int = 1,
+        node_average: bool = False,
+    ) -> None:
+        if node_average and score.name != "bic":
+            raise ValueError(
+                f"the node-average likelihood is penalised as bic is; it has no {score.name!r} form"
+            )
         self.score = score
+        self.copies = copies
+        self.node_average = node_average
         self.cardinalities = tuple(int(c) for c in cardinalities)
         self.columns = np.ascontiguousarray(codes.T)
         self.n, self.d = codes.shape
@@ -117,7 +138,10 @@ class FamilyScores:
         index, k = self._configurations(parents, rows)
         r = self.cardinalities[child]
         counts = np.bincount(index * r + x, minlength=k * r).reshape(k, r)
-        value = self.score.family(counts, self._possible(parents))
+        q = self._possible(parents)
+        value = self.score.family(counts if self.copies == 1 else counts / self.copies, q)
+        if self.node_average:
+            return float(self._averaged(np.array([value]), np.array([len(x)]), np.array([q]), r)[0])
         if parents and rows is not None and any(self._missing[p] for p in parents):
             alone = self.score.family(counts.sum(axis=0)[None, :], 1)
             known = int((self.columns[child] >= 0).sum())
@@ -147,21 +171,35 @@ class FamilyScores:
             owner = self._slot_owner[self._offsets[first] : self._offsets[last]] - first
             members = np.arange(first, last)
             possible = np.minimum(q * np.array([self.cardinalities[p] for p in members]), _MOST)
+            whole = self.copies == 1
             scores = self.score.families(
-                cells,
+                cells if whole else cells / self.copies,
                 owner[cell_at % (width + 1)],
-                config,
+                config if whole else config / self.copies,
                 owner[config_at % (width + 1)],
                 cardinality=r,
                 configurations=possible,
             )
-            if self.any_missing:
+            if self.node_average:
+                m = np.bincount(
+                    owner[config_at % (width + 1)], weights=config, minlength=len(scores)
+                )
+                scores = self._averaged(scores, m, possible, r)
+            elif self.any_missing:
                 family = owner[cell_at % (width + 1)]
                 value = cell_at // (width + 1) % r
                 scores = self._on_all_rows(child, scores, cells, family * r + value)
             out[first:last] = scores
         out[[child, *parents]] = np.nan
         return out
+
+    def _averaged(self, scores: Floats, m: NDArray[Any], q: NDArray[Any], r: int) -> Floats:
+        """Turn bic of m available cases into the penalised node-average likelihood of n."""
+        parameters = 0.5 * q * (r - 1.0)
+        likelihood = scores + np.log(np.maximum(m, 1.0)) * parameters
+        n = max(self.n, 1)
+        result: Floats = likelihood * (n / np.maximum(m, 1.0)) - np.log(n) * parameters
+        return result
 
     def _on_all_rows(self, child: int, scores: Floats, cells: Ints, at: Ints) -> Floats:
         """Turn scores on available cases into scores on all rows in which the child is known.

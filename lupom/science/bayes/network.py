@@ -3,97 +3,81 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import xlogy
 
+from lupom.science.bayes import completion
 from lupom.science.bayes.counting import MISSING, Codes, Floats, check_codes
 from lupom.science.bayes.families import FamilyScores
 from lupom.science.bayes.parameters import ConditionalTable
 from lupom.science.bayes.posterior import Posterior
 from lupom.science.bayes.pruning import EdgeTest, edge_tests, prune
+from lupom.science.bayes.refinement import Refinement, Settings, refine
+from lupom.science.bayes.reports import estimate
 from lupom.science.bayes.scores import Score
-from lupom.science.bayes.search import allowed_edges, search, topological_order
+from lupom.science.bayes.search import Structure, allowed_edges, search, topological_order
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 LEVELS = ("high", "mid", "low")
 NamedEdge = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class Refinement:
-    """What a network says of every cell; all arrays are (respondents, dimensions).
-
-    Attributes
-    ----------
-    codes : refined values, -1 where none is known.
-    probability : of the refined value given the rest of the row; NaN where there is none.
-    entropy : of the posterior of the cell, in nats.
-    changed : where the refined value is not the raw one.
-    """
-
-    codes: Codes
-    probability: Floats
-    entropy: Floats
-    changed: NDArray[np.bool_]
+Data = tuple[Codes, Sequence[int], int, bool]
 
 
 class PersonaNetwork:
-    """A discrete Bayesian network; made by `fit` or `from_edges`.
+    """A discrete Bayesian network; made by `fit`, `from_edges`, or of its tables.
+
+    Parameters
+    ----------
+    tables : the conditional table of each dimension; see `unknown` for their cardinalities.
+    names : the dimensions, in the order of the columns.
+    levels : 'high', 'mid' or 'low' of each.
+    score : the score it was fitted under, whose prior later estimates use.
+    unknown : which dimensions have "unknown" as a value of their own, the last of their table.
+    error_rates : (d,) how often a reported value is wrong, where that was estimated.
 
     Attributes
     ----------
-    names : the dimensions, in the order of the columns.
-    cardinalities : number of values of each.
-    levels : 'high', 'mid' or 'low' of each.
-    score : the score it was fitted under.
+    cardinalities : number of candidate values of each dimension, "unknown" left out.
     parents : the parents of each dimension, as columns.
-    tables : the conditional table of each dimension.
+    log_score : score of the network on the data it was fitted to; NaN where it was not fitted.
+
+    Raises
+    ------
+    ValueError : for names used twice, unknown levels, and edges that form a cycle.
     """
 
     def __init__(
         self,
-        codes: Codes,
-        cardinalities: Sequence[int],
+        tables: Sequence[ConditionalTable],
         names: Sequence[str],
         levels: Sequence[str],
-        edges: Iterable[tuple[int, int]],
         score: Score,
-        tests: Mapping[tuple[int, int], EdgeTest],
+        *,
+        unknown: Sequence[bool] | None = None,
+        error_rates: Floats | None = None,
     ) -> None:
-        d = codes.shape[1]
+        d = len(tables)
+        self.names, self.levels = _described(d, names, levels)
+        self.score = score
+        self.tables = list(tables)
+        self.unknown = tuple([False] * d if unknown is None else unknown)
+        self.cardinalities = tuple(
+            t.cardinality - u for t, u in zip(self.tables, self.unknown, strict=True)
+        )
+        self.parents = tuple(tuple(sorted(t.parents)) for t in self.tables)
+        self.error_rates = error_rates
         matrix = np.zeros((d, d), dtype=bool)
-        for parent, child in edges:
-            matrix[parent, child] = True
+        for child, parents in enumerate(self.parents):
+            matrix[list(parents), child] = True
         order = topological_order(matrix)
         if order is None:
             raise ValueError("the edges form a cycle")
-        self.names = tuple(names)
-        self.cardinalities = tuple(int(c) for c in cardinalities)
-        self.levels = tuple(levels)
-        self.score = score
-        self.parents = tuple(tuple(int(p) for p in np.flatnonzero(matrix[:, c])) for c in range(d))
-        self.tables = [
-            ConditionalTable(codes, self.cardinalities, c, self.parents[c], score) for c in range(d)
-        ]
-        self._posterior = Posterior(self.tables, order)
-        families = FamilyScores(codes, self.cardinalities, score)
-        self.log_score = sum(families.family(c, self.parents[c]) for c in range(d))
-        """Score of the network on the data it was fitted to."""
-        self._edges = [
-            (
-                tests[parent, child],
-                families.family(child, self.parents[child])
-                - families.family(child, [p for p in self.parents[child] if p != parent]),
-            )
-            for child in range(d)
-            for parent in self.parents[child]
-        ]
+        self.engine = Posterior(self.tables, order)
+        self.log_score = float("nan")
+        self._edges: list[tuple[EdgeTest, float]] = []
 
     @classmethod
     def fit(
@@ -115,12 +99,10 @@ class PersonaNetwork:
         prune_alpha: float | None = 0.05,
         prune_test: str = "chi2",
         prune_correction: str = "none",
+        missing: str = "em",
         seed: int = 0,
     ) -> PersonaNetwork:
         """Find a structure, prune it, and estimate its parameters.
-
-        Missing values: structure, tests and parameters use the available cases of each family (see
-        `FamilyScores`); posteriors treat what is missing exactly.
 
         Parameters
         ----------
@@ -133,42 +115,50 @@ class PersonaNetwork:
         level_order : whether a dimension may only be caused by its own or a higher level.
         required, forbidden : (parent, child) pairs by name.
         prune_alpha, prune_test, prune_correction : see `prune`; None leaves every edge found.
+            Tests use the available cases of each family whatever `missing` says.
+        missing : how structure and parameters see missing values. 'em': structural EM, the best
+            where they are missing at random (`completion`); 'available': the available cases of
+            each family; 'nal': those, under the node-average likelihood, with score 'bic' only;
+            'value': "unknown" is a value, for where not knowing tells something by itself.
 
         Raises
         ------
         ValueError : for names used twice, unknown names, levels or settings, codes out of range,
             and constraints that contradict each other.
         """
-        checked, names, levels = _described(codes, cardinalities, names, levels)
+        checked, names, levels = _checked(codes, cardinalities, names, levels)
         measure = Score(score, iss)
+        data, unknown = _seen(checked, cardinalities, missing, measure)
         place = {name: i for i, name in enumerate(names)}
         must = _columns(required, place)
         ranks = [LEVELS.index(level) for level in levels] if level_order else None
-        found = search(
-            checked,
-            cardinalities,
-            measure,
-            method=method,
-            tabu_length=tabu_length,
-            max_parents=max_parents,
-            allowed=allowed_edges(len(names), forbidden=_columns(forbidden, place), ranks=ranks),
-            required=must,
-            restarts=restarts,
-            seed=seed,
-        )
+        settings: dict[str, Any] = {
+            "method": method,
+            "tabu_length": tabu_length,
+            "max_parents": max_parents,
+            "allowed": allowed_edges(len(names), forbidden=_columns(forbidden, place), ranks=ranks),
+            "required": must,
+            "restarts": restarts,
+            "seed": seed,
+        }
+        found: Structure
+        if missing == "em":
+            found = completion.structural_em(checked, data[1], measure, settings, seed=seed)
+        else:
+            found = search(data[0], data[1], measure, node_average=data[3], **settings)
         if prune_alpha is None:
-            tests = edge_tests(checked, cardinalities, found.edges, test=prune_test)
+            tests = edge_tests(data[0], data[1], found.edges, test=prune_test)
         else:
             tests = prune(
-                checked,
-                cardinalities,
+                data[0],
+                data[1],
                 found.edges,
                 alpha=prune_alpha,
                 test=prune_test,
                 correction=prune_correction,
                 required=must,
             )
-        return cls(checked, cardinalities, names, levels, tests, measure, tests)
+        return cls._of(data, names, levels, tests, measure, unknown, missing, seed)
 
     @classmethod
     def from_edges(
@@ -182,12 +172,50 @@ class PersonaNetwork:
         score: str = "bds",
         iss: float = 10.0,
         prune_test: str = "chi2",
+        missing: str = "em",
+        seed: int = 0,
     ) -> PersonaNetwork:
         """Estimate the parameters of a known structure, given as (parent, child) pairs by name."""
-        checked, names, levels = _described(codes, cardinalities, names, levels)
+        checked, names, levels = _checked(codes, cardinalities, names, levels)
         pairs = _columns(edges, {name: i for i, name in enumerate(names)})
-        tests = edge_tests(checked, cardinalities, pairs, test=prune_test)
-        return cls(checked, cardinalities, names, levels, pairs, Score(score, iss), tests)
+        measure = Score(score, iss)
+        data, unknown = _seen(checked, cardinalities, missing, measure)
+        tests = edge_tests(data[0], data[1], pairs, test=prune_test)
+        return cls._of(data, names, levels, tests, measure, unknown, missing, seed)
+
+    @classmethod
+    def _of(
+        cls,
+        data: Data,
+        names: Sequence[str],
+        levels: Sequence[str],
+        tests: Mapping[tuple[int, int], EdgeTest],
+        score: Score,
+        unknown: Sequence[bool],
+        missing: str,
+        seed: int,
+    ) -> PersonaNetwork:
+        codes, cards, copies, node_average = data
+        if missing == "em" and (codes < 0).any():
+            tables, _, codes = completion.em_tables(codes, cards, tests, score, seed=seed)
+            copies = len(codes) // len(data[0])
+        else:
+            tables, _ = completion.fit_tables(codes, cards, tests, score)
+        network = cls(tables, names, levels, score, unknown=unknown)
+        families = FamilyScores(codes, cards, score, copies=copies, node_average=node_average)
+        network.log_score = sum(
+            families.family(c, parents) for c, parents in enumerate(network.parents)
+        )
+        network._edges = [
+            (
+                tests[parent, child],
+                families.family(child, parents)
+                - families.family(child, [p for p in parents if p != parent]),
+            )
+            for child, parents in enumerate(network.parents)
+            for parent in parents
+        ]
+        return network
 
     def edges(self) -> pa.Table:
         """Return one row per edge.
@@ -228,7 +256,8 @@ class PersonaNetwork:
 
         Columns: dimension, parents (map from parent to its value), value, probability, n
         (respondents with that value in that configuration). An unobserved configuration gives
-        every value the same probability and has no row.
+        every value the same probability and has no row. With missing='em' the respondents are
+        expected numbers; with 'value', "unknown" is a value of null.
 
         Parameters
         ----------
@@ -243,10 +272,13 @@ class PersonaNetwork:
                 ("parents", pa.map_(pa.string(), pa.string())),
                 ("value", pa.string()),
                 ("probability", pa.float64()),
-                ("n", pa.int64()),
+                ("n", pa.float64()),
             ]
         )
-        words = values or [[str(i) for i in range(r)] for r in self.cardinalities]
+        given_words = values or [[str(i) for i in range(r)] for r in self.cardinalities]
+        words: list[list[str | None]] = [
+            [*w, None] if u else [*w] for w, u in zip(given_words, self.unknown, strict=True)
+        ]
         columns: dict[str, list[Any]] = {name: [] for name in schema.names}
         for table in self.tables:
             for j, configuration in enumerate(table.configurations.tolist()):
@@ -259,8 +291,16 @@ class PersonaNetwork:
                     columns["parents"].append(given)
                     columns["value"].append(words[table.child][k])
                     columns["probability"].append(float(table.probabilities[j, k]))
-                    columns["n"].append(int(table.counts[j, k]))
+                    columns["n"].append(float(table.counts[j, k]))
         return pa.table(columns, schema=schema)
+
+    def evidence(self, codes: Any) -> Codes:
+        """Return codes checked, with unknown cells as a value where the network has that value."""
+        checked = check_codes(codes, self.cardinalities)
+        if any(self.unknown):
+            last = np.where(self.unknown, self.cardinalities, MISSING).astype(np.int32)
+            checked = np.where(checked < 0, last, checked).astype(np.int32)
+        return checked
 
     def posterior(self, codes: Any, name: str) -> Floats:
         """Return P(dimension | the row's other known cells), exact, as (n, r).
@@ -271,76 +311,78 @@ class PersonaNetwork:
         """
         if name not in self.names:
             raise ValueError(f"unknown dimension {name!r}; known are {', '.join(self.names)}")
-        checked = check_codes(codes, self.cardinalities)
+        checked = self.evidence(codes)
         target = self.names.index(name)
         out = np.empty((len(checked), self.cardinalities[target]))
-        for _, rows, p in self._posterior.each(checked, [target]):
-            out[rows] = p
+        for _, rows, p in self.engine.each(checked, [target]):
+            known = p[:, : out.shape[1]]
+            out[rows] = known / known.sum(axis=1, keepdims=True)
         return out
 
-    def refine(
-        self,
-        codes: Any,
-        *,
-        levels: Sequence[str] = ("mid", "high"),
-        min_probability: float = 0.9,
-        min_fill: float = 0.5,
-        evidence_levels: Sequence[str] | None = None,
-    ) -> Refinement:
+    def with_error_rates(
+        self, codes: Any, *, levels: Sequence[str] = LEVELS, sweeps: int = 40, seed: int = 0
+    ) -> PersonaNetwork:
+        """Return the network of the true values, with the error rate of each dimension's reports.
+
+        See `reports.estimate`. Dimensions of other levels than `levels` are taken as free of error.
+        """
+        if any(self.unknown):
+            raise ValueError(
+                "noisy reports need a network without unknown as a value; fit it with another "
+                "setting of `missing`"
+            )
+        noisy = np.array([level in levels for level in self.levels], dtype=bool)
+        tables, rates = estimate(
+            self.engine,
+            check_codes(codes, self.cardinalities),
+            self.score,
+            noisy,
+            sweeps=sweeps,
+            seed=seed,
+        )
+        return PersonaNetwork(tables, self.names, self.levels, self.score, error_rates=rates)
+
+    def refit(self, codes: Codes, *, seed: int = 0) -> PersonaNetwork:
+        """Return a network of the same structure with the parameters of other codes."""
+        pairs = [(p, child) for child, parents in enumerate(self.parents) for p in parents]
+        if any(self.unknown):
+            cards = [t.cardinality for t in self.tables]
+            tables, _ = completion.fit_tables(self.evidence(codes), cards, pairs, self.score)
+        else:
+            tables, _, _ = completion.em_tables(
+                codes, self.cardinalities, pairs, self.score, seed=seed
+            )
+        return PersonaNetwork(tables, self.names, self.levels, self.score, unknown=self.unknown)
+
+    def refine(self, codes: Any, **settings: Any) -> Refinement:
         """Replace values that the rest of a persona speaks against, and fill unknown ones.
-
-        A value is replaced by the most probable one given the rest of the row when that has at
-        least `min_probability`; an unknown value is filled when it has at least `min_fill`. Of
-        equally probable values the raw one stays, then the first counts.
-
-        The default of 0.9 was chosen by simulation (40 dimensions of 4 values, 2,000 respondents,
-        10.1 % of the values wrong, two kinds of network): it leaves 9.7 and 10.0 % wrong, 0.8
-        leaves 9.3 and 10.1 %, 0.5 leaves 18 to 19 %, wholesale replacement 34 and 48 %.
 
         Parameters
         ----------
         codes : (n, d) as for `fit`; rows the network was not fitted to are welcome.
-        levels : the levels whose dimensions may change; the others keep their values, and have
-            their probability told. ('low', 'mid', 'high') lets all change.
-        min_probability : 0 replaces wholesale, as the published system does; 1 never.
-        min_fill : 0 fills every unknown value, above 1 none.
-        evidence_levels : levels to predict from; all when left out, ('low',) as published.
+        settings : see `refinement.Settings`.
         """
-        checked = check_codes(codes, self.cardinalities)
-        for level in (*levels, *(evidence_levels or ())):
-            if level not in LEVELS:
-                raise ValueError(f"unknown level {level!r}; known are {', '.join(LEVELS)}")
-        evidence = checked
-        if evidence_levels is not None:
-            evidence = checked.copy()
-            evidence[:, [level not in evidence_levels for level in self.levels]] = MISSING
-        refined = checked.copy()
-        probability = np.full(checked.shape, np.nan)
-        entropy = np.zeros(checked.shape)
-        for target, rows, p in self._posterior.each(evidence, range(len(self.names))):
-            raw = checked[rows, target]
-            value = raw
-            if self.levels[target] in levels:
-                value = _choose(p, raw, min_probability, min_fill)
-            chosen = np.take_along_axis(p, np.maximum(value, 0)[:, None], axis=1)[:, 0]
-            refined[rows, target] = value
-            probability[rows, target] = np.where(value >= 0, chosen, np.nan)
-            entropy[rows, target] = -xlogy(p, p).sum(axis=1)
-        return Refinement(refined, probability, np.abs(entropy), refined != checked)
+        return refine(self, check_codes(codes, self.cardinalities), Settings(**settings))
 
 
-def _choose(p: Floats, raw: Codes, min_probability: float, min_fill: float) -> Codes:
-    top = p.max(axis=1, keepdims=True)
-    # Equal but for rounding counts as equal, so that the choice does not hang on the last bit.
-    best = np.argmax(p >= top - 1e-12, axis=1).astype(np.int32)
-    own = np.take_along_axis(p, np.maximum(raw, 0)[:, None], axis=1)[:, 0]
-    known = raw >= 0
-    keep = known & ((own >= top[:, 0] - 1e-12) | (top[:, 0] < min_probability))
-    fill = known | (top[:, 0] >= min_fill)
-    return np.where(keep, raw, np.where(fill, best, MISSING)).astype(np.int32)
+def _seen(
+    codes: Codes, cardinalities: Sequence[int], missing: str, score: Score
+) -> tuple[Data, list[bool]]:
+    """Return the data as a way of treating missing values sees it, and where unknown is a value."""
+    if missing not in completion.METHODS:
+        raise ValueError(
+            f"unknown setting of missing {missing!r}; known are {', '.join(completion.METHODS)}"
+        )
+    cards = [int(c) for c in cardinalities]
+    if missing == "value":
+        coded, cards, unknown = completion.as_value(codes, cards)
+        return (coded, cards, 1, False), unknown
+    if missing == "nal" and score.name != "bic":
+        raise ValueError(f"missing='nal' goes with score 'bic', not with {score.name!r}")
+    return (codes, cards, 1, missing == "nal"), [False] * len(cards)
 
 
-def _described(
+def _checked(
     codes: Any,
     cardinalities: Sequence[int],
     names: Sequence[str] | None,
@@ -348,8 +390,14 @@ def _described(
 ) -> tuple[Codes, tuple[str, ...], tuple[str, ...]]:
     checked = check_codes(codes, cardinalities)
     d = checked.shape[1]
-    words = tuple(str(i) for i in range(d)) if names is None else tuple(names)
-    ranks = ("mid",) * d if levels is None else tuple(levels)
+    words = [str(i) for i in range(d)] if names is None else names
+    return (checked, *_described(d, words, ("mid",) * d if levels is None else levels))
+
+
+def _described(
+    d: int, names: Sequence[str], levels: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    words, ranks = tuple(names), tuple(levels)
     if len(words) != d or len(ranks) != d:
         raise ValueError(
             f"{d} columns need {d} names and levels, got {len(words)} names, {len(ranks)} levels"
@@ -362,7 +410,7 @@ def _described(
             raise ValueError(
                 f"dimension {name!r} has level {level!r}; known are {', '.join(LEVELS)}"
             )
-    return checked, words, ranks
+    return words, ranks
 
 
 def _columns(edges: Iterable[NamedEdge], place: Mapping[str, int]) -> list[tuple[int, int]]:

@@ -8,50 +8,97 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lupom.science.bayes.counting import Codes, Floats, Ints, family_counts
+from lupom.science.bayes.counting import Codes, Configurations, Floats, Ints, family_counts
 from lupom.science.bayes.scores import Score
+
+# Far below anything that counts, and enough to keep every probability above 0.
+_LEAST = 1e-12
 
 
 class ConditionalTable:
-    """The distribution of a child given its parents.
-
-    theta_jk = (n_jk + a_jk) / (n_j + a_j), with the Dirichlet weights a_jk of the score: 1 for k2,
-    iss / (r q) for bdeu, iss / (r q~) for bds and bic (q~ observed configurations, as in `scores`).
-    A configuration that was never observed gives every value 1 / r. Counts are over available
-    cases, the rows in which the whole family is known.
+    """The distribution of a child given its parents; made from probabilities, or by `fit`.
 
     Parameters
     ----------
-    codes : (n, d) checked code matrix, -1 where missing.
     cardinalities : number of values of each dimension.
     child, parents : columns; the parents in the order that `configurations` keeps.
-    score : whose prior is used.
+    configurations : (k, parents) codes of the configurations with probabilities of their own,
+        each once; every other configuration gives every value 1 / r.
+    probabilities : (k, r) probabilities of the child's values; each row sums to 1. None is taken
+        below 1e-12, so that evidence that is impossible under the network has a posterior too.
+    counts : (k, r) how many respondents they stand on; zeros when left out.
 
     Attributes
     ----------
-    counts : (k, r) counts of the k observed configurations.
-    probabilities : (k + 1, r); the last row stands for all unobserved configurations.
+    configurations, counts : as given, ordered by configuration.
+    probabilities : (k + 1, r); the last row stands for all other configurations.
+
+    Raises
+    ------
+    ValueError : for a configuration that is there twice.
     """
 
     def __init__(
         self,
-        codes: Codes,
         cardinalities: Sequence[int],
         child: int,
         parents: Sequence[int],
-        score: Score,
+        configurations: NDArray[Any],
+        probabilities: NDArray[Any],
+        counts: NDArray[Any] | None = None,
     ) -> None:
         self.child = child
         self.parents = tuple(parents)
         self.members = (*self.parents, child)
         self.cardinality = int(cardinalities[child])
-        counts, self._configurations, complete = family_counts(
-            codes, cardinalities, child, self.parents
-        )
-        self.counts: Ints = counts
+        k, r = len(probabilities), self.cardinality
+        columns = list(np.asarray(configurations, dtype=np.int32).T)
+        cards = [int(cardinalities[p]) for p in self.parents]
+        if not self.parents:
+            columns, cards = [np.zeros(k, dtype=np.int32)], [1]
+        self._configurations = Configurations(columns, cards)
+        if self._configurations.count != k:
+            raise ValueError(f"a configuration of the parents of dimension {child} is there twice")
+        order = np.argsort(self._configurations.index)
+        self.configurations: Codes = np.asarray(configurations, dtype=np.int32)[order]
+        self.probabilities: Floats = np.full((k + 1, r), 1.0 / r)
+        self.probabilities[:k] = np.maximum(np.asarray(probabilities, dtype=np.float64), _LEAST)[
+            order
+        ]
+        self.counts: Floats = np.zeros((k, r))
+        if counts is not None:
+            self.counts[:] = np.asarray(counts)[order]
+        self._logs: Floats | None = None
+
+    @classmethod
+    def fit(
+        cls,
+        codes: Codes,
+        cardinalities: Sequence[int],
+        child: int,
+        parents: Sequence[int],
+        score: Score,
+        *,
+        copies: int = 1,
+    ) -> ConditionalTable:
+        """Estimate a table under the prior of a score.
+
+        theta_jk = (n_jk + a_jk) / (n_j + a_j), with the Dirichlet weights a_jk of the score: 1 for
+        k2, iss / (r q) for bdeu, iss / (r q~) for bds and bic (q~ observed configurations, as in
+        `scores`). Counts are over available cases, the rows in which the whole family is known.
+
+        Parameters
+        ----------
+        codes : (n, d) checked code matrix, -1 where missing.
+        child, parents : columns.
+        score : whose prior is used.
+        copies : how many completions of the same respondents the rows hold.
+        """
+        found, seen, complete = family_counts(codes, cardinalities, child, parents)
+        counts = found / copies
         k, r = counts.shape
         q = 1.0
-        for parent in self.parents:
+        for parent in parents:
             q = min(q * int(cardinalities[parent]), 1e300)
         if score.name == "k2":
             weight = 1.0
@@ -59,19 +106,16 @@ class ConditionalTable:
             weight = score.iss / (q * r)
         else:
             weight = score.iss / (max(k, 1) * r)
-        # Far below anything that counts, and enough to keep every probability above 0.
-        weight = max(weight, 1e-12)
-        self.probabilities: Floats = np.full((k + 1, r), 1.0 / r)
-        if k:
-            known = (counts + weight) / (counts.sum(axis=1, keepdims=True) + weight * r)
-            self.probabilities[:k] = known
-        self._logs: Floats | None = None
+        weight = max(weight, _LEAST)
+        probabilities = (counts + weight) / (counts.sum(axis=1, keepdims=True) + weight * r)
         rows = codes if complete.all() else codes[complete]
         first = np.zeros(k, dtype=np.int64)
         if len(rows):
-            _, first = np.unique(self._configurations.index, return_index=True)
-        self.configurations: Codes = rows[first][:, list(self.parents)]
-        """(k, parents) codes of the observed configurations."""
+            # The last row of each configuration; which one does not matter.
+            first[seen.index] = np.arange(len(rows))
+        return cls(
+            cardinalities, child, parents, rows[first][:, list(parents)], probabilities, counts
+        )
 
     def rows(self, values: Mapping[int, NDArray[Any]]) -> Ints:
         """Return the row of `probabilities` for the parents' values, which may broadcast."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lupom.science.bayes.counting import MISSING, Codes
-from lupom.science.bayes.network import PersonaNetwork, Refinement
+from lupom.science.bayes.network import PersonaNetwork
+from lupom.science.bayes.parameters import ConditionalTable
+from lupom.science.bayes.refinement import Refinement
+from lupom.science.bayes.scores import Score
 from lupom.science.tables import arrow, encoded, stack, surveys
 
 if TYPE_CHECKING:
@@ -126,32 +129,43 @@ def encode_personas(
     )
 
 
-def _words(personas: Personas, codes: Codes) -> list[str | None]:
+def _words(personas: Personas, codes: Codes) -> pa.Array:
     """Return the values of all cells, respondent by respondent."""
-    columns = []
-    for j, candidates in enumerate(personas.values):
-        words = np.array([*candidates, None], dtype=object)
-        columns.append(words[codes[:, j]])
-    return np.stack(columns, axis=1).reshape(-1).tolist() if columns else []
+    import pyarrow as pa
+
+    # One dictionary for all dimensions: no Python object per cell, which 6 million would be.
+    words = [word for candidates in personas.values for word in candidates]
+    sizes = [len(candidates) for candidates in personas.values]
+    first = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int32) if sizes else 0
+    place = np.where(codes >= 0, codes + first, MISSING).astype(np.int32).reshape(-1)
+    return _taken(words, pa.array(place, mask=place < 0))
+
+
+def _taken(words: Sequence[str], places: Any) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.DictionaryArray.from_arrays(places, pa.array(words, pa.string())).dictionary_decode()
 
 
 def decode_refinement(personas: Personas, refinement: Refinement) -> pa.Table:
     """Return one row per respondent and dimension.
 
     Columns: respondent_id, dimension_id, value (raw), refined_value, probability (null where
-    refined_value is), entropy (nats), changed.
+    refined_value is), raw_probability (of value; null where that is), entropy (nats), changed.
     """
     import pyarrow as pa
 
     n, d = personas.codes.shape
     probability = refinement.probability.reshape(-1)
+    raw = refinement.raw_probability.reshape(-1)
     return pa.table(
         {
-            "respondent_id": [r for r in personas.respondents for _ in range(d)],
-            "dimension_id": list(personas.dimensions) * n,
+            "respondent_id": _taken(personas.respondents, np.repeat(np.arange(n), d)),
+            "dimension_id": _taken(personas.dimensions, np.tile(np.arange(d), n)),
             "value": _words(personas, personas.codes),
             "refined_value": _words(personas, refinement.codes),
             "probability": pa.array(probability, mask=np.isnan(probability)),
+            "raw_probability": pa.array(raw, mask=np.isnan(raw)),
             "entropy": refinement.entropy.reshape(-1),
             "changed": refinement.changed.reshape(-1),
         },
@@ -170,6 +184,7 @@ def refined_schema() -> pa.Schema:
             ("value", pa.string()),
             ("refined_value", pa.string()),
             ("probability", pa.float64()),
+            ("raw_probability", pa.float64()),
             ("entropy", pa.float64()),
             ("changed", pa.bool_()),
         ]
@@ -178,109 +193,226 @@ def refined_schema() -> pa.Schema:
 
 _VALUES = ("survey", "respondent_id", "dimension_id", "value")
 _DIMENSIONS = ("survey", "dimension_id", "level", "candidate_values")
+_PARAMETERS = ("survey", "dimension_id", "parents", "value", "probability", "n")
+PerSurvey = str | Mapping[str, str]
 
 
-def network_edges(values: Any, dimensions: Any, **settings: Any) -> pa.Table:
+def score_of(setting: PerSurvey, survey: str) -> str:
+    """Return the score of a survey.
+
+    Parameters
+    ----------
+    setting : one name for all, or names by survey; 'default' stands for the surveys not named.
+
+    Raises
+    ------
+    ValueError : when the survey is not named and there is no default.
+    """
+    if isinstance(setting, str):
+        return setting
+    if survey in setting:
+        return str(setting[survey])
+    if "default" not in setting:
+        raise ValueError(
+            f"no score is set for survey {survey!r}, only for "
+            f"{', '.join(map(repr, sorted(setting)))}; add it, or 'default' for all others"
+        )
+    return str(setting["default"])
+
+
+def network_edges(
+    values: Any,
+    dimensions: Any,
+    *,
+    score: PerSurvey = "bds",
+    required: Iterable[Sequence[str]] = (),
+    forbidden: Iterable[Sequence[str]] = (),
+    **settings: Any,
+) -> pa.Table:
     """Fit one network per survey and return its edges.
 
     Parameters
     ----------
     values : table: survey, respondent_id, dimension_id, value; may be empty.
     dimensions : table: survey, dimension_id, level, candidate_values.
+    score : see `score_of`.
+    required, forbidden : (parent, child) pairs of dimension ids; a pair holds for the surveys that
+        have both.
     settings : of `PersonaNetwork.fit`.
 
     Returns
     -------
     Table: survey and the columns of `PersonaNetwork.edges`.
+
+    Raises
+    ------
+    ValueError : for a pair that no survey has.
     """
+    described = arrow(dimensions, _DIMENSIONS)
+    must, never = ([(str(p), str(c)) for p, c in pairs] for pairs in (required, forbidden))
+    unused = {*must, *never}
     parts = {}
-    for survey, (described, given) in surveys(
-        arrow(dimensions, _DIMENSIONS), arrow(values, _VALUES)
-    ):
-        personas = encode_personas(given, described)
+    for survey, (its, given) in surveys(described, arrow(values, _VALUES)):
+        personas = encode_personas(given, its)
+        have = set(personas.dimensions)
+        unused -= {edge for edge in unused if set(edge) <= have}
         parts[survey] = PersonaNetwork.fit(
-            personas.codes, personas.cardinalities, personas.dimensions, personas.levels, **settings
+            personas.codes,
+            personas.cardinalities,
+            personas.dimensions,
+            personas.levels,
+            score=score_of(score, survey),
+            required=[edge for edge in must if set(edge) <= have],
+            forbidden=[edge for edge in never if set(edge) <= have],
+            **settings,
         ).edges()
+    if parts and unused:
+        parent, child = min(unused)
+        raise ValueError(
+            f"edge {parent!r} -> {child!r} is required or forbidden, but no survey has both of "
+            "these dimensions"
+        )
     empty = PersonaNetwork.fit(np.empty((0, 0), dtype=np.int32), []).edges()
     return stack(parts, empty.schema)
 
 
 def network_parameters(
-    values: Any, dimensions: Any, edges: Any, *, score: str = "bds", iss: float = 10.0
+    values: Any,
+    dimensions: Any,
+    edges: Any,
+    *,
+    score: PerSurvey = "bds",
+    iss: float = 10.0,
+    missing: str = "em",
+    seed: int = 0,
 ) -> pa.Table:
     """Estimate the parameters of one network per survey.
 
     Parameters
     ----------
-    values, dimensions : as for `network_edges`.
+    values, dimensions, score : as for `network_edges`.
     edges : table: survey, parent, child.
-    score, iss : the score whose prior is used.
+    iss, missing, seed : of `PersonaNetwork.from_edges`.
 
     Returns
     -------
-    Table: survey, dimension_id, parents (map from parent to value), value, probability, n.
+    Table: survey, dimension_id, parents (map from parent to value), value (null for unknown where
+    that counts as a value), probability, n.
     """
     parts = {}
-    for survey, personas, network in _networks(values, dimensions, edges, score, iss):
-        table = network.parameters(personas.values)
-        parts[survey] = table.rename_columns(["dimension_id", *table.column_names[1:]])
-    empty = PersonaNetwork.fit(np.empty((0, 0), dtype=np.int32), []).parameters()
-    empty = empty.rename_columns(["dimension_id", *empty.column_names[1:]])
-    return stack(parts, empty.schema)
-
-
-def refine_personas(
-    values: Any,
-    dimensions: Any,
-    edges: Any,
-    *,
-    score: str = "bds",
-    iss: float = 10.0,
-    levels: Sequence[str] = ("mid", "high"),
-    min_probability: float = 0.9,
-    min_fill: float = 0.5,
-    evidence_levels: Sequence[str] | None = None,
-) -> pa.Table:
-    """Refine the personas of every survey with its network.
-
-    Parameters
-    ----------
-    values, dimensions, edges, score, iss : as for `network_parameters`.
-    levels, min_probability, min_fill, evidence_levels : see `PersonaNetwork.refine`.
-
-    Returns
-    -------
-    Table: survey and the columns of `decode_refinement`.
-    """
-    parts = {}
-    for survey, personas, network in _networks(values, dimensions, edges, score, iss):
-        refinement = network.refine(
-            personas.codes,
-            levels=levels,
-            min_probability=min_probability,
-            min_fill=min_fill,
-            evidence_levels=evidence_levels,
-        )
-        parts[survey] = decode_refinement(personas, refinement)
-    return stack(parts, refined_schema())
-
-
-def _networks(
-    values: Any, dimensions: Any, edges: Any, score: str, iss: float
-) -> Iterable[tuple[str, Personas, PersonaNetwork]]:
     for survey, (described, given, drawn) in surveys(
         arrow(dimensions, _DIMENSIONS),
         arrow(values, _VALUES),
         arrow(edges, ("survey", "parent", "child")),
     ):
         personas = encode_personas(given, described)
-        network = PersonaNetwork.from_edges(
+        table = PersonaNetwork.from_edges(
             personas.codes,
             personas.cardinalities,
             personas.dimensions,
             personas.levels,
             edges=[(row["parent"], row["child"]) for row in drawn.to_pylist()],
-            score=score,
+            score=score_of(score, survey),
             iss=iss,
+            missing=missing,
+            seed=seed,
+        ).parameters(personas.values)
+        parts[survey] = table.rename_columns(["dimension_id", *table.column_names[1:]])
+    empty = PersonaNetwork.fit(np.empty((0, 0), dtype=np.int32), []).parameters()
+    empty = empty.rename_columns(["dimension_id", *empty.column_names[1:]])
+    return stack(parts, empty.schema)
+
+
+def network_of(personas: Personas, parameters: Any, score: Score) -> PersonaNetwork:
+    """Return the network that a table of parameters describes.
+
+    Parameters
+    ----------
+    personas : whose dimensions, levels and candidate values count.
+    parameters : table: dimension_id, parents, value, probability, n, as `network_parameters` makes
+        it for one survey. A dimension without rows has no parents and equally probable values.
+    score : whose prior later estimates use.
+
+    Raises
+    ------
+    ValueError : for a dimension or value that the personas do not have.
+    """
+    rows: dict[str, dict[tuple[tuple[str, str | None], ...], dict[str | None, Any]]] = {}
+    for row in arrow(parameters, _PARAMETERS[1:]).to_pylist():
+        pairs = row["parents"]
+        given = tuple(sorted(pairs.items() if isinstance(pairs, dict) else pairs))
+        of = rows.setdefault(row["dimension_id"], {}).setdefault(given, {})
+        of[row["value"]] = (row["probability"], row["n"])
+    place = {name: i for i, name in enumerate(personas.dimensions)}
+    strange = sorted(set(rows) - set(place))
+    if strange:
+        raise ValueError(
+            f"the parameters name dimension {strange[0]!r}, which is not among the dimensions"
         )
-        yield survey, personas, network
+    unknown = [
+        any(None in of for of in rows.get(name, {}).values()) for name in personas.dimensions
+    ]
+    words: list[list[str | None]] = [
+        [*values, None] if u else [*values]
+        for values, u in zip(personas.values, unknown, strict=True)
+    ]
+    code = [{word: i for i, word in enumerate(of)} for of in words]
+    cards = [len(of) for of in words]
+    tables = []
+    for child, name in enumerate(personas.dimensions):
+        mine = rows.get(name, {})
+        names = [parent for parent, _ in next(iter(mine), ())]
+        configurations = np.zeros((len(mine), len(names)), dtype=np.int32)
+        shares = np.zeros((2, len(mine), cards[child]))
+        for j, (given, of) in enumerate(mine.items()):
+            try:
+                configurations[j] = [code[place[parent]][value] for parent, value in given]
+                for value, pair in of.items():
+                    shares[:, j, code[child][value]] = pair
+            except KeyError as error:
+                raise ValueError(
+                    f"the parameters of dimension {name!r} name {error.args[0]!r}, which is no "
+                    "dimension or candidate value of this survey"
+                ) from None
+        parents = [place[parent] for parent in names]
+        tables.append(ConditionalTable(cards, child, parents, configurations, *shares))
+    return PersonaNetwork(tables, personas.dimensions, personas.levels, score, unknown=unknown)
+
+
+def refine_personas(
+    values: Any,
+    dimensions: Any,
+    parameters: Any,
+    *,
+    score: PerSurvey = "bds",
+    iss: float = 10.0,
+    **settings: Any,
+) -> pa.Table:
+    """Refine the personas of every survey with its network.
+
+    Parameters
+    ----------
+    values, dimensions, score, iss : as for `network_parameters`.
+    parameters : what that returned.
+    settings : see `refinement.Settings`.
+
+    Returns
+    -------
+    Table: survey and the columns of `decode_refinement`.
+    """
+    parts = {}
+    for survey, personas, network in _networks(values, dimensions, parameters, score, iss):
+        parts[survey] = decode_refinement(personas, network.refine(personas.codes, **settings))
+    return stack(parts, refined_schema())
+
+
+def _networks(
+    values: Any, dimensions: Any, parameters: Any, score: PerSurvey, iss: float
+) -> Iterator[tuple[str, Personas, PersonaNetwork]]:
+    for survey, (described, given, fitted) in surveys(
+        arrow(dimensions, _DIMENSIONS),
+        arrow(values, _VALUES),
+        arrow(parameters, _PARAMETERS),
+    ):
+        personas = encode_personas(given, described)
+        yield survey, personas, network_of(personas, fitted, Score(score_of(score, survey), iss))

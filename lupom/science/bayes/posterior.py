@@ -90,12 +90,12 @@ class Posterior:
             factors = _Factors(self.tables, block)
             for target in targets:
                 result = np.empty((len(block), self.cardinalities[target]))
-                result[full] = self._closed(block[full], target, None)
+                result[full] = self.closed(block[full], target, None)
                 if len(gaps):
                     result[gaps] = self._with_gaps(block, gaps, known[gaps], target, factors)
                 yield target, rows, result
 
-    def _closed(self, codes: Codes, target: int, active: NDArray[np.bool_] | None) -> Floats:
+    def closed(self, codes: Codes, target: int, active: NDArray[np.bool_] | None) -> Floats:
         """Return the closed form; `active` (n, d) says which families count (None: all)."""
         n = len(codes)
         logs = np.zeros((n, self.cardinalities[target]))
@@ -142,7 +142,7 @@ class Posterior:
             families = families | (active & (reached.astype(np.float32) @ self._incidence.T > 0))
         result = np.empty((len(rows), self.cardinalities[target]))
         closed = ~reached.any(axis=1)
-        result[closed] = self._closed(codes[rows[closed]], target, active[closed])
+        result[closed] = self.closed(codes[rows[closed]], target, active[closed])
         at = np.flatnonzero(~closed)
         if not len(at):
             return result

@@ -76,6 +76,9 @@ def search(
     restarts: int = 0,
     seed: int = 0,
     max_moves: int | None = None,
+    start: Iterable[Edge] = (),
+    copies: int = 1,
+    node_average: bool = False,
 ) -> Structure:
     """Find a structure of high score by changing one edge at a time.
 
@@ -100,6 +103,8 @@ def search(
     restarts : how often to start again from the best structure, changed at random.
     seed : of the restarts, and of the numbers by which structures are recognised.
     max_moves : a bound on the changes of each climb.
+    start : edges to start from; the search may take them away again.
+    copies, node_average : see `FamilyScores`.
 
     Raises
     ------
@@ -111,13 +116,16 @@ def search(
         raise ValueError("tabu_length and restarts must not be negative")
     checked = check_codes(codes, cardinalities)
     climber = _Climber(
-        FamilyScores(checked, cardinalities, score),
+        FamilyScores(checked, cardinalities, score, copies=copies, node_average=node_average),
         allowed=allowed_edges(checked.shape[1]) if allowed is None else allowed.copy(),
         required=sorted(set(required)),
         max_parents=checked.shape[1] if max_parents is None else max_parents,
         seed=seed,
     )
     patience = tabu_length if method == "tabu" else 0
+    begin = sorted(set(start))
+    if begin:
+        climber.begin(begin)
     best = climber.climb(patience, max_moves)
     rng = np.random.default_rng(seed)
     for _ in range(restarts):
@@ -174,6 +182,15 @@ class _Climber:
         self.reach = reach
         for child in range(self.d):
             self._refresh(child)
+
+    def begin(self, edges: Iterable[Edge]) -> None:
+        """Start from some edges besides the required ones."""
+        matrix = self.required.copy()
+        for parent, child in edges:
+            matrix[parent, child] = True
+        if reachability(matrix) is None:
+            raise ValueError("the edges to start from form a cycle")
+        self._restart(matrix)
 
     def _refresh(self, child: int) -> None:
         parents = [int(p) for p in np.flatnonzero(self.edges[:, child])]

@@ -1,12 +1,15 @@
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from lupom.science.bayes import (
     PersonaNetwork,
+    Score,
     decode_refinement,
     encode_personas,
     network_edges,
+    network_of,
     network_parameters,
     refine_personas,
 )
@@ -126,17 +129,65 @@ def test_each_survey_has_its_own_network():
     assert parameters.column_names == [
         "survey", "dimension_id", "parents", "value", "probability", "n",
     ]  # fmt: skip
-    refined = refine_personas(values, dimensions, edges)
+    refined = refine_personas(values, dimensions, parameters)
     assert len(refined) == (60 + 40) * 3
-    again = refine_personas(values.take(list(range(len(values)))[::-1]), dimensions, edges)
+    again = refine_personas(values.take(list(range(len(values)))[::-1]), dimensions, parameters)
     assert again.equals(refined)
+
+
+def test_each_survey_may_have_its_own_score():
+    other = DIMENSIONS.set_column(0, "survey", pa.array(["x"] * 3))
+    dimensions = pa.concat_tables([other, DIMENSIONS])
+    values = pa.concat_tables([persona_values(), persona_values(40, "x")])
+    mixed = network_edges(values, dimensions, score={"x": "bic", "default": "bdeu"})
+    for survey, score in (("x", "bic"), ("w", "bdeu")):
+        alone = network_edges(values, dimensions, score=score)
+        mine = pc.equal(alone["survey"], survey)
+        assert mixed.filter(pc.equal(mixed["survey"], survey)).equals(alone.filter(mine))
+    with pytest.raises(ValueError, match="no score is set for survey 'w', only for 'x'"):
+        network_edges(values, dimensions, score={"x": "bic"})
+
+
+def test_edges_are_required_and_forbidden_where_a_survey_has_them():
+    values = persona_values()
+    edges = network_edges(
+        values, DIMENSIONS, required=[["trust", "risk"]], forbidden=[["trust", "faith"]]
+    )
+    pairs = set(zip(edges["parent"].to_pylist(), edges["child"].to_pylist(), strict=True))
+    assert ("trust", "risk") in pairs
+    assert ("trust", "faith") not in pairs
+    with pytest.raises(ValueError, match="no survey has both"):
+        network_edges(values, DIMENSIONS, required=[["trust", "humour"]])
+
+
+@pytest.mark.parametrize("missing", ["em", "available", "value"])
+def test_a_network_comes_back_from_its_table_of_parameters(missing):
+    values = persona_values()
+    personas = encode_personas(values, DIMENSIONS)
+    fitted = PersonaNetwork.fit(
+        personas.codes,
+        personas.cardinalities,
+        personas.dimensions,
+        personas.levels,
+        missing=missing,
+    )
+    edges = network_edges(values, DIMENSIONS, missing=missing)
+    table = network_parameters(values, DIMENSIONS, edges, missing=missing)
+    back = network_of(personas, table, Score("bds"))
+    assert back.unknown == fitted.unknown
+    for name in personas.dimensions:
+        assert back.posterior(personas.codes, name) == pytest.approx(
+            fitted.posterior(personas.codes, name), abs=1e-9
+        )
+    with pytest.raises(ValueError, match="not among the dimensions"):
+        network_of(encode_personas(EMPTY, DIMENSIONS.slice(0, 1)), table, Score("bds"))
 
 
 def test_without_personas_the_tables_are_empty_and_typed():
     edges = network_edges(EMPTY, DIMENSIONS)
-    refined = refine_personas(EMPTY, DIMENSIONS, edges)
     parameters = network_parameters(EMPTY, DIMENSIONS, edges)
-    nothing = refine_personas(EMPTY, DIMENSIONS.slice(0, 0), edges)
+    refined = refine_personas(EMPTY, DIMENSIONS, parameters)
+    nothing = refine_personas(EMPTY, DIMENSIONS.slice(0, 0), parameters)
     assert len(edges) == len(refined) == len(parameters) == len(nothing) == 0
     assert refined.schema == nothing.schema
     assert str(refined.schema.field("probability").type) == "double"

@@ -19,7 +19,7 @@ def fitted(network, codes, score="bds"):
     cards = [network[2][0].shape[1]] * len(network[1])
     checked = check_codes(codes, cards)
     tables = [
-        ConditionalTable(checked, cards, child, parents, Score(score))
+        ConditionalTable.fit(checked, cards, child, parents, Score(score))
         for child, parents in enumerate(network[1])
     ]
     return Posterior(tables, [int(i) for i in network[0]])
@@ -93,7 +93,8 @@ def test_products_of_very_small_probabilities_do_not_vanish():
     codes = np.repeat(np.random.default_rng(0).integers(0, 2, (n, 1)), d, axis=1).astype(np.int32)
     cards = [2] * d
     tables = [
-        ConditionalTable(codes, cards, c, [0] if c else [], Score("bds", 1e-3)) for c in range(d)
+        ConditionalTable.fit(codes, cards, c, [0] if c else [], Score("bds", 1e-3))
+        for c in range(d)
     ]
     posterior = Posterior(tables, list(range(d)))
     row = np.array([[-1] + [0, 1] * 30], dtype=np.int32)
@@ -108,7 +109,7 @@ def test_inference_that_would_not_fit_in_memory_is_refused():
     d = 13
     codes = np.random.default_rng(0).integers(0, 6, (40, d)).astype(np.int32)
     tables = [
-        ConditionalTable(codes, [6] * d, c, list(range(12)) if c == 12 else [], Score("bds"))
+        ConditionalTable.fit(codes, [6] * d, c, list(range(12)) if c == 12 else [], Score("bds"))
         for c in range(d)
     ]
     row = np.full((1, d), -1, dtype=np.int32)
@@ -119,7 +120,7 @@ def test_inference_that_would_not_fit_in_memory_is_refused():
 
 def test_tables_are_dirichlet_means_and_unseen_configurations_are_uniform():
     codes = np.array([[0, 0], [0, 0], [0, 1], [1, 1]], dtype=np.int32)
-    table = ConditionalTable(codes, [3, 2], 1, [0], Score("bds", 4))
+    table = ConditionalTable.fit(codes, [3, 2], 1, [0], Score("bds", 4))
     # iss 4 over 2 observed configurations of 2 values: 1 per cell.
     assert table.probabilities.tolist() == [[3 / 5, 2 / 5], [1 / 3, 2 / 3], [1 / 2, 1 / 2]]
     assert table.configurations.tolist() == [[0], [1]]

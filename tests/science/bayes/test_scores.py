@@ -105,6 +105,33 @@ def test_with_missing_values_a_gain_is_measured_on_the_available_cases(name):
     assert scores.changes(0, [], additions=True).added[2] == pytest.approx(expected)
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 1000), st.sampled_from([0.0, 0.2, 0.6]))
+def test_the_node_average_likelihood_is_its_formula(seed, share):
+    codes = with_gaps(sample(random_network(4, 3, 2, seed), 60, seed), share, seed)
+    scores = FamilyScores(codes, [3] * 4, Score("bic"), node_average=True)
+    known = codes[(codes[:, [0, 1, 2]] >= 0).all(axis=1)].tolist()
+    m, parameters = max(len(known), 1), 9 * 2
+    likelihood = slow_score("bic", 1, known, 0, [1, 2], [3] * 4) + log(m) / 2 * parameters
+    expected = 60 / m * likelihood - log(60) / 2 * parameters
+    assert scores.family(0, [1, 2]) == pytest.approx(expected, abs=1e-8)
+    changes = scores.changes(0, [1], additions=True)
+    assert changes.added[2] == pytest.approx(expected, abs=1e-8)
+    with pytest.raises(ValueError, match="penalised as bic"):
+        FamilyScores(codes, [3] * 4, Score("bds"), node_average=True)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_copies_of_the_same_rows_count_once(name):
+    codes = sample(random_network(5, 3, 2, 8), 100, 8)
+    once = FamilyScores(codes, [3] * 5, Score(name, 3))
+    thrice = FamilyScores(np.concatenate([codes] * 3), [3] * 5, Score(name, 3), copies=3)
+    assert thrice.family(0, [1, 2]) == pytest.approx(once.family(0, [1, 2]))
+    assert thrice.changes(0, [1], additions=True).added == pytest.approx(
+        once.changes(0, [1], additions=True).added, nan_ok=True
+    )
+
+
 def test_counting_by_sorting_and_by_table_agree():
     # 40,000 cells for 60 rows go through the sort, as the formula does not.
     codes = np.random.default_rng(1).integers(0, 200, (60, 3)).astype(np.int32)

@@ -1,0 +1,103 @@
+"""The models of refinement over the tables of a small project."""
+
+import pytest
+
+from tests.models.fake import FakeProject
+
+CHAIN = [
+    "refinement/persona_network_edges.py",
+    "refinement/persona_network_parameters.py",
+    "refinement/refined_persona_values.py",
+    "refinement/refinement_summary.sql",
+]
+
+
+def project(**settings):
+    made = FakeProject(**settings)
+    made.connection.execute("""
+        create table persona_dimensions as
+        select survey, dimension_id, '' as name, '' as description, level,
+            ['no', 'yes', 'both'] as candidate_values
+        from (values ('trust', 'high'), ('faith', 'mid'), ('risk', 'mid'), ('age', 'low'))
+            as d(dimension_id, level), (values ('W34'), ('W41')) as s(survey);
+        -- Everything follows the respondent's number; faith is often unknown, one value is wrong.
+        create table persona_values as
+        select survey, format('r{:03}', i) as respondent_id, dimension_id,
+            case
+                when dimension_id = 'faith' and i % 3 = 0 then null
+                when dimension_id = 'trust' and i = 7 then 'both'
+                when i % 2 = 0 then 'yes' else 'no'
+            end as value,
+            'c' as call_id
+        from persona_dimensions, range(90) t(i);
+    """)
+    return made
+
+
+def test_the_summary_says_what_became_of_each_dimension():
+    made = project(seed=1)
+    for path in CHAIN:
+        made.build(path)
+    rows = made.rows("""
+        select dimension_id, level, respondents, missing, much_missing, kept, replaced, filled,
+            left_unknown, parents + children > 0
+        from refinement_summary where survey = 'W34' order by dimension_id
+    """)
+    assert rows == [
+        ("age", "low", 90, 0, False, 90, 0, 0, 0, True),
+        ("faith", "mid", 90, 30, True, 60, 0, 30, 0, True),
+        ("risk", "mid", 90, 0, False, 90, 0, 0, 0, True),
+        ("trust", "high", 90, 0, False, 89, 1, 0, 0, True),
+    ]
+    assert made.rows("""
+        select value, refined_value, probability > 0.5, raw_probability < 0.5
+        from refined_persona_values
+        where changed and dimension_id = 'trust' and survey = 'W41'
+    """) == [("both", "no", True, True)]
+    shares = made.rows("select distinct missing_share from refinement_summary order by 1")
+    assert shares == [(0.0,), (pytest.approx(1 / 3),)]
+
+
+def test_the_share_at_which_a_dimension_is_flagged_is_a_setting():
+    made = project(refine_much_missing=0.5)
+    for path in CHAIN:
+        made.build(path)
+    assert made.value("select count(*) from refinement_summary where much_missing") == 0
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"network_score": {"W34": "bds", "W41": "bic", "default": "bdeu"}},
+        {"network_missing": "available", "refine_reports": "facts", "refine_iterations": 2},
+        {"network_missing": "value", "refine_reports": "facts"},
+        {"network_score": "bic", "network_missing": "nal"},
+        {
+            "refine_reports": "facts",
+            "refine_evidence_levels": ["low"],
+            "refine_min_probability": {"high": 0.0, "mid": 0.8},
+            "refine_min_fill": 0,
+        },
+        {"network_required_edges": [["age", "trust"]], "network_level_order": False},
+    ],
+)
+def test_every_setting_builds(settings):
+    made = project(**settings)
+    for path in CHAIN:
+        made.build(path)
+    assert made.value("select count(*) from refined_persona_values") == 2 * 90 * 4
+    assert made.value("select count(*) from refinement_summary") == 2 * 4
+
+
+def test_the_score_of_each_survey_is_a_setting():
+    def gains(survey, setting):
+        made = project(network_score=setting)
+        made.build(CHAIN[0])
+        return made.rows(
+            f"select parent, child, gain from persona_network_edges where survey = '{survey}'"
+        )
+
+    mixed = {"W41": "bic", "default": "bds"}
+    assert gains("W41", mixed) == gains("W41", "bic")
+    assert gains("W34", mixed) == gains("W34", "bds")
+    assert gains("W41", mixed) != gains("W41", "bds")
