@@ -114,17 +114,15 @@ class DuplicateCheck(BaseModel):
 
 
 class PersonaValues(BaseModel):
-    """A value of each dimension in the row's list, or NULL where the model says 'unknown'."""
+    """A value of each dimension in the row's list.
+
+    For a model that can tell when answers say nothing of a dimension, add `unknown="unknown"`: that
+    becomes NULL. The embedded model then says it of nearly everything.
+    """
 
     values: Annotated[
         dict[str, str],
-        OneOfEach(
-            "dimensions",
-            key="dimension_id",
-            options="candidate_values",
-            name="name",
-            unknown="unknown",
-        ),
+        OneOfEach("dimensions", key="dimension_id", options="candidate_values", name="name"),
     ]
 
 

@@ -1,7 +1,8 @@
 {{ config(materialized='table') }}
 -- One dimension for each cluster, before it is checked: what the LLM wrote in place of the cluster,
 -- or, where all its candidates have one name, that candidate. Of two with one name the one that more
--- candidates stand behind is kept. `place` is the order of precedence in the checks.
+-- candidates stand behind is kept. `place` is the order of precedence in the checks. With `persona_scale: ends` a scale is its
+-- two ends: what lies between draws a small model to it, whoever is asked about.
 
 with scaled as (
     select
@@ -31,7 +32,11 @@ identified as (
 
 select
     survey, dimension_id, name, description, level,
+    {% if var('persona_scale', 'all') == 'ends' %}
+    [string_split(scale, ' / ')[1], string_split(scale, ' / ')[-1]] as candidate_values,
+    {% else %}
     string_split(scale, ' / ') as candidate_values,
+    {% endif %}
     cluster_size,
     row_number() over (partition by survey order by cluster_size desc, dimension_id) as place
 from identified

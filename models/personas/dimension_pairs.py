@@ -7,5 +7,5 @@ def model(lupom):
     return dimensions.nearest_pairs(
         lupom.ref("dimension_drafts").order("survey, place"),
         lupom.embed,
-        min_similarity=lupom.var("duplicate_similarity", 0.6),
+        min_similarity=lupom.var("duplicate_similarity", 0.5),
     )

@@ -1,22 +1,30 @@
-{{ config(materialized='llm', prompt='infer_persona', response='PersonaValues',
+{{ config(materialized='llm', prompt=var('persona_prompt', 'infer_persona'), response='PersonaValues',
           key=['survey', 'respondent_id', 'part']) }}
--- The value of each dimension for each respondent, read off the answers that may be known.
--- `persona_calls` says how many dimensions one call decides: all of them, those of one level, or one
--- (as in the published system, at 20 to 60 times the cost).
+-- The value of each dimension for each respondent of the sample, read off the answers that may be
+-- known. `persona_calls` says what one call decides: all dimensions, those of one level, or one
+-- dimension (as in the published system, at 20 to 60 times the cost).
+-- Levels alternate in the list: a small model tends to repeat the value before.
 
-with parts as (
+with placed as (
+    select
+        *,
+        row_number() over (partition by survey, level order by dimension_id) as place,
+        case level when 'low' then 1 when 'mid' then 2 else 3 end as rank
+    from {{ ref('persona_dimensions') }}
+),
+
+parts as (
     select
         survey,
-        {% set calls = var('persona_calls', 'all') %}
-        {{ {'all': "'all'", 'level': 'level', 'dimension': 'dimension_id'}[calls] }} as part,
+        {{ {'all': "'all'", 'level': 'level', 'dimension': 'dimension_id'}[var('persona_calls', 'all')] }} as part,
         list(
             struct_pack(
                 dimension_id := dimension_id, name := name, description := description,
                 candidate_values := candidate_values
             )
-            order by case level when 'high' then 1 when 'mid' then 2 else 3 end, dimension_id
+            order by place, rank
         ) as dimensions
-    from {{ ref('persona_dimensions') }}
+    from placed
     group by all
 )
 

@@ -16,5 +16,6 @@ def model(lupom):
         min_fill=lupom.var("refine_min_fill", None),
         evidence_levels=lupom.var("refine_evidence_levels", None),
         iterations=lupom.var("refine_iterations", 1),
+        sweeps=lupom.var("refine_sweeps", 40),
         seed=lupom.var("seed", 1),
     )

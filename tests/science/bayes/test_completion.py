@@ -63,7 +63,7 @@ def test_parameters_by_em_count_every_respondent_and_come_nearer_the_truth():
     edges, cards, score = edges_of(network), [3] * 12, Score("bds")
     tables, _, filled = em_tables(gaps, cards, edges, score, seed=1)
     assert [t.counts.sum() for t in tables] == pytest.approx([3000] * 12)
-    assert (filled[gaps >= 0] == gaps[gaps >= 0]).all()
+    assert (filled.reshape(5, 3000, 12)[:, gaps >= 0] == gaps[gaps >= 0]).all()
     test = sample(network, 3000, 7)
 
     def surprise(of):
