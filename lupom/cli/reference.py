@@ -18,11 +18,12 @@ Exit codes: 0 done, 1 something failed, 2 misused (a typing error in a command, 
 def reference() -> str:
     """Return the help of every command."""
     parts = [_HEAD]
-    with click.Context(lupom, info_name="lupom") as group:
+    # As the child of the group, since options of help are inherited from it.
+    with lupom.make_context("lupom", ["help"], resilient_parsing=True) as group:
         for name in COMMANDS:
             command = lupom.get_command(group, name)
             assert command is not None
-            with click.Context(command, info_name=f"lupom {name}", max_content_width=88) as context:
+            with click.Context(command, parent=group, info_name=name, terminal_width=80) as context:
                 parts.append(f"## lupom {name}\n\n```\n{command.get_help(context)}\n```\n")
     return "\n".join(parts)
 
