@@ -45,7 +45,10 @@ def diagnose(project: Project) -> Iterator[Check]:
     yield _store(project)
     state = project.files.state_folder / "state.db"
     yield Check("ledger", True, str(state) if state.is_file() else f"{state} (not yet made)")
+    used = {n.config["llm"] for n in models if n.materialized == "llm"}
     for alias in project.files.settings.llms:
+        if alias not in used | project.files.declared_llms:
+            continue
         try:
             yield Check(f"llm {alias}", True, project.context.gateway.check(alias))
         except LupomError as error:

@@ -81,7 +81,8 @@ class LLMServer:
     distribution : called with the labels of a choice; returns the probability of each, to be
         reported at the label's token. Default: deterministic by the prompt, 2 % of the mass
         elsewhere.
-    logprobs, json_schema : 'accept', 'ignore' (answer as if not asked) or 'reject' (status 400).
+    logprobs, json_schema, tools : 'accept', 'ignore' (answer as if not asked) or 'reject' (status
+        400); json_object, too, but for 'ignore'.
     glue : the label shares its token with the quote before it, as in some tokenizers.
     rate_limit : requests in any one second before status 429.
     api_key : the key to insist on (status 401); models : the names it knows (status 404), None for
@@ -95,6 +96,8 @@ class LLMServer:
     distribution: Callable[[list[str]], dict[str, float]] | None = None
     logprobs: Literal["accept", "ignore", "reject"] = "accept"
     json_schema: Literal["accept", "ignore", "reject"] = "accept"
+    tools: Literal["accept", "ignore", "reject"] = "accept"
+    json_object: Literal["accept", "reject"] = "accept"
     glue: bool = False
     rate_limit: float = 0.0
     retry_after: float | None = 0.05
@@ -245,7 +248,8 @@ class LLMServer:
         fault = wanted.pop("fault", {})
         if every is not None:
             self.faults = fail_every(every, Fault(**fault)) if every else None
-        for name in ("latency", "rate_limit", "retry_after", "logprobs", "json_schema", "glue"):
+        names = ("latency", "rate_limit", "retry_after", "logprobs", "json_schema", "tools", "glue")
+        for name in names:
             if name in wanted:
                 setattr(self, name, wanted[name])
         return web.json_response({})
@@ -286,6 +290,13 @@ class LLMServer:
         if _schema_of(body) is not None and self.json_schema == "reject":
             message = "Invalid parameter: 'response_format' of type 'json_schema' is not supported"
             return self._error(Fault(status=400, message=message, param="response_format"))
+        if body.get("tools") and self.tools == "reject":
+            message = "This model does not support tools"
+            return self._error(Fault(status=400, message=message, param="tools"))
+        kind = (body.get("response_format") or {}).get("type")
+        if kind == "json_object" and self.json_object == "reject":
+            message = "response_format of type 'json_object' is not supported"
+            return self._error(Fault(status=400, message=message, param="response_format"))
         return None
 
     def _error(self, fault: Fault) -> web.Response:
@@ -321,9 +332,14 @@ class LLMServer:
     def _completion(self, number: int, body: dict[str, Any], content: str | None) -> dict[str, Any]:
         text = "\n".join(str(message.get("content")) for message in body["messages"])
         seed = f"{text}\n{body.get('seed') or 0}"
-        schema = _schema_of(body)
-        if schema is None or self.json_schema == "ignore":
-            schema = _schema_in(text) if self.json_schema != "ignore" else None
+        schema = _schema_of(body) if self.json_schema != "ignore" else None
+        tool = body["tools"][0]["function"] if body.get("tools") else None
+        if tool is not None and self.tools == "ignore":
+            tool = None
+        if tool is not None:
+            schema = tool["parameters"]
+        if schema is None and _schema_of(body) is None:
+            schema = _schema_in(text)
         labels = _labels(schema)
         probabilities: dict[str, float] = {}
         if labels:
@@ -337,14 +353,19 @@ class LLMServer:
             else:
                 content = "I am not sure." if schema is None else json.dumps(fit(schema, seed))
         logprobs = None
-        if body.get("logprobs") and self.logprobs == "accept":
+        if body.get("logprobs") and self.logprobs == "accept" and tool is None:
             top = int(body.get("top_logprobs") or 0)
             logprobs = {
                 "content": _logprobs(content, probabilities, top, self.glue),
                 "refusal": None,
             }
-        message = {"role": "assistant", "content": content, "refusal": None}
+        message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None}
         choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": logprobs}
+        if tool is not None and content.startswith("{"):
+            called = {"name": tool["name"], "arguments": content}
+            message["content"] = None
+            message["tool_calls"] = [{"id": "call_1", "type": "function", "function": called}]
+            choice["finish_reason"] = "tool_calls"
         tokens_in, tokens_out = max(1, len(text) // 4), max(1, len(content) // 4)
         usage = {
             "prompt_tokens": tokens_in,
@@ -436,7 +457,8 @@ def _schema_of(body: dict[str, Any]) -> dict[str, Any] | None:
 
 def _schema_in(text: str) -> dict[str, Any] | None:
     """Find a schema that stands in the prompt, as a model in JSON mode would."""
-    start = text.rfind('{"type"')
+    told = text.rfind("JSON schema:")
+    start = text.find("{", told) if told >= 0 else -1
     try:
         return json.JSONDecoder().raw_decode(text[start:])[0] if start >= 0 else None
     except ValueError:

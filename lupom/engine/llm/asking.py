@@ -55,6 +55,7 @@ class Asking:
     ----------
     weights : rows per key; the counts below are of rows.
     own, borrowed : ends of calls it asked itself, and of calls somebody else was asking.
+    shared : characters that all its items begin with.
     halt : set when no further request may be sent; those in flight are awaited and recorded.
     failure : what ended it, if anything did.
     """
@@ -62,6 +63,7 @@ class Asking:
     node: str
     run_id: str
     weights: Mapping[str, int]
+    shared: int = 0
     own: dict[str, Outcome] = field(default_factory=dict)
     borrowed: dict[str, Entry] = field(default_factory=dict)
     failure: BaseException | None = None
@@ -169,7 +171,7 @@ class Desk:
             await self._record(line, asking, item, entry)
             return Outcome(entry, None)
         while True:
-            request = _request(line, item, tries)
+            request = _request(line, item, tries, asking.shared)
             begun = loop.time()
             try:
                 reply = await self._reply(line, asking, request, f"{item.key}/{len(tries)}")
@@ -318,7 +320,9 @@ def _started(item: Item) -> Entry:
     return entry
 
 
-def _request(line: Line, item: Item, tries: Sequence[Mapping[str, Any]]) -> ProviderRequest:
+def _request(
+    line: Line, item: Item, tries: Sequence[Mapping[str, Any]], shared: int
+) -> ProviderRequest:
     """Make the request of the next attempt: the messages, then each invalid answer and its
     error."""
     messages = [dict(message) for message in item.messages]
@@ -336,7 +340,30 @@ def _request(line: Line, item: Item, tries: Sequence[Mapping[str, Any]]) -> Prov
         top_logprobs=item.response.top_logprobs if settings.logprobs else 0,
         seed=item.draw,
         extra=settings.extra,
+        shared=shared,
     )
+
+
+def shared_prefix(items: Sequence[Item]) -> int:
+    """Return how many characters, over all messages, sorted items begin with; 0 for a single one.
+
+    In sorted order the first and the last differ as early as any two do.
+    """
+    shared = 0
+    if len(items) < 2:
+        return 0
+    for one, other in zip(items[0].messages, items[-1].messages, strict=False):
+        texts = one["content"], other["content"]
+        if one["role"] != other["role"]:
+            break
+        same = len(texts[0])
+        if texts[0] != texts[1]:
+            pairs = enumerate(zip(*texts, strict=False))
+            same = next((i for i, (a, b) in pairs if a != b), min(map(len, texts)))
+        shared += same
+        if texts[0] != texts[1]:
+            break
+    return shared
 
 
 def correction(error: str) -> str:

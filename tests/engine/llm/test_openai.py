@@ -50,7 +50,7 @@ def test_log_probabilities_that_are_refused_are_done_without(server, state, choi
 
 
 def test_schemas_that_are_refused_are_told_in_the_prompt(server, state, note):
-    server.json_schema = "reject"
+    server.json_schema = server.tools = "reject"
     gateway = make_gateway(server.base_url, state, concurrency=1)
     calls = [Call(user(f"Question {i}"), note.for_row({})) for i in range(5)]
     answers = gateway.ask("default", calls, node="n", run_id="r")
@@ -59,8 +59,8 @@ def test_schemas_that_are_refused_are_told_in_the_prompt(server, state, note):
     last = server.bodies[-1]
     assert last["response_format"] == {"type": "json_object"}
     assert '"maxLength": 20' in last["messages"][-1]["content"]
-    # Limits on lengths go first, then the schema.
-    assert (server.requests, server.answered) == (6, 5)
+    # One refusal of a schema and one of a tool for the alias, not for each row.
+    assert (server.requests, server.answered) == (7, 5)
 
 
 def refusing(words, having):

@@ -107,9 +107,9 @@ def test_setup_prepares_what_is_installed_and_says_so(installed, tmp_path: Path)
     assert said[1] == f"weights are ready: {path}"
 
 
-def test_a_failed_preparation_leaves_nothing_behind(installed, tmp_path: Path):
+def test_a_damaged_package_is_said_and_leaves_nothing_behind(installed, tmp_path: Path):
     installed.write_bytes(b"GGUF, but torn")
-    with pytest.raises(Exception, match=r".*"):
+    with pytest.raises(LLMError, match="is damaged"):
         weights.resolve(None, cache_dir=tmp_path / "cache")
     assert [p for p in (tmp_path / "cache").iterdir() if p.is_file()] == []
 

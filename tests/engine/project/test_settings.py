@@ -35,8 +35,8 @@ def test_only_a_name_is_required(make_project):
         ("vars: {}\n", "lupom_project.yml:1: the key 'name' is missing"),
         (
             "name: demo\nllms:\n  default:\n    provider: opnai\n",
-            "lupom_project.yml:4: 'llms.default.provider': input should be 'openai' or 'embedded',"
-            " not 'opnai' (did you mean 'openai'?)",
+            "lupom_project.yml:4: 'llms.default.provider': input should be 'openai', 'embedded',"
+            " 'bedrock' or 'anthropic', not 'opnai' (did you mean 'openai'?)",
         ),
         (
             "name: demo\nllms:\n  default:\n    provider: embedded\n    concurency: 2\n",

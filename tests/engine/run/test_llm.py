@@ -488,7 +488,8 @@ def test_secrets_stand_nowhere(make, server, monkeypatch):
             "models/notes.sql",
             "{{ config(materialized='llm', prompt='note', response='Note', key='id', llm='big') }}"
             " select 1 as id",
-            "models/notes.sql:1: no llm 'big' under 'llms:' (aliases: default)",
+            "models/notes.sql:1: no llm 'big' under 'llms:' (aliases: default, haiku, llama70b3,"
+            " mistrallarge, sonnet)",
         ),
         (
             "models/notes.sql",

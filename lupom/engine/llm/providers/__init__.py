@@ -34,6 +34,15 @@ def make_provider(
         from lupom.engine.llm.providers.embedded import EmbeddedProvider
 
         return EmbeddedProvider(alias, settings, cache_dir=cache_dir)
+    if settings.provider == "bedrock":
+        from lupom.engine.llm.providers.bedrock import BedrockProvider
+
+        return BedrockProvider(alias, settings, memory)
+    if settings.provider == "anthropic":
+        from lupom.engine.llm.providers.anthropic import AnthropicProvider
+
+        return AnthropicProvider(alias, settings, memory)
     raise LLMError(
-        f"llm '{alias}': unknown provider '{settings.provider}'", hint="known: openai, embedded"
+        f"llm '{alias}': unknown provider '{settings.provider}'",
+        hint="known: openai, embedded, bedrock, anthropic",
     )

@@ -1,4 +1,6 @@
-"""The official OpenAI client for any address, with one way of failing.
+"""The official clients of OpenAI and Anthropic for any address, with one way of failing.
+
+Both are made by the same generator and look alike from here.
 
 Requests go through the client's own `post` with the plain response as its result: keys, headers,
 connections, timeouts and errors are the client's, and the body is parsed here. Measured at 500
@@ -10,23 +12,22 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import importlib
 import json
 import os
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import LLMError
 from lupom.engine.llm.providers.base import ProviderError
 
 if TYPE_CHECKING:
-    from openai import AsyncOpenAI
-
     from lupom.engine.project.settings import EmbeddingSettings, LLMSettings
 
 DEFAULT_URL = "https://api.openai.com/v1"
-DEFAULT_KEY = "OPENAI_API_KEY"
 # Longer than this a provider means "tomorrow", and waiting is no answer.
 LONGEST_WAIT = 300.0
 _MESSAGE = 400
@@ -37,21 +38,43 @@ def address(base_url: str | None) -> str:
     return (base_url or DEFAULT_URL).rstrip("/")
 
 
-class Endpoint:
-    """One OpenAI-compatible address and how it is spoken to.
+@dataclass(frozen=True, slots=True)
+class Sdk:
+    """An official client: its package and class, its own address, the variable of its key."""
 
-    The key comes from the environment variable the settings name, OPENAI_API_KEY by default, and
-    from nowhere else; to an address of one's own the default is not sent. No key and no header's
-    value gets into an error.
+    package: str
+    client: str
+    url: str
+    key: str
+    options: Mapping[str, Any]
+
+
+OPENAI = Sdk("openai", "AsyncOpenAI", DEFAULT_URL, "OPENAI_API_KEY", {})
+ANTHROPIC = Sdk(
+    *("anthropic", "AsyncAnthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY"),
+    # Traces are nobody's business unless the user's program asks for them.
+    {"open_telemetry": False},
+)
+
+
+class Endpoint:
+    """One address and how it is spoken to.
+
+    The key comes from the environment variable the settings name, OPENAI_API_KEY or
+    ANTHROPIC_API_KEY by default, and from nowhere else; to an address of one's own the default is
+    not sent. No key and no header's value gets into an error.
     """
 
-    def __init__(self, alias: str, settings: LLMSettings | EmbeddingSettings) -> None:
+    def __init__(
+        self, alias: str, settings: LLMSettings | EmbeddingSettings, sdk: Sdk = OPENAI
+    ) -> None:
         self.alias = alias
-        self.url = address(settings.base_url)
+        self.url = (settings.base_url or sdk.url).rstrip("/")
         self.model = settings.model or ""
         self._settings = settings
-        self._key_name = settings.api_key_env or (None if settings.base_url else DEFAULT_KEY)
-        self._client: AsyncOpenAI | None = None
+        self._sdk = sdk
+        self._key_name = settings.api_key_env or (None if settings.base_url else sdk.key)
+        self._client: Any = None
         self._response: Any = None
 
     async def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,7 +105,7 @@ class Endpoint:
         text = re.sub(r"\b(sk|key)-[\w*.-]{6,}", "***", text)
         return re.sub(r"(?i)bearer\s+[^\s'\",]+", "Bearer ***", text)
 
-    def _connected(self) -> AsyncOpenAI:
+    def _connected(self) -> Any:
         if self._client is not None:
             return self._client
         if not self.url.startswith(("http://", "https://")):
@@ -96,8 +119,7 @@ class Endpoint:
                 f"there is no API key in the environment variable {self._key_name}",
                 hint=f"export {self._key_name}=..., or name another under api_key_env",
             )
-        from openai import AsyncOpenAI, DefaultAioHttpClient, DefaultAsyncHttpxClient
-
+        sdk = self._module()
         try:
             import httpx2 as httpx
         except ImportError:
@@ -108,24 +130,34 @@ class Endpoint:
         # connections in flight, aiohttp does not.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
         try:
-            http = DefaultAioHttpClient(limits=limits)
+            http = sdk.DefaultAioHttpClient(limits=limits)
         except RuntimeError:
-            http = DefaultAsyncHttpxClient(limits=limits)
+            http = sdk.DefaultAsyncHttpxClient(limits=limits)
         headers = dict(self._settings.headers)
         # The client insists on a key; servers of one's own ignore the word sent in its place.
-        self._client = AsyncOpenAI(
+        self._client = getattr(sdk, self._sdk.client)(
             base_url=self.url,
             api_key=key or "none",
             max_retries=0,
             timeout=self._settings.timeout,
             default_headers=headers,
             http_client=http,
+            **self._sdk.options,
         )
         return self._client
 
-    async def _call(self, verb: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
-        import openai
+    def _module(self) -> Any:
+        name = self._sdk.package
+        try:
+            return importlib.import_module(name)
+        except ImportError as error:
+            raise ProviderError(
+                f"the package {name} cannot be imported: {error}",
+                hint=f"pip install 'lupom[{name}]'",
+            ) from None
 
+    async def _call(self, verb: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
+        sdk = self._module()
         client = self._connected()
         try:
             # The client's own limit is on the wait for the next bytes; this one is on the whole.
@@ -135,9 +167,9 @@ class Endpoint:
                 else:
                     response = await client.post(path, body=body, cast_to=self._response)
                 content = response.content
-        except openai.APIStatusError as error:
+        except sdk.APIStatusError as error:
             raise self._status(error) from None
-        except (TimeoutError, openai.APITimeoutError) as error:
+        except (TimeoutError, sdk.APITimeoutError) as error:
             cause = _cause(error)
             refused = bool(cause) and "timeout" not in cause.lower()
             text = cause if refused else f"no answer within {self._settings.timeout:g} s"
@@ -145,7 +177,7 @@ class Endpoint:
         except Exception as error:
             if isinstance(error, LLMError):
                 raise
-            if not _is_transport(error):
+            if not isinstance(error, sdk.APIConnectionError) and not _is_transport(error):
                 raise self.error(f"{type(error).__name__}: {error}") from None
             raise self.error(_cause(error) or type(error).__name__, retryable=True) from None
         try:
@@ -162,7 +194,7 @@ class Endpoint:
         status: int = error.status_code
         message = _message(error)
         text = f"status {status}: {message}"
-        code = f"{error.code} {getattr(error, 'type', '')}"
+        code = f"{getattr(error, 'code', None)} {getattr(error, 'type', '')}"
         wait = _retry_after(error.response.headers)
         if status == 429:
             if "insufficient_quota" in code:
@@ -184,8 +216,8 @@ class Endpoint:
             )
         return RejectedError(
             self.without_secrets(text),
-            about=self.without_secrets(f"{error.param or ''} {code} {message}").lower(),
-            refused=_is_of_one_request(status, f"{code} {message}".lower()),
+            about=self.without_secrets(f"{_param(error)} {code} {message}").lower(),
+            refused=is_of_one_request(status, f"{code} {message}".lower()),
         )
 
     def _key_hint(self) -> str:
@@ -222,15 +254,21 @@ _OF_ONE_REQUEST = (
 )
 
 
-def _is_of_one_request(status: int, complaint: str) -> bool:
+def is_of_one_request(status: int, complaint: str) -> bool:
     """Tell whether other requests may pass: this text is too long or was filtered."""
     return status == 413 or any(word in complaint for word in _OF_ONE_REQUEST)
+
+
+def _param(error: Any) -> str:
+    return str(getattr(error, "param", None) or "")
 
 
 def _message(error: Any) -> str:
     body = error.body
     if isinstance(body, dict):
         found = body.get("message") or body.get("detail") or body.get("error")
+        if isinstance(found, dict):
+            found = found.get("message") or found
         if found:
             return str(found)[:_MESSAGE]
     return str(error.response.text or error.message)[:_MESSAGE]
@@ -251,9 +289,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _is_transport(error: BaseException) -> bool:
-    import openai
-
-    if isinstance(error, openai.APIConnectionError | OSError | EOFError):
+    if isinstance(error, OSError | EOFError):
         return True
     package = type(error).__module__.split(".")[0]
     return package in ("aiohttp", "httpx", "httpx2", "httpcore", "anyio")

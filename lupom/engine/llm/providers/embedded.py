@@ -67,7 +67,7 @@ class EmbeddedProvider:
     There are as many workers as the alias's `concurrency`, at most one a core and at most four,
     each with `threads` threads (default: the cores divided among them). Weights are loaded by the
     first requests; `close` frees them. Which worker a request goes to depends on the requests
-    before it and not on what is busy, so that equal runs put equal requests to equally warm servers.
+    before it and not on what is busy: equal runs put equal requests to equally warm servers.
     """
 
     def __init__(self, alias: str, settings: LLMSettings, *, cache_dir: Path | None = None) -> None:
@@ -78,6 +78,8 @@ class EmbeddedProvider:
         count = max(1, min(settings.concurrency, cores(), MOST_WORKERS))
         self._threads = settings.threads or max(1, cores() // count)
         self._workers = [_Worker(f"llm-{alias}-{i}") for i in range(count)]
+        # With no more requests under way than workers, one that waits leaves another worker idle.
+        self._ahead = 2 if settings.concurrency >= 2 * count else 1
 
     def identity(self) -> dict[str, Any]:
         """Return provider, model and the SHA-256 of the weights, preparing them if need be.
@@ -115,13 +117,13 @@ class EmbeddedProvider:
     def _worker_for(self, request: ProviderRequest) -> _Worker:
         """Return the worker whose last prompt begins most like this one: it has that part computed.
 
-        A worker may be two requests ahead of another, no more; of equal ones (a tenth of the
-        shared text apart) the one with the fewest requests takes it.
+        A worker may be one or two requests ahead of another, no more; of equal ones (a tenth of
+        the shared text apart) the one with the fewest requests takes it.
         """
         text = "\0".join(message["content"] for message in request.messages)
         fewest = min(worker.assigned for worker in self._workers)
-        free = [worker for worker in self._workers if worker.assigned < fewest + 2]
-        shared = [len(os.path.commonprefix([worker.last, text])) for worker in free]
+        free = [worker for worker in self._workers if worker.assigned < fewest + self._ahead]
+        shared = [_shared(worker.last, text) for worker in free]
         warm = [w for w, n in zip(free, shared, strict=True) if n >= 0.9 * max(shared)]
         worker = min(warm, key=lambda w: w.assigned)
         worker.assigned += 1
@@ -225,6 +227,13 @@ class _Worker:
         if pool is not None:
             await asyncio.to_thread(pool.shutdown, cancel_futures=True)
         self.server = None
+
+
+def _shared(a: str, b: str) -> int:
+    """Return how many characters two texts begin with in common."""
+    return next(
+        (i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b))
+    )
 
 
 def reply_of(reply: Mapping[str, Any]) -> ProviderReply:

@@ -103,43 +103,61 @@ class Manners:
         self._endpoint = json.dumps({**identity, "mode": mode}, sort_keys=True)
         self._known: dict[str, Any] | None = None
         self._recalled = False
-        self._first = asyncio.Event()
-        self._asked = False
+        self._alone = asyncio.Lock()
+        self._settled = False
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Manner]:
-        """Wait for the first request to be over, unless this is it, or the manner is known."""
+        """Wait until it is one's turn to send: alone while the manner is not settled."""
         self._recall()
-        if self._known is not None or self._first.is_set():
+        if not self._settled:
+            await self._alone.acquire()
+            if self._settled:
+                self._alone.release()
+        if self._settled:
             yield self.manner
-        elif self._asked:
-            await self._first.wait()
+            return
+        try:
             yield self.manner
-        else:
-            self._asked = True
-            try:
-                yield self.manner
-            finally:
-                # It may have failed for reasons of its own: the others do not wait for another.
-                self._first.set()
+        except BaseException:
+            # It may have failed for reasons of its own: the others do not wait for another.
+            self._settled = True
+            raise
+        finally:
+            self._alone.release()
 
-    async def learn(self, request: ProviderRequest, reply: ProviderReply) -> None:
-        """Draw conclusions from a reply, and remember a manner that works.
+    async def learn(self, request: ProviderRequest, reply: ProviderReply, mode: str) -> None:
+        """Draw conclusions from a reply to a request in a mode, and remember a manner that works.
 
         An endpoint that takes a schema and answers with something else does not hold to it, so the
         next request goes another way; once an answer fitted, that is the answer's own fault.
         """
         manner = self.manner
+        weakened = False
         if request.schema is not None and not manner.held:
-            if _fits(reply.text, request.schema):
+            if _fits(reply.text, request.schema, exactly=mode != "json"):
                 manner.held = True
-            elif reply.finish_reason == "stop" and not self.fixed:
-                manner.weaken()
+            elif reply.finish_reason == "stop" and not self.fixed and manner.mode == mode:
+                weakened = manner.weaken()
+        self._settled = self._settled or not weakened
         if manner.held and self._memory is not None:
             now = asdict(manner)
             if now != self._known:
                 self._known = now
                 await self._memory.record_manner(self._endpoint, now)
+
+    def weaken(self, refused: str) -> bool:
+        """Give up a mode the endpoint refused; False when that may not be, or none is left.
+
+        Requests in flight together are refused together: for the second of them it is done.
+        """
+        if self.manner.mode != refused:
+            return True
+        return not self.fixed and self.manner.weaken()
+
+    def loosen(self, refused: str) -> bool:
+        """Demand the tool less firmly than it was refused, or give up tools; False as above."""
+        return refused != self.manner.choice or self.manner.loosen() or self.weaken("tools")
 
     def described(self) -> str | None:
         """Say how answers are asked for; None when it is not known yet."""
@@ -157,10 +175,13 @@ class Manners:
         known = {name: value for name, value in found.items() if name in names}
         self.manner = Manner(**known)
         self._known = asdict(self.manner)
+        self._settled = True
 
 
-def _fits(text: str, schema: Mapping[str, Any]) -> bool:
-    """Tell whether a text is an object with the schema's fields."""
+def _fits(text: str, schema: Mapping[str, Any], *, exactly: bool) -> bool:
+    """Tell whether a text is, or else holds, an object with the schema's fields."""
+    if not exactly:
+        text = text[max(0, text.find("{")) : text.rfind("}") + 1]
     try:
         value = json.loads(text)
     except ValueError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.llm.providers.base import ProviderReply, ProviderRequest, TokenLogprobs
@@ -36,6 +36,7 @@ class OpenAIProvider:
         """Answer one request; raises ProviderError."""
         async with self._manners.turn():
             while True:
+                mode = self._manners.manner.mode
                 body = self._body(request)
                 try:
                     raw = await self._endpoint.post("/chat/completions", body)
@@ -44,7 +45,7 @@ class OpenAIProvider:
                     if error.refused or not self._adapt(error.about, body):
                         raise
             reply = self._read(raw)
-            await self._manners.learn(request, reply)
+            await self._manners.learn(request, reply, mode)
             return reply
 
     def _read(self, reply: Mapping[str, Any]) -> ProviderReply:
@@ -137,23 +138,16 @@ class OpenAIProvider:
         elif "tool_choice" in about and "tool_choice" in body:
             sent = body["tool_choice"]
             choice = sent if sent == "auto" else "any" if sent == "required" else "tool"
-            return choice != manner.choice or manner.loosen() or self._weaken("tools")
+            return self._manners.loosen(choice)
         elif "tools" in body and any(word in about for word in ("tool", "function")):
-            return self._weaken("tools")
+            return self._manners.weaken("tools")
         elif "response_format" in body and _is_about_structure(about):
             if body["response_format"]["type"] == "json_schema":
-                return self._weaken("json_schema")
+                return self._manners.weaken("json_schema")
             manner.json_object = False
         else:
             return False
         return True
-
-    def _weaken(self, refused: str) -> bool:
-        """Go on to the mode after the refused one, unless another request did, or may not."""
-        manners = self._manners
-        if manners.manner.mode != refused:
-            return True
-        return not manners.fixed and manners.manner.weaken()
 
 
 def _with(message: Mapping[str, str], more: str) -> dict[str, str]:

@@ -1,0 +1,174 @@
+"""Claude at Anthropic's own address, or one that speaks its Messages interface.
+
+Through the official client's `post`, as for OpenAI. Not through instructor, for the reasons given
+in `lupom.engine.llm.providers.bedrock`: the schema goes out natively or as a forced tool, and the
+corrective attempts are the gateway's, each in the ledger before the next is paid for.
+
+What Messages has not: log-probabilities and a seed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from lupom.engine.llm.providers.base import ProviderReply, ProviderRequest
+from lupom.engine.llm.providers.client import ANTHROPIC, Endpoint, RejectedError
+from lupom.engine.llm.providers.manner import Manner, Manners, Memory, told
+from lupom.engine.llm.providers.prefix import place_of
+from lupom.engine.llm.schemas import LIMITS, without
+
+if TYPE_CHECKING:
+    from lupom.engine.project.settings import LLMSettings
+
+_STOPS = {"end_turn": "stop", "tool_use": "stop", "stop_sequence": "stop", "max_tokens": "length"}
+_STRUCTURE = ("output_config", "output_format", "json_schema", "structured output", "schema")
+
+
+class AnthropicProvider:
+    """A model behind Anthropic's Messages interface.
+
+    What it refuses (status 400: schemas, tools, a temperature) is given up, and not asked for
+    again.
+    """
+
+    def __init__(self, alias: str, settings: LLMSettings, memory: Memory | None = None) -> None:
+        self._settings = settings
+        self._endpoint = Endpoint(alias, settings, ANTHROPIC)
+        # Native schemas came with Claude 4.5; they take no limits, which are checked here instead.
+        start = Manner(logprobs=False, seed=False, lengths=False)
+        start.mode = "tools" if "claude-3" in self._endpoint.model else "json_schema"
+        self._manners = Manners(self.identity(), settings.mode, start, memory)
+
+    def identity(self) -> dict[str, Any]:
+        """Return provider, base_url and model."""
+        url, model = self._endpoint.url, self._endpoint.model
+        return {"provider": "anthropic", "base_url": url, "model": model}
+
+    async def complete(self, request: ProviderRequest) -> ProviderReply:
+        """Answer one request; raises ProviderError."""
+        async with self._manners.turn():
+            while True:
+                mode = self._manners.manner.mode
+                body = self._body(request)
+                try:
+                    raw = await self._endpoint.post("/v1/messages", body)
+                    break
+                except RejectedError as error:
+                    if error.refused or not self._adapt(error.about, body):
+                        raise
+            try:
+                reply = _reply(raw)
+            except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+                shown = json.dumps(raw, ensure_ascii=False)[:120]
+                raise self._endpoint.error(
+                    f"the body is no message: {shown}", retryable=True
+                ) from None
+            await self._manners.learn(request, reply, mode)
+            return reply
+
+    async def check(self) -> str:
+        """Return a line about the address and its model; raises ProviderError."""
+        await self._endpoint.get(f"/v1/models/{self._endpoint.model}")
+        manner = self._manners.described()
+        manner = "" if manner is None else f"; {manner}"
+        return f"{self._endpoint.url}, model '{self._endpoint.model}': reachable{manner}"
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._endpoint.close()
+
+    def _body(self, request: ProviderRequest) -> dict[str, Any]:
+        manner = self._manners.manner
+        body: dict[str, Any] = {
+            "model": self._endpoint.model,
+            "max_tokens": request.max_tokens,
+        }
+        if manner.temperature:
+            body["temperature"] = request.temperature
+        texts = [(message["role"], message["content"]) for message in request.messages]
+        if request.schema is not None:
+            name = request.schema_name
+            if manner.mode == "json_schema":
+                schema = without(request.schema, LIMITS)
+                body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
+            elif manner.mode == "tools":
+                tool = {"name": name, "description": "Gives the answer."}
+                body["tools"] = [{**tool, "input_schema": request.schema}]
+                named = {"name": name} if manner.choice == "tool" else {}
+                body["tool_choice"] = {"type": manner.choice, **named}
+            else:
+                role, text = texts[-1]
+                texts[-1] = (role, f"{text}\n\n{told(request.schema)}")
+        system, messages = self._blocks(request, texts)
+        if system:
+            body["system"] = system
+        body["messages"] = messages
+        for key, value in request.extra.items():
+            known = body.get(key)
+            if isinstance(known, dict) and isinstance(value, Mapping):
+                value = {**known, **value}
+            body[key] = value
+        return body
+
+    def _blocks(
+        self, request: ProviderRequest, texts: list[tuple[str, str]]
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Return system blocks and messages, what all requests share marked for the cache."""
+        cached = self._settings.prompt_cache
+        place = place_of(request, texts) if cached and self._manners.manner.cache else None
+        mark = {"type": "ephemeral", **({"ttl": "1h"} if cached == "1h" else {})}
+        system: list[dict[str, Any]] = []
+        messages: list[dict[str, Any]] = []
+        for i, (role, text) in enumerate(texts):
+            blocks: list[dict[str, Any]] = [{"type": "text", "text": text}]
+            if place is not None and place[0] == i:
+                cut = place[1]
+                blocks = [{"type": "text", "text": text[:cut], "cache_control": mark}]
+                blocks += [{"type": "text", "text": text[cut:]}] if cut < len(text) else []
+            if role == "system":
+                system += blocks
+            else:
+                messages.append({"role": role, "content": blocks})
+        return system, messages
+
+    def _adapt(self, about: str, body: Mapping[str, Any]) -> bool:
+        """Give up what was complained about; False when that is nothing we can do without."""
+        manner = self._manners.manner
+        if "temperature" in about and "temperature" in body:
+            manner.temperature = False
+        elif "cache_control" in about and manner.cache:
+            manner.cache = False
+        elif "tool_choice" in about and "tool_choice" in body:
+            sent = body["tool_choice"]["type"]
+            return self._manners.loosen(sent)
+        elif "tool" in about and "tools" in body:
+            return self._manners.weaken("tools")
+        elif "output_config" in body and any(word in about for word in _STRUCTURE):
+            return self._manners.weaken("json_schema")
+        else:
+            return False
+        return True
+
+
+def _reply(raw: Mapping[str, Any]) -> ProviderReply:
+    content = raw["content"]
+    called = next((block["input"] for block in content if block["type"] == "tool_use"), None)
+    if called is not None:
+        text = called if isinstance(called, str) else json.dumps(called, ensure_ascii=False)
+    else:
+        text = "".join(block["text"] for block in content if block["type"] == "text")
+    usage = raw["usage"]
+    read = int(usage.get("cache_read_input_tokens") or 0)
+    written = int(usage.get("cache_creation_input_tokens") or 0)
+    reason = str(raw.get("stop_reason") or "end_turn")
+    return ProviderReply(
+        text=text,
+        # What comes from the cache, or goes there, is counted beside the other input.
+        tokens_in=int(usage["input_tokens"]) + read + written,
+        tokens_out=int(usage["output_tokens"]),
+        finish_reason=_STOPS.get(reason, reason),
+        tokens_cached=read,
+        tokens_written=written,
+    )

@@ -1,0 +1,203 @@
+"""A boto3 client of Bedrock in threads, and AWS's errors in words a user can act on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from lupom.engine.llm.providers.base import ProviderError
+from lupom.engine.llm.providers.client import RejectedError, is_of_one_request
+
+if TYPE_CHECKING:
+    from lupom.engine.project.settings import LLMSettings
+
+# Where boto3's own chain names no region; all ready models are offered there.
+REGION = "us-east-1"
+# A thread waits for one answer; beyond this many they would only wait for one another.
+MOST_THREADS = 256
+_CONNECT = 10.0
+_MESSAGE = 400
+_SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK")
+
+_THROTTLED = frozenset(
+    {"ThrottlingException", "TooManyRequestsException", "ServiceQuotaExceededException"}
+    | {"RequestLimitExceeded", "Throttling"}
+)
+_BAD_CREDENTIALS = frozenset(
+    {"UnrecognizedClientException", "InvalidSignatureException", "InvalidClientTokenId"}
+    | {"ExpiredTokenException", "ExpiredToken", "IncompleteSignature", "SignatureDoesNotMatch"}
+    | {"MissingAuthenticationToken", "MissingAuthenticationTokenException"}
+)
+_PASSING = frozenset(
+    {"ModelTimeoutException", "ModelNotReadyException", "ModelErrorException"}
+    | {"InternalServerException", "ServiceUnavailableException", "ModelStreamErrorException"}
+)
+# What botocore raises where the chain finds no credentials that work.
+_NO_CREDENTIALS = frozenset(
+    {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}
+    | {"TokenRetrievalError", "UnauthorizedSSOTokenError", "SSOTokenLoadError", "SSOError"}
+    | {"NoAuthTokenError", "LoginRefreshTokenExpired", "MetadataRetrievalError"}
+)
+
+
+class Runtime:
+    """The Bedrock runtime as one alias uses it: a client made at the first call, and its threads.
+
+    boto3 blocks, so each request in flight has a thread, as many as the alias's `concurrency`.
+    """
+
+    def __init__(self, alias: str, settings: LLMSettings) -> None:
+        self._alias = alias
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._client: Any = None
+        self._pool: ThreadPoolExecutor | None = None
+        self.region = settings.region or "?"
+
+    async def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        """Make one call; raises ProviderError only."""
+        if self._pool is None:
+            threads = min(self._settings.concurrency, MOST_THREADS)
+            self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"llm-{self._alias}")
+        loop = asyncio.get_running_loop()
+        work = loop.run_in_executor(self._pool, self._call, operation, arguments)
+        try:
+            # boto3's limit is on the wait for the next bytes; this one is on the whole.
+            async with asyncio.timeout(self._settings.timeout + _CONNECT):
+                return await work
+        except ProviderError:
+            raise
+        except TimeoutError:
+            text = f"no answer within {self._settings.timeout:g} s"
+            raise ProviderError(text, retryable=True) from None
+        except Exception as error:
+            raise self._error(error) from None
+
+    async def close(self) -> None:
+        """Close connections and threads."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await asyncio.to_thread(pool.shutdown, cancel_futures=True)
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        with self._lock:
+            if self._client is None:
+                self._client = self._made()
+        call: Callable[..., dict[str, Any]] = getattr(self._client, operation)
+        return call(modelId=self._settings.model, **arguments)
+
+    def _made(self) -> Any:
+        try:
+            import boto3  # type: ignore[import-untyped,import-not-found,unused-ignore]
+            from botocore.config import (  # type: ignore[import-untyped,import-not-found,unused-ignore]
+                Config,
+            )
+        except ImportError:
+            raise ProviderError(
+                "boto3 is not installed", hint="pip install 'lupom[bedrock]'"
+            ) from None
+        session = boto3.Session()
+        self.region = self._settings.region or session.region_name or REGION
+        config = Config(
+            connect_timeout=min(_CONNECT, self._settings.timeout),
+            read_timeout=self._settings.timeout,
+            # Retries are the gateway's: they pause the whole alias and end with the run.
+            retries={"total_max_attempts": 1, "mode": "standard"},
+            max_pool_connections=min(self._settings.concurrency, MOST_THREADS),
+            tcp_keepalive=True,
+        )
+        return session.client(
+            "bedrock-runtime",
+            region_name=self.region,
+            endpoint_url=self._settings.base_url,
+            config=config,
+        )
+
+    def _error(self, error: Exception) -> ProviderError:
+        response = getattr(error, "response", None)
+        if isinstance(response, Mapping) and "Error" in response:
+            return self._refusal(response)
+        kinds = [kind.__name__ for kind in type(error).__mro__]
+        text = _clean(str(error)) or type(error).__name__
+        if "HTTPClientError" in kinds or "ConnectionError" in kinds:
+            return ProviderError(text, retryable=True)
+        if "ResponseParserError" in kinds or "IncompleteReadError" in kinds:
+            return ProviderError(f"the body is no answer: {text}", retryable=True)
+        if _NO_CREDENTIALS & set(kinds):
+            return ProviderError(
+                f"there are no AWS credentials: {text}",
+                hint="AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,"
+                " AWS_BEARER_TOKEN_BEDROCK, `aws sso login`, or a role: whatever boto3 finds",
+            )
+        return ProviderError(f"{type(error).__name__}: {text}")
+
+    def _refusal(self, response: Mapping[str, Any]) -> ProviderError:
+        """Make the error of a status: what can be retried, what cannot, and what to do."""
+        code = str(response["Error"].get("Code"))
+        message = _clean(str(response["Error"].get("Message") or "no reason given"))
+        meta = response.get("ResponseMetadata", {})
+        status = int(meta.get("HTTPStatusCode") or 0)
+        wait = _seconds(meta.get("HTTPHeaders", {}).get("retry-after"))
+        text, lowered = f"{code}: {message}", message.lower()
+        under = f"llms.{self._alias}"
+        if code in _THROTTLED or (status == 429 and code not in _PASSING):
+            hint = f"fewer at once: `concurrency` or `requests_per_minute` under {under}"
+            if "per day" in lowered:
+                return ProviderError(text, hint="the day's quota is used up: run again tomorrow")
+            return ProviderError(text, retryable=True, throttled=True, retry_after=wait, hint=hint)
+        if code in _PASSING or status >= 500:
+            return ProviderError(text, retryable=True, retry_after=wait)
+        if code in _BAD_CREDENTIALS:
+            return ProviderError(
+                f"AWS does not take the credentials: {text}",
+                hint="`aws sts get-caller-identity` says whose they are; `aws sso login` renews"
+                " expired ones",
+            )
+        if "prompt caching" in lowered:
+            return RejectedError(text, about="prompt caching", refused=False)
+        if "end of its life" in lowered or "legacy" in lowered:
+            return ProviderError(
+                text, hint=f"the model is retired: name another `model` under {under}"
+            )
+        if code == "AccessDeniedException":
+            return ProviderError(
+                f"no access to the model '{self._settings.model}' in {self.region}: {text}",
+                hint="access is asked for in the Bedrock console, per region; the role needs"
+                " bedrock:InvokeModel on the model and on its inference profile",
+            )
+        if "on-demand throughput" in lowered:
+            return ProviderError(
+                text,
+                hint=f"put a geography before the model under {under}: us., eu., apac. or global.",
+            )
+        if code == "ResourceNotFoundException" or "model identifier is invalid" in lowered:
+            return ProviderError(
+                f"there is no model '{self._settings.model}' in {self.region}: {text}",
+                hint=f"`model` and `region` under {under}",
+            )
+        about = lowered if code == "ValidationException" else f"{code} {lowered}".lower()
+        return RejectedError(text, about=about, refused=is_of_one_request(status, about))
+
+
+def _seconds(text: str | None) -> float | None:
+    try:
+        return None if text is None else max(0.0, float(text))
+    except ValueError:
+        return None
+
+
+def _clean(text: str) -> str:
+    """Return a text in which no secret of the environment and no key's id can be read."""
+    for name in _SECRETS:
+        secret = os.environ.get(name, "")
+        if len(secret) >= 4:
+            text = text.replace(secret, "***")
+    return re.sub(r"\b(AKIA|ASIA)[0-9A-Z]{12,}\b", "***", text)[:_MESSAGE]
