@@ -9,7 +9,7 @@ What was measured on two cores with the default weights, and decides what is don
 - The grammar is llguidance's, without white space of the model's own choosing. The chat route's own
   JSON mode lets the model write a code fence, line breaks and spelled-out keys: 21 tokens for
   `{"answer": "A"}`, not 7, and other answers.
-- 100 alternatives a token cost nothing (1,000: 5 ms), so the labels of a choice are among them.
+- 100 alternatives a token cost nothing (1,000: 50 ms), so the labels of a choice are among them.
 - Generating releases the interpreter lock.
 
 Known of SmolLM2-135M: it chooses among options by their place more than by what they say. The
