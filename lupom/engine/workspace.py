@@ -263,11 +263,11 @@ class Project:
 
         Raises StoreError when the tables it reads are not built yet.
         """
-        from lupom.engine.run.materializations.llm import prepare
+        from lupom.engine.run.materializations.rows import prepare
 
         with self.store.hold(read_only=True) as cursor:
-            calls = prepare(self.context, self.nodes[name], cursor, limit=1).calls
-        return [dict(message) for message in calls[0].messages] if calls else []
+            prepared = prepare(self.context, self.nodes[name], cursor, limit=1)
+        return [dict(m) for part in prepared.parts() for m in part.calls[0].messages]
 
     def clean(self) -> list[Path]:
         """Delete target/ (artifacts, caches); never the store or the ledger. Returns what went."""

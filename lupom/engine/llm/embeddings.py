@@ -1,4 +1,4 @@
-"""Embeddings: the vectors that come with wordllama, or any OpenAI-compatible endpoint."""
+"""Embeddings: the vectors that come with wordllama, or those of an endpoint, each paid for once."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from lupom.engine.errors import LLMError
 from lupom.engine.llm import prices
 from lupom.engine.llm.budget import Amount, Budget
+from lupom.engine.llm.embedders import Embedder
 from lupom.engine.llm.keys import canonical
 from lupom.engine.llm.pace import Halted, Pace
-from lupom.engine.llm.providers.client import Endpoint, address
+from lupom.engine.llm.providers.client import address
 from lupom.engine.llm.retries import persist
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
     from lupom.engine.project.settings import EmbeddingSettings
     from lupom.engine.state import State
-
-# Texts in one request, and requests at once. OpenAI takes 2,048 texts and 300,000 tokens.
-BATCH, AT_ONCE = 128, 4
 
 _WORDLLAMA = "l2_supercat"
 _WORDLLAMA_SIZE = 256
@@ -43,6 +41,13 @@ def identity(settings: EmbeddingSettings) -> dict[str, Any]:
             "version": version("wordllama"),
             "model": _WORDLLAMA,
             "dimensions": settings.dimensions or _WORDLLAMA_SIZE,
+        }
+    if settings.provider == "bedrock":
+        # The same model in another region is the same model.
+        return {
+            "provider": "bedrock",
+            "model": settings.model,
+            "dimensions": settings.dimensions,
         }
     return {
         "provider": "openai",
@@ -105,7 +110,7 @@ def keys(settings: EmbeddingSettings, texts: Sequence[str]) -> list[str]:
 
 async def embed_there(
     state: State,
-    endpoint: Endpoint,
+    embedder: Embedder,
     settings: EmbeddingSettings,
     texts: Sequence[str],
     *,
@@ -123,14 +128,15 @@ async def embed_there(
     by_key = dict(zip(marks, texts, strict=True))
     known = state.embeddings(by_key)
     missing = [(key, text) for key, text in by_key.items() if key not in known]
-    batches = [missing[i : i + BATCH] for i in range(0, len(missing), BATCH)]
+    size = embedder.batch
+    batches = [missing[i : i + size] for i in range(0, len(missing), size)]
     if budget is not None and budget.of_money and missing and settings.price is None:
         raise LLMError(
             "they have no price, so a budget of money cannot be kept",
             hint="give the embeddings alias a price: {input: ..., output: 0} in USD per million"
             " tokens; or set a budget of tokens",
         )
-    pace, halt, places = Pace(backoff), asyncio.Event(), asyncio.Semaphore(AT_ONCE)
+    pace, halt, places = Pace(backoff), asyncio.Event(), asyncio.Semaphore(embedder.at_once)
 
     async def one(batch: list[tuple[str, str]]) -> None:
         async with places:
@@ -141,9 +147,8 @@ async def embed_there(
             if budget is not None:
                 await budget.hold(most, halt)
             try:
-                body = _body(settings, [text for _, text in batch])
                 reply = await persist(
-                    lambda: _vectors(endpoint, body, len(batch)),
+                    lambda: embedder.vectors([text for _, text in batch]),
                     pace,
                     halt,
                     name=batch[0][0],
@@ -171,7 +176,7 @@ async def embed_there(
         return np.zeros((0, settings.dimensions or 0), dtype=np.float32)
     vectors = [np.frombuffer(known[key], dtype="<f4") for key in marks]
     if len({len(vector) for vector in vectors}) != 1:
-        raise LLMError(f"{endpoint.url} returned vectors of different sizes")
+        raise LLMError(f"{embedder.where} returned vectors of different sizes")
     return np.stack(vectors).astype(np.float32)
 
 
@@ -186,28 +191,6 @@ def _amount(settings: EmbeddingSettings, tokens: int) -> Amount:
     return Amount(tokens, 0.0 if price is None else prices.cost(price, tokens, 0))
 
 
-def _body(settings: EmbeddingSettings, texts: list[str]) -> dict[str, Any]:
-    body: dict[str, Any] = {"model": settings.model, "input": texts}
-    if settings.dimensions:
-        body["dimensions"] = settings.dimensions
-    return body
-
-
-async def _vectors(endpoint: Endpoint, body: dict[str, Any], count: int) -> tuple[list[bytes], int]:
-    import numpy as np
-
-    reply = await endpoint.post("/embeddings", body)
-    try:
-        data = sorted(reply["data"], key=lambda item: item["index"])
-        vectors = [np.asarray(item["embedding"], dtype="<f4") for item in data]
-        if len(vectors) != count or any(v.ndim != 1 or not np.isfinite(v).all() for v in vectors):
-            raise ValueError("shape")
-        usage = reply.get("usage") or {}
-        return [v.tobytes() for v in vectors], int(usage.get("prompt_tokens") or 0)
-    except (KeyError, TypeError, ValueError):
-        raise endpoint.error("the body is no list of embeddings", retryable=True) from None
-
-
 def _rows(
     settings: EmbeddingSettings, batch: list[tuple[str, str]], vectors: list[bytes], tokens: int
 ) -> list[dict[str, Any]]:
@@ -220,7 +203,7 @@ def _rows(
         rows.append(
             {
                 "key": key,
-                "provider": "openai",
+                "provider": settings.provider,
                 "model": settings.model or "",
                 "vector": vector,
                 "tokens": round(share),

@@ -155,8 +155,12 @@ def _tokens_out(
 ) -> Range:
     if len(taken) < _ENOUGH or not any(t.tokens_out for t in taken):
         low = high = 0.0
+        known: dict[str, tuple[int, int]] = {}
         for call in calls:
-            least, most = _sizes(call.response.schema)
+            response = call.response
+            if response.schema_hash not in known:
+                known[response.schema_hash] = _sizes(response.schema)
+            least, most = known[response.schema_hash]
             low += max(1.0, least / _TIGHT)
             high += min(float(settings.max_tokens), most / _LOOSE + 8)
         return Range(low, high * _RETRIES)

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from lupom.engine.llm.budget import Budget
+    from lupom.engine.llm.embedders import Embedder
     from lupom.engine.llm.forecast import Asked
-    from lupom.engine.llm.providers.client import Endpoint
     from lupom.engine.project.settings import EmbeddingSettings, LLMSettings
     from lupom.engine.state import State
 
@@ -87,7 +87,7 @@ class Gateway:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._lines: dict[str, Line] = {}
-        self._endpoints: dict[str, Endpoint] = {}
+        self._embedders: dict[str, Embedder] = {}
         self._desk = Desk(state)
         self._active = 0
         self._closed = False
@@ -222,18 +222,18 @@ class Gateway:
 
         if settings.provider == "wordllama":
             return embeddings.embed_here(settings, texts)
-        from lupom.engine.llm.providers.client import Endpoint
+        from lupom.engine.llm.embedders import make_embedder
 
         name = settings.model_dump_json()
         with self._lock:
-            if name not in self._endpoints:
-                self._endpoints[name] = Endpoint("embeddings", settings)
-            endpoint = self._endpoints[name]
+            if name not in self._embedders:
+                self._embedders[name] = make_embedder(settings)
+            embedder = self._embedders[name]
         try:
             return self._run(
                 embeddings.embed_there(
                     self._state,
-                    endpoint,
+                    embedder,
                     settings,
                     texts,
                     backoff=self._backoff,
@@ -244,7 +244,7 @@ class Gateway:
             raise
         except LLMError as error:
             raise LLMError(
-                f"embeddings at {endpoint.url}: {error.message}", hint=error.hint
+                f"embeddings at {embedder.where}: {error.message}", hint=error.hint
             ) from None
 
     def close(self) -> None:
@@ -257,7 +257,7 @@ class Gateway:
         if loop is None or thread is None:
             return
         closing = [line.provider.close() for line in self._lines.values()]
-        closing += [endpoint.close() for endpoint in self._endpoints.values()]
+        closing += [embedder.close() for embedder in self._embedders.values()]
         for work in closing:
             self._wait(asyncio.run_coroutine_threadsafe(work, loop))
         loop.call_soon_threadsafe(loop.stop)

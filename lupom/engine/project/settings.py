@@ -131,10 +131,12 @@ class LLMSettings(Strict):
 
 
 class EmbeddingSettings(Strict):
-    """One embeddings alias: the wordllama vectors in process, or an OpenAI-compatible endpoint."""
+    """One embeddings alias: wordllama's vectors in process, an OpenAI-compatible endpoint, or Titan
+    on Bedrock."""
 
-    provider: Literal["wordllama", "openai"]
+    provider: Literal["wordllama", "openai", "bedrock"]
     base_url: str | None = None
+    region: str | None = None
     model: str | None = None
     api_key_env: str | None = None
     headers: dict[str, str] = Field(default_factory=dict)
@@ -147,6 +149,11 @@ class EmbeddingSettings(Strict):
     def _one_address(self) -> EmbeddingSettings:
         if self.provider == "openai" and not self.model:
             raise ValueError("an openai embeddings alias needs a 'model'")
+        if self.provider == "bedrock" and not self.model:
+            self.model = "amazon.titan-embed-text-v2:0"
+            self.price = self.price or Price(input=0.02, output=0)
+        if self.provider != "bedrock" and self.region:
+            raise ValueError("'region' belongs to a bedrock alias")
         return self
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lupom.engine.errors import LupomError
 from lupom.engine.graph import Graph
-from lupom.engine.llm.forecast import Range
+from lupom.engine.llm.forecast import Forecast, Range
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
 from lupom.engine.run.identities import Identities
@@ -62,18 +62,24 @@ def _estimate(
 
     `anew` prices every row as one to be asked, whatever was answered before.
     """
-    from lupom.engine.run.materializations.llm import prepare
+    from lupom.engine.run.materializations.rows import prepare
 
     with reading.store.hold(read_only=reading.store.idle) as cursor:
         prepared = prepare(reading, node, cursor)
     alias = node.config["llm"]
-    open_ = context.gateway.unanswered(alias, prepared.calls, retry_invalid=retry_invalid)
-    taken = taking(context, node.name, {alias: prepared.calls} if anew else open_.calls)
+    rows, count = 0, 0
+    taken = Forecast(0, Range(), Range(), Range())
+    for part in prepared.parts():
+        waiting = context.gateway.unanswered(alias, part.calls, retry_invalid=retry_invalid)
+        rows += waiting.rows
+        count += waiting.count
+        asked = {alias: part.calls} if anew else waiting.calls
+        taken = taken + taking(context, node.name, asked)
     return Estimate(
-        rows=len(prepared.calls),
-        cached=len(prepared.calls) - open_.rows,
-        low=open_.count,
-        high=open_.count,
+        rows=len(prepared),
+        cached=len(prepared) - rows,
+        low=count,
+        high=count,
         tokens=taken.tokens,
         cost=taken.cost,
     )

@@ -35,11 +35,17 @@ _TABLES = {
 }
 
 
+# Calls in memory at one time, 4 KB each with their JSON.
+_AT_ONCE = 5000
+
+
 def publish(context: Context) -> None:
-    """Bring lupom.runs, lupom.nodes and lupom.calls up to date in one transaction.
+    """Bring lupom.runs, lupom.nodes and lupom.calls up to date.
 
     Only runs that the store has not seen finished are copied, and only calls written since the
-    last copy: a ledger of a million calls is not read again after each run.
+    last copy: a ledger of a million calls is not read again after each run. Many calls go in
+    several transactions, in the order they were written, so that the next copy goes on after the
+    last one that came through.
     """
     state = context.state
     with context.store.hold() as cursor:
@@ -60,10 +66,14 @@ def publish(context: Context) -> None:
                 if run["run_id"] not in known
             ]
             nodes = [row for run in runs for row in state.nodes(run["run_id"])]
-            calls = [{**call, "call_id": call["key"]} for call in state.calls_since(latest)]
             _replace(cursor, "runs", "run_id", runs)
             _replace(cursor, "nodes", "run_id", nodes)
-            _replace(cursor, "calls", "call_id", calls)
+            while calls := state.calls_since(latest, _AT_ONCE):
+                rows = [{**call, "call_id": call["key"]} for call in calls]
+                _replace(cursor, "calls", "call_id", rows)
+                latest = calls[-1]["seq"]
+                cursor.execute("commit")
+                cursor.execute("begin")
             cursor.execute("commit")
         except BaseException:
             cursor.execute("rollback")

@@ -12,7 +12,6 @@ from lupom.engine.run.context import Context
 from lupom.engine.run.plan import Plan
 
 if TYPE_CHECKING:
-    from lupom.engine.llm.answers import Unanswered
     from lupom.engine.llm.budget import Budget
     from lupom.engine.project.settings import BudgetSettings, Limit
 
@@ -77,12 +76,6 @@ def taking(context: Context, node: str, calls: Mapping[str, Sequence[Asked]]) ->
     for alias, asked in calls.items():
         out = out + forecast(ledger, llms, alias, node, asked)
     return out
-
-
-def remaining(context: Context, node: str, rows: int, waiting: Unanswered) -> str:
-    """Say what is left to ask of a node: '34 of 50 rows, 12,000-15,000 tokens, $0.70-$0.90'."""
-    rest = taking(context, node, waiting.calls)
-    return f"{waiting.rows} of {rows} rows, {said(rest.tokens, rest.cost)}"
 
 
 def said(tokens: Range, cost: Range | None) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from lupom.engine.errors import LLMError
 from lupom.engine.llm.gateway import Call, Gateway
 from lupom.engine.llm.providers.bedrock import start_of
 from lupom.engine.project.aliases import READY, with_ready
-from lupom.engine.project.settings import LLMSettings, ProjectSettings
+from lupom.engine.project.settings import EmbeddingSettings, LLMSettings, ProjectSettings
 from tests.engine.llm.conftest import user
 from tests.support.bedrock_server import BedrockServer, Fault, Model
+from tests.support.llm_server import embedding
 
 pytest.importorskip("boto3")
 
@@ -430,6 +432,27 @@ def test_check_counts_tokens_and_asks_nothing(state, server, aws):
     server.faults = lambda _n, _b: Fault(code="AccessDeniedException", message="no")
     with pytest.raises(LLMError, match="no access to the model"):
         gateway.check("default")
+    gateway.close()
+
+
+# Embeddings
+
+
+def test_titan_s_vectors_are_paid_for_once(state, server):
+    settings = EmbeddingSettings(provider="bedrock", dimensions=256, region="eu-west-1")
+    gateway = Gateway(state, {}, backoff=0.001)
+    texts = [f"text {i}" for i in range(20)]
+    vectors = gateway.embed(settings, texts)
+    assert vectors.shape == (20, 256)
+    np.testing.assert_allclose(vectors[7], embedding("text 7", 256), rtol=1e-6)
+    assert set(server.models) == {"amazon.titan-embed-text-v2:0"}
+    again = gateway.embed(settings, [*texts, "text 3", "a new one"])
+    assert server.requests == 21
+    np.testing.assert_array_equal(again[20], vectors[3])
+    assert state.ledger.spent()[1] > 0
+    server.faults = lambda _n, _b: Fault(code="AccessDeniedException", message="no")
+    with pytest.raises(LLMError, match=r"embeddings at Bedrock's amazon\.titan.*no access"):
+        gateway.embed(settings, ["another"])
     gateway.close()
 
 

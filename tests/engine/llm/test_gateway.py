@@ -91,6 +91,15 @@ def test_no_more_requests_are_in_flight_than_the_alias_has_places(server, state,
     assert server.max_in_flight == 3
 
 
+def test_the_alias_s_places_are_the_only_limit(server, state, note):
+    server.latency = 0.3
+    gateway = make_gateway(server.base_url, state, concurrency=150)
+    calls = [Call(user(f"Question {i}"), note.for_row({})) for i in range(400)]
+    gateway.ask("default", calls, node="n", run_id="r")
+    gateway.close()
+    assert server.max_in_flight == 150
+
+
 def test_an_answer_is_durable_before_its_place_is_given_up(server, tmp_path, note):
     with State(tmp_path / "state.db") as state:
         commit, seen = state.record, []

@@ -14,7 +14,7 @@ from lupom.engine.llm.providers.base import ProviderError
 from lupom.engine.llm.providers.client import RejectedError, is_of_one_request
 
 if TYPE_CHECKING:
-    from lupom.engine.project.settings import LLMSettings
+    from lupom.engine.project.settings import EmbeddingSettings, LLMSettings
 
 # Where boto3's own chain names no region; all ready models are offered there.
 REGION = "us-east-1"
@@ -48,12 +48,17 @@ _NO_CREDENTIALS = frozenset(
 class Runtime:
     """The Bedrock runtime as one alias uses it: a client made at the first call, and its threads.
 
-    boto3 blocks, so each request in flight has a thread, as many as the alias's `concurrency`.
+    boto3 blocks, so each request in flight has a thread: for an LLM as many as its `concurrency`.
     """
 
-    def __init__(self, alias: str, settings: LLMSettings) -> None:
+    def __init__(
+        self, alias: str, settings: LLMSettings | EmbeddingSettings, *, threads: int, under: str
+    ) -> None:
+        """Open nothing yet; `under` is where the settings stand, for hints."""
         self._alias = alias
         self._settings = settings
+        self._threads = min(threads, MOST_THREADS)
+        self._under = under
         self._lock = threading.Lock()
         self._client: Any = None
         self._pool: ThreadPoolExecutor | None = None
@@ -62,8 +67,7 @@ class Runtime:
     async def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """Make one call; raises ProviderError only."""
         if self._pool is None:
-            threads = min(self._settings.concurrency, MOST_THREADS)
-            self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"llm-{self._alias}")
+            self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix=f"llm-{self._alias}")
         loop = asyncio.get_running_loop()
         work = loop.run_in_executor(self._pool, self._call, operation, arguments)
         try:
@@ -92,7 +96,10 @@ class Runtime:
             if self._client is None:
                 self._client = self._made()
         call: Callable[..., dict[str, Any]] = getattr(self._client, operation)
-        return call(modelId=self._settings.model, **arguments)
+        reply = call(modelId=self._settings.model, **arguments)
+        if hasattr(reply.get("body"), "read"):
+            reply["body"] = reply["body"].read()
+        return reply
 
     def _made(self) -> Any:
         try:
@@ -111,7 +118,7 @@ class Runtime:
             read_timeout=self._settings.timeout,
             # Retries are the gateway's: they pause the whole alias and end with the run.
             retries={"total_max_attempts": 1, "mode": "standard"},
-            max_pool_connections=min(self._settings.concurrency, MOST_THREADS),
+            max_pool_connections=self._threads,
             tcp_keepalive=True,
         )
         return session.client(
@@ -147,7 +154,7 @@ class Runtime:
         status = int(meta.get("HTTPStatusCode") or 0)
         wait = _seconds(meta.get("HTTPHeaders", {}).get("retry-after"))
         text, lowered = f"{code}: {message}", message.lower()
-        under = f"llms.{self._alias}"
+        under = self._under
         if code in _THROTTLED or (status == 429 and code not in _PASSING):
             hint = f"fewer at once: `concurrency` or `requests_per_minute` under {under}"
             if "per day" in lowered:

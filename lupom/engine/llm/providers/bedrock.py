@@ -61,7 +61,9 @@ class BedrockProvider:
     def __init__(self, alias: str, settings: LLMSettings, memory: Memory | None = None) -> None:
         self._settings = settings
         self._model = settings.model or ""
-        self._runtime = Runtime(alias, settings)
+        self._runtime = Runtime(
+            alias, settings, threads=settings.concurrency, under=f"llms.{alias}"
+        )
         self._manners = Manners(self.identity(), settings.mode, start_of(self._model), memory)
 
     def identity(self) -> dict[str, Any]:

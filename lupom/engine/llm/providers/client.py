@@ -127,12 +127,11 @@ class Endpoint:
 
         self._response = httpx.Response
         # No limit here: places are given out by the gateway. httpx itself slows down with many
-        # connections in flight, aiohttp does not.
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+        # connections in flight, aiohttp does not. To aiohttp no limit is 0; None is a hundred.
         try:
-            http = sdk.DefaultAioHttpClient(limits=limits)
+            http = sdk.DefaultAioHttpClient(limits=_limits(httpx, 0))
         except RuntimeError:
-            http = sdk.DefaultAsyncHttpxClient(limits=limits)
+            http = sdk.DefaultAsyncHttpxClient(limits=_limits(httpx, None))
         headers = dict(self._settings.headers)
         # The client insists on a key; servers of one's own ignore the word sent in its place.
         self._client = getattr(sdk, self._sdk.client)(
@@ -257,6 +256,10 @@ _OF_ONE_REQUEST = (
 def is_of_one_request(status: int, complaint: str) -> bool:
     """Tell whether other requests may pass: this text is too long or was filtered."""
     return status == 413 or any(word in complaint for word in _OF_ONE_REQUEST)
+
+
+def _limits(httpx: Any, most: int | None) -> Any:
+    return httpx.Limits(max_connections=most, max_keepalive_connections=None)
 
 
 def _param(error: Any) -> str:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.errors import BudgetError, LupomError, ModelError, did_you_mean
+from lupom.engine.errors import BudgetError, LupomError, ModelError
 from lupom.engine.llm.forecast import Asked, Forecast, Range
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
+from lupom.engine.run.materializations.rows import Part, Prepared, prepare
 from lupom.engine.run.results import Calls, NodeProgress
-from lupom.engine.run.spending import remaining, taking
+from lupom.engine.run.spending import said, taking
 from lupom.engine.store.duck import TableRecord
 from lupom.engine.store.names import quoted
 
@@ -24,76 +25,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-    from lupom.engine.llm.answers import Answer, Call, Progress
-    from lupom.engine.llm.responses import ResponseSpec, RowResponse
-
-# The column of a select that says which draw of a repeated question a row is.
-DRAW = "draw"
-
-
-@dataclass(slots=True)
-class Prepared:
-    """An LLM model's rows, ready to be asked.
-
-    Attributes
-    ----------
-    table : the select's rows.
-    calls : one per row, in the rows' order.
-    """
-
-    spec: ResponseSpec
-    keys: list[str]
-    table: pa.Table
-    types: dict[str, str]
-    rows: list[dict[str, Any]]
-    responses: list[RowResponse]
-    calls: list[Call]
-
-    def key_of(self, index: int) -> dict[str, Any]:
-        return {key: self.rows[index][key] for key in self.keys}
-
-
-def prepare(
-    context: Context,
-    node: Node,
-    cursor: duckdb.DuckDBPyConnection,
-    *,
-    limit: int | None = None,
-) -> Prepared:
-    """Read an LLM model's rows (the first `limit`) and make their calls, with nothing asked.
-
-    Raises ModelError for a key column that is not in the select, and for two rows of one key;
-    LupomError with file and line for a prompt or response class that does not fit the rows.
-    """
-    from lupom.engine.llm.answers import Call
-    from lupom.engine.llm.prompts import Prompt
-    from lupom.engine.llm.responses import load_response
-
-    config = node.config
-    relation = cursor.sql(context.sql(node))
-    if limit is not None:
-        relation = relation.limit(limit)
-    types = dict(zip(relation.columns, (str(t) for t in relation.types), strict=True))
-    keys = list(config["key"])
-    for key in keys:
-        if key not in types:
-            raise ModelError(
-                f"key: the select has no column '{key}'",
-                file=node.file,
-                hint=did_you_mean(key, types) or "columns: " + ", ".join(types),
-            )
-    table = relation.to_arrow_table()
-    rows = table.to_pylist(maps_as_pydicts="strict")
-    _check_unique(node, keys, rows)
-    prompt = Prompt(context.files.prompts, config["prompt"])
-    spec = load_response(context.files.prompts / "responses.py", config["response"])
-    calls, responses = [], []
-    for row in rows:
-        response = spec.for_row(row)
-        responses.append(response)
-        messages = prompt.messages(row, response)
-        calls.append(Call(messages, response, draw=int(row.get(DRAW) or 0)))
-    return Prepared(spec, keys, table, types, rows, responses, calls)
+    from lupom.engine.llm.answers import Answer, Progress
 
 
 def build(
@@ -120,22 +52,30 @@ def build(
     """
     with context.store.hold() as cursor:
         prepared = prepare(context, node, cursor)
-    done = _ask(context, node, prepared, run_id, progress, counts, retry_invalid)
+    columns = _columns(prepared)
+    counts.total = len(prepared)
+    asking = _Asking(context, node, prepared, run_id, progress, counts, retry_invalid)
+    tables: list[pa.Table] = []
+    quarantine: list[tuple[str, str, str | None, str | None]] = []
+    for part in prepared.parts():
+        answers = asking.ask(part)
+        tables.append(_table(prepared, part, answers))
+        quarantine += [
+            (
+                json.dumps(prepared.key_of(part, i), default=str),
+                *(answer.key, answer.error, answer.text),
+            )
+            for i, answer in enumerate(answers)
+            if answer.status != "ok"
+        ]
     share = node.config.get("max_invalid_share")
     if share is not None and counts.total and counts.invalid / counts.total > share:
-        first = next(answer for answer in done if answer.status != "ok")
         raise ModelError(
             f"{counts.invalid} of {counts.total} answers are invalid, more than"
-            f" max_invalid_share {share:g}; the first: {first.error}",
+            f" max_invalid_share {share:g}; the first: {quarantine[0][2]}",
             file=node.file,
         )
-    quarantine = [
-        (json.dumps(prepared.key_of(i), default=str), answer.key, answer.error, answer.text)
-        for i, answer in enumerate(done)
-        if answer.status != "ok"
-    ]
-    table = _table(prepared, done)
-    columns = _columns(prepared)
+    table = _together(prepared, tables)
 
     def commit(cursor: duckdb.DuckDBPyConnection) -> None:
         _create(cursor, node, columns)
@@ -147,57 +87,75 @@ def build(
     return context.store.commit(record, commit, quarantine=quarantine)
 
 
-def _ask(
-    context: Context,
-    node: Node,
-    prepared: Prepared,
-    run_id: str,
-    progress: Callable[[NodeProgress], None],
-    counts: Calls,
-    retry_invalid: bool,
-) -> list[Answer]:
-    """Return the answer to each row; raises Stopped, BudgetError or LLMError short of that."""
-    gateway, alias = context.gateway, node.config["llm"]
-    estimate = Forecast(0, Range(), Range(), Range())
-    counts.total = len(prepared.calls)
+@dataclass(slots=True)
+class _Asking:
+    """The asking of one node, part after part; what came of it is added to `counts`."""
 
-    def before(asked: str, calls: Sequence[Asked]) -> None:
-        nonlocal estimate
-        estimate = estimate + taking(context, node.name, {asked: calls})
-        _foresee(counts, estimate)
+    context: Context
+    node: Node
+    prepared: Prepared
+    run_id: str
+    progress: Callable[[NodeProgress], None]
+    counts: Calls
+    retry_invalid: bool
+    estimate: Forecast = field(default_factory=lambda: Forecast(0, Range(), Range(), Range()))
 
-    def told(now: Progress) -> None:
-        counts.asked, counts.cached, counts.invalid = now.asked, now.cached, now.invalid
-        counts.tokens_in, counts.tokens_out = now.tokens_in, now.tokens_out
-        counts.cost = now.cost if now.asked else None
-        progress(
+    def ask(self, part: Part) -> list[Answer]:
+        """Return the answer to each row; raises Stopped, BudgetError or LLMError short of that."""
+        gateway, counts, so_far = self.context.gateway, self.counts, replace(self.counts)
+        try:
+            answers = gateway.ask(
+                self.node.config["llm"],
+                part.calls,
+                node=self.node.name,
+                run_id=self.run_id,
+                progress=lambda now: self._told(part, so_far, now),
+                stop=self.context.stop,
+                retry_invalid=self.retry_invalid,
+                before=self._before,
+            )
+        except BudgetError as error:
+            raise BudgetError(f"{self._left(part)} still to ask", hint=error.message) from None
+        done = [answer for answer in answers if answer is not None]
+        if len(done) < len(answers):
+            left = counts.total - part.start - len(done)
+            raise Stopped(f"{left} of {counts.total} rows are still to ask")
+        # Rows that share a call cost once; they count as one from the ledger, not as several.
+        unique = {answer.key: answer for answer in reversed(done)}
+        counts.cached = so_far.cached + sum(answer.cached for answer in unique.values())
+        return done
+
+    def _before(self, alias: str, calls: Sequence[Asked]) -> None:
+        self.estimate = self.estimate + taking(self.context, self.node.name, {alias: calls})
+        _foresee(self.counts, self.estimate)
+
+    def _told(self, part: Part, so_far: Calls, now: Progress) -> None:
+        counts = self.counts
+        counts.asked = so_far.asked + now.asked
+        counts.cached = so_far.cached + now.cached
+        counts.invalid = so_far.invalid + now.invalid
+        counts.tokens_in = so_far.tokens_in + now.tokens_in
+        counts.tokens_out = so_far.tokens_out + now.tokens_out
+        if now.asked:
+            known = so_far.cost is not None or not so_far.asked
+            counts.cost = None if now.cost is None or not known else (so_far.cost or 0) + now.cost
+        self.progress(
             NodeProgress(
-                *(now.done, now.total, now.cached, now.invalid),
-                *(now.tokens_in, now.tokens_out, now.cost),
+                *(part.start + now.done, counts.total, counts.cached, counts.invalid),
+                *(counts.tokens_in, counts.tokens_out, counts.cost),
             )
         )
 
-    try:
-        answers = gateway.ask(
-            alias,
-            prepared.calls,
-            node=node.name,
-            run_id=run_id,
-            progress=told,
-            stop=context.stop,
-            retry_invalid=retry_invalid,
-            before=before,
-        )
-    except BudgetError as error:
-        waiting = gateway.unanswered(alias, prepared.calls, retry_invalid=retry_invalid)
-        left = remaining(context, node.name, counts.total, waiting)
-        raise BudgetError(f"{left} still to ask", hint=error.message) from None
-    done = [answer for answer in answers if answer is not None]
-    if len(done) < len(answers):
-        raise Stopped(f"{len(answers) - len(done)} of {len(answers)} rows are still to ask")
-    # Rows that share a call cost once; they count as one from the ledger, not as several.
-    counts.cached = sum(answer.cached for answer in {a.key: a for a in reversed(done)}.values())
-    return done
+    def _left(self, part: Part) -> str:
+        """Say what is still to ask from a part on: '34 of 50 rows, ...'."""
+        rows, rest = 0, Forecast(0, Range(), Range(), Range())
+        for later in self.prepared.parts(part.start):
+            waiting = self.context.gateway.unanswered(
+                self.node.config["llm"], later.calls, retry_invalid=self.retry_invalid
+            )
+            rows += waiting.rows
+            rest = rest + taking(self.context, self.node.name, waiting.calls)
+        return f"{rows} of {self.counts.total} rows, {said(rest.tokens, rest.cost)}"
 
 
 def _foresee(counts: Calls, estimate: Forecast) -> None:
@@ -240,7 +198,7 @@ def _columns(prepared: Prepared) -> dict[str, str]:
     return {**columns, "call_id": "VARCHAR"}
 
 
-def _table(prepared: Prepared, answers: list[Answer]) -> pa.Table:
+def _table(prepared: Prepared, part: Part, answers: list[Answer]) -> pa.Table:
     """Make the rows of the answers: key columns as the select gave them, then what came back."""
     import pyarrow as pa
 
@@ -251,10 +209,10 @@ def _table(prepared: Prepared, answers: list[Answer]) -> pa.Table:
     for i, answer in enumerate(answers):
         if answer.status != "ok" or answer.value is None:
             continue
-        for row in prepared.responses[i].rows(answer.value):
+        for row in part.responses[i].rows(answer.value):
             extra = {"probabilities": answer.probabilities, "missing_mass": answer.missing_mass}
             merged = {**extra, **row}
-            indices.append(i)
+            indices.append(part.start + i)
             call_ids.append(answer.key)
             for name in fields:
                 values[name].append(merged.get(name))
@@ -264,6 +222,13 @@ def _table(prepared: Prepared, answers: list[Answer]) -> pa.Table:
     arrays.update({n: pa.array(_plain(values[n]), type=arrow_type(kinds[n])) for n in fields})
     arrays["call_id"] = pa.array(call_ids, type=pa.string())
     return pa.table(arrays)
+
+
+def _together(prepared: Prepared, tables: list[pa.Table]) -> pa.Table:
+    """Put the tables of all parts one below the other; without any, make one of no rows."""
+    import pyarrow as pa
+
+    return pa.concat_tables(tables) if tables else _table(prepared, Part(0, [], [], []), [])
 
 
 def _plain(values: list[Any]) -> list[Any]:
@@ -288,19 +253,3 @@ def arrow_type(kind: str) -> pa.DataType:
     if kind not in scalars:
         raise ValueError(f"no Arrow type for {kind}")
     return scalars[kind]
-
-
-def _check_unique(node: Node, keys: list[str], rows: list[dict[str, Any]]) -> None:
-    seen: set[str] = set()
-    for row in rows:
-        values = {key: row[key] for key in keys}
-        if any(value is None for value in values.values()):
-            raise ModelError(f"key: a row has no value in {values}", file=node.file)
-        text = json.dumps(values, default=str, sort_keys=True)
-        if text in seen:
-            raise ModelError(
-                f"two rows have the key {values}; nothing was asked",
-                file=node.file,
-                hint=f"make the rows unique by {', '.join(keys)}, or add a column to 'key'",
-            )
-        seen.add(text)

@@ -1,0 +1,117 @@
+"""Endpoints that turn texts into vectors: OpenAI's interface, and Titan on Bedrock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from lupom.engine.llm.providers.base import ProviderError
+from lupom.engine.llm.providers.client import Endpoint
+
+if TYPE_CHECKING:
+    from lupom.engine.project.settings import EmbeddingSettings
+
+
+class Embedder(Protocol):
+    """An endpoint of embeddings.
+
+    Attributes
+    ----------
+    where : its address or model, for errors.
+    batch, at_once : texts in one request, and requests at once.
+    """
+
+    where: str
+    batch: int
+    at_once: int
+
+    async def vectors(self, texts: Sequence[str]) -> tuple[list[bytes], int]:
+        """Return a vector per text, little-endian float32, and the tokens they took together.
+
+        Raises ProviderError.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close the connections."""
+        ...
+
+
+def make_embedder(settings: EmbeddingSettings) -> Embedder:
+    """Make the embedder of an alias that is not in process; opens nothing yet."""
+    return TitanEmbedder(settings) if settings.provider == "bedrock" else OpenAIEmbedder(settings)
+
+
+class OpenAIEmbedder:
+    """Any address with OpenAI's embeddings; it takes 2,048 texts and 300,000 tokens a request."""
+
+    batch, at_once = 128, 4
+
+    def __init__(self, settings: EmbeddingSettings) -> None:
+        self._settings = settings
+        self._endpoint = Endpoint("embeddings", settings)
+        self.where = self._endpoint.url
+
+    async def vectors(self, texts: Sequence[str]) -> tuple[list[bytes], int]:
+        body: dict[str, Any] = {"model": self._settings.model, "input": list(texts)}
+        if self._settings.dimensions:
+            body["dimensions"] = self._settings.dimensions
+        reply = await self._endpoint.post("/embeddings", body)
+        try:
+            data = sorted(reply["data"], key=lambda item: item["index"])
+            found = [_vector(item["embedding"]) for item in data]
+            if len(found) != len(texts):
+                raise ValueError("count")
+            usage = reply.get("usage") or {}
+            return found, int(usage.get("prompt_tokens") or 0)
+        except (KeyError, TypeError, ValueError):
+            raise self._endpoint.error(
+                "the body is no list of embeddings", retryable=True
+            ) from None
+
+    async def close(self) -> None:
+        await self._endpoint.close()
+
+
+class TitanEmbedder:
+    """Titan text embeddings on Bedrock, one text a request."""
+
+    batch, at_once = 1, 8
+
+    def __init__(self, settings: EmbeddingSettings) -> None:
+        from lupom.engine.llm.providers.aws import Runtime
+
+        self._settings = settings
+        self._runtime = Runtime(
+            "embeddings", settings, threads=self.at_once, under="the embeddings alias"
+        )
+        self.where = f"Bedrock's {settings.model}"
+
+    async def vectors(self, texts: Sequence[str]) -> tuple[list[bytes], int]:
+        (text,) = texts
+        # Titan refuses an empty text; a space means as little.
+        body: dict[str, Any] = {"inputText": text or " "}
+        if self._settings.dimensions:
+            body["dimensions"] = self._settings.dimensions
+        reply = await self._runtime.call(
+            "invoke_model", body=json.dumps(body), contentType="application/json"
+        )
+        try:
+            value = json.loads(reply["body"])
+            return [_vector(value["embedding"])], int(value.get("inputTextTokenCount") or 0)
+        except (KeyError, TypeError, ValueError):
+            raise ProviderError("the body is no embedding", retryable=True) from None
+
+    async def close(self) -> None:
+        await self._runtime.close()
+
+
+def _vector(values: Any) -> bytes:
+    """Return a vector's bytes; raises ValueError for anything but finite numbers in a row."""
+    import numpy as np
+
+    vector = np.asarray(values, dtype="<f4")
+    if vector.ndim != 1 or not np.isfinite(vector).all():
+        raise ValueError("shape")
+    return vector.tobytes()
