@@ -38,6 +38,11 @@ class LupomError(Exception):
         self.line = line
         self.hint = hint
 
+    def within(self, root: Path) -> None:
+        """Name the file as seen from a project's folder, where it is inside of it."""
+        if self.file is not None and Path(self.file).is_relative_to(root):
+            self.file = Path(self.file).relative_to(root).as_posix()
+
     def __str__(self) -> str:
         where = ""
         if self.file is not None:

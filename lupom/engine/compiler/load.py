@@ -298,6 +298,7 @@ def _add_llm_parts(
     except LupomError as error:
         if error.file is None:
             error.file, error.line = node.file, line
+        error.within(files.root)
         raise
     node.parts["prompt"] = prompt.source_hash
     node.parts["response class"] = response.source_hash

@@ -46,8 +46,7 @@ def load_class(file: Path, name: str) -> tuple[type[BaseModel], str]:
     if found is None:
         known = [n for n, v in vars(module).items() if _is_own(v, module, BaseModel)]
         raise CompileError(
-            f"no response class '{name}'",
-            file=file,
+            f"no response class '{name}' in {file.name}",
             hint=did_you_mean(name, known)
             or ("classes: " + ", ".join(sorted(known)) if known else "it has no classes yet"),
         )

@@ -46,8 +46,8 @@ class Prompt:
         if not self.file.is_file():
             known = [p.name.removesuffix(SUFFIX) for p in self._folder.glob(f"*{SUFFIX}")]
             raise CompileError(
+                # The mistake is where the prompt is named, not in a file that is not there.
                 f"there is no prompt '{name}'",
-                file=self.file,
                 hint=did_you_mean(name, known) or f"prompts: {', '.join(sorted(known)) or 'none'}",
             )
         self._environment = _environment(self._folder)

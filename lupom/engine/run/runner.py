@@ -268,6 +268,7 @@ def _failure(node: Node, error: Exception) -> r.NodeResult:
     if isinstance(error, LupomError):
         if error.file is None:
             error.file = node.file
+        error.within(node.path.parents[node.file.count("/")])
         return r.NodeResult(node.name, node.materialized, r.ERROR, str(error))
     if type(error).__module__.startswith(("duckdb", "_duckdb")):
         message = _duckdb_message(error)

@@ -494,12 +494,12 @@ def test_secrets_stand_nowhere(make, server, monkeypatch):
         (
             "models/notes.sql",
             "{{ config(materialized='llm', prompt='nte', response='Note', key='id') }} select 1",
-            "there is no prompt 'nte' (did you mean 'note'?)",
+            "models/notes.sql:1: there is no prompt 'nte' (did you mean 'note'?)",
         ),
         (
             "models/notes.sql",
             "{{ config(materialized='llm', prompt='note', response='Nope', key='id') }} select 1",
-            "did you mean 'Note'?",
+            "models/notes.sql:1: no response class 'Nope' in responses.py (did you mean 'Note'?)",
         ),
     ],
 )
@@ -516,7 +516,7 @@ def test_a_column_the_prompt_lacks_is_named_with_its_line(make, server):
     (folder / "prompts" / "note.jinja").write_text("A note on\n{{ nme }}.")
     (notes,) = [node for node in run(folder).nodes if node.node == "notes"]
     assert "nme" in notes.message
-    assert "note.jinja:2" in notes.message
+    assert notes.message.startswith("prompts/note.jinja:2: ")
     assert server.requests == 0
 
 
