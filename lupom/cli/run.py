@@ -133,7 +133,7 @@ def execute(project: Project, *, show: bool = True, **options: Any) -> int:
             signal.signal(signal.SIGINT, previous)
     _summary(console, result)
     if show and result.run_id is not None and result.status == "success":
-        _show_at_end(project)
+        _show_at_end(project, project.select(options.get("select"), options.get("exclude")))
     return result.exit_code
 
 
@@ -198,13 +198,18 @@ def _estimated(result: RunResult) -> str:
     return f" (estimated {said(tokens, cost).removesuffix(', price unknown')})"
 
 
-def _show_at_end(project: Project) -> None:
-    """Print the tables the project wants to see at the end of a run, and what to type next."""
+def _show_at_end(project: Project, selected: tuple[str, ...]) -> None:
+    """Print the tables the project wants to see at the end of a run, and what to type next.
+
+    A table outside the selection is not this run's, and may not stand at all.
+    """
     from lupom.cli.formats import render
     from lupom.engine.errors import LupomError
 
     shown = []
     for name in project.files.settings.show_at_end:
+        if name in project.nodes and name not in selected:
+            continue
         try:
             table = project.table(name)
         except LupomError as error:
@@ -213,7 +218,7 @@ def _show_at_end(project: Project) -> None:
         click.echo(f"\n{name}\n")
         click.echo(render(table.columns, table.rows(), "table"))
         shown.append(name)
-    models = [n for n in project.select() if project.nodes[n].materialized == "llm"]
+    models = [n for n in selected if project.nodes[n].materialized == "llm"]
     click.echo("\nNext:", err=True)
     if shown:
         click.echo(f'  lupom query "select * from {shown[0]}" --format csv', err=True)

@@ -63,6 +63,18 @@ def test_a_run_prints_its_lines_to_stderr_and_tables_to_stdout(lupom):
     assert "\x1b" not in err
 
 
+def test_a_selection_shows_only_what_is_in_it(lupom):
+    code, out, err = lupom("run", "--select", "people")
+    assert (code, out) == (0, "")
+    assert "show_at_end" not in err
+
+
+def test_a_misspelt_table_to_show_is_told(lupom, tmp_path):
+    (tmp_path / "lupom_project.yml").write_text("name: demo\nshow_at_end: [totl]\n")
+    _, _, err = lupom("run")
+    assert "show_at_end: no model 'totl' (did you mean 'total'?)" in err
+
+
 def test_a_second_run_says_that_nothing_is_to_do(lupom):
     lupom("run")
     code, out, err = lupom("run")
