@@ -80,7 +80,8 @@ def lupom() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code.
 
-    0 (done), 1 (failed), 2 (misused), 3 (the budget is reached), 130 (stopped).
+    0 (done), 1 (failed), 2 (misused), 3 (the budget is reached), 4 (calls are out in a batch), 130
+    (stopped).
     """
     try:
         code: Any = lupom.main(args=arguments, prog_name="lupom", standalone_mode=False)

@@ -11,7 +11,7 @@ _HEAD = """# Commands
 Made from the commands' own help by `python -m lupom.cli.reference`; a test compares.
 
 Exit codes: 0 done, 1 something failed, 2 misused (a typing error in a command, file or selector),
-3 the budget is reached, 130 stopped by Ctrl-C.
+3 the budget is reached, 4 calls are out in a batch, 130 stopped by Ctrl-C.
 """
 
 

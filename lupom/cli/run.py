@@ -59,7 +59,7 @@ def run(
 
     What is unchanged is not built, and no LLM call is paid for twice. Ctrl-C once finishes the
     calls in flight and reports; twice stops at once. Exit code 1: something failed; 3: the budget
-    is reached; 130: stopped.
+    is reached; 4: calls are out in a batch; 130: stopped.
 
     \b
     Example:
@@ -160,9 +160,8 @@ def _summary(console: Console, result: RunResult) -> None:
         words.append(f"{result.up_to_date} up to date before")
     asked = sum(node.calls.asked for node in result.nodes if node.calls)
     tokens = sum(n.calls.tokens_in + n.calls.tokens_out for n in result.nodes if n.calls)
-    head = {"success": "Done", "error": "Failed", "stopped": "Stopped"}.get(
-        result.status, "Stopped at the budget"
-    )
+    heads = {"success": "Done", "error": "Failed", "stopped": "Stopped", "waiting": "Waiting"}
+    head = heads.get(result.status, "Stopped at the budget")
     console.note(f"{head} in {result.seconds:.1f}s: {', '.join(words)}.")
     if asked:
         costs = [n.calls.cost for n in result.nodes if n.calls and n.calls.asked]
@@ -175,6 +174,11 @@ def _summary(console: Console, result: RunResult) -> None:
         console.note("Mend it and run again: what was built and answered is kept.")
     if result.status == "stopped":
         console.note("Run again to go on: what was answered is kept.")
+    if result.status == "waiting":
+        for node in result.nodes:
+            if node.status == r.STOPPED:
+                console.say(f"  {node.node}: {node.message}")
+        console.note("Run again later: it collects what has come back and goes on.")
     if result.status == "budget":
         console.note(f"{result.message[:1].upper()}{result.message[1:]}.")
         for node in result.nodes:

@@ -94,6 +94,12 @@ class LLMError(LupomError):
     """An LLM cannot be reached, refuses, or is not set up."""
 
 
+class WaitingError(LLMError):
+    """Calls are out in a batch; a later run collects their answers."""
+
+    exit_code = 4
+
+
 class BudgetError(LLMError):
     """The budget does not allow the next request; what was answered before is kept."""
 

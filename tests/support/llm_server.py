@@ -85,6 +85,8 @@ class LLMServer:
         400); json_object, too, but for 'ignore'.
     glue : the label shares its token with the quote before it, as in some tokenizers.
     rate_limit : requests in any one second before status 429.
+    batches : what becomes of batches when they are looked at; one that expires has answered half
+        of its requests.
     api_key : the key to insist on (status 401); models : the names it knows (status 404), None for
         any.
     """
@@ -103,6 +105,7 @@ class LLMServer:
     retry_after: float | None = 0.05
     api_key: str | None = None
     models: list[str] | None = None
+    batches: Literal["complete", "wait", "fail", "expire"] = "complete"
     keep: int = 10_000
 
     requests: int = 0
@@ -113,6 +116,9 @@ class LLMServer:
     bodies: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
 
+    batched: list[list[dict[str, Any]]] = field(default_factory=list)
+    _files: dict[str, bytes] = field(default_factory=dict, repr=False)
+    _batches: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
     _recent: deque[float] = field(default_factory=deque, repr=False)
     _thread: threading.Thread | None = field(default=None, repr=False)
     _loop: asyncio.AbstractEventLoop | None = field(default=None, repr=False)
@@ -130,6 +136,7 @@ class LLMServer:
     def reset(self) -> None:
         """Forget what was asked so far; settings stay."""
         self.requests = self.answered = self.embedded = self.max_in_flight = 0
+        self.batched.clear()
         self.bodies.clear()
         self.headers.clear()
 
@@ -155,6 +162,11 @@ class LLMServer:
         app.router.add_post("/v1/chat/completions", self._chat)
         app.router.add_post("/v1/embeddings", self._embeddings)
         app.router.add_get("/v1/models", self._models)
+        app.router.add_post("/v1/files", self._upload)
+        app.router.add_get("/v1/files/{id}/content", self._download)
+        app.router.add_post("/v1/batches", self._make_batch)
+        app.router.add_get("/v1/batches", self._list_batches)
+        app.router.add_get("/v1/batches/{id}", self._look_at_batch)
         app.router.add_get("/stats", self._stats)
         app.router.add_post("/reset", self._reset)
         app.router.add_post("/config", self._config)
@@ -253,6 +265,80 @@ class LLMServer:
             if name in wanted:
                 setattr(self, name, wanted[name])
         return web.json_response({})
+
+    # Batches
+
+    async def _upload(self, request: web.Request) -> web.StreamResponse:
+        content = b""
+        async for part in await request.multipart():
+            if getattr(part, "name", "") == "file":
+                content = bytes(await part.read())  # type: ignore[union-attr,arg-type]
+        name = f"file-{len(self._files)}"
+        self._files[name] = content
+        made = {"id": name, "object": "file", "bytes": len(content), "created_at": 0}
+        return web.json_response({**made, "filename": "x", "purpose": "batch", "status": "ok"})
+
+    async def _download(self, request: web.Request) -> web.StreamResponse:
+        return web.Response(body=self._files[request.match_info["id"]])
+
+    async def _make_batch(self, request: web.Request) -> web.StreamResponse:
+        self.requests += 1
+        wanted = await request.json()
+        fault = self.faults(self.requests, wanted) if self.faults else None
+        if fault is not None and fault.kind != "reset":
+            return await self._fail(request, fault)
+        lines = [json.loads(x) for x in self._files[wanted["input_file_id"]].splitlines()]
+        self.batched.append([line["body"] for line in lines])
+        name = f"batch-{len(self._batches)}"
+        known = {key: wanted[key] for key in ("input_file_id", "endpoint", "completion_window")}
+        self._batches[name] = {
+            **{"id": name, "object": "batch", "created_at": 0, "status": "validating"},
+            **known,
+            "metadata": wanted.get("metadata"),
+        }
+        if fault is not None:
+            # Created, but the answer is lost on the way.
+            return await self._fail(request, fault)
+        return web.json_response(self._batches[name])
+
+    async def _list_batches(self, _request: web.Request) -> web.StreamResponse:
+        data = list(reversed(self._batches.values()))
+        return web.json_response({"object": "list", "data": data, "has_more": False})
+
+    async def _look_at_batch(self, request: web.Request) -> web.StreamResponse:
+        batch = self._batches[request.match_info["id"]]
+        if batch["status"] in ("validating", "in_progress"):
+            self._proceed(batch)
+        return web.json_response(batch)
+
+    def _proceed(self, batch: dict[str, Any]) -> None:
+        if self.batches == "wait":
+            batch["status"] = "in_progress"
+            return
+        if self.batches == "fail":
+            error = {"code": "invalid", "message": "the file is no good"}
+            batch |= {"status": "failed", "errors": {"object": "list", "data": [error]}}
+            return
+        lines = [json.loads(x) for x in self._files[batch["input_file_id"]].splitlines()]
+        if self.batches == "expire":
+            lines = lines[: len(lines) // 2]
+        output, errors = [], []
+        for number, line in enumerate(lines):
+            answer = self.answers(line["body"]) if self.answers else None
+            if isinstance(answer, Fault):
+                body: dict[str, Any] = {"error": {"message": answer.message}}
+                response = {"status_code": answer.status, "body": body}
+                errors.append({"custom_id": line["custom_id"], "response": response})
+                continue
+            content = answer if isinstance(answer, str) or answer is None else json.dumps(answer)
+            body = self._completion(number, line["body"], content)
+            response = {"status_code": 200, "body": body}
+            output.append({"custom_id": line["custom_id"], "response": response})
+        batch["status"] = "expired" if self.batches == "expire" else "completed"
+        for name, found in (("output_file_id", output), ("error_file_id", errors)):
+            if found:
+                batch[name] = f"{batch['id']}-{name}"
+                self._files[batch[name]] = "\n".join(map(json.dumps, found)).encode()
 
     # What is answered
 

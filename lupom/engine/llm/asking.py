@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.errors import BudgetError, LLMError, ModelError
+from lupom.engine.errors import BudgetError, LLMError, ModelError, WaitingError
 from lupom.engine.llm import prices
 from lupom.engine.llm.budget import Amount, Budget
 from lupom.engine.llm.line import Line, size_of
@@ -162,43 +162,61 @@ class Desk:
         Each attempt is committed before the next one, so that after a crash at any moment nothing
         that had come back is asked again.
         """
-        entry = _started(item)
+        entry, tries = started(item)
         loop = asyncio.get_running_loop()
-        tries = [h for h in entry.history if not h.get("earlier")]
         if len(tries) >= line.settings.attempts:
             # Left pending by a run with more attempts than there are now.
             entry.status = INVALID
             await self._record(line, asking, item, entry)
             return Outcome(entry, None)
         while True:
-            request = _request(line, item, tries, asking.shared)
+            request = request_of(line, item, tries, asking.shared)
             begun = loop.time()
             try:
                 reply = await self._reply(line, asking, request, f"{item.key}/{len(tries)}")
             except ProviderError as error:
                 if not error.refused:
                     raise
-                entry.status, entry.error = INVALID, f"refused: {error.message}"
-                await self._record(line, asking, item, entry)
-                return Outcome(entry, None)
+                return await self.refuse(line, asking, item, entry, error)
             entry.latency += loop.time() - begun
-            self._paid(line, asking, entry, reply)
-            try:
-                value = self._read(line, item, entry, reply)
-            except ModelError:
-                # The class is broken, not the answer: it is kept, and read again once it is mended.
-                entry.status, entry.error = OK, None
-                await self._record(line, asking, item, entry)
-                raise
-            if value is None:
-                tries.append(entry.history[-1])
-                if len(tries) >= line.settings.attempts:
-                    entry.status = INVALID
-            await self._record(line, asking, item, entry)
-            if entry.status != PENDING:
-                return Outcome(entry, value)
+            outcome = await self.receive(line, asking, item, entry, tries, reply)
+            if outcome is not None:
+                return outcome
             if asking.halt.is_set():
                 raise Halted
+
+    async def refuse(
+        self, line: Line, asking: Asking, item: Item, entry: Entry, error: ProviderError
+    ) -> Outcome:
+        """Record a call that the provider will never answer."""
+        entry.status, entry.error = INVALID, f"refused: {error.message}"
+        await self._record(line, asking, item, entry)
+        return Outcome(entry, None)
+
+    async def receive(
+        self,
+        line: Line,
+        asking: Asking,
+        item: Item,
+        entry: Entry,
+        tries: list[dict[str, Any]],
+        reply: ProviderReply,
+    ) -> Outcome | None:
+        """Record a reply; None where it is not valid and attempts are left."""
+        self._paid(line, asking, entry, reply)
+        try:
+            value = self._read(line, item, entry, reply)
+        except ModelError:
+            # The class is broken, not the answer: it is kept, and read again once it is mended.
+            entry.status, entry.error = OK, None
+            await self._record(line, asking, item, entry)
+            raise
+        if value is None:
+            tries.append(entry.history[-1])
+            if len(tries) >= line.settings.attempts:
+                entry.status = INVALID
+        await self._record(line, asking, item, entry)
+        return None if entry.status == PENDING else Outcome(entry, value)
 
     async def _reply(
         self, line: Line, asking: Asking, request: ProviderRequest, name: str
@@ -224,7 +242,7 @@ class Desk:
                 tokens=most.tokens,
             )
         finally:
-            if size:
+            if budget is not None or quota is not None:
                 spent = line.spent(size, reply)
                 if budget is not None:
                     budget.settle(most, spent)
@@ -255,7 +273,7 @@ class Desk:
         return value
 
     def _paid(self, line: Line, asking: Asking, entry: Entry, reply: ProviderReply) -> None:
-        price = line.settings.price
+        price = line.settings.paid
         entry.attempts += 1
         entry.tokens_in += reply.tokens_in
         entry.tokens_out += reply.tokens_out
@@ -275,19 +293,9 @@ class Desk:
             asking.cost += cost
 
     async def _record(self, line: Line, asking: Asking, item: Item, entry: Entry) -> None:
-        choice = item.response.choices is not None
         await self._state.record(
             {
-                "key": item.key,
-                "provider": str(line.identity.get("provider")),
-                "model": str(line.identity.get("model")),
-                "alias": line.alias,
-                "node": asking.node,
-                "run_id": asking.run_id,
-                "messages_hash": item.messages_hash,
-                "schema_hash": item.response.schema_hash,
-                "parameters": line.keys.parameters_of_choice if choice else line.keys.parameters,
-                "draw": item.draw,
+                **row_of(line, asking, item),
                 "status": entry.status,
                 "answer": entry.answer,
                 "probabilities": None
@@ -299,7 +307,6 @@ class Desk:
                 "tokens_out": entry.tokens_out,
                 "tokens_cached": entry.tokens_cached,
                 "tokens_written": entry.tokens_written,
-                "characters": sum(len(message["content"]) for message in item.messages),
                 "cost": entry.cost,
                 "latency": entry.latency,
                 "attempts": entry.attempts,
@@ -308,8 +315,34 @@ class Desk:
         )
 
 
-def _started(item: Item) -> Entry:
-    """Return the entry to go on with: as the ledger has it, or new; a fresh round forgets tries."""
+def row_of(line: Line, asking: Asking, item: Item) -> dict[str, Any]:
+    """Return what the ledger says of a call whatever comes back."""
+    choice = item.response.choices is not None
+    return {
+        "key": item.key,
+        "provider": str(line.identity.get("provider")),
+        "model": str(line.identity.get("model")),
+        "alias": line.alias,
+        "node": asking.node,
+        "run_id": asking.run_id,
+        "messages_hash": item.messages_hash,
+        "schema_hash": item.response.schema_hash,
+        "parameters": line.keys.parameters_of_choice if choice else line.keys.parameters,
+        "draw": item.draw,
+        "characters": sum(len(message["content"]) for message in item.messages),
+    }
+
+
+def started(item: Item) -> tuple[Entry, list[dict[str, Any]]]:
+    """Return the entry to go on with, and its tries in this round.
+
+    The entry is as the ledger has it, or new; a fresh round forgets earlier tries.
+    """
+    entry = _entry(item)
+    return entry, [attempt for attempt in entry.history if not attempt.get("earlier")]
+
+
+def _entry(item: Item) -> Entry:
     if item.entry is None:
         return Entry(item.key, PENDING, None, None, None, [], 0, 0, None, 0.0, 0, None)
     entry = item.entry
@@ -320,7 +353,7 @@ def _started(item: Item) -> Entry:
     return entry
 
 
-def _request(
+def request_of(
     line: Line, item: Item, tries: Sequence[Mapping[str, Any]], shared: int
 ) -> ProviderRequest:
     """Make the request of the next attempt: the messages, then each invalid answer and its
@@ -381,8 +414,8 @@ def clean(text: str) -> str:
 
 def failure_of(line: Line, error: BaseException, kept: int, total: int) -> LLMError:
     """Return the error an ask ends with: where, why, and what is safe."""
-    if isinstance(error, BudgetError):
-        return BudgetError(error.message, hint=error.hint)
+    if isinstance(error, BudgetError | WaitingError):
+        return type(error)(error.message, hint=error.hint)
     cause = error.message if isinstance(error, LLMError) else f"{type(error).__name__}: {error}"
     hint = error.hint if isinstance(error, LLMError) else None
     return LLMError(

@@ -103,7 +103,7 @@ def forecast(
     """
     settings = llms[alias]
     if not calls:
-        price = None if settings.price is None else Range()
+        price = None if settings.paid is None else Range()
         return Forecast(0, Range(), Range(), price)
     model = settings.model
     own = ledger.taken(node=node, alias=alias, model=model)
@@ -191,7 +191,7 @@ def _cost(
     tokens_in: Range, tokens_out: Range, taken: Sequence[Taken], settings: LLMSettings
 ) -> Range | None:
     """Price tokens; the part of a prompt that a provider's cache takes is as it was before."""
-    price = settings.price
+    price = settings.paid
     if price is None:
         return None
     everything = sum(t.tokens_in for t in taken)

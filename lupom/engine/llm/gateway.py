@@ -24,6 +24,7 @@ from lupom.engine.llm.answers import (
     in_order,
 )
 from lupom.engine.llm.asking import Asking, Desk, Item, failure_of, shared_prefix
+from lupom.engine.llm.batch import Batches
 from lupom.engine.llm.keys import parameters
 from lupom.engine.llm.line import Line
 from lupom.engine.state.ledger import OK, PENDING
@@ -89,6 +90,7 @@ class Gateway:
         self._lines: dict[str, Line] = {}
         self._embedders: dict[str, Embedder] = {}
         self._desk = Desk(state)
+        self._batches = Batches(state, self._desk)
         self._active = 0
         self._closed = False
 
@@ -185,6 +187,7 @@ class Gateway:
         Raises
         ------
         BudgetError : the budget does not allow the next request.
+        WaitingError : calls are out in a batch; a later ask collects their answers.
         LLMError : the LLM cannot be reached or refuses. What had come back is in the ledger, as it
             is after a BudgetError.
         """
@@ -331,7 +334,7 @@ class Gateway:
         return in_order([key for key, _ in keyed], answers)
 
     def _check_price(self, line: Line) -> None:
-        if self.budget is not None and self.budget.of_money and line.settings.price is None:
+        if self.budget is not None and self.budget.of_money and line.settings.paid is None:
             raise LLMError(
                 f"llm '{line.alias}' has no price, so a budget of money cannot be kept",
                 hint=f"give llms.{line.alias} a price: {{input: ..., output: ...}} in USD per"
@@ -351,7 +354,8 @@ class Gateway:
         loop = self._running()
         if stop is not None and stop.is_set():
             asking.halt.set()
-        future = asyncio.run_coroutine_threadsafe(self._desk.ask(line, asking, items), loop)
+        ask = self._batches.ask if line.settings.batch else self._desk.ask
+        future = asyncio.run_coroutine_threadsafe(ask(line, asking, items), loop)
         try:
             while not future.done():
                 self._wait(future, _LOOK)
@@ -417,6 +421,6 @@ def _progress(asking: Asking, total: int, line: Line) -> Progress:
         invalid=asking.invalid,
         tokens_in=asking.tokens_in,
         tokens_out=asking.tokens_out,
-        cost=None if line.settings.price is None else asking.cost,
+        cost=None if line.settings.paid is None else asking.cost,
         asked=len(asking.own),
     )

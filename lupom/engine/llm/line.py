@@ -31,6 +31,7 @@ class Line:
         self.settings = settings
         self.provider = provider
         self.identity = provider.identity()
+        self.endpoint = json.dumps(self.identity, sort_keys=True)
         self.keys = KeyMaker({**self.identity, "parameters": parameters(settings)})
         self.places = asyncio.Semaphore(settings.concurrency)
         self.pace = Pace(backoff)
@@ -48,7 +49,7 @@ class Line:
         took beyond that; all the tokens an answer may have.
         """
         tokens_in = int(size / _BYTES_PER_TOKEN + self._overhead) + 1
-        price, tokens_out = self.settings.price, self.settings.max_tokens
+        price, tokens_out = self.settings.paid, self.settings.max_tokens
         money = 0.0
         if price is not None:
             money = max(
@@ -66,7 +67,7 @@ class Line:
             tokens_in = int(size / _BYTES_PER_TOKEN)
             tokens_out = tokens_out or int(len(reply.text) / _BYTES_PER_TOKEN)
         self._overhead = max(self._overhead, tokens_in - size / _BYTES_PER_TOKEN)
-        price = self.settings.price
+        price = self.settings.paid
         money = 0.0
         if price is not None:
             cached, written = reply.tokens_cached, reply.tokens_written

@@ -103,6 +103,7 @@ class LLMSettings(Strict):
     tokens_per_minute: int | None = Field(default=None, ge=1)
     fallback: str | None = None
     mode: Literal["auto", "json_schema", "tools", "json"] = "auto"
+    batch: bool = False
     logprobs: bool = True
     prompt_cache: bool | Literal["5m", "1h"] = True
     extra: dict[str, Any] = Field(default_factory=dict)
@@ -121,6 +122,8 @@ class LLMSettings(Strict):
             raise ValueError("'base_url' belongs to an openai alias; embedded runs in process")
         if self.provider != "bedrock" and self.region:
             raise ValueError("'region' belongs to a bedrock alias")
+        if self.batch and self.provider != "openai":
+            raise ValueError("'batch' belongs to an openai alias")
         if self.provider == "bedrock" and self.api_key_env:
             raise ValueError(
                 "a bedrock alias finds its credentials by AWS's own rules, not by 'api_key_env'"
@@ -128,6 +131,14 @@ class LLMSettings(Strict):
         if self.provider == "embedded" and self.price is None:
             self.price = Price(input=0, output=0)
         return self
+
+    @property
+    def paid(self) -> Price | None:
+        """The price as it is paid: half of it in batches."""
+        if self.price is None or not self.batch:
+            return self.price
+        halved = {name: value / 2 for name, value in self.price if value is not None}
+        return Price(**halved)
 
 
 class EmbeddingSettings(Strict):

@@ -59,7 +59,8 @@ class RunResult:
     Attributes
     ----------
     run_id : None when there was nothing to do.
-    status : 'success', 'error', 'stopped' (by Ctrl-C) or 'budget' (stopped at the budget).
+    status : 'success', 'error', 'stopped' (by Ctrl-C), 'budget' (stopped at the budget) or
+        'waiting' (calls are out in a batch).
     up_to_date : number of selected nodes that needed no work from the start.
     message : why it was stopped at the budget.
     """
@@ -73,8 +74,9 @@ class RunResult:
 
     @property
     def exit_code(self) -> int:
-        """0 for success (warnings included), 1 for an error, 3 at the budget, 130 if stopped."""
-        return {"success": 0, "error": 1, "budget": 3, "stopped": 130}[self.status]
+        """0 for success (warnings included), 1 for an error, 3 at the budget, 4 while calls are out
+        in a batch, 130 if stopped."""
+        return {"success": 0, "error": 1, "budget": 3, "waiting": 4, "stopped": 130}[self.status]
 
     def count(self, status: str) -> int:
         return sum(1 for node in self.nodes if node.status == status)

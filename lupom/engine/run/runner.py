@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from lupom.engine.errors import BudgetError, LupomError, ModelError
+from lupom.engine.errors import BudgetError, LupomError, ModelError, WaitingError
 from lupom.engine.graph import Graph
 from lupom.engine.project.nodes import Node
 from lupom.engine.run import identities as ids
@@ -263,7 +263,7 @@ def _failure(node: Node, error: Exception) -> r.NodeResult:
     """Make the result of a node that raised: a user's error as it is, any other with its type."""
     from lupom.engine.run.materializations.llm import Stopped
 
-    if isinstance(error, Stopped | BudgetError):
+    if isinstance(error, Stopped | BudgetError | WaitingError):
         return r.NodeResult(node.name, node.materialized, r.STOPPED, error.message)
     if isinstance(error, LupomError):
         if error.file is None:

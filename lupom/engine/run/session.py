@@ -65,8 +65,8 @@ def _status(nodes: list[r.NodeResult], stopped: bool, over_budget: bool) -> str:
         return "error"
     if stopped and any(node.status == r.STOPPED for node in nodes):
         return "stopped"
-    if over_budget and any(node.status == r.STOPPED for node in nodes):
-        return "budget"
+    if any(node.status == r.STOPPED for node in nodes):
+        return "budget" if over_budget else "waiting"
     return "success"
 
 

@@ -33,7 +33,8 @@ def make_budget(settings: BudgetSettings, given: str | None, context: Context) -
     """Return what a run may spend; None where nothing limits it.
 
     `given` takes the place of the run's budget in the settings. What earlier runs spent of the
-    project's budget is read from the ledger; calls whose price was unknown count with their tokens.
+    project's budget is read from the ledger; calls whose price was unknown count with their tokens,
+    and batches that are out with the most they may take.
     """
     run = settings.run if given is None else read_limit(given)
     if run is None and settings.project is None:
@@ -45,6 +46,8 @@ def make_budget(settings: BudgetSettings, given: str | None, context: Context) -
         pots.append(Pot("the run's budget", run.money, run.tokens))
     if settings.project is not None:
         tokens, money = context.state.ledger.spent()
+        promised = context.state.promised()
+        tokens, money = tokens + promised[0], money + promised[1]
         whole = settings.project
         pots.append(Pot("the project's budget", whole.money, whole.tokens, money, tokens))
     return Budget(*pots)

@@ -80,7 +80,7 @@ class State:
         return run_id
 
     def finish_run(self, run_id: str, status: str, *, message: str = "") -> None:
-        """Record how a run ended: 'success', 'error', 'stopped', 'budget'."""
+        """Record how a run ended: 'success', 'error', 'stopped', 'budget', 'waiting'."""
         from sqlalchemy import update
 
         from lupom.engine.state.tables import Run
@@ -174,6 +174,46 @@ class State:
         new = {"manner": dict(manner), "updated_at": now()}
         statement = insert(Manner.__table__).values(endpoint=endpoint, **new)  # type: ignore[attr-defined]
         statement = statement.on_conflict_do_update(index_elements=["endpoint"], set_=new)
+        await self._writer.do_async(lambda connection: connection.execute(statement))
+
+    def open_batches(self, endpoint: str) -> list[dict[str, Any]]:
+        """Return the batches of an endpoint that were not collected yet, the oldest first."""
+        from lupom.engine.state.tables import Batch
+
+        table = Batch.__table__  # type: ignore[attr-defined]
+        mine = table.c.endpoint == endpoint
+        still = table.c.status.in_(("submitting", "out"))
+        return self._rows(table.select().where(mine, still).order_by(table.c.created_at))
+
+    def promised(self) -> tuple[int, float]:
+        """Return tokens and USD that the batches still out may take."""
+        from sqlalchemy import text
+
+        query = (
+            "select coalesce(sum(tokens), 0), coalesce(sum(money), 0) from batches"
+            " where status in ('submitting', 'out')"
+        )
+        with self._engine.connect() as connection:
+            tokens, money = connection.execute(text(query)).one()
+        return int(tokens), float(money)
+
+    async def begin_batch(self, token: str, **fields: Any) -> None:
+        """Note that a batch is about to be created; `fields` are the table's."""
+        from lupom.engine.state.tables import Batch
+
+        times = {"created_at": now(), "updated_at": now()}
+        statement = Batch.__table__.insert().values(  # type: ignore[attr-defined]
+            token=token, status="submitting", **fields, **times
+        )
+        await self._writer.do_async(lambda connection: connection.execute(statement))
+
+    async def update_batch(self, token: str, **fields: Any) -> None:
+        """Change what is known of a batch: `batch_id`, `status`."""
+        from lupom.engine.state.tables import Batch
+
+        table = Batch.__table__  # type: ignore[attr-defined]
+        statement = table.update().where(table.c.token == token)
+        statement = statement.values(**fields, updated_at=now())
         await self._writer.do_async(lambda connection: connection.execute(statement))
 
     def embeddings(self, keys: Iterable[str]) -> dict[str, bytes]:

@@ -8,7 +8,7 @@ from sqlalchemy import JSON, Column, LargeBinary
 from sqlmodel import Field, SQLModel
 
 # Raised with any change to the tables; a newer database is not opened.
-VERSION = 2
+VERSION = 3
 
 
 class Run(SQLModel, table=True):
@@ -127,5 +127,29 @@ class Manner(SQLModel, table=True):
     updated_at: str
 
 
-_MODELS: list[Any] = [Run, NodeRun, Call, Embedding, Manner]
+class Batch(SQLModel, table=True):
+    """Calls given to a provider by the batch.
+
+    `status` is 'submitting' (noted, not known to be created), 'out', 'done' or 'lost' (never
+    created). `calls` holds what the ledger will say of each; `tokens` and `money` are the most they
+    may take.
+    """
+
+    __tablename__ = "batches"
+
+    token: str = Field(primary_key=True)
+    batch_id: str | None = None
+    endpoint: str = Field(index=True)
+    alias: str
+    node: str
+    run_id: str
+    status: str
+    calls: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON))
+    tokens: int = 0
+    money: float = 0.0
+    created_at: str
+    updated_at: str
+
+
+_MODELS: list[Any] = [Run, NodeRun, Call, Embedding, Manner, Batch]
 ALL = [model.__table__ for model in _MODELS]

@@ -239,6 +239,24 @@ pragma user_version = 1;
 """
 
 
+def test_batches_are_open_until_they_are_collected_or_lost(path):
+    fields = {"endpoint": "e", "alias": "a", "node": "n", "run_id": "r", "tokens": 5, "money": 0.5}
+    with State(path) as state:
+        for token in ("one", "two"):
+            asyncio.run(state.begin_batch(token, calls=[{"key": token}], **fields))
+        assert state.promised() == (10, 1.0)
+        asyncio.run(state.update_batch("one", batch_id="b", status="out"))
+        found = {batch["token"]: batch for batch in state.open_batches("e")}
+        assert (found["one"]["batch_id"], found["two"]["batch_id"]) == ("b", None)
+        assert found["one"]["calls"] == [{"key": "one"}]
+        assert state.open_batches("another") == []
+    with State(path) as state:
+        asyncio.run(state.update_batch("one", status="done"))
+        asyncio.run(state.update_batch("two", status="lost"))
+        assert state.open_batches("e") == []
+        assert state.promised() == (0, 0.0)
+
+
 def test_a_database_of_the_first_version_is_completed_and_keeps_its_answers(path):
     path.parent.mkdir()
     with sqlite3.connect(path) as old:

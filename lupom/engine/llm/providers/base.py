@@ -99,6 +99,38 @@ class Provider(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What came of a batch: `replies` by the name of each request; None while it is out.
+
+    A request of its own that failed has its error as its reply. `error` is what the provider says
+    of a batch that failed as a whole.
+    """
+
+    replies: Mapping[str, ProviderReply | ProviderError] | None = None
+    error: str | None = None
+
+
+class BatchProvider(Protocol):
+    """A backbone that takes requests by the batch; each method raises ProviderError."""
+
+    def batch_line(self, name: str, request: ProviderRequest) -> str:
+        """Return the line of a batch file that asks one request."""
+        ...
+
+    async def submit_batch(self, lines: Sequence[str], token: str) -> str:
+        """Create a batch that carries a token; returns its id."""
+        ...
+
+    async def find_batch(self, token: str) -> str | None:
+        """Return the id of the batch that carries a token; None when there is none."""
+        ...
+
+    async def collect_batch(self, batch_id: str) -> Collected:
+        """Return what has come of a batch so far."""
+        ...
+
+
 class ProviderError(LLMError):
     """A request failed.
 

@@ -17,9 +17,9 @@ import json
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lupom.engine.errors import LLMError
 from lupom.engine.llm.providers.base import ProviderError
@@ -27,6 +27,7 @@ from lupom.engine.llm.providers.base import ProviderError
 if TYPE_CHECKING:
     from lupom.engine.project.settings import EmbeddingSettings, LLMSettings
 
+T = TypeVar("T")
 DEFAULT_URL = "https://api.openai.com/v1"
 # Longer than this a provider means "tomorrow", and waiting is no answer.
 LONGEST_WAIT = 300.0
@@ -156,29 +157,15 @@ class Endpoint:
             ) from None
 
     async def _call(self, verb: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
-        sdk = self._module()
-        client = self._connected()
-        try:
-            # The client's own limit is on the wait for the next bytes; this one is on the whole.
-            async with asyncio.timeout(self._settings.timeout):
-                if verb == "get":
-                    response = await client.get(path, cast_to=self._response)
-                else:
-                    response = await client.post(path, body=body, cast_to=self._response)
-                content = response.content
-        except sdk.APIStatusError as error:
-            raise self._status(error) from None
-        except (TimeoutError, sdk.APITimeoutError) as error:
-            cause = _cause(error)
-            refused = bool(cause) and "timeout" not in cause.lower()
-            text = cause if refused else f"no answer within {self._settings.timeout:g} s"
-            raise self.error(text, retryable=True) from None
-        except Exception as error:
-            if isinstance(error, LLMError):
-                raise
-            if not isinstance(error, sdk.APIConnectionError) and not _is_transport(error):
-                raise self.error(f"{type(error).__name__}: {error}") from None
-            raise self.error(_cause(error) or type(error).__name__, retryable=True) from None
+        async def action(client: Any) -> bytes:
+            if verb == "get":
+                response = await client.get(path, cast_to=self._response)
+            else:
+                response = await client.post(path, body=body, cast_to=self._response)
+            content: bytes = response.content
+            return content
+
+        content = await self.use(action)
         try:
             value = json.loads(content)
         except ValueError:
@@ -187,6 +174,32 @@ class Endpoint:
         if not isinstance(value, dict):
             raise self.error("the body is no JSON object", retryable=True)
         return value
+
+    async def use(self, action: Callable[[Any], Awaitable[T]], timeout: float | None = None) -> T:
+        """Do something with the client, within the alias's `timeout` or another one.
+
+        Raises ProviderError only.
+        """
+        sdk = self._module()
+        client = self._connected()
+        timeout = timeout or self._settings.timeout
+        try:
+            # The client's own limit is on the wait for the next bytes; this one is on the whole.
+            async with asyncio.timeout(timeout):
+                return await action(client)
+        except sdk.APIStatusError as error:
+            raise self._status(error) from None
+        except (TimeoutError, sdk.APITimeoutError) as error:
+            cause = _cause(error)
+            refused = bool(cause) and "timeout" not in cause.lower()
+            text = cause if refused else f"no answer within {timeout:g} s"
+            raise self.error(text, retryable=True) from None
+        except Exception as error:
+            if isinstance(error, LLMError):
+                raise
+            if not isinstance(error, sdk.APIConnectionError) and not _is_transport(error):
+                raise self.error(f"{type(error).__name__}: {error}") from None
+            raise self.error(_cause(error) or type(error).__name__, retryable=True) from None
 
     def _status(self, error: Any) -> ProviderError:
         """Make the error of an HTTP status: what can be retried, what cannot, and what to do."""

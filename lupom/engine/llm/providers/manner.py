@@ -109,7 +109,7 @@ class Manners:
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Manner]:
         """Wait until it is one's turn to send: alone while the manner is not settled."""
-        self._recall()
+        self.recall()
         if not self._settled:
             await self._alone.acquire()
             if self._settled:
@@ -161,10 +161,11 @@ class Manners:
 
     def described(self) -> str | None:
         """Say how answers are asked for; None when it is not known yet."""
-        self._recall()
+        self.recall()
         return None if self._known is None else self.manner.described()
 
-    def _recall(self) -> None:
+    def recall(self) -> None:
+        """Look up once what is known of the endpoint."""
         if self._recalled:
             return
         self._recalled = True

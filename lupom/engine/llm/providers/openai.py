@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.llm.providers.base import ProviderReply, ProviderRequest, TokenLogprobs
-from lupom.engine.llm.providers.client import DEFAULT_URL, Endpoint, RejectedError
+from lupom.engine.llm.providers.base import (
+    Collected,
+    ProviderError,
+    ProviderReply,
+    ProviderRequest,
+    TokenLogprobs,
+)
+from lupom.engine.llm.providers.client import (
+    DEFAULT_URL,
+    Endpoint,
+    RejectedError,
+    is_of_one_request,
+)
 from lupom.engine.llm.providers.manner import Manner, Manners, Memory, told
 from lupom.engine.llm.schemas import LENGTHS, without
 
 if TYPE_CHECKING:
     from lupom.engine.project.settings import LLMSettings
+
+
+# Batches: what is asked, the mark each carries, how they end, and seconds for a file to go or come.
+BATCHED = "/v1/chat/completions"
+MARK = "lupom"
+ENDED = ("completed", "failed", "expired", "cancelled")
+UPLOAD = 600.0
 
 
 class OpenAIProvider:
@@ -56,6 +74,78 @@ class OpenAIProvider:
             raise self._endpoint.error(
                 f"the body is no chat completion: {shown}", retryable=True
             ) from None
+
+    def batch_line(self, name: str, request: ProviderRequest) -> str:
+        """Return the line of a batch file that asks one request."""
+        self._manners.recall()
+        body = self._body(request)
+        line = {"custom_id": name, "method": "POST", "url": BATCHED, "body": body}
+        return json.dumps(line, ensure_ascii=False)
+
+    async def submit_batch(self, lines: Sequence[str], token: str) -> str:
+        """Upload a file of requests and create the batch; returns its id."""
+        content = "\n".join(lines).encode("utf-8", "replace")
+
+        async def submit(client: Any) -> str:
+            file = await client.files.create(file=("lupom.jsonl", content), purpose="batch")
+            batch = await client.batches.create(
+                input_file_id=file.id,
+                endpoint=BATCHED,
+                completion_window="24h",
+                metadata={MARK: token},
+            )
+            return str(batch.id)
+
+        return await self._endpoint.use(submit, UPLOAD)
+
+    async def find_batch(self, token: str) -> str | None:
+        """Look for a batch that carries a token, among the latest hundred."""
+
+        async def find(client: Any) -> str | None:
+            listed = await client.batches.list(limit=100)
+            return next(
+                (str(b.id) for b in listed.data if (b.metadata or {}).get(MARK) == token), None
+            )
+
+        return await self._endpoint.use(find)
+
+    async def collect_batch(self, batch_id: str) -> Collected:
+        """Return the replies of a batch that has ended, however it did."""
+
+        async def collect(client: Any) -> tuple[str, list[bytes], str | None]:
+            batch = await client.batches.retrieve(batch_id)
+            files = []
+            if batch.status in ENDED:
+                for file in (batch.output_file_id, batch.error_file_id):
+                    if file:
+                        files.append((await client.files.content(file)).content)
+            told = batch.errors.data[0].message if batch.errors and batch.errors.data else None
+            return str(batch.status), files, told
+
+        status, files, told = await self._endpoint.use(collect, UPLOAD)
+        if status not in ENDED:
+            return Collected()
+        replies: dict[str, ProviderReply | ProviderError] = {}
+        for content in files:
+            for text in content.splitlines():
+                if text.strip():
+                    replies.update(self._line(text))
+        # A batch that expired or was cancelled has the answers made by then; the rest goes again.
+        failed = status == "failed" and not replies
+        return Collected(replies, (told or "no reason given") if failed else None)
+
+    def _line(self, text: bytes) -> dict[str, ProviderReply | ProviderError]:
+        try:
+            line = json.loads(text)
+            name, response = str(line["custom_id"]), line.get("response") or {}
+            status, body = int(response.get("status_code") or 0), response.get("body") or {}
+            if status == 200:
+                return {name: self._read(body)}
+            told = (body.get("error") or line.get("error") or {}).get("message", "no reason given")
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return {}
+        refused = is_of_one_request(status, str(told).lower())
+        return {name: self._endpoint.error(f"status {status}: {told}", refused=refused)}
 
     async def check(self) -> str:
         """Return a line about the address and whether it lists the model; raises ProviderError."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.errors import BudgetError, LupomError, ModelError
+from lupom.engine.errors import BudgetError, LupomError, ModelError, WaitingError
 from lupom.engine.llm.forecast import Asked, Forecast, Range
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
@@ -45,6 +45,7 @@ def build(
     Raises
     ------
     BudgetError : when the budget does not allow the next request; it says what is still to ask.
+    WaitingError : when calls are out in a batch, after all parts were submitted.
     Stopped : when the run was stopped before every row was answered; nothing is committed, and
         what had come back is in the ledger.
     ModelError : when more rows than `max_invalid_share` have no valid answer.
@@ -59,6 +60,8 @@ def build(
     quarantine: list[tuple[str, str, str | None, str | None]] = []
     for part in prepared.parts():
         answers = asking.ask(part)
+        if answers is None:
+            continue
         tables.append(_table(prepared, part, answers))
         quarantine += [
             (
@@ -68,6 +71,11 @@ def build(
             for i, answer in enumerate(answers)
             if answer.status != "ok"
         ]
+    if asking.out:
+        raise WaitingError(
+            f"{asking.out} of {counts.total} rows are out in a batch",
+            hint="run again to collect what has come back",
+        )
     share = node.config.get("max_invalid_share")
     if share is not None and counts.total and counts.invalid / counts.total > share:
         raise ModelError(
@@ -89,7 +97,10 @@ def build(
 
 @dataclass(slots=True)
 class _Asking:
-    """The asking of one node, part after part; what came of it is added to `counts`."""
+    """The asking of one node, part after part; what came of it is added to `counts`.
+
+    `out` counts rows whose calls are out in a batch.
+    """
 
     context: Context
     node: Node
@@ -99,9 +110,13 @@ class _Asking:
     counts: Calls
     retry_invalid: bool
     estimate: Forecast = field(default_factory=lambda: Forecast(0, Range(), Range(), Range()))
+    out: int = 0
 
-    def ask(self, part: Part) -> list[Answer]:
-        """Return the answer to each row; raises Stopped, BudgetError or LLMError short of that."""
+    def ask(self, part: Part) -> list[Answer] | None:
+        """Return the answer to each row; None while some are out in a batch.
+
+        Raises Stopped, BudgetError or LLMError where it cannot go on.
+        """
         gateway, counts, so_far = self.context.gateway, self.counts, replace(self.counts)
         try:
             answers = gateway.ask(
@@ -114,6 +129,9 @@ class _Asking:
                 retry_invalid=self.retry_invalid,
                 before=self._before,
             )
+        except WaitingError:
+            self.out += gateway.unanswered(self.node.config["llm"], part.calls).rows
+            return None
         except BudgetError as error:
             raise BudgetError(f"{self._left(part)} still to ask", hint=error.message) from None
         done = [answer for answer in answers if answer is not None]

@@ -1,0 +1,218 @@
+"""Calls asked by the batch: submitted by one run, collected by a later one, at half the price.
+
+A batch is noted in the state before it is created, with a token it carries, so that a run killed at
+any moment leaves none behind that nobody knows of. Answers go into the ledger as all others do; an
+invalid one is asked again, with its error, in the next batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from lupom.engine.errors import WaitingError
+from lupom.engine.llm import prices
+from lupom.engine.llm.asking import Asking, Desk, Item, request_of, row_of, started
+from lupom.engine.llm.budget import Amount
+from lupom.engine.llm.line import Line, size_of
+from lupom.engine.llm.pace import Halted
+from lupom.engine.llm.providers.base import BatchProvider, ProviderError, ProviderReply
+from lupom.engine.llm.retries import persist
+from lupom.engine.state.ledger import OK, PENDING
+
+if TYPE_CHECKING:
+    from lupom.engine.state import State
+
+T = TypeVar("T")
+# OpenAI takes 50,000 requests and 200 MB in one file.
+MOST_REQUESTS, MOST_BYTES = 50_000, 150_000_000
+# Answers recorded at once, so that they share commits.
+_AT_ONCE = 500
+
+
+class Batches:
+    """Asks an alias's calls by the batch; on the gateway's loop only."""
+
+    def __init__(self, state: State, desk: Desk) -> None:
+        self._state = state
+        self._desk = desk
+        self._turns: dict[str, asyncio.Lock] = {}
+
+    async def ask(self, line: Line, asking: Asking, items: Sequence[Item]) -> None:
+        """Collect what has come back, submit what is not yet out.
+
+        Fails the asking with WaitingError while calls are out, with BudgetError or LLMError as
+        asking one by one does.
+        """
+        try:
+            async with self._turns.setdefault(line.alias, asyncio.Lock()):
+                await self._ask(line, asking, items)
+        except Halted:
+            return
+        except Exception as error:
+            asking.fail(error)
+
+    async def _ask(self, line: Line, asking: Asking, items: Sequence[Item]) -> None:
+        waiting = {item.key: item for item in items}
+        # Another node may have collected them while this one waited for its turn.
+        for key, entry in self._state.lookup(waiting).items():
+            if entry.status != PENDING and not waiting[key].fresh:
+                asking.borrowed[key] = entry
+                asking.count(key, entry.status, cached=True)
+                del waiting[key]
+        out: set[str] = set()
+        for batch in self._state.open_batches(line.endpoint):
+            out |= await self._collect(line, asking, batch, waiting)
+        rest = [i for key, i in waiting.items() if key not in out and key not in asking.own]
+        out |= await self._submit(line, asking, rest)
+        count = sum(key in out for key in waiting)
+        if count:
+            raise WaitingError(f"{count} calls are out in a batch")
+
+    async def _collect(
+        self, line: Line, asking: Asking, batch: Mapping[str, Any], waiting: Mapping[str, Item]
+    ) -> set[str]:
+        """Record what a batch brought back; returns the keys that are still out."""
+        provider = cast(BatchProvider, line.provider)
+        calls = {row["key"]: row for row in batch["calls"]}
+        token, batch_id = batch["token"], batch["batch_id"]
+        if batch_id is None:
+            # Killed between the note and the answer to it: it was created, or it was not.
+            batch_id = await self._send(line, asking, token, lambda: provider.find_batch(token))
+            if batch_id is None:
+                await self._state.update_batch(token, status="lost")
+                return set()
+            await self._state.update_batch(token, batch_id=batch_id, status="out")
+        found = await self._send(line, asking, token, lambda: provider.collect_batch(batch_id))
+        if found.replies is None:
+            return set(calls)
+        failed: list[ProviderError] = []
+
+        async def one(key: str, reply: ProviderReply | ProviderError) -> None:
+            item = waiting.get(key)
+            if isinstance(reply, ProviderError) and (item is None or not reply.refused):
+                failed.append(reply)
+            elif item is None:
+                await self._keep(line, calls.get(key), cast(ProviderReply, reply))
+            else:
+                await self._end(line, asking, item, reply)
+
+        replies = list(found.replies.items())
+        for i in range(0, len(replies), _AT_ONCE):
+            await asyncio.gather(*(one(*pair) for pair in replies[i : i + _AT_ONCE]))
+        await self._state.update_batch(token, status="done")
+        if found.error is not None:
+            raise ProviderError(f"the batch {batch_id} failed: {found.error}")
+        if failed and len(failed) == len(replies):
+            # None of them got through, so the next batch would fare no better.
+            raise failed[0]
+        return set()
+
+    async def _end(
+        self, line: Line, asking: Asking, item: Item, reply: ProviderReply | ProviderError
+    ) -> None:
+        entry, tries = started(item)
+        if isinstance(reply, ProviderError):
+            outcome = await self._desk.refuse(line, asking, item, entry, reply)
+        else:
+            received = await self._desk.receive(line, asking, item, entry, tries, reply)
+            if received is None:
+                item.entry, item.fresh = entry, False
+                return
+            outcome = received
+        asking.own[item.key] = outcome
+        asking.count(item.key, outcome.entry.status, cached=False)
+
+    async def _keep(self, line: Line, row: Mapping[str, Any] | None, reply: ProviderReply) -> None:
+        """Record an answer nobody asks for any more, since its prompt was changed meanwhile.
+
+        It was paid for, and if the prompt is changed back it is there.
+        """
+        known = {} if row is None else self._state.statuses([row["key"]])
+        if row is None or known.get(row["key"], PENDING) != PENDING:
+            return
+        price = line.settings.paid
+        cost = None if price is None else prices.cost(price, reply.tokens_in, reply.tokens_out)
+        await self._state.record(
+            {
+                **row,
+                **{"status": OK, "answer": reply.text, "error": None, "history": "[]"},
+                **{"probabilities": None, "missing_mass": None, "latency": 0.0, "attempts": 1},
+                **{"tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out, "cost": cost},
+            }
+        )
+
+    async def _submit(self, line: Line, asking: Asking, items: Sequence[Item]) -> set[str]:
+        """Submit calls; returns their keys."""
+        provider = cast(BatchProvider, line.provider)
+        out: set[str] = set()
+        for part in self._parts(line, items):
+            if asking.halt.is_set():
+                raise Halted
+            lines = [text for _, text, _ in part]
+            most = Amount(
+                sum(amount.tokens for _, _, amount in part),
+                sum(amount.money for _, _, amount in part),
+            )
+            budget = self._desk.budget
+            if budget is not None:
+                await budget.hold(most, asking.halt)
+                # Nothing of it comes back in this run.
+                budget.settle(most, most)
+            token = secrets.token_hex(8)
+            await self._state.begin_batch(
+                token,
+                **{"endpoint": line.endpoint, "alias": line.alias, "node": asking.node},
+                **{"run_id": asking.run_id, "tokens": most.tokens, "money": most.money},
+                calls=[row_of(line, asking, item) for item, _, _ in part],
+            )
+            submit = self._submitting(provider, lines, token)
+            batch_id = await self._send(line, asking, token, submit)
+            await self._state.update_batch(token, batch_id=batch_id, status="out")
+            out |= {item.key for item, _, _ in part}
+        return out
+
+    def _parts(self, line: Line, items: Sequence[Item]) -> Iterator[list[tuple[Item, str, Amount]]]:
+        """Yield calls with their lines and the most they may take, as many as fit one batch."""
+        provider = cast(BatchProvider, line.provider)
+        part: list[tuple[Item, str, Amount]] = []
+        size = 0
+        for item in items:
+            request = request_of(line, item, started(item)[1], 0)
+            text = provider.batch_line(item.key, request)
+            if part and (len(part) == MOST_REQUESTS or size + len(text) > MOST_BYTES):
+                yield part
+                part, size = [], 0
+            part.append((item, text, line.most(size_of(request))))
+            size += len(text)
+        if part:
+            yield part
+
+    @staticmethod
+    def _submitting(
+        provider: BatchProvider, lines: Sequence[str], token: str
+    ) -> Callable[[], Awaitable[str]]:
+        tried = False
+
+        async def submit() -> str:
+            # A first try may have created it and lost the answer on the way.
+            nonlocal tried
+            found = await provider.find_batch(token) if tried else None
+            tried = True
+            return found or await provider.submit_batch(lines, token)
+
+        return submit
+
+    async def _send(
+        self, line: Line, asking: Asking, name: str, action: Callable[[], Awaitable[T]]
+    ) -> T:
+        return await persist(
+            action,
+            line.pace,
+            asking.halt,
+            name=name,
+            retries=line.settings.max_retries,
+            backoff=line.backoff,
+        )

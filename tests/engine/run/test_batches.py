@@ -1,0 +1,96 @@
+"""Runs whose calls go by the batch: one submits, a later one collects and goes on."""
+
+from __future__ import annotations
+
+import pytest
+
+from lupom import Project
+from lupom.cli import main
+from lupom.engine.run.materializations import rows as parts
+from tests.engine.run.test_llm import FILES, people
+from tests.support.llm_server import LLMServer
+
+
+@pytest.fixture
+def server():
+    with LLMServer() as running:
+        yield running
+
+
+@pytest.fixture
+def folder(make_project, server):
+    return make_project(
+        {
+            "lupom_project.yml": f"""
+                name: demo
+                models: {{+materialized: table}}
+                llms:
+                  default: {{provider: openai, base_url: '{server.base_url}', model: m, batch: true,
+                             concurrency: 1, price: {{input: 10, output: 10}}}}
+                """,
+            **FILES,
+            "seeds/people.csv": people(15),
+        }
+    )
+
+
+def lupom(capsys, *arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(list(arguments))
+    return caught.value.code, capsys.readouterr().err
+
+
+def test_a_run_submits_and_the_next_collects_and_goes_on(folder, server, capsys):
+    server.batches = "wait"
+    for _ in range(2):
+        code, err = lupom(capsys, "run", "--project-dir", str(folder))
+        assert code == 4
+        assert "Waiting in" in err
+        assert "notes: 15 of 15 rows are out in a batch" in err
+        assert "long_notes: notes is not done" in err
+    assert [len(batch) for batch in server.batched] == [15]
+    server.batches = "complete"
+    code, err = lupom(capsys, "run", "--project-dir", str(folder))
+    assert code == 0
+    with Project(folder) as project:
+        sql = "select count(*), sum(cost), sum(tokens_in + tokens_out) from notes join lupom.calls"
+        ((rows, cost, tokens),) = project.query(f"{sql} using (call_id)").rows()
+    assert rows == 15
+    assert cost == pytest.approx(float(tokens) * 5 / 1e6)
+    assert server.answered == 0
+
+
+def test_every_part_of_a_large_model_is_submitted_by_one_run(folder, server, monkeypatch):
+    monkeypatch.setattr(parts, "ROWS", 6)
+    with Project(folder) as project:
+        result = project.run()
+    assert (result.status, result.exit_code) == ("waiting", 4)
+    assert [len(batch) for batch in server.batched] == [6, 6, 3]
+    with Project(folder) as project:
+        assert project.run().status == "success"
+    assert len(server.batched) == 3
+
+
+def test_the_project_s_budget_counts_what_is_out(folder, server):
+    path = folder / "lupom_project.yml"
+    path.write_text(path.read_text() + "\nbudget: {project: 10k tokens}\n")
+    server.batches = "wait"
+    with Project(folder) as project:
+        assert project.run().status == "waiting"
+    (folder / "prompts" / "note.jinja").write_text("Another note on {{ name }} of {{ town }}.")
+    with Project(folder) as project:
+        result = project.run()
+    assert result.status == "budget"
+    assert len(server.batched) == 1
+
+
+def test_the_plan_halves_the_price(folder):
+    def cost():
+        with Project(folder) as project:
+            (step,) = [s for s in project.plan().steps if s.node == "notes"]
+        return step.estimate.cost
+
+    halved = cost()
+    path = folder / "lupom_project.yml"
+    path.write_text(path.read_text().replace("batch: true", "batch: false"))
+    assert cost().low == pytest.approx(2 * halved.low)
