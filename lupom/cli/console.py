@@ -24,6 +24,14 @@ _WORDS = {
     r.KEPT: ("KEPT", None),
     r.STOPPED: ("STOPPED", "yellow"),
 }
+_TEST_WORDS = {
+    r.PASS: ("PASS", "green"),
+    r.WARN: ("WARN", "yellow"),
+    r.FAIL: ("FAIL", "red"),
+    r.ERROR: ("ERROR in", "red"),
+    r.SKIPPED: ("SKIP", "yellow"),
+    r.STOPPED: ("STOPPED", "yellow"),
+}
 
 
 class Console:
@@ -55,11 +63,16 @@ class Console:
 
     def ended(self, index: int, total: int, result: r.NodeResult) -> None:
         self._undraw(result.node)
-        word, colour = _WORDS[result.status]
+        word, colour = (_TEST_WORDS if result.kind == "test" else _WORDS)[result.status]
         head = f"{index} of {total} {word} {_kind(result.kind)} {result.node}"
         if result.status == r.ERROR:
             self._line(head, f"ERROR in {result.seconds:.2f}s", colour)
             self.say("  " + result.message.replace("\n", "\n  "))
+        elif result.kind == "test":
+            said = "" if result.status == r.PASS else result.message.partition(";")[0]
+            self._line(head, said or f"PASS in {result.seconds:.2f}s", colour)
+            if ";" in result.message and result.status != r.PASS:
+                self.say("  " + result.message)
         elif result.status in (r.SUCCESS, r.WARN):
             self._line(head, f"{_outcome(result)} in {result.seconds:.2f}s", colour)
         else:
@@ -161,7 +174,7 @@ def _span(seconds: float) -> str:
 
 
 def _kind(kind: str) -> str:
-    return "seed" if kind == "seed" else f"{kind} model"
+    return kind if kind in ("seed", "test") else f"{kind} model"
 
 
 def _outcome(result: r.NodeResult) -> str:

@@ -14,6 +14,8 @@ from lupom.engine.errors import LupomError, did_you_mean
 # Command -> (module, one line). The lines stand here so that `lupom --help` imports no command.
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run", "Build what is stale: seeds, SQL, Python and LLM models."),
+    "build": ("build", "Run models and their data tests, in the order of the graph."),
+    "test": ("test", "Run data tests on what is built."),
     "plan": ("plan", "Say what a run would do, why, and at what cost; no call is made."),
     "retry": ("retry", "Do again what failed in the last run or has no valid answer."),
     "seed": ("run", "Load CSV seeds."),

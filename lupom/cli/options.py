@@ -70,6 +70,31 @@ def selection_options(command: F) -> F:
     return command
 
 
+def run_options(command: F) -> F:
+    """Add the options of how a run goes about it: threads, --no-llm, --budget and the like."""
+    for option in (
+        click.option(
+            "--budget",
+            metavar="AMOUNT",
+            help="What the run may spend: '$2.50', '500k tokens', or both with a comma.",
+        ),
+        click.option("--retry-invalid", is_flag=True, help="Ask again what had no valid answer."),
+        click.option(
+            "--no-llm", is_flag=True, help="Make LLM models empty tables, or leave what stands."
+        ),
+        click.option("--fail-fast", is_flag=True, help="Stop at the first node that fails."),
+        click.option(
+            "-f",
+            "--full-refresh",
+            is_flag=True,
+            help="Build everything selected anew; LLM answers still come from the ledger.",
+        ),
+        click.option("--threads", type=click.IntRange(1), help="Nodes at a time."),
+    ):
+        command = option(command)
+    return command
+
+
 def open_project(project_dir: Path | None, target: str | None, vars_: str | None) -> Project:
     """Open the project that the options name; its warnings go to stderr."""
     from lupom.engine.workspace import Project

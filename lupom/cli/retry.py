@@ -22,14 +22,16 @@ def retry(
 ) -> int:
     """Do again what did not succeed in the last run, with its flags, and ask quarantined rows anew.
 
-    That is: models that failed, were skipped or not reached, and LLM models with rows that have no
-    valid answer. Whatever succeeded is left alone and no answer is paid for twice.
+    That is: models that failed, were skipped or not reached, data tests that failed, and LLM models
+    with rows that have no valid answer. Whatever succeeded is left alone and no answer is paid for
+    twice.
 
     \b
     Example:
       lupom retry --budget '$2'
     """
     from lupom.cli.run import execute
+    from lupom.cli.test import check
     from lupom.engine.run.again import last_run, to_retry
 
     last = last_run(project_dir)
@@ -42,7 +44,10 @@ def retry(
                 err=True,
             )
             return 0
-        kept = ("threads", "full_refresh", "fail_fast", "no_llm")
+        if last.command == "test":
+            return check(project, names, store_failures=last.arguments.get("store_failures", False))
+        kept = ("threads", "full_refresh", "fail_fast", "no_llm", "store_failures")
         options = {name: last.arguments[name] for name in kept if name in last.arguments}
         options["budget"] = budget or last.arguments.get("budget")
+        options["tests"] = last.command == "build"
         return execute(project, select=names, retry_invalid=True, **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -15,6 +16,7 @@ from lupom.cli.options import (
     SelectingCommand,
     open_project,
     project_options,
+    run_options,
     selection_options,
 )
 
@@ -26,21 +28,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=SelectingCommand)
 @selection_options
-@click.option("--threads", type=click.IntRange(1), help="Nodes at a time.")
-@click.option(
-    "-f",
-    "--full-refresh",
-    is_flag=True,
-    help="Build everything selected anew; LLM answers still come from the ledger.",
-)
-@click.option("--fail-fast", is_flag=True, help="Stop at the first node that fails.")
-@click.option("--no-llm", is_flag=True, help="Make LLM models empty tables, or leave what stands.")
-@click.option("--retry-invalid", is_flag=True, help="Ask again what had no valid answer.")
-@click.option(
-    "--budget",
-    metavar="AMOUNT",
-    help="What the run may spend: '$2.50', '500k tokens', or both with a comma.",
-)
+@run_options
 @project_options
 def run(
     select: tuple[str, ...],
@@ -110,6 +98,17 @@ def seed(
 
 def execute(project: Project, *, show: bool = True, **options: Any) -> int:
     """Run a project, print how it goes and ends; returns the exit code."""
+    tests = options.get("tests", False)
+    result, console = with_console(lambda **hears: project.run(**hears, **options))
+    _summary(console, result)
+    if show and result.run_id is not None and result.status == "success":
+        choose = project.chosen if tests else project.select
+        _show_at_end(project, choose(options.get("select"), options.get("exclude")))
+    return result.exit_code
+
+
+def with_console(work: Callable[..., RunResult]) -> tuple[RunResult, Console]:
+    """Do work that reports as it goes: on a console, Ctrl-C once asking it to stop."""
     from lupom.cli.console import Console
 
     console = Console()
@@ -126,15 +125,12 @@ def execute(project: Project, *, show: bool = True, **options: Any) -> int:
     with suppress(ValueError):  # not in the main thread: somebody else's signals
         signal.signal(signal.SIGINT, interrupt)
     try:
-        result = project.run(reporter=console, stop=stop, **options)
+        result = work(reporter=console, stop=stop)
     finally:
         console.close()
         with suppress(ValueError):
             signal.signal(signal.SIGINT, previous)
-    _summary(console, result)
-    if show and result.run_id is not None and result.status == "success":
-        _show_at_end(project, project.select(options.get("select"), options.get("exclude")))
-    return result.exit_code
+    return result, console
 
 
 def _summary(console: Console, result: RunResult) -> None:
@@ -154,8 +150,9 @@ def _summary(console: Console, result: RunResult) -> None:
         (r.UNCHANGED, "unchanged"),
         (r.KEPT, "kept"),
     ):
-        if count := result.count(status):
+        if count := sum(1 for n in result.nodes if n.status == status and n.kind != "test"):
             words.append(f"{count} {word}")
+    words += test_words(result)
     if result.up_to_date:
         words.append(f"{result.up_to_date} up to date before")
     asked = sum(node.calls.asked for node in result.nodes if node.calls)
@@ -169,7 +166,7 @@ def _summary(console: Console, result: RunResult) -> None:
         console.note(f"{asked} LLM calls, {tokens:,} tokens, {money}{_estimated(result)}.")
     if result.status == "error":
         for node in result.nodes:
-            if node.status == r.ERROR:
+            if node.status in (r.ERROR, r.FAIL):
                 console.say(f"  {node.node}: {node.message.splitlines()[0]}")
         console.note("Mend it and run again: what was built and answered is kept.")
     if result.status == "stopped":
@@ -185,6 +182,26 @@ def _summary(console: Console, result: RunResult) -> None:
             if node.status == r.STOPPED:
                 console.say(f"  {node.node}: {node.message}")
         console.note("Run again to go on, with another --budget: what was answered is kept.")
+
+
+def test_words(result: RunResult) -> list[str]:
+    """Say how many data tests ended how: '12 tests passed', '1 failed'."""
+    from lupom.engine.run import results as r
+
+    statuses = [node.status for node in result.nodes if node.kind == "test"]
+    counts = [
+        (r.PASS, "passed"),
+        (r.WARN, "warned"),
+        (r.FAIL, "failed"),
+        (r.ERROR, "could not be run"),
+        (r.SKIPPED, "skipped"),
+        (r.STOPPED, "not reached"),
+    ]
+    return [
+        f"{statuses.count(status)} test{'s' if statuses.count(status) > 1 else ''} {word}"
+        for status, word in counts
+        if status in statuses
+    ]
 
 
 def _estimated(result: RunResult) -> str:

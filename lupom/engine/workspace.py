@@ -99,6 +99,11 @@ class Project:
         self._check_vars(vars or {}, compiled.used_vars)
         self.graph: Graph[Node] = Graph(compiled.nodes)
         check_guarded(self.graph, self.files.settings.guarded_tags)
+        # Checked with everything else: a test of what does not exist is an error of any command.
+        self._with_tests: Graph[Node] = (
+            Graph([*compiled.nodes, *compiled.tests]) if compiled.tests else self.graph
+        )
+        self.tests: dict[str, Node] = {test.name: test for test in compiled.tests}
         self.nodes.update({node.name: node for node in compiled.nodes})
         self._hashes.save()
 
@@ -110,6 +115,25 @@ class Project:
         """Return names of nodes in topological order; sources are never among them."""
         names = select(self.graph, _words(select_), _words(exclude))
         return tuple(name for name in names if self.nodes[name].resource != "source")
+
+    def select_tests(self, select_: Names = None, exclude: Names = None) -> tuple[str, ...]:
+        """Return names of data tests: those selected by name, and those of any selected node.
+
+        Excluded are those excluded by name, and those of any excluded node, as in dbt.
+        """
+        names = select(self._with_tests, _words(select_))
+        chosen = set(names)
+        left_out: set[str] = set()
+        if exclude:
+            left_out = chosen - set(select(self._with_tests, _words(select_), _words(exclude)))
+            left_out |= set(select(self._with_tests, _words(exclude)))
+        return tuple(
+            name
+            for name, test in self.tests.items()
+            if (name in chosen or chosen & set(test.parents))
+            and name not in left_out
+            and not left_out & set(test.parents)
+        )
 
     def plan(
         self,
@@ -155,6 +179,8 @@ class Project:
         budget: str | float | None = None,
         reporter: Reporter | None = None,
         stop: threading.Event | None = None,
+        tests: bool = False,
+        store_failures: bool = False,
     ) -> RunResult:
         """Build what is stale among the selected nodes, and the seeds they need.
 
@@ -168,6 +194,9 @@ class Project:
         budget : what this run may spend, instead of `budget.run` in the settings: USD, '$2.50',
             '500k tokens'.
         stop : set it to end the run after what is in flight.
+        tests : run the data tests of the selected nodes, too, each after the last node it reads;
+            what follows from a node whose test fails is skipped.
+        store_failures : keep the failing rows of tests in the schema lupom_failures.
 
         Raises
         ------
@@ -189,17 +218,64 @@ class Project:
             no_llm=no_llm,
             retry_invalid=retry_invalid,
             budget=None if budget is None else str(budget),
+            store_failures=store_failures,
         )
         if options.budget is not None:
             read_limit(options.budget)
-        selected = self._with_seeds(self.select(select, exclude))
-        if not self._stale(selected, options).doing():
+        if tests:
+            wanted = [self.tests[name] for name in self.select_tests(select, exclude)]
+            chosen = self.chosen(select, exclude)
+        else:
+            wanted, chosen = [], self.select(select, exclude)
+        selected = self._with_seeds(chosen)
+        if not wanted and not self._stale(selected, options).doing():
             built = [n for n in selected if self.nodes[n].materialized != "ephemeral"]
             return RunResult(None, "success", [], len(built), time.monotonic() - begun)
         from lupom.engine.run.session import run_session
 
         flags = {"select": _words(select), "exclude": _words(exclude), "vars": self.given_vars}
-        return run_session(self, selected, options, flags)
+        command = "build" if tests else "run"
+        return run_session(self, selected, options, flags, command=command, tests=wanted)
+
+    def test(
+        self,
+        select: Names = None,
+        exclude: Names = None,
+        *,
+        store_failures: bool = False,
+        fail_fast: bool = False,
+        reporter: Reporter | None = None,
+        stop: threading.Event | None = None,
+    ) -> RunResult:
+        """Run data tests against what stands in the store; nothing is built.
+
+        The result's nodes are the tests, with status 'pass', 'warn', 'fail' or 'error'; its own
+        status is 'error' when one of them failed. `store_failures` keeps failing rows in the schema
+        lupom_failures.
+
+        Raises StateError when a run holds the project.
+        """
+        from lupom.engine.run.runner import Options
+        from lupom.engine.run.session import run_session
+
+        if reporter is not None:
+            self.context.reporter = reporter
+            self.store.on_wait = reporter.note
+        if stop is not None:
+            self.context.stop = stop
+        wanted = [self.tests[name] for name in self.select_tests(select, exclude)]
+        if not wanted:
+            return RunResult(None, "success")
+        if not self.store.exists:
+            raise StoreError(f"there is no store yet at {self.store.path}", hint="lupom run")
+        flags = {"select": _words(select), "exclude": _words(exclude), "vars": self.given_vars}
+        options = Options(store_failures=store_failures, fail_fast=fail_fast)
+        return run_session(self, (), options, flags, command="test", tests=wanted)
+
+    def chosen(self, select_: Names = None, exclude: Names = None) -> tuple[str, ...]:
+        """Return the nodes of a selection that may name data tests as well, as `select` does."""
+        names = select(self._with_tests, _words(select_), _words(exclude))
+        return tuple(n for n in names if n in self.nodes and self.nodes[n].resource != "source")
 
     def _stale(self, selected: tuple[str, ...], options: Any) -> Plan:
         return make_plan(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lupom.engine.compiler import python, sql
+from lupom.engine.compiler.tests import compile_tests
 from lupom.engine.errors import CompileError, LLMError, LupomError, ProjectError, did_you_mean
 from lupom.engine.hashes import FileHashes, digest
 from lupom.engine.project.discovery import ProjectFiles, folder_config, merge_config
@@ -23,9 +24,10 @@ _CONTENT_CONFIG = ("materialized", "unique_key", "key", "column_types", "delimit
 
 @dataclass(slots=True)
 class Compiled:
-    """The nodes of a project, and what was noticed on the way."""
+    """The nodes of a project, its data tests apart, and what was noticed on the way."""
 
     nodes: list[Node] = field(default_factory=list)
+    tests: list[Node] = field(default_factory=list)
     disabled: set[str] = field(default_factory=set)
     used_vars: set[str] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
@@ -104,6 +106,12 @@ def compile_project(
                 hint="give the file another name",
             )
     _check_properties(files, out)
+    # A test of a model that is switched off is switched off with it.
+    out.tests = [
+        test
+        for test in compile_tests(files, context)
+        if not out.disabled & {ref.name for ref in test.refs}
+    ]
     return out
 
 

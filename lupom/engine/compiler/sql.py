@@ -75,7 +75,18 @@ class Context:
         )
 
 
-def render(text: str, file: str, context: Context, *, incremental: bool = False) -> Rendered:
+# What every template may use.
+NAMES = ("ref", "source", "config", "var", "env_var", "is_incremental", "this", "target")
+
+
+def render(
+    text: str,
+    file: str,
+    context: Context,
+    *,
+    incremental: bool = False,
+    extra: Mapping[str, Any] | None = None,
+) -> Rendered:
     """Render a SQL model's Jinja.
 
     Parameters
@@ -83,6 +94,7 @@ def render(text: str, file: str, context: Context, *, incremental: bool = False)
     text : the template.
     file : its path relative to the project, for errors.
     incremental : what `is_incremental()` answers.
+    extra : further names the template sees.
 
     Raises
     ------
@@ -146,6 +158,7 @@ def render(text: str, file: str, context: Context, *, incremental: bool = False)
             var=lambda name, default=...: context.var(name, default, where=here),
             env_var=lambda name, default=...: context.env_var(name, default, where=here),
             target=dict(context.target),
+            **(extra or {}),
         )
     except LupomError:
         raise
@@ -155,7 +168,7 @@ def render(text: str, file: str, context: Context, *, incremental: bool = False)
         ) from error
     except jinja2.UndefinedError as error:
         name = re.match(r"'(\w+)' is undefined", str(error))
-        known = ["ref", "source", "config", "var", "env_var", "is_incremental", "this", "target"]
+        known = [*NAMES, *(extra or {})]
         raise CompileError(
             f"Jinja: {error}",
             file=file,

@@ -17,24 +17,30 @@ from lupom.engine.errors import LupomError, UsageError, did_you_mean
 from lupom.engine.project.documents import Document, Path_
 from lupom.engine.project.nodes import Column, Properties, Source
 from lupom.engine.project.settings import ModelConfig, ProjectSettings, Strict, Target
+from lupom.engine.project.tests import read_tests
 
 PROJECT_FILE = "lupom_project.yml"
 
 
-class _ColumnBlock(Strict):
+class _Tested(Strict):
+    data_tests: list[str | dict[str, Any]] = Field(default_factory=list)
+    tests: list[str | dict[str, Any]] = Field(default_factory=list)
+
+
+class _ColumnBlock(_Tested):
     name: str
     description: str = ""
     data_type: str | None = None
 
 
-class _PropertyBlock(Strict):
+class _PropertyBlock(_Tested):
     name: str
     description: str = ""
     columns: list[_ColumnBlock] = Field(default_factory=list)
     config: dict[str, Any] = Field(default_factory=dict)
 
 
-class _SourceTable(Strict):
+class _SourceTable(_Tested):
     name: str
     description: str = ""
     columns: list[_ColumnBlock] = Field(default_factory=list)
@@ -66,6 +72,7 @@ class ProjectFiles:
     vars : the project's vars with those of the command line laid over them.
     declared_vars, declared_llms : names under `vars:` and `llms:` in the project file.
     models, seeds : relative path by order of name.
+    tests, generic_tests : the same of SQL data tests, and of kinds of them.
     properties : by ('models' | 'seeds', name).
     sources : by 'source.table', with the description and columns of each.
     """
@@ -80,6 +87,8 @@ class ProjectFiles:
     declared_llms: frozenset[str]
     models: list[str] = field(default_factory=list)
     seeds: list[str] = field(default_factory=list)
+    tests: list[str] = field(default_factory=list)
+    generic_tests: list[str] = field(default_factory=list)
     properties: dict[tuple[str, str], Properties] = field(default_factory=dict)
     sources: dict[str, tuple[Source, Properties]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -177,6 +186,12 @@ def read_project(
                 files.seeds.append(relative)
             elif path.suffix in (".yml", ".yaml"):
                 _read_properties(files, path, relative, variables, environ or os.environ)
+    for folder in settings.test_paths:
+        for path in _walk(root / folder):
+            if path.suffix == ".sql":
+                generic = "generic" in path.relative_to(root / folder).parts[:-1]
+                relative = path.relative_to(root).as_posix()
+                (files.generic_tests if generic else files.tests).append(relative)
     return files
 
 
@@ -346,6 +361,7 @@ def _read_properties(
                 block.description,
                 _columns(block.columns),
                 block.config,
+                read_tests(document, block, (kind, i)),
             )
     for i, source in enumerate(parsed.sources):
         for j, table in enumerate(source.tables):
@@ -364,7 +380,11 @@ def _read_properties(
             files.sources[name] = (
                 Source(name, file, source.schema_name, table.identifier or table.name),
                 Properties(
-                    relative, document.line(where), table.description, _columns(table.columns)
+                    relative,
+                    document.line(where),
+                    table.description,
+                    _columns(table.columns),
+                    tests=read_tests(document, table, where),
                 ),
             )
 

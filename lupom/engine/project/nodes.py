@@ -33,7 +33,7 @@ class Node:
     Attributes
     ----------
     name : unique in the project; a source's is 'source_name.table_name'.
-    resource : 'model', 'seed' or 'source'.
+    resource : 'model', 'seed', 'source' or 'test'.
     file : path relative to the project, with forward slashes ('' for a source that is a table).
     path : the absolute path.
     language : 'sql', 'python', 'csv' or 'source'.
@@ -83,6 +83,28 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class TestBlock:
+    """A data test as YAML asks for it, on a column or on the whole relation.
+
+    Attributes
+    ----------
+    test : its kind, such as 'not_null'.
+    arguments : what the kind takes beside the relation and the column.
+    config : severity and the like.
+    name : the name given to it; '' to make one of kind, relation and column.
+    """
+
+    test: str
+    column: str | None
+    arguments: Mapping[str, Any]
+    config: Mapping[str, Any]
+    file: str
+    line: int | None
+    name: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Properties:
     """What YAML says of a node beside its file: description, columns, config."""
 
@@ -91,3 +113,4 @@ class Properties:
     description: str = ""
     columns: tuple[Column, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
+    tests: tuple[TestBlock, ...] = ()

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lupom.engine.project.aliases import with_ready
 
+# A comparison of a number of rows: '!= 0', '> 10'.
+COMPARISON = r"^\s*(=|==|!=|<>|>=|<=|>|<)\s*(\d+)\s*$"
+
 
 class Strict(BaseModel):
     """A settings block in which an unknown key is an error."""
@@ -176,6 +179,26 @@ class Target(Strict):
     store_wait: float = Field(default=60.0, ge=0)
 
 
+class TestConfig(Strict):
+    """What a data test may be configured with.
+
+    `warn_if` and `error_if` compare the number of failing rows: '!= 0' (the default), '> 10'. A
+    test of severity 'error' fails at `error_if` and else warns at `warn_if`; one of severity 'warn'
+    never fails. `where` is SQL that says which rows are looked at, `limit` how many failing rows
+    are kept.
+    """
+
+    severity: Literal["error", "warn"] = "error"
+    where: str | None = None
+    warn_if: str = Field(default="!= 0", pattern=COMPARISON)
+    error_if: str = Field(default="!= 0", pattern=COMPARISON)
+    limit: int | None = Field(default=None, ge=1)
+    store_failures: bool = False
+    enabled: bool = True
+    tags: list[str] = Field(default_factory=list)
+    meta: dict[str, Any] = Field(default_factory=dict)
+
+
 class ProjectSettings(Strict):
     """The whole of lupom_project.yml; only `name` is required."""
 
@@ -184,6 +207,7 @@ class ProjectSettings(Strict):
     description: str = ""
     model_paths: list[str] = Field(default_factory=lambda: ["models"])
     seed_paths: list[str] = Field(default_factory=lambda: ["seeds"])
+    test_paths: list[str] = Field(default_factory=lambda: ["tests/data"])
     prompt_path: str = "prompts"
     target_path: str = "target"
     vars: dict[str, Any] = Field(default_factory=dict)
@@ -194,6 +218,7 @@ class ProjectSettings(Strict):
     budget: BudgetSettings = Field(default_factory=BudgetSettings)
     models: dict[str, Any] = Field(default_factory=dict)
     seeds: dict[str, Any] = Field(default_factory=dict)
+    data_tests: TestConfig = Field(default_factory=lambda: TestConfig())
     guarded_tags: list[str] = Field(default_factory=list)
     show_at_end: list[str] = Field(default_factory=list)
 

@@ -13,7 +13,7 @@ from lupom.engine.run import results as r
 if TYPE_CHECKING:
     from lupom.engine.workspace import Project
 
-_UNDONE = (r.ERROR, r.SKIPPED, r.STOPPED)
+_UNDONE = (r.ERROR, r.FAIL, r.SKIPPED, r.STOPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +22,18 @@ class LastRun:
 
     Attributes
     ----------
+    command : 'run', 'build' or 'test'.
     vars : those of its command line.
     arguments : its other flags, by the names `Project.run` has for them.
-    undone : nodes that failed, were skipped or not reached; None when it was cut off before it
-        could say.
+    undone : nodes and tests that failed, were skipped or not reached; None when it was cut off
+        before it could say.
     """
 
     run_id: str
     started_at: str
     status: str
     target: str | None
+    command: str = "run"
     vars: Mapping[str, Any] = field(default_factory=dict)
     arguments: Mapping[str, Any] = field(default_factory=dict)
     undone: frozenset[str] | None = frozenset()
@@ -63,6 +65,7 @@ def last_run(folder: Path | None) -> LastRun:
         started_at=run["started_at"],
         status=run["status"],
         target=run["target"],
+        command=run["command"],
         vars=arguments.pop("vars", {}),
         arguments=arguments,
         undone=undone if nodes else None,
@@ -72,14 +75,20 @@ def last_run(folder: Path | None) -> LastRun:
 def to_retry(project: Project, last: LastRun) -> list[str]:
     """Return what did not succeed in a run, and what follows from it there; may be empty.
 
-    Nodes with quarantined answers are among it, whichever run they are of. Nodes that are no longer
-    in the project are not.
+    Nodes with quarantined answers are among it, whichever run they are of. Nodes and tests that are
+    no longer in the project are not.
     """
-    selected = project.select(last.arguments.get("select"), last.arguments.get("exclude"))
+    arguments = last.arguments.get("select"), last.arguments.get("exclude")
+    tests = project.select_tests(*arguments) if last.command in ("build", "test") else ()
+    undone = frozenset(tests) if last.undone is None else last.undone
+    failed = sorted(name for name in undone if name in project.tests)
+    if last.command == "test":
+        return failed
+    selected = project.chosen(*arguments)
     if last.undone is None:
         again = set(selected)
     else:
         again = {name for name in last.undone if name in project.nodes}
     again |= {name for name in project.quarantined() if name in project.nodes}
     below = {name for one in again for name in project.graph.descendants(one)}
-    return list(project.graph.sort(again | (below & set(selected))))
+    return [*project.graph.sort(again | (below & set(selected))), *failed]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-# Ways a node can end. 'unchanged': its inputs came out as they were, so it was not built.
+# Ways a node can end. 'unchanged': its inputs came out as they were, so it was not built. A data
+# test ends in 'pass', 'warn' or 'fail', and in 'error' where it could not be run.
+PASS, FAIL = "pass", "fail"
 SUCCESS, WARN, ERROR, SKIPPED, UNCHANGED, KEPT, STOPPED = (
     "success",
     "warn",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -16,6 +16,7 @@ from lupom.engine.run import results as r
 from lupom.engine.run.context import Context
 from lupom.engine.run.identities import Identities
 from lupom.engine.run.plan import Plan
+from lupom.engine.run.tests import homes, run_test
 from lupom.engine.store.duck import TableRecord
 
 
@@ -29,6 +30,7 @@ class Options:
     no_llm: bool = False
     retry_invalid: bool = False
     budget: str | None = None
+    store_failures: bool = False
 
 
 class Runner:
@@ -47,6 +49,7 @@ class Runner:
         known: Identities,
         options: Options,
         run_id: str,
+        tests: Sequence[Node] = (),
     ) -> None:
         self._context = context
         self._nodes: Mapping[str, Node] = context.nodes
@@ -55,7 +58,16 @@ class Runner:
         self._run_id = run_id
         self._steps = {step.node: step for step in plan.steps}
         doing = [step.node for step in plan.doing()]
-        self._index = {name: i for i, name in enumerate(doing, 1)}
+        doing_set = frozenset(doing)
+        self._graph = graph
+        self._tests = homes(graph, tests)
+        self._index: dict[str, int] = {}
+        for name in [*(home for home in self._tests if home not in doing_set), *doing]:
+            ran = [name] if name in doing_set else []
+            for one in [*ran, *(test.name for test in self._tests.get(name, ()))]:
+                self._index[one] = len(self._index) + 1
+        # Nodes below one of which a data test failed, and why.
+        self._blocked: dict[str, str] = {}
         self._parents = graph.within(doing)
         self._children: dict[str, list[str]] = {name: [] for name in doing}
         for name, parents in self._parents.items():
@@ -66,7 +78,13 @@ class Runner:
         self._holding: set[str] = set()
 
     def run(self) -> list[r.NodeResult]:
-        """Run every step; returns the results in the order the nodes ended."""
+        """Run every step; returns the results in the order the nodes ended.
+
+        The data tests of a node that is not built run first, those of others right after them.
+        """
+        for home in self._tests:
+            if home not in self._parents:
+                self._run_tests(home)
         waiting = {name: len(parents) for name, parents in self._parents.items()}
         ready = [name for name, count in waiting.items() if count == 0]
         active: set[str] = set()
@@ -124,12 +142,14 @@ class Runner:
 
     def _failed_fast(self) -> bool:
         return self._options.fail_fast and any(
-            result.status == r.ERROR for result in self._results.values()
+            result.status in (r.ERROR, r.FAIL) for result in self._results.values()
         )
 
     def _without_work(self, name: str, halted: bool) -> r.NodeResult | None:
         """Return a node's result where it needs no work or cannot have any; None to start it."""
         node = self._nodes[name]
+        if name in self._blocked:
+            return r.NodeResult(name, node.materialized, r.SKIPPED, self._blocked[name])
         bad = [p for p in self._parents[name] if self._results[p].status in (r.ERROR, r.SKIPPED)]
         stopped = [p for p in self._parents[name] if self._results[p].status == r.STOPPED]
         if bad:
@@ -167,6 +187,28 @@ class Runner:
     def _end(self, result: r.NodeResult) -> None:
         self._results[result.node] = result
         self._context.reporter.ended(self._index[result.node], len(self._index), result)
+        if result.node in self._tests and result.kind != "test":
+            self._run_tests(result.node)
+
+    def _run_tests(self, home: str) -> None:
+        """Run the tests of a node that has ended; one that fails holds back what follows."""
+        ended = self._results.get(home)
+        whole = ended is None or ended.status in (r.SUCCESS, r.WARN, r.UNCHANGED, r.KEPT)
+        for test in self._tests[home]:
+            if self._context.stop.is_set():
+                self._end(r.NodeResult(test.name, "test", r.STOPPED, "the run was stopped"))
+            elif not whole:
+                self._end(r.NodeResult(test.name, "test", r.SKIPPED, f"{home} is not built"))
+            else:
+                result = run_test(self._context, test, keep=self._options.store_failures)
+                self._end(result)
+                if result.status in (r.FAIL, r.ERROR):
+                    self._block(home, test.name)
+
+    def _block(self, home: str, test: str) -> None:
+        if home:
+            for name in self._graph.descendants(home):
+                self._blocked.setdefault(name, f"the test {test} failed")
 
     def _work(self, name: str) -> None:
         begun = time.monotonic()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from lupom import __version__
+from lupom.engine.project.nodes import Node
 from lupom.engine.run import results as r
 from lupom.engine.run.lock import run_lock
 from lupom.engine.run.runner import Options, Runner
@@ -18,9 +20,17 @@ if TYPE_CHECKING:
 
 
 def run_session(
-    project: Project, selected: tuple[str, ...], options: Options, flags: dict[str, Any]
+    project: Project,
+    selected: tuple[str, ...],
+    options: Options,
+    flags: dict[str, Any],
+    *,
+    command: str = "run",
+    tests: Sequence[Node] = (),
 ) -> r.RunResult:
     """Run the stale ones among the selected nodes under the project's lock and record it all.
+
+    `tests` are the data tests to run with them.
 
     The plan is made within the lock: another run may have built things while this one waited.
     """
@@ -35,7 +45,7 @@ def run_session(
             context.gateway.budget = budget
         known = project._identities(frozenset(selected))
         run_id = state.start_run(
-            "run",
+            command,
             target=project.files.target_name,
             version=__version__,
             arguments=json.loads(json.dumps({**flags, **asdict(options)}, default=str)),
@@ -44,7 +54,7 @@ def run_session(
         status, message = "error", ""
         nodes: list[r.NodeResult] = []
         try:
-            runner = Runner(context, project.graph, plan, known, options, run_id)
+            runner = Runner(context, project.graph, plan, known, options, run_id, tests)
             nodes = runner.run()
             reached = None if budget is None else budget.reached
             status = _status(nodes, context.stop.is_set(), reached is not None)
@@ -61,7 +71,7 @@ def run_session(
 
 
 def _status(nodes: list[r.NodeResult], stopped: bool, over_budget: bool) -> str:
-    if any(node.status == r.ERROR for node in nodes):
+    if any(node.status in (r.ERROR, r.FAIL) for node in nodes):
         return "error"
     if stopped and any(node.status == r.STOPPED for node in nodes):
         return "stopped"

@@ -31,6 +31,9 @@ ALGORITHM = "sum-of-row-hashes-1"
 # the catalog and a schema are called so.
 CATALOG = "lupom"
 
+# The schema of failing rows that data tests keep.
+FAILURES = "lupom_failures"
+
 # Tables of the schema main that are LUPoM's own.
 RESERVED = ("runs", "nodes", "calls")
 

@@ -1,0 +1,61 @@
+"""lupom build."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lupom.cli.options import (
+    SelectingCommand,
+    open_project,
+    project_options,
+    run_options,
+    selection_options,
+)
+
+
+@click.command(cls=SelectingCommand)
+@selection_options
+@run_options
+@click.option("--store-failures", is_flag=True, help="Keep failing rows in lupom_failures.NAME.")
+@project_options
+def build(
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    threads: int | None,
+    full_refresh: bool,
+    fail_fast: bool,
+    no_llm: bool,
+    retry_invalid: bool,
+    budget: str | None,
+    store_failures: bool,
+    project_dir: Path | None,
+    target: str | None,
+    vars_: str | None,
+) -> int:
+    """Build what is stale among the selected models, and run the data tests of all of them.
+
+    Each test runs right after the last model it reads. What follows from a model whose test fails
+    is skipped. Exit codes as of `lupom run`; 1 also when a test fails.
+
+    \b
+    Example:
+      lupom build --select persona_values+
+    """
+    from lupom.cli.run import execute
+
+    with open_project(project_dir, target, vars_) as project:
+        return execute(
+            project,
+            select=select,
+            exclude=exclude,
+            threads=threads,
+            full_refresh=full_refresh,
+            fail_fast=fail_fast,
+            no_llm=no_llm,
+            retry_invalid=retry_invalid,
+            budget=budget,
+            tests=True,
+            store_failures=store_failures,
+        )
