@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from lupom.engine.run.export import Written
+
 Names = str | Sequence[str] | None
 
 
@@ -344,6 +346,23 @@ class Project:
         with self.store.hold(read_only=True) as cursor:
             prepared = prepare(self.context, self.nodes[name], cursor, limit=1)
         return [dict(m) for part in prepared.parts() for m in part.calls[0].messages]
+
+    def export(
+        self,
+        models: Names,
+        form: str = "parquet",
+        to: str | Path = "export",
+        *,
+        endpoint_url: str | None = None,
+    ) -> list[Written]:
+        """Write built models to files MODEL.FORMAT in a folder or below s3://bucket/prefix.
+
+        `form` is 'parquet', 'csv', 'jsonl' or 'sav'. Raises UsageError for an unknown model or
+        format, StoreError for one that is not built or a place that cannot be written.
+        """
+        from lupom.engine.run.export import export
+
+        return list(export(self, _words(models) or [], form, to, endpoint_url=endpoint_url))
 
     def clean(self) -> list[Path]:
         """Delete target/ (artifacts, caches); never the store or the ledger. Returns what went."""

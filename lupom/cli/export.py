@@ -1,0 +1,51 @@
+"""lupom export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lupom.cli.options import open_project, project_options
+
+
+@click.command()
+@click.argument("models", nargs=-1, required=True, metavar="MODEL...")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["parquet", "csv", "sav", "jsonl"]),
+    default="parquet",
+    help="What to write.",
+)
+@click.option(
+    "--to",
+    metavar="FOLDER",
+    default="export",
+    show_default=True,
+    help="A folder, or s3://bucket/prefix.",
+)
+@click.option("--endpoint-url", help="An S3 endpoint other than AWS's own.")
+@project_options
+def export(
+    models: tuple[str, ...],
+    form: str,
+    to: str,
+    endpoint_url: str | None,
+    project_dir: Path | None,
+    target: str | None,
+    vars_: str | None,
+) -> None:
+    """Write built models to files, each MODEL to MODEL.FORMAT; prints where they are.
+
+    `personas` has a row per respondent and dimension, `personas_wide` one per respondent. Lists and
+    maps are JSON text in csv and sav. S3's credentials are found by AWS's own rules.
+
+    \b
+    Example:
+      lupom export personas_wide predictions --format sav --to results
+    """
+    with open_project(project_dir, target, vars_) as project:
+        for written in project.export(models, form, to, endpoint_url=endpoint_url):
+            click.echo(f"{written.rows:,} rows of {written.model}", err=True)
+            click.echo(written.address)

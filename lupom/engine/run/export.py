@@ -1,0 +1,96 @@
+"""Exports of built models, to a folder or to S3."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lupom.engine.errors import StoreError, UsageError, did_you_mean
+from lupom.engine.store.duck import relation_kinds
+from lupom.engine.store.export import FORMATS, write
+
+if TYPE_CHECKING:
+    from lupom.engine.workspace import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A model written to a file or an S3 object: its `address`, and how many rows."""
+
+    model: str
+    address: str
+    rows: int
+
+
+def export(
+    project: Project,
+    models: Sequence[str],
+    form: str,
+    to: str | Path,
+    *,
+    endpoint_url: str | None = None,
+) -> Iterator[Written]:
+    """Write models to `to`, a folder or s3://bucket/prefix, each as soon as the one before it is.
+
+    Raises
+    ------
+    UsageError : for a model there is not, one without a table, or a format there is not.
+    StoreError : where a model is not built, or the file or object cannot be written.
+    """
+    if form not in FORMATS:
+        raise UsageError(
+            f"no format '{form}'", hint=did_you_mean(form, FORMATS) or ", ".join(FORMATS)
+        )
+    for name in models:
+        if name not in project.nodes:
+            raise UsageError(f"no model '{name}'", hint=did_you_mean(name, project.nodes))
+        if project.nodes[name].materialized == "ephemeral":
+            raise UsageError(f"'{name}' is ephemeral: it has no table")
+    with project.store.hold(read_only=True) as cursor:
+        standing = relation_kinds(cursor)
+    missing = [name for name in models if name not in standing]
+    if missing:
+        raise StoreError(f"'{missing[0]}' is not built yet", hint=f"lupom run -s +{missing[0]}")
+    for name in dict.fromkeys(models):
+        file = f"{name}.{form}"
+        if str(to).startswith("s3://"):
+            bucket, _, prefix = str(to).removeprefix("s3://").partition("/")
+            key = "/".join(filter(None, (prefix.strip("/"), file)))
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / file
+                rows = _write(project, name, path, form)
+                _upload(path, bucket, key, endpoint_url)
+            yield Written(name, f"s3://{bucket}/{key}", rows)
+        else:
+            path = Path(to) / file
+            yield Written(name, str(path), _write(project, name, path, form))
+
+
+def _write(project: Project, name: str, path: Path, form: str) -> int:
+    node = project.nodes[name]
+    labels = {column.name: column.description for column in node.columns}
+    with project.store.hold(read_only=True) as cursor:
+        return write(cursor, name, path, form, labels=labels, title=node.name)
+
+
+def _upload(path: Path, bucket: str, key: str, endpoint_url: str | None) -> None:
+    try:
+        import boto3  # type: ignore[import-untyped,import-not-found,unused-ignore]
+    except ImportError as error:
+        raise StoreError("writing to S3 needs boto3", hint="pip install boto3") from error
+    from boto3.exceptions import (  # type: ignore[import-untyped,import-not-found,unused-ignore]
+        Boto3Error,
+    )
+    from botocore.exceptions import (  # type: ignore[import-untyped,import-not-found,unused-ignore]
+        BotoCoreError,
+        ClientError,
+    )
+
+    try:
+        client: Any = boto3.client("s3", endpoint_url=endpoint_url)
+        client.upload_file(str(path), bucket, key)
+    except (Boto3Error, BotoCoreError, ClientError) as error:
+        raise StoreError(f"cannot write s3://{bucket}/{key}: {error}") from error

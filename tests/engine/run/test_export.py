@@ -1,0 +1,109 @@
+"""Exports: each format read back, to a folder and to an S3 server."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+from lupom import Project
+from lupom.engine.errors import StoreError, UsageError
+
+SQL = """
+select 1 as id, 'Ann, "A."' as name, ['a', 'b'] as words, map {'x': 0.5} as shares, true as there
+union all select 2, null, [], map {}, false
+"""
+
+
+@pytest.fixture
+def folder(make_project):
+    folder = make_project(
+        {
+            "models/people.sql": SQL,
+            "models/never.sql": "select 1 as one",
+            "models/people.yml": """
+                models:
+                  - name: people
+                    columns: [{name: name, description: What they are called.}]
+                """,
+        }
+    )
+    with Project(folder) as project:
+        project.run("people")
+    return folder
+
+
+def export(folder, *arguments, **options):
+    with Project(folder) as project:
+        return project.export(*arguments, **options)
+
+
+def test_parquet_keeps_types(folder, tmp_path):
+    (written,) = export(folder, "people", "parquet", tmp_path / "out")
+    assert (written.model, written.rows) == ("people", 2)
+    table = pq.read_table(written.address)
+    assert table.sort_by("id")["words"].to_pylist() == [["a", "b"], []]
+
+
+def test_csv_has_lists_as_json(folder, tmp_path):
+    (written,) = export(folder, "people", "csv", tmp_path / "out")
+    with open(written.address, newline="", encoding="utf-8") as file:
+        first = next(row for row in csv.DictReader(file) if row["id"] == "1")
+    assert first["name"] == 'Ann, "A."'
+    assert json.loads(first["words"]) == ["a", "b"]
+    assert json.loads(first["shares"]) == {"x": 0.5}
+
+
+def test_jsonl_is_an_object_a_line(folder, tmp_path):
+    (written,) = export(folder, "people", "jsonl", tmp_path / "out")
+    with open(written.address, encoding="utf-8") as file:
+        rows = {row["id"]: row for row in map(json.loads, file)}
+    assert rows[1]["words"] == ["a", "b"]
+    assert rows[2]["name"] is None
+
+
+def test_spss_has_labels(folder, tmp_path):
+    pyreadstat = pytest.importorskip("pyreadstat")
+    (written,) = export(folder, "people", "sav", tmp_path / "out")
+    frame, meta = pyreadstat.read_sav(written.address)
+    assert sorted(frame["id"]) == [1, 2]
+    assert meta.column_names_to_labels["name"] == "What they are called."
+
+
+def test_nothing_is_written_where_a_model_is_not_built(folder, tmp_path):
+    with pytest.raises(StoreError, match="'never' is not built yet"):
+        export(folder, ["people", "never"], "csv", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("models", "form", "message"),
+    [("peple", "csv", "did you mean 'people'"), ("people", "parket", "did you mean 'parquet'")],
+)
+def test_typing_errors_get_a_hint(folder, tmp_path, models, form, message):
+    with pytest.raises(UsageError, match=message):
+        export(folder, models, form, tmp_path / "out")
+
+
+def test_to_s3(folder, monkeypatch):
+    boto3 = pytest.importorskip("boto3")
+    server = pytest.importorskip("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        url = f"http://{host}:{port}"
+        client = boto3.client("s3", endpoint_url=url)
+        client.create_bucket(Bucket="results")
+        (written,) = export(folder, "people", "jsonl", "s3://results/w1", endpoint_url=url)
+        assert written.address == "s3://results/w1/people.jsonl"
+        body = client.get_object(Bucket="results", Key="w1/people.jsonl")["Body"].read()
+        assert len(body.splitlines()) == 2
+        with pytest.raises(StoreError, match=r"s3://nowhere/people\.csv"):
+            export(folder, "people", "csv", "s3://nowhere", endpoint_url=url)
+    finally:
+        server.stop()
