@@ -7,12 +7,9 @@ def model(lupom):
     # Attributes stand in the same file as the answers. The reader takes the columns that metadata
     # names and refuses one that is also a question, so no answer passes.
     lupom.config(filters_holdout=True)
+    info = lupom.refs("{}_info", "surveys")
+    responses = lupom.refs("{}_responses", "surveys")
+    metadata = lupom.refs("{}_metadata", "surveys")
     return opinionqa.respondents(
-        {
-            "gss_2018": (
-                lupom.ref("gss_2018_info"),
-                lupom.ref("gss_2018_responses"),
-                lupom.ref("gss_2018_metadata"),
-            ),
-        }
+        {name: (info[name], responses[name], metadata[name]) for name in info}
     )

@@ -6,8 +6,6 @@ from lupom.science.surveys import opinionqa
 def model(lupom):
     # All answers, those to be predicted among them: models read known_responses instead.
     lupom.config(tags=["holdout"])
-    return opinionqa.responses(
-        {
-            "gss_2018": (lupom.ref("gss_2018_info"), lupom.ref("gss_2018_responses")),
-        }
-    )
+    info = lupom.refs("{}_info", "surveys")
+    responses = lupom.refs("{}_responses", "surveys")
+    return opinionqa.responses({name: (info[name], responses[name]) for name in info})

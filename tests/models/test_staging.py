@@ -16,7 +16,7 @@ UNTAGGED = (
 
 
 def staged(change: str = "", **vars: object) -> FakeProject:
-    project = FakeProject(**vars)
+    project = FakeProject(surveys=["gss_2018"], **vars)
     project.seed("gss_2018/gss_2018_info.csv")
     project.seed("gss_2018/gss_2018_metadata.csv")
     project.seed("gss_2018/gss_2018_responses.csv", HISPANIC="VARCHAR")

@@ -14,7 +14,7 @@ from lupom.engine.errors import CompileError, LLMError, LupomError, ProjectError
 from lupom.engine.hashes import FileHashes, digest
 from lupom.engine.project.discovery import ProjectFiles, folder_config, merge_config
 from lupom.engine.project.documents import Document
-from lupom.engine.project.nodes import Node, Properties
+from lupom.engine.project.nodes import Node, Properties, Ref
 from lupom.engine.project.settings import ModelConfig
 from lupom.engine.store.duck import RESERVED
 
@@ -234,6 +234,14 @@ def _python_node(
                 hint=did_you_mean(name, files.vars) or "give it under 'vars:' or with --vars",
             )
         values[name] = files.vars.get(name, default)
+    refs = list(scanned.refs)
+    for family in scanned.families:
+        try:
+            names = python.expand(family.pattern, family.var, files.vars[family.var])
+        except CompileError as error:
+            error.file, error.line = relative, family.line
+            raise
+        refs.extend(Ref(name, relative, family.line) for name in names.values())
     node = Node(
         name=_name(relative),
         resource="model",
@@ -241,7 +249,7 @@ def _python_node(
         path=files.root / relative,
         language="python",
         config=config,
-        refs=tuple(scanned.refs),
+        refs=tuple(refs),
         text=text,
     )
     node.parts = {

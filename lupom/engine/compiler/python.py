@@ -14,11 +14,21 @@ from lupom.engine.project.nodes import Ref
 _MISSING = object()
 
 
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A call of `refs(pattern, var)`: one ref for each entry of the var, a list of names."""
+
+    pattern: str
+    var: str
+    line: int
+
+
 @dataclass(slots=True)
 class Scanned:
     """What a Python model says of itself: all of it literal, so that the graph needs no run."""
 
     refs: list[Ref] = field(default_factory=list)
+    families: list[Family] = field(default_factory=list)
     vars: dict[str, Any] = field(default_factory=dict)
     required_vars: dict[str, int] = field(default_factory=dict)
     embeddings: set[str] = field(default_factory=set)
@@ -67,6 +77,17 @@ def _note(call: ast.Call, method: str, out: Scanned, file: str, handle: str) -> 
     if method == "ref":
         (name,) = _words(call, 1, f"{handle}.ref('questions')", file)
         out.refs.append(Ref(name, file, call.lineno))
+    elif method == "refs":
+        pattern, var = _words(call, 2, f"{handle}.refs('{{}}_items', 'waves')", file)
+        if pattern.count("{}") != 1:
+            raise CompileError(
+                f"the pattern '{pattern}' must hold {{}} once, where an entry of '{var}' goes",
+                file=file,
+                line=call.lineno,
+            )
+        out.families.append(Family(pattern, var, call.lineno))
+        out.required_vars.setdefault(var, call.lineno)
+        out.vars.setdefault(var, None)
     elif method == "source":
         names = _words(call, 2, f"{handle}.source('panel', 'wave_34')", file)
         out.refs.append(Ref(".".join(names), file, call.lineno))
@@ -121,6 +142,22 @@ def _literal(node: ast.expr, file: str) -> Any:
             file=file,
             line=node.lineno,
         ) from error
+
+
+def expand(pattern: str, var: str, value: Any) -> dict[str, str]:
+    """Return the ref for each entry of a var; one with a dot in it is a source's table.
+
+    Raises CompileError when the value is not a list of different names.
+    """
+    if not isinstance(value, list) or not all(isinstance(v, str) and v.strip() for v in value):
+        raise CompileError(
+            f"the var '{var}' must be a list of names, not {value!r}",
+            hint=f"{var}: [{value if isinstance(value, str) else 'NAME'}]",
+        )
+    twice = next((v for v in value if value.count(v) > 1), None)
+    if twice is not None:
+        raise CompileError(f"the var '{var}' names '{twice}' twice")
+    return {entry: pattern.replace("{}", entry) for entry in value}
 
 
 def imports(tree: ast.AST) -> Iterator[str]:

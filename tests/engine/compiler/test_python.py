@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lupom.engine.compiler.python import imported_files, scan
+from lupom.engine.compiler.python import Family, expand, imported_files, scan
 from lupom.engine.errors import CompileError
 
 MODEL = """
@@ -30,9 +30,37 @@ def test_everything_literal_is_found():
     assert out.embeddings == {"big"}
 
 
+def test_refs_by_a_var_are_found_with_their_var():
+    out = scan("def model(x):\n    return x.refs('{}_items', 'waves')", "m.py")
+    assert out.families == [Family("{}_items", "waves", 2)]
+    assert out.required_vars == {"waves": 2}
+
+
+def test_a_var_of_names_gives_a_ref_each():
+    refs = expand("{}_items", "waves", ["w1", "panel.w2"])
+    assert refs == {"w1": "w1_items", "panel.w2": "panel.w2_items"}
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (None, "the var 'waves' must be a list of names, not None (waves: [NAME])"),
+        ("w1", "the var 'waves' must be a list of names, not 'w1' (waves: [w1])"),
+        ([1], "the var 'waves' must be a list of names, not [1]"),
+        (["w1", "w2", "w1"], "the var 'waves' names 'w1' twice"),
+    ],
+)
+def test_a_var_that_is_no_list_of_names_is_refused(value, message):
+    with pytest.raises(CompileError) as caught:
+        expand("{}_items", "waves", value)
+    assert str(caught.value).startswith(message)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("def model(x):\n    x.refs(p, 'waves')", "m.py:2: the name must be a literal string"),
+        ("def model(x):\n    x.refs('a', 'waves')", "m.py:2: the pattern 'a' must hold {} once"),
         ("def modle(lupom): ...", "m.py: a Python model needs a function 'model'"),
         ("def model(): ...", "m.py:1: a Python model needs a function 'model'"),
         ("def model(x):\n    return x.ref(name)", "m.py:2: the name must be a literal string"),

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lupom.engine.compiler.python import expand
 from lupom.engine.errors import LupomError, ModelError, did_you_mean
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
@@ -36,9 +37,20 @@ class ModelHandle:
         if name not in self._node.parents:
             raise ModelError(f"'{name}' is not among the refs of '{self._node.name}'")
         other = self._context.nodes[name]
+        if other.resource == "source":
+            return self._cursor.sql(f"select * from {self._context.source(name)}")
         if other.materialized == "ephemeral":
             return self._cursor.sql(self._context.sql(other))
         return self._cursor.sql(f"select * from {quoted('main', name)}")
+
+    def refs(self, pattern: str, var: str) -> dict[str, duckdb.DuckDBPyRelation]:
+        """Return a table for each entry of a var that is a list of names.
+
+        Both are literal in the model. With the var `waves: [w1, panel.w2]`, `refs("{}_items",
+        "waves")` is the ref w1_items and, since it has a dot, the source table panel.w2_items.
+        """
+        names = expand(pattern, var, self._context.files.vars.get(var))
+        return {entry: self.ref(name) for entry, name in names.items()}
 
     def source(self, source: str, table: str) -> duckdb.DuckDBPyRelation:
         """Return a declared source."""
