@@ -1,4 +1,4 @@
-"""Predictions of the test pairs by predictors that need no LLM."""
+"""Predictions of the held-out pairs by predictors that need no LLM."""
 
 from lupom.science.predictors import baselines
 
@@ -7,8 +7,9 @@ def model(lupom):
     known = lupom.ref("known_responses")
     return baselines.predict(
         known,
-        known.filter("role = 'test'"),
+        known.filter("role <> 'known'"),
         lupom.ref("respondents"),
         lupom.ref("questions"),
         seed=lupom.var("seed", 1),
+        group=lupom.var("majority_group", []),
     )

@@ -94,5 +94,18 @@ def test_metrics_have_the_columns_others_rely_on(query):
 def test_only_these_models_take_answers_out(without_llm):
     with Project(without_llm) as project:
         exempt = [n.name for n in project.nodes.values() if n.config.get("filters_holdout")]
-    # known_responses removes them; respondents reads attributes, which stand in the same file.
-    assert sorted(exempt) == ["known_responses", "respondents"]
+    # known_responses removes them; respondents reads attributes, which stand in the same file;
+    # tuning_answers removes those of test pairs.
+    assert sorted(exempt) == ["known_responses", "respondents", "tuning_answers"]
+
+
+def test_tuning_answers_are_those_of_tuning_pairs(query):
+    assert query(
+        """
+        select h.role, count(*)
+        from tuning_answers as t join holdout as h using (survey, respondent_id, question_id)
+        where t.answer = h.answer
+        group by 1
+        """
+    ) == [("tuning", 1000)]
+    assert query("select count(*) from tuning_answers") == [(1000,)]

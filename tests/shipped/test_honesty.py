@@ -27,18 +27,18 @@ def run(folder):
             if record.content_hash is not None
         }
         tagged = {name for name in project.nodes if "holdout" in project.nodes[name].tags}
-        pairs = project.query("select respondent_id, question_id, answer from holdout").rows()
+        pairs = project.query("select respondent_id, question_id, role from holdout").rows()
         options = dict(project.query("select question_id, options from questions").rows())
     return hashes, tagged, pairs, options
 
 
-def permuted(folder, pairs):
-    """Exchange held-out answers within each question, in the file they are read from."""
+def permuted(folder, pairs, held_out_as):
+    """Exchange the answers of a role within each question, in the file they are read from."""
     rows = read_csv(folder / RESPONSES)
     header = rows[0]
     line = {row[header.index("index")]: i for i, row in enumerate(rows)}
     cells: dict[str, list[tuple[int, int]]] = {}
-    for respondent, question, _ in pairs:
+    for respondent, question in (pair[:2] for pair in pairs if pair[2] == held_out_as):
         cells.setdefault(question, []).append((line[respondent], header.index(question)))
     changed = 0
     draw = random.Random(7)
@@ -52,20 +52,30 @@ def permuted(folder, pairs):
     return changed
 
 
+# What is chosen or combined on tuning pairs, and what is made of that.
+TUNED = {"tuning_answers"}
+
+
 def test_permuting_held_out_answers_changes_no_table_before_scoring(tmp_path):
     with LLMServer() as server:
         one = copy_project(tmp_path / "one", respondents=400, base_url=server.base_url)
         other = copy_project(tmp_path / "other", respondents=400, base_url=server.base_url)
         before, tagged, pairs, _ = run(one)
         asked = server.requests
-        assert permuted(other, pairs) > 50
+        assert permuted(other, pairs, "test") > 50
         after, *_ = run(other)
-    assert server.requests == 2 * asked
-    assert before.keys() == after.keys()
-    different = {name for name in before if before[name] != after[name]}
-    # What is tagged did change, or this test would show nothing.
-    assert {"responses", "holdout", "scores", "metrics"} <= different
-    assert different <= tagged
+        assert server.requests == 2 * asked
+        assert before.keys() == after.keys()
+        different = {name for name in before if before[name] != after[name]}
+        # What is tagged did change, or this test would show nothing.
+        assert {"responses", "holdout", "scores", "metrics"} <= different
+        assert different <= tagged
+        # The answers to tuning pairs reach what is tuned on them, and nothing else.
+        assert permuted(other, pairs, "tuning") > 50
+        tuned, *_ = run(other)
+    different = {name for name in after if after[name] != tuned[name]}
+    assert different >= TUNED
+    assert different <= tagged | TUNED
 
 
 def test_two_runs_give_the_same_tables(tmp_path):

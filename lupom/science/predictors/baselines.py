@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from lupom.science.predictors.factors import factors_answers
+from lupom.science.predictors.groups import majority_group
 from lupom.science.predictors.learners import (
     forest_answers,
     logistic_answers,
@@ -15,14 +18,22 @@ from lupom.science.predictors.learners import (
     majority,
 )
 from lupom.science.predictors.neighbours import neighbours_answers
+from lupom.science.predictors.network import network_answers
 from lupom.science.predictors.task import Floats, Task, tasks
+from lupom.science.predictors.unseen import shares_alike
 
 Predictor = Callable[[Task, int], Floats]
 
+# Those that look at no answer of the respondent they predict.
+WITHOUT_ANSWERS = frozenset({"majority", "majority_group", "logistic_demographics"})
+
 BASELINES: Mapping[str, Predictor] = {
     "majority": majority,
+    "majority_group": majority_group,
     "logistic_demographics": logistic_demographics,
     "neighbours_answers": neighbours_answers,
+    "factors_answers": factors_answers,
+    "network_answers": network_answers,
     "logistic_answers": logistic_answers,
     "forest_answers": forest_answers,
 }
@@ -39,6 +50,8 @@ PREDICTIONS = pa.schema(
         ("missing_mass", pa.float64()),
         ("status", pa.string()),
         ("call_id", pa.string()),
+        ("role", pa.string()),
+        ("scenario", pa.string()),
     ]
 )
 
@@ -50,24 +63,29 @@ def predict(
     questions: Any,
     *,
     seed: int = 0,
+    group: Sequence[str] | Mapping[str, Sequence[str]] = (),
     predictors: Mapping[str, Predictor] = BASELINES,
 ) -> pa.Table:
     """Predict every pair by every predictor, from the known answers alone.
 
-    A model is fitted for each question on the known answers of reference respondents and sees of a
-    test respondent their known answers and attributes.
+    A model is fitted for each question on the known answers of reference respondents and sees of
+    the respondent it predicts their known answers and attributes. To a question that nobody
+    answered predictors give the shares of questions with the same options (`unseen.shares_alike`).
+    For a respondent of whom no answer is known, those that look at answers give what
+    logistic_demographics gives.
 
     Parameters
     ----------
     known, pairs, respondents, questions : tables as `task.tasks` takes them.
     seed : for the forest; the others draw nothing.
+    group : the attributes of majority_group, for all surveys or by survey; see there.
     predictors : name and function, a Task and a seed to probabilities (P, width).
 
     Returns
     -------
     One row per pair and predictor, columns as `predictions` has them: answer is the likeliest
     option (the first of equals), probabilities holds all of the question's options; llm and
-    call_id are null, missing_mass is 0, status is 'valid'.
+    call_id are null, missing_mass is 0, status is 'valid'; role and scenario are the pair's.
 
     Raises
     ------
@@ -75,9 +93,36 @@ def predict(
     """
     parts = []
     for task in tasks(known, pairs, respondents, questions):
-        for name, predictor in predictors.items():
-            parts.append(table(task, name, predictor(task, seed)))
+        attributes = group.get(task.survey, ()) if isinstance(group, Mapping) else group
+        chosen = dict(predictors)
+        if attributes and "majority_group" in chosen:
+            chosen["majority_group"] = partial(majority_group, attributes=tuple(attributes))
+        for name, probabilities in probabilities_of(task, chosen, seed).items():
+            parts.append(table(task, name, probabilities))
     return pa.concat_tables(parts).combine_chunks() if parts else PREDICTIONS.empty_table()
+
+
+def probabilities_of(
+    task: Task, predictors: Mapping[str, Predictor], seed: int = 0
+) -> dict[str, Floats]:
+    """Return each predictor's probabilities (P, width), new questions and respondents included."""
+    seen = task.answered[task.columns]
+    told = ~task.blank[task.rows]
+    strange = np.flatnonzero(seen & ~told)
+    demographic = logistic_demographics(task.only(strange), seed) if len(strange) else None
+    out = {}
+    for name, predictor in predictors.items():
+        answers = name not in WITHOUT_ANSWERS
+        probabilities = np.zeros((len(task.rows), task.width))
+        usual = np.flatnonzero(seen & told if answers else seen)
+        if len(usual):
+            probabilities[usual] = predictor(task.only(usual), seed)
+        if answers and demographic is not None:
+            probabilities[strange] = demographic
+        if not seen.all():
+            probabilities[~seen] = shares_alike(task.only(~seen), own=answers)
+        out[name] = probabilities
+    return out
 
 
 def table(task: Task, name: str, probabilities: Floats) -> pa.Table:
@@ -105,6 +150,8 @@ def table(task: Task, name: str, probabilities: Floats) -> pa.Table:
             pa.array(np.zeros(n)),
             pa.repeat("valid", n),
             pa.nulls(n, pa.string()),
+            pa.array(task.roles, pa.string()),
+            pa.array(task.scenarios, pa.string()),
         ],
         schema=PREDICTIONS,
     )

@@ -24,9 +24,15 @@ FOREST_TREES = 100
 def majority(task: Task, seed: int = 0) -> Floats:
     """Return the share of each option among reference respondents, the same for everyone.
 
-    Shapes: (P, width), rows as the task's pairs; columns after a question's options are 0.
+    Respondents count by survey weight; learners below do not, since they predict persons and no
+    population. Shapes: (P, width), rows as the task's pairs; columns after a question's options
+    are 0.
     """
-    return _each(task, lambda question, people: np.tile(task.prior(question), (len(people), 1)))
+
+    def shares(question: int, people: Ints) -> Floats:
+        return np.tile(task.prior(question, weighted=True), (len(people), 1))
+
+    return _each(task, shares)
 
 
 def logistic_demographics(task: Task, seed: int = 0) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,7 @@ from lupom.science.inputs import arrow, require
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+Words = npt.NDArray[np.object_]
 
 HIDDEN = -1
 
@@ -37,6 +38,10 @@ class Task:
     reference : (R), whether a respondent is one to learn from.
     attributes : (R, A), 0 or 1 for each value of each attribute, blank being a value.
     rows, columns : (P), respondent and question of each pair to predict.
+    roles, scenarios : (P), role and scenario of each pair, as text.
+    weights : (R), survey weights.
+    traits : (R, attributes), the number of each attribute's value in `trait_values`, -1 if blank.
+    trait_names, trait_values : names of the attributes, and the values of each.
     """
 
     survey: str
@@ -48,6 +53,12 @@ class Task:
     attributes: Floats
     rows: Ints
     columns: Ints
+    roles: Words
+    scenarios: Words
+    weights: Floats
+    traits: Ints
+    trait_names: tuple[str, ...]
+    trait_values: tuple[tuple[str, ...], ...]
 
     @property
     def width(self) -> int:
@@ -72,14 +83,60 @@ class Task:
         for question in np.unique(self.columns):
             yield int(question), np.flatnonzero(self.columns == question)
 
+    def only(self, pairs: Ints | Bools) -> Task:
+        """Return the task with some of its pairs."""
+        part = replace(
+            self,
+            rows=self.rows[pairs],
+            columns=self.columns[pairs],
+            roles=self.roles[pairs],
+            scenarios=self.scenarios[pairs],
+        )
+        # What depends on no pair need not be made twice.
+        part.__dict__.update(known=self.known, offsets=self.offsets, answered=self.answered)
+        return part
+
+    @cached_property
+    def answered(self) -> Bools:
+        """Return which questions some reference respondent's answer is known to, (Q)."""
+        return np.asarray((self.answers[self.reference] != HIDDEN).any(axis=0))
+
+    @property
+    def blank(self) -> Bools:
+        """Return which respondents no answer is known of, (R)."""
+        return np.asarray((self.answers == HIDDEN).all(axis=1))
+
     def learners(self, question: int) -> Ints:
         """Return the reference respondents whose answer to a question is known."""
         return np.flatnonzero(self.reference & (self.answers[:, question] != HIDDEN))
 
-    def prior(self, question: int) -> Floats:
-        """Return each option's share among the learners, one answer added to each (Laplace)."""
-        given = self.answers[self.learners(question), question]
-        counts = np.bincount(given, minlength=len(self.options[question])) + 1.0
+    def alike(self, question: int) -> Ints:
+        """Return the other questions with the same options that somebody answered."""
+        same = [options == self.options[question] for options in self.options]
+        same[question] = False
+        return np.flatnonzero(np.array(same) & self.answered)
+
+    def prior(self, question: int, *, weighted: bool = False) -> Floats:
+        """Return each option's share among the learners, one answer added to each (Laplace).
+
+        Weighted shares count a respondent by survey weight, the mean weight of learners being 1. Of
+        a question that nobody answered they are the mean shares of those with the same options,
+        and without one all the same.
+        """
+        learners = self.learners(question)
+        width = len(self.options[question])
+        if not len(learners):
+            alike = self.alike(question)
+            if not len(alike):
+                return np.full(width, 1.0 / width)
+            shares = [self.prior(int(other), weighted=weighted) for other in alike]
+            return np.asarray(np.mean(shares, axis=0))
+        given = self.answers[learners, question]
+        weights = self.weights[learners] if weighted else np.ones(len(learners))
+        total = weights.sum()
+        # All weights being 0 says nothing.
+        weights = weights * len(learners) / total if total > 0 else np.ones(len(learners))
+        counts = np.bincount(given, weights=weights, minlength=width) + 1.0
         return np.asarray(counts / counts.sum())
 
 
@@ -90,8 +147,9 @@ def tasks(known: Any, pairs: Any, respondents: Any, questions: Any) -> list[Task
     ----------
     known : survey, respondent_id, question_id, role ('known', 'test' or 'tuning'), answer (null
         where hidden or missing). A respondent with a 'test' role anywhere is not learned from.
-    pairs : survey, respondent_id, question_id to predict.
-    respondents : survey, respondent_id, attributes (map of text).
+    pairs : survey, respondent_id, question_id to predict; role ('test') and scenario ('known')
+        where there are such columns.
+    respondents : survey, respondent_id, attributes (map of text); weight (1) where there is one.
     questions : survey, question_id, options (list of text).
 
     Raises
@@ -121,7 +179,7 @@ def tasks(known: Any, pairs: Any, respondents: Any, questions: Any) -> list[Task
 def _task(
     survey: str, known: pa.Table, pairs: pa.Table, respondents: pa.Table, questions: pa.Table
 ) -> Task:
-    people = respondents.select(["respondent_id", "attributes"]).sort_by("respondent_id")
+    people = respondents.sort_by("respondent_id")
     ids = people["respondent_id"].combine_chunks()
     asked = questions.select(["question_id", "options"]).sort_by("question_id")
     keys = asked["question_id"].combine_chunks()
@@ -142,6 +200,7 @@ def _task(
             f"{survey}: the answer of respondent {row} to {column} is to be predicted and is among "
             f"the known ones ({read.size} such pairs); hide it first"
         )
+    names, values, traits = _traits(people["attributes"].to_pylist())
     return Task(
         survey,
         tuple(ids.to_pylist()),
@@ -149,10 +208,31 @@ def _task(
         options,
         answers,
         reference,
-        _one_hot(people["attributes"].to_pylist()),
+        _one_hot(traits, values),
         pair_rows,
         pair_columns,
+        _words(pairs, "role", "test"),
+        _words(pairs, "scenario", "known"),
+        _weights(people),
+        traits,
+        names,
+        values,
     )
+
+
+def _words(table: pa.Table, name: str, default: str) -> Words:
+    if name not in table.column_names:
+        return np.full(table.num_rows, default, dtype=object)
+    column = pc.fill_null(table[name].cast(pa.string()), default)
+    return np.array(column.to_pylist(), dtype=object)
+
+
+def _weights(people: pa.Table) -> Floats:
+    if "weight" not in people.column_names:
+        return np.ones(people.num_rows)
+    column = pc.fill_null(people["weight"].cast(pa.float64()), 1.0)
+    weights = np.nan_to_num(np.asarray(column.to_numpy(), dtype=np.float64), nan=1.0)
+    return np.maximum(weights, 0.0)
 
 
 def _index(values: pa.ChunkedArray, among: pa.Array, survey: str, what: str) -> Ints:
@@ -188,15 +268,24 @@ def _codes(
     return np.asarray(codes)
 
 
-def _one_hot(attributes: list[Any]) -> Floats:
+def _traits(attributes: list[Any]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...], Ints]:
+    """Return names and values of attributes, sorted, and everyone's as numbers, -1 if blank."""
+    maps = [{name: value or "" for name, value in dict(a or {}).items()} for a in attributes]
+    names = tuple(sorted({name for m in maps for name in m}))
+    values = tuple(tuple(sorted({m.get(name, "") for m in maps} - {""})) for name in names)
+    codes = np.full((len(maps), len(names)), HIDDEN, dtype=np.int64)
+    for column, (name, told) in enumerate(zip(names, values, strict=True)):
+        place = {value: i for i, value in enumerate(told)}
+        codes[:, column] = [place.get(m.get(name, ""), HIDDEN) for m in maps]
+    return names, values, codes
+
+
+def _one_hot(traits: Ints, values: tuple[tuple[str, ...], ...]) -> Floats:
     """Return 0 and 1 for each value of each attribute; blank is one, rare ones are left out."""
-    maps = [dict(a or {}) for a in attributes]
-    names = sorted({name for m in maps for name in m})
-    out = []
-    for name in names:
-        values = np.array([m.get(name, "") for m in maps], dtype=object).astype(str)
-        for value in np.unique(values):
-            column = values == value
-            if column.sum() >= RAREST_VALUE:
-                out.append(column)
-    return np.array(out, dtype=np.float64).T if out else np.zeros((len(maps), 0))
+    out = [
+        traits[:, column] == code
+        for column, told in enumerate(values)
+        for code in range(HIDDEN, len(told))
+    ]
+    common = [column for column in out if column.sum() >= RAREST_VALUE]
+    return np.array(common, dtype=np.float64).T if common else np.zeros((len(traits), 0))

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import pytest
 
 from lupom.science.predictors import baselines
 from tests.science import synthetic
 
+QUICK = {name: f for name, f in baselines.BASELINES.items() if name != "forest_answers"}
 
-def predicted(s: synthetic.Survey, seed: int = 0) -> pd.DataFrame:
-    table = baselines.predict(s.known, s.pairs, s.respondents, s.questions, seed=seed)
+
+def predicted(
+    s: synthetic.Survey, seed: int = 0, predictors: Any = baselines.BASELINES
+) -> pd.DataFrame:
+    table = baselines.predict(
+        s.known, s.pairs, s.respondents, s.questions, seed=seed, predictors=predictors
+    )
     frame = table.to_pandas()
     frame["probabilities"] = [dict(p) for p in frame["probabilities"]]
     return frame.sort_values(["predictor", "respondent_id", "question_id"], ignore_index=True)
@@ -55,7 +63,7 @@ def test_answers_tell_more_than_demographics_and_these_more_than_nothing(
 ) -> None:
     share = accuracy(frame, s)
     assert share["majority"] < share["logistic_demographics"]
-    for name in ("neighbours_answers", "logistic_answers", "forest_answers"):
+    for name in set(baselines.BASELINES) - baselines.WITHOUT_ANSWERS:
         assert share["logistic_demographics"] + 0.05 < share[name]
 
 
@@ -135,8 +143,108 @@ def test_a_question_with_one_answer_and_one_nobody_answered() -> None:
     s.known.loc[reference & (s.known["question_id"] == "q1"), "answer"] = None
     table = predicted(s)
     assert set(table[table["question_id"] == "q0"]["answer"]) == {"No"}
+    # q4 has the same options: its shares are what q1 is thought to have.
+    unanswered = table[(table["question_id"] == "q1") & (table["predictor"] == "majority")]
+    given = s.known[reference & (s.known["question_id"] == "q4")]["answer"].dropna()
+    low = ((given == "Low").sum() + 1) / (len(given) + 2)
+    assert len(unanswered)
+    assert all(p["Low"] == pytest.approx(low) for p in unanswered["probabilities"])
+
+
+def test_a_question_unlike_any_other_that_nobody_answered() -> None:
+    s = synthetic.survey()
+    s.known.loc[s.known["question_id"] == "q1", "answer"] = None
+    s.questions.at[1, "options"] = ["Hot", "Cold"]
+    table = predicted(s, predictors=QUICK)
     unanswered = table[table["question_id"] == "q1"]
-    assert all(p == {"Low": 0.5, "High": 0.5} for p in unanswered["probabilities"])
+    assert set(unanswered["predictor"]) == set(QUICK)
+    assert all(p == {"Hot": 0.5, "Cold": 0.5} for p in unanswered["probabilities"])
+
+
+def test_answers_to_alike_questions_tell_a_new_one() -> None:
+    s = synthetic.survey(people=240, items=12, held=120)
+    s.known.loc[s.known["question_id"] == "q0", "answer"] = None
+    table = predicted(s, predictors=QUICK)
+    new = table[table["question_id"] == "q0"]
+    share = accuracy(new, s)
+    assert share["logistic_answers"] > share["majority"] + 0.2
+    assert share["majority_group"] == share["majority"]
+
+
+def test_of_whom_nothing_is_known_demographics_are_all_there_is() -> None:
+    s = synthetic.survey()
+    person = s.holdout["respondent_id"].iloc[0]
+    s.known.loc[s.known["respondent_id"] == person, "answer"] = None
+    table = predicted(s, predictors=QUICK)
+    mine = table[table["respondent_id"] == person].set_index("predictor")
+    one = mine[mine["question_id"] == mine["question_id"].iloc[0]]["probabilities"]
+    for name in set(QUICK) - {"majority", "majority_group"}:
+        assert one[name] == one["logistic_demographics"]
+    assert one["majority"] != one["logistic_demographics"]
+
+
+def test_majority_counts_a_respondent_by_weight() -> None:
+    s = synthetic.survey()
+    given = s.known[s.known["question_id"] == "q1"].set_index("respondent_id")["answer"]
+    high = s.respondents["respondent_id"].map(given) == "High"
+    s.respondents["weight"] = high.map({True: 0.0, False: 2.0})
+    table = predicted(s, predictors=QUICK)
+    one = table[table["question_id"] == "q1"].groupby("predictor")["probabilities"].first()
+    assert one["majority"]["High"] < 0.02
+    assert 0.3 < one["logistic_demographics"]["High"] < 0.7
+
+
+def test_a_group_is_what_the_telling_attribute_makes_or_the_ones_named() -> None:
+    s = synthetic.survey(people=240, held=120)
+    only = {name: QUICK[name] for name in ("majority", "majority_group")}
+    share = accuracy(predicted(s, predictors=only), s)
+    assert share["majority_group"] > share["majority"] + 0.03
+
+    def grouped(group: object) -> list[dict[str, float]]:
+        table = baselines.predict(
+            s.known, s.pairs, s.respondents, s.questions, group=group, predictors=only
+        )
+        frame = table.to_pandas()
+        return [dict(p) for p in frame[frame["predictor"] == "majority_group"]["probabilities"]]
+
+    chosen = grouped([])
+    assert grouped(["AGE"]) == chosen
+    assert grouped({"s": ["AGE"], "t": ["SEX"]}) == chosen
+    assert grouped(["SEX"]) != chosen
+    with pytest.raises(ValueError, match="no respondent has the attribute 'AGEE'; known are AGE"):
+        grouped(["AGEE"])
+
+
+def test_role_and_scenario_are_those_of_the_pair() -> None:
+    s = synthetic.survey()
+    only = {"majority": QUICK["majority"]}
+
+    def majority(pairs: pd.DataFrame) -> pd.DataFrame:
+        return baselines.predict(
+            s.known, pairs, s.respondents, s.questions, predictors=only
+        ).to_pandas()
+
+    pairs = s.holdout[["survey", "respondent_id", "question_id"]].assign(
+        role="tuning", scenario="new_question"
+    )
+    table = majority(pairs)
+    assert set(zip(table["role"], table["scenario"], strict=True)) == {("tuning", "new_question")}
+    without = majority(s.pairs)
+    assert set(zip(without["role"], without["scenario"], strict=True)) == {("test", "known")}
+
+
+def test_a_network_too_entangled_for_exact_inference_becomes_a_tree(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from lupom.science.bayes import posterior
+
+    s = synthetic.survey(people=240, held=120)
+    only = {"network_answers": QUICK["network_answers"]}
+    exact = accuracy(predicted(s, predictors=only), s)["network_answers"]
+    monkeypatch.setattr(posterior, "MAX_TABLE", 12)
+    tree = predicted(s, predictors=only)
+    assert exact > accuracy(tree, s)["network_answers"] > exact - 0.1
+    assert tree["probabilities"].map(lambda p: sum(p.values())).to_numpy() == pytest.approx(1.0)
 
 
 def test_surveys_do_not_mix(s: synthetic.Survey, frame: pd.DataFrame) -> None:

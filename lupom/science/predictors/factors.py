@@ -1,0 +1,72 @@
+"""Item-based matrix factorisation of the known answers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lupom.science.predictors.task import HIDDEN, Floats, Ints, Task
+
+# Chosen on the tuning pairs of the General Social Survey 2018 (four draws of 1,000): log loss with
+# 2, 3 and 4 factors .725, .711 and .719; with a ridge of respondents' factors of 4, 8, 16 and 32
+# .717, .714, .711 and .711.
+FACTORS = 3
+RIDGE = 4.0
+RIDGE_PEOPLE = 16.0
+SWEEPS = 10
+# An option's least probability: the sum of a share and a product is not bounded by 0 and 1.
+LEAST = 0.03
+
+
+def factors_answers(task: Task, seed: int = 0) -> Floats:
+    """Return probabilities by matrix factorisation of the known answers, (P, width).
+
+    Each option is a column of 0 and 1 less its share; a question not answered is left out. Options
+    have factors, learned from reference respondents by alternating ridge regressions (Koren, Bell
+    and Volinsky 2009); a respondent's are those that explain their known answers. Share plus
+    product, at least .03, is divided by its sum. Nothing is drawn: factors start from the leading
+    eigenvectors.
+    """
+    out = np.zeros((len(task.rows), task.width))
+    shares = np.concatenate([task.prior(q) for q in range(len(task.questions))])
+    sizes = np.diff(task.offsets)
+    of_question = np.repeat(np.arange(len(sizes)), sizes)
+    there = (task.answers != HIDDEN) & task.answered
+    told = np.where(there[:, of_question], task.known - shares, 0.0)
+    learning, learned = told[task.reference], there[task.reference].astype(np.float64)
+    items = _start(learning)
+    for _ in range(SWEEPS):
+        people = _people(learning, learned, items, task.offsets)
+        items = _items(learning, learned, people, of_question)
+    rows, place = np.unique(task.rows, return_inverse=True)
+    people = _people(told[rows], there[rows].astype(np.float64), items, task.offsets)
+    for question, pairs in task.by_question():
+        part = slice(int(task.offsets[question]), int(task.offsets[question + 1]))
+        values = np.maximum(shares[part] + people[place[pairs]] @ items[part].T, LEAST)
+        out[pairs, : sizes[question]] = values / values.sum(axis=1, keepdims=True)
+    return out
+
+
+def _start(told: Floats) -> Floats:
+    values, vectors = np.linalg.eigh(told.T @ told)
+    rank = min(FACTORS, len(values))
+    return np.asarray(vectors[:, ::-1][:, :rank])
+
+
+def _people(told: Floats, there: Floats, items: Floats, offsets: Ints) -> Floats:
+    """Return the factors of respondents given those of options, (n, factors)."""
+    rank = items.shape[1]
+    outer = items[:, :, None] * items[:, None, :]
+    # Every question has options, so no part of the sum is empty.
+    grams = np.add.reduceat(outer, offsets[:-1], axis=0)
+    normal = (there @ grams.reshape(len(grams), -1)).reshape(-1, rank, rank)
+    normal += RIDGE_PEOPLE * np.eye(rank)
+    return np.asarray(np.linalg.solve(normal, (told @ items)[:, :, None])[:, :, 0])
+
+
+def _items(told: Floats, there: Floats, people: Floats, of_question: Ints) -> Floats:
+    """Return the factors of options given those of respondents, (options, factors)."""
+    rank = people.shape[1]
+    outer = (people[:, :, None] * people[:, None, :]).reshape(len(people), -1)
+    normal = (there.T @ outer).reshape(-1, rank, rank) + RIDGE * np.eye(rank)
+    right = told.T @ people
+    return np.asarray(np.linalg.solve(normal[of_question], right[:, :, None])[:, :, 0])
