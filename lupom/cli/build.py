@@ -8,6 +8,7 @@ import click
 
 from lupom.cli.options import (
     SelectingCommand,
+    log_options,
     open_project,
     project_options,
     run_options,
@@ -18,6 +19,7 @@ from lupom.cli.options import (
 @click.command(cls=SelectingCommand)
 @selection_options
 @run_options
+@log_options
 @click.option("--store-failures", is_flag=True, help="Keep failing rows in lupom_failures.NAME.")
 @project_options
 def build(

@@ -54,12 +54,17 @@ class Console:
             self._draw(node, progress)
             return
         # A log gets a line every ten seconds instead of a bar.
+        if self._due(node):
+            elapsed = time.monotonic() - self._begun[node]
+            self._line(f"{index} of {total} {node}: {_progress(progress, elapsed)}")
+
+    def _due(self, node: str) -> bool:
         now = time.monotonic()
         with self._lock:
             if now - self._told.get(node, self._begun.get(node, now)) < 10:
-                return
+                return False
             self._told[node] = now
-        self._line(f"{index} of {total} {node}: {_progress(progress, now - self._begun[node])}")
+            return True
 
     def ended(self, index: int, total: int, result: r.NodeResult) -> None:
         self._undraw(result.node)
@@ -77,6 +82,9 @@ class Console:
             self._line(head, f"{_outcome(result)} in {result.seconds:.2f}s", colour)
         else:
             self._line(head, result.message or "contents as before", colour)
+
+    def finished(self, result: r.RunResult) -> None:
+        """The run ended; what is said of it for people comes as notes."""
 
     def note(self, message: str) -> None:
         self._line(message)

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "query": ("query", "Run SQL on the store, read-only."),
     "setup": ("setup", "Fetch and prepare the weights of the embedded LLM."),
     "debug": ("debug", "Check versions, project, store and LLMs."),
+    "completion": ("completion", "Print the shell's completion script."),
     "clean": ("clean", "Delete target/ (artifacts and caches)."),
 }
 

@@ -11,6 +11,8 @@ import click
 from lupom.engine.errors import UsageError
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from lupom.engine.workspace import Project
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -31,6 +33,7 @@ def project_options(command: F) -> F:
     return command
 
 
+_STATE, _FORMAT = "lupom.state", "lupom.log_format"
 _SELECTORS = ("-s", "--select", "-m", "--models", "-x", "--exclude")
 
 
@@ -41,7 +44,7 @@ class SelectingCommand(click.Command):
         spread: list[str] = []
         option: str | None = None
         words = 0
-        for word in args:
+        for word in _named_selectors(args):
             if word.startswith("-"):
                 option, words = (word, 0) if word in _SELECTORS else (None, 0)
             elif option is not None:
@@ -52,10 +55,76 @@ class SelectingCommand(click.Command):
         return super().parse_args(ctx, spread)
 
 
+def complete_names(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return names of nodes and folders that complete what is typed.
+
+    Names come from the files as they are named: a project that does not compile completes too.
+    """
+    from click.shell_completion import CompletionItem
+
+    from lupom.engine.project.discovery import read_project
+
+    try:
+        files = read_project(ctx.params.get("project_dir"))
+    except Exception:  # a shell waits for words, and an error has no place there
+        return []
+    head = incomplete[: len(incomplete) - len(incomplete.lstrip("+@"))]
+    stems = {path.rsplit("/", 1)[-1].rsplit(".", 1)[0] for path in [*files.models, *files.seeds]}
+    words = [*sorted(stems), *(f"path:{folder}" for folder in _folders(files.models))]
+    return [
+        CompletionItem(head + word) for word in words if word.startswith(incomplete[len(head) :])
+    ]
+
+
+def _folders(paths: list[str]) -> list[str]:
+    return sorted({path.rsplit("/", 1)[0] for path in paths if "/" in path})
+
+
+def _named_selectors(args: list[str]) -> list[str]:
+    """Write `--selector x` as what it stands for: `--select selector:x`."""
+    out: list[str] = []
+    taken = False
+    for word in args:
+        if taken:
+            out[-1:] = ["--select", f"selector:{word}"]
+        elif word.startswith("--selector="):
+            out += ["--select", "selector:" + word.removeprefix("--selector=")]
+        else:
+            out.append(word)
+        taken = not taken and word == "--selector"
+    return out
+
+
+def _remember_state(ctx: click.Context, _: click.Parameter, value: Path | None) -> None:
+    ctx.meta[_STATE] = value
+
+
 def selection_options(command: F) -> F:
-    """Add --select and --exclude."""
+    """Add --select, --exclude, --selector and --state."""
     for option in (
-        click.option("-x", "--exclude", multiple=True, metavar="SELECTOR", help="Leave out nodes."),
+        click.option(
+            "--state",
+            type=click.Path(path_type=Path, file_okay=False),
+            expose_value=False,
+            callback=_remember_state,
+            help="Earlier artifacts that state: and result: compare with, instead of the store.",
+        ),
+        click.option(
+            "--selector",
+            expose_value=False,
+            metavar="NAME",
+            help="A selection of selectors.yml; the same as --select selector:NAME.",
+        ),
+        click.option(
+            "-x",
+            "--exclude",
+            multiple=True,
+            metavar="SELECTOR",
+            shell_complete=complete_names,
+            help="Leave out nodes.",
+        ),
         click.option(
             "-s",
             "--select",
@@ -63,11 +132,35 @@ def selection_options(command: F) -> F:
             "--models",
             multiple=True,
             metavar="SELECTOR",
+            shell_complete=complete_names,
             help="Nodes: names, +parents, children+, tag:x, path:models/staging, a,b for both.",
         ),
     ):
         command = option(command)
     return command
+
+
+def log_options(command: F) -> F:
+    """Add --log-format, of commands that report as they go."""
+    return click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        envvar="LUPOM_LOG_FORMAT",
+        expose_value=False,
+        callback=_remember_format,
+        help="json: one object a line, for programs. Also LUPOM_LOG_FORMAT.",
+    )(command)
+
+
+def log_format() -> str:
+    """Return what --log-format says in the command that runs."""
+    context = click.get_current_context(silent=True)
+    return "text" if context is None else str(context.meta.get(_FORMAT, "text"))
+
+
+def _remember_format(ctx: click.Context, _: click.Parameter, value: str) -> None:
+    ctx.meta[_FORMAT] = value
 
 
 def run_options(command: F) -> F:
@@ -99,7 +192,9 @@ def open_project(project_dir: Path | None, target: str | None, vars_: str | None
     """Open the project that the options name; its warnings go to stderr."""
     from lupom.engine.workspace import Project
 
-    project = Project(project_dir, target=target, vars=parse_vars(vars_))
+    context = click.get_current_context(silent=True)
+    state = None if context is None else context.meta.get(_STATE)
+    project = Project(project_dir, target=target, vars=parse_vars(vars_), state=state)
     for warning in project.warnings:
         click.echo(click.style("Warning: ", fg="yellow") + warning, err=True)
     return project

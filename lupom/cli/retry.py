@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from lupom.cli.options import open_project, project_options
+from lupom.cli.options import log_options, open_project, project_options
 
 
 @click.command()
@@ -16,6 +16,7 @@ from lupom.cli.options import open_project, project_options
     metavar="AMOUNT",
     help="What it may spend, instead of the last run's: '$2.50', '500k tokens'.",
 )
+@log_options
 @project_options
 def retry(
     budget: str | None, project_dir: Path | None, target: str | None, vars_: str | None

@@ -14,6 +14,8 @@ import click
 
 from lupom.cli.options import (
     SelectingCommand,
+    log_format,
+    log_options,
     open_project,
     project_options,
     run_options,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 @click.command(cls=SelectingCommand)
 @selection_options
 @run_options
+@log_options
 @project_options
 def run(
     select: tuple[str, ...],
@@ -72,6 +75,7 @@ def run(
 @click.option(
     "-f", "--full-refresh", is_flag=True, help="Load them even if the files are unchanged."
 )
+@log_options
 @project_options
 def seed(
     select: tuple[str, ...],
@@ -101,7 +105,7 @@ def execute(project: Project, *, show: bool = True, **options: Any) -> int:
     tests = options.get("tests", False)
     result, console = with_console(lambda **hears: project.run(**hears, **options))
     _summary(console, result)
-    if show and result.run_id is not None and result.status == "success":
+    if log_format() == "text" and show and result.run_id is not None and result.status == "success":
         choose = project.chosen if tests else project.select
         _show_at_end(project, choose(options.get("select"), options.get("exclude")))
     return result.exit_code
@@ -110,8 +114,9 @@ def execute(project: Project, *, show: bool = True, **options: Any) -> int:
 def with_console(work: Callable[..., RunResult]) -> tuple[RunResult, Console]:
     """Do work that reports as it goes: on a console, Ctrl-C once asking it to stop."""
     from lupom.cli.console import Console
+    from lupom.cli.logs import JsonConsole
 
-    console = Console()
+    console = JsonConsole() if log_format() == "json" else Console()
     stop = threading.Event()
     previous = signal.getsignal(signal.SIGINT)
 
@@ -136,6 +141,7 @@ def with_console(work: Callable[..., RunResult]) -> tuple[RunResult, Console]:
 def _summary(console: Console, result: RunResult) -> None:
     from lupom.engine.run import results as r
 
+    console.finished(result)
     if result.run_id is None:
         many = "1 node is" if result.up_to_date == 1 else f"all {result.up_to_date} nodes are"
         console.note(f"Nothing to do: {many} up to date.")

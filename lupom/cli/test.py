@@ -10,6 +10,7 @@ import click
 
 from lupom.cli.options import (
     SelectingCommand,
+    log_options,
     open_project,
     project_options,
     selection_options,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 @selection_options
 @click.option("--store-failures", is_flag=True, help="Keep failing rows in lupom_failures.NAME.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first test that fails.")
+@log_options
 @project_options
 def test(
     select: tuple[str, ...],
@@ -66,6 +68,7 @@ def check(
             **hears,
         )
     )
+    console.finished(result)
     if not result.nodes:
         console.note("Nothing to test: no data test is selected.")
         return 0

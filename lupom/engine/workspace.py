@@ -63,6 +63,8 @@ class Project:
     folder : the project's folder; None looks for lupom_project.yml here and above.
     target : name of the target (the store) to use.
     vars : values laid over the project's vars.
+    state : folder of earlier artifacts that the selectors `state:` and `result:` compare with;
+        None compares with the store and with the last run.
 
     Raises
     ------
@@ -82,11 +84,13 @@ class Project:
         *,
         target: str | None = None,
         vars: Mapping[str, Any] | None = None,
+        state: str | Path | None = None,
     ) -> None:
         start = None if folder is None else Path(folder)
         self.files = read_project(start, target=target, vars=vars)
         self._hashes = FileHashes(self.files.target_folder / "hashes.json")
         self.given_vars = dict(vars or {})
+        self._state_folder = None if state is None else Path(state)
         self.nodes: dict[str, Node] = {}
         self.store = Store(self.files.store_path, self.files.target.store_wait)
         self.context = Context(self.files, self.nodes, self.store)
@@ -115,20 +119,24 @@ class Project:
 
     def select(self, select_: Names = None, exclude: Names = None) -> tuple[str, ...]:
         """Return names of nodes in topological order; sources are never among them."""
-        names = select(self.graph, _words(select_), _words(exclude))
+        names = self._select(self.graph, select_, exclude)
         return tuple(name for name in names if self.nodes[name].resource != "source")
+
+    def _select(self, graph: Graph[Node], select_: Names, exclude: Names = None) -> tuple[str, ...]:
+        from lupom.engine.run.methods import default_selector, methods
+
+        chosen = _words(select_)
+        if chosen is None and (default := default_selector(self.files.root)):
+            chosen = [default]
+        return select(graph, chosen, _words(exclude), methods(self, self._state_folder))
 
     def select_tests(self, select_: Names = None, exclude: Names = None) -> tuple[str, ...]:
         """Return names of data tests: those selected by name, and those of any selected node.
 
         Excluded are those excluded by name, and those of any excluded node, as in dbt.
         """
-        names = select(self._with_tests, _words(select_))
-        chosen = set(names)
-        left_out: set[str] = set()
-        if exclude:
-            left_out = chosen - set(select(self._with_tests, _words(select_), _words(exclude)))
-            left_out |= set(select(self._with_tests, _words(exclude)))
+        chosen = set(self._select(self._with_tests, select_))
+        left_out = set(self._select(self._with_tests, exclude)) if exclude else set()
         return tuple(
             name
             for name, test in self.tests.items()
@@ -205,6 +213,7 @@ class Project:
         StateError : when another run holds the project.
         UsageError : for a budget of money where the price of an LLM to be asked is unknown.
         """
+        from lupom.engine.run.artifacts import write_artifacts
         from lupom.engine.run.runner import Options
 
         begun = time.monotonic()
@@ -232,7 +241,9 @@ class Project:
         selected = self._with_seeds(chosen)
         if not wanted and not self._stale(selected, options).doing():
             built = [n for n in selected if self.nodes[n].materialized != "ephemeral"]
-            return RunResult(None, "success", [], len(built), time.monotonic() - begun)
+            result = RunResult(None, "success", [], len(built), time.monotonic() - begun)
+            write_artifacts(self, result, "build" if tests else "run", {})
+            return result
         from lupom.engine.run.session import run_session
 
         flags = {"select": _words(select), "exclude": _words(exclude), "vars": self.given_vars}
@@ -276,7 +287,7 @@ class Project:
 
     def chosen(self, select_: Names = None, exclude: Names = None) -> tuple[str, ...]:
         """Return the nodes of a selection that may name data tests as well, as `select` does."""
-        names = select(self._with_tests, _words(select_), _words(exclude))
+        names = self._select(self._with_tests, select_, exclude)
         return tuple(n for n in names if n in self.nodes and self.nodes[n].resource != "source")
 
     def _stale(self, selected: tuple[str, ...], options: Any) -> Plan:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lupom import __version__
 from lupom.engine.project.nodes import Node
 from lupom.engine.run import results as r
+from lupom.engine.run.artifacts import write_artifacts
 from lupom.engine.run.lock import run_lock
 from lupom.engine.run.runner import Options, Runner
 from lupom.engine.run.spending import check_prices, make_budget
@@ -67,7 +68,9 @@ def run_session(
             state.finish_run(run_id, status, message=message)
             _publish(project)
     up_to_date = len(plan.steps) - len(plan.doing())
-    return r.RunResult(run_id, status, nodes, up_to_date, seconds, message)
+    result = r.RunResult(run_id, status, nodes, up_to_date, seconds, message)
+    write_artifacts(project, result, command, flags)
+    return result
 
 
 def _status(nodes: list[r.NodeResult], stopped: bool, over_budget: bool) -> str:
