@@ -7,7 +7,7 @@ def model(lupom):
     known = lupom.ref("known_responses")
     return baselines.predict(
         known,
-        known.filter("role <> 'known'"),
+        known.filter("role in ('test', 'tuning')"),
         lupom.ref("respondents"),
         lupom.ref("questions"),
         seed=lupom.var("seed", 1),

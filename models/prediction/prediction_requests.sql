@@ -1,5 +1,5 @@
 {{ config(materialized='table') }}
--- What is asked: each test pair of the LLM's sample in each setting of `prediction_settings`. A part
+-- What is asked: each pair of the LLM's sample in each setting of `prediction_settings`. A part
 -- that a setting leaves out is empty, and the prompt leaves it out with its heading.
 
 with personas as (
@@ -16,7 +16,7 @@ with personas as (
 )
 
 select
-    p.survey, p.respondent_id, p.question_id, s.setting,
+    p.survey, p.respondent_id, p.question_id, s.setting, p.role, p.scenario,
     q.question, q.options,
     case when s.history then h.history else [] end as history,
     case when s.demographics then coalesce(map_entries(r.attributes), []) else [] end as attributes,

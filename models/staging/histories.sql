@@ -2,7 +2,14 @@
 -- One row per respondent: what is known of their answers, in the questionnaire's order.
 
 with roles as (
-    select survey, respondent_id, if(bool_or(role = 'test'), 'test', 'reference') as role
+    select
+        survey, respondent_id,
+        case
+            when coalesce(bool_or(scenario = 'new_respondent'), false) then 'new'
+            when bool_or(role = 'test') then 'test'
+            else 'reference'
+        end as role,
+        bool_or(role = 'tuning') as has_tuning
     from {{ ref('known_responses') }}
     group by survey, respondent_id
 ),
@@ -28,6 +35,7 @@ select
     respondent_id,
     role,
     coalesce(len(history), 0) as n_answers,
-    coalesce(history, []) as history
+    coalesce(history, []) as history,
+    has_tuning
 from roles
 left join answers using (survey, respondent_id)

@@ -8,6 +8,7 @@ select
     r.question_id,
     coalesce(h.role, 'known') as role,
     case when h.role is null then r.status else 'held_out' end as status,
-    case when h.role is null then r.answer end as answer
+    case when h.role is null then r.answer end as answer,
+    h.scenario
 from {{ ref('responses') }} as r
 left join {{ ref('holdout') }} as h using (survey, respondent_id, question_id)

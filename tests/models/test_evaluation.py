@@ -25,7 +25,7 @@ NO_PREDICTIONS = (
 FIRST_OPTION = (
     "insert into predictions select survey, respondent_id, question_id, 'history', 'default', "
     "options[1], null, null, if(row_number() over () = 1, 'invalid', 'valid'), 'call' "
-    "from llm_pairs join questions using (survey, question_id)"
+    "from llm_pairs join questions using (survey, question_id) where role = 'test'"
 )
 
 
@@ -72,7 +72,7 @@ def test_scores_and_metrics_are_tagged(project: FakeProject) -> None:
 
 
 def test_everyone_is_judged_on_the_pairs_of_the_llm(project: FakeProject) -> None:
-    pairs = project.value("select count(*) from llm_pairs")
+    pairs = project.value("select count(*) from llm_pairs where role = 'test'")
     rows = project.rows(
         "select predictor, llm, n from metrics where metric = 'accuracy' and pairs = 'llm'"
     )
@@ -84,7 +84,7 @@ def test_everyone_is_judged_on_the_pairs_of_the_llm(project: FakeProject) -> Non
 
 
 def test_an_invalid_prediction_is_a_wrong_one(project: FakeProject) -> None:
-    pairs = project.value("select count(*) from llm_pairs")
+    pairs = project.value("select count(*) from llm_pairs where role = 'test'")
     [(share,)] = project.rows(
         "select value from metrics where predictor = 'history' and metric = 'share_invalid'"
     )

@@ -93,13 +93,14 @@ def test_histories_follow_the_questionnaire_without_held_out_answers(project: Fa
     assert given == [question for question in order if question in given]
 
 
-def test_the_llm_sees_a_sample_and_predicts_test_pairs_of_it(project: FakeProject) -> None:
+def test_the_llm_sees_a_sample_and_predicts_held_out_pairs_of_it(project: FakeProject) -> None:
     sizes = dict(project.rows("select role, count(*) from llm_respondents group by all"))
     assert sizes == {"test": 40, "reference": 40}
-    assert project.value("select count(*) from llm_pairs") > 40
+    sizes = dict(project.rows("select role, count(*) from llm_pairs group by all"))
+    assert sizes["tuning"] == 40 < sizes["test"] <= 50
     assert not project.rows(
-        "select survey, respondent_id, question_id from llm_pairs "
-        "except select survey, respondent_id, question_id from holdout where role = 'test'"
+        "select survey, respondent_id, question_id, role, scenario from llm_pairs "
+        "except select survey, respondent_id, question_id, role, scenario from holdout"
     )
 
 
@@ -149,3 +150,77 @@ def test_a_small_survey_keeps_most_answers(project: FakeProject) -> None:
     counts = dict(small.rows("select role, count(*) from holdout group by all"))
     assert counts["test"] == answered // 5
     assert small.value("select count(answer) from known_responses") > answered / 2
+
+
+SCENARIOS = {
+    "new_respondents": 60,
+    "new_respondents_tuning": 40,
+    "new_questions": ["abany", "natspac"],
+    "new_questions_tuning": 1,
+    "new_respondent_pairs": 300,
+    "new_question_pairs": 200,
+}
+
+
+@pytest.fixture(scope="module")
+def scenarios() -> FakeProject:
+    return staged(seed=1, **SCENARIOS)
+
+
+def test_new_respondents_and_questions_have_pairs_of_their_own(scenarios: FakeProject) -> None:
+    counts = scenarios.rows(
+        "select scenario, role, count(*) from holdout where role <> 'hidden' "
+        "group by all order by all"
+    )
+    assert counts == [
+        ("known", "test", 1000),
+        ("known", "tuning", 1000),
+        ("new_question", "test", 200),
+        ("new_question", "tuning", 200),
+        ("new_respondent", "test", 300),
+        ("new_respondent", "tuning", 300),
+    ]
+    asked = "select distinct question_id from holdout where scenario = 'new_question' and role = "
+    assert set(scenarios.rows(asked + "'test'")) == {("abany",), ("natspac",)}
+    assert len(scenarios.rows(asked + "'tuning'")) == 1
+
+
+def test_nothing_is_known_of_what_is_new(scenarios: FakeProject) -> None:
+    for scenario, key in (("new_respondent", "respondent_id"), ("new_question", "question_id")):
+        new = f"(select {key} from holdout where scenario = '{scenario}' and role <> 'hidden')"
+        known = f"from known_responses where {key} in {new}"
+        assert scenarios.value(f"select count(*) {known}") > 1000
+        assert scenarios.value(f"select count(answer) {known}") == 0
+    assert scenarios.rows("select count(*), sum(n_answers) from histories where role = 'new'") == [
+        (100, 0)
+    ]
+    assert not scenarios.rows(
+        "select 1 from (select survey, respondent_id, unnest(history).question_id as question_id "
+        "from histories) join holdout using (survey, respondent_id, question_id)"
+    )
+
+
+def test_roles_of_people_stay_apart_in_every_scenario(scenarios: FakeProject) -> None:
+    of = "select respondent_id from holdout where role = "
+    assert not scenarios.rows(f"{of} 'test' intersect {of} 'tuning'")
+    assert not scenarios.rows(
+        "select 1 from llm_respondents join histories using (survey, respondent_id) "
+        "where histories.role = 'new'"
+    )
+
+
+def test_the_llm_predicts_pairs_of_every_scenario(scenarios: FakeProject) -> None:
+    counts = scenarios.rows("select distinct scenario, role from llm_pairs order by all")
+    assert counts == [
+        (scenario, role)
+        for scenario in ("known", "new_question", "new_respondent")
+        for role in ("test", "tuning")
+    ]
+
+
+def test_scenarios_hide_the_answers_and_not_only_the_drawn_ones(scenarios: FakeProject) -> None:
+    other = staged(rotated(scenarios), seed=1, **SCENARIOS)
+    assert set(other.rows("from holdout")) != set(scenarios.rows("from holdout"))
+    for name in UNTAGGED:
+        mine, theirs = (p.rows(f"from {name} order by all") for p in (scenarios, other))
+        assert mine == theirs, name

@@ -13,6 +13,7 @@ VARS = {
     "llm_test_respondents": 20,
     "llm_reference_respondents": 20,
     "llm_pairs": 20,
+    "llm_tuning_pairs": 5,
 }
 
 
@@ -32,7 +33,7 @@ def test_personas_are_inferred_refined_matched_and_used(tmp_path):
         assert one("select count(distinct respondent_id) from persona_values") == 40
         assert one("select count(*) from refined_persona_values") > 0
         assert one("select count(*) from similar_respondents") > 0
-        assert one("select count(*) from predictions") == 40
+        assert one("select count(*) from predictions") == 50
         assert one("select count(*) from metrics where pairs = 'llm'") > 0
         # Values are candidate values, whatever a model of this size would rather say.
         assert (

@@ -14,6 +14,7 @@ VARS = {
     "llm_test_respondents": 12,
     "llm_reference_respondents": 25,
     "llm_pairs": 12,
+    "llm_tuning_pairs": 6,
 }
 
 
