@@ -279,7 +279,7 @@ class Project:
         wanted = [self.tests[name] for name in self.select_tests(select, exclude)]
         if not wanted:
             return RunResult(None, "success")
-        if not self.store.exists:
+        if not self.store.exists and any(t.config["test"] != "unit" for t in wanted):
             raise StoreError(f"there is no store yet at {self.store.path}", hint="lupom run")
         flags = {"select": _words(select), "exclude": _words(exclude), "vars": self.given_vars}
         options = Options(store_failures=store_failures, fail_fast=fail_fast)

@@ -17,6 +17,7 @@ from lupom.engine.project.discovery import ProjectFiles
 from lupom.engine.project.documents import Document
 from lupom.engine.project.nodes import Node, Properties, Ref, TestBlock
 from lupom.engine.project.settings import TestConfig
+from lupom.engine.project.units import UnitTest
 from lupom.engine.store.names import literal, quoted
 
 _REF = re.compile(r"\s*ref\(\s*['\"](?P<name>[^'\"]+)['\"]\s*\)\s*")
@@ -41,7 +42,23 @@ def compile_tests(files: ProjectFiles, context: sql.Context) -> list[Node]:
         nodes += _of_relation(files, context, kinds, "sources", name, properties)
     for relative in files.tests:
         nodes.append(_singular(files, relative, context))
+    nodes += [_unit(files, test) for test in files.unit_tests]
     return sorted((node for node in _named(nodes) if node.config["enabled"]), key=lambda n: n.name)
+
+
+def _unit(files: ProjectFiles, test: UnitTest) -> Node:
+    block = test.block
+    config = {**block.config.model_dump(), "materialized": "test", "test": "unit", "column": None}
+    return Node(
+        name=block.name,
+        resource="test",
+        file=test.file,
+        path=files.root / test.file,
+        language="yaml",
+        config=config,
+        refs=(Ref(block.model, test.file, test.line),),
+        description=block.description,
+    )
 
 
 def _kinds(files: ProjectFiles) -> dict[str, str]:

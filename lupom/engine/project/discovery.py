@@ -18,6 +18,7 @@ from lupom.engine.project.documents import Document, Path_
 from lupom.engine.project.nodes import Column, Properties, Source
 from lupom.engine.project.settings import ModelConfig, ProjectSettings, Strict, Target
 from lupom.engine.project.tests import read_tests
+from lupom.engine.project.units import UnitBlock, UnitTest, read_unit
 
 PROJECT_FILE = "lupom_project.yml"
 
@@ -60,6 +61,7 @@ class _PropertiesFile(Strict):
     models: list[_PropertyBlock] = Field(default_factory=list)
     seeds: list[_PropertyBlock] = Field(default_factory=list)
     sources: list[_SourceBlock] = Field(default_factory=list)
+    unit_tests: list[UnitBlock] = Field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -89,6 +91,7 @@ class ProjectFiles:
     seeds: list[str] = field(default_factory=list)
     tests: list[str] = field(default_factory=list)
     generic_tests: list[str] = field(default_factory=list)
+    unit_tests: list[UnitTest] = field(default_factory=list)
     properties: dict[tuple[str, str], Properties] = field(default_factory=dict)
     sources: dict[str, tuple[Source, Properties]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -363,6 +366,8 @@ def _read_properties(
                 block.config,
                 read_tests(document, block, (kind, i)),
             )
+    for i, unit in enumerate(parsed.unit_tests):
+        files.unit_tests.append(read_unit(document, unit, ("unit_tests", i)))
     for i, source in enumerate(parsed.sources):
         for j, table in enumerate(source.tables):
             where: Path_ = ("sources", i, "tables", j)

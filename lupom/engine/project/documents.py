@@ -28,6 +28,7 @@ class Document:
     """
 
     def __init__(self, file: Path, label: str | None = None, text: str | None = None) -> None:
+        self.path = file
         self.file = label or str(file)
         if text is None:
             try:

@@ -16,7 +16,7 @@ from lupom.engine.run import results as r
 from lupom.engine.run.context import Context
 from lupom.engine.run.identities import Identities
 from lupom.engine.run.plan import Plan
-from lupom.engine.run.tests import homes, run_test
+from lupom.engine.run.tests import UNIT, homes, run_test
 from lupom.engine.store.duck import TableRecord
 
 
@@ -203,12 +203,16 @@ class Runner:
                 result = run_test(self._context, test, keep=self._options.store_failures)
                 self._end(result)
                 if result.status in (r.FAIL, r.ERROR):
-                    self._block(home, test.name)
+                    self._block(home, test)
 
-    def _block(self, home: str, test: str) -> None:
-        if home:
-            for name in self._graph.descendants(home):
-                self._blocked.setdefault(name, f"the test {test} failed")
+    def _block(self, home: str, test: Node) -> None:
+        # A unit test runs before its model, which it holds back, too.
+        unit = test.config["test"] == UNIT
+        held = set(test.parents) if unit else set()
+        if unit or home:
+            held |= self._graph.descendants(held or home)
+        for name in held:
+            self._blocked.setdefault(name, f"the test {test.name} failed")
 
     def _work(self, name: str) -> None:
         begun = time.monotonic()

@@ -22,11 +22,18 @@ _BUILT = "lupom_built"
 
 
 class ScratchStore(Store):
-    """A store in memory that shows the tables of a real one until they are built anew in it."""
+    """A store in memory that shows the tables of a real one until they are built anew in it.
 
-    def __init__(self, real: Store) -> None:
+    Without a real one it is empty.
+    """
+
+    def __init__(self, real: Store | None = None) -> None:
         super().__init__(Path(":memory:"))
         self._real = real
+
+    def noted(self, kinds: dict[str, str]) -> None:
+        """Take note of relations made on a cursor of this store and not by a commit."""
+        self._kinds = kinds
 
     @property
     def exists(self) -> bool:
@@ -39,7 +46,7 @@ class ScratchStore(Store):
         connection.execute(f"attach ':memory:' as {CATALOG}")
         connection.execute(f"use {CATALOG}")
         self._prepare(connection)
-        if self._real.exists:
+        if self._real is not None and self._real.exists:
             connection.execute(f"attach {literal(self._real.path)} as {_BUILT} (read_only)")
             connection.execute(f"use {_BUILT}")
             standing = relation_kinds(connection)

@@ -101,6 +101,8 @@ def _fields(node: r.NodeResult) -> dict[str, Any]:
 
 def _publish(project: Project) -> None:
     """Copy runs, nodes and calls to the store; one that is held gets them with the next run."""
+    if not project.store.exists:
+        return
     from lupom.engine.errors import StoreError
     from lupom.engine.run.publish import publish
 

@@ -20,6 +20,8 @@ from lupom.engine.store.names import quoted
 if TYPE_CHECKING:
     import duckdb
 
+UNIT = "unit"
+
 _COMPARE: dict[str, Callable[[int, int], bool]] = {
     "=": operator.eq,
     "==": operator.eq,
@@ -35,12 +37,13 @@ _COMPARE: dict[str, Callable[[int, int], bool]] = {
 def homes(graph: Graph[Node], tests: Iterable[Node]) -> dict[str, list[Node]]:
     """Return the tests by the last of the nodes they read: after it they can run.
 
-    Tests that read nothing stand under ''.
+    Tests that read nothing, and unit tests, which bring their own rows, stand under ''.
     """
     place = {name: i for i, name in enumerate(graph.order)}
     out: dict[str, list[Node]] = {}
     for test in tests:
-        last = max(test.parents, key=place.__getitem__, default="")
+        unit = test.config["test"] == UNIT
+        last = "" if unit else max(test.parents, key=place.__getitem__, default="")
         out.setdefault(last, []).append(test)
     return out
 
@@ -59,6 +62,11 @@ def run_test(context: Context, test: Node, *, keep: bool = False) -> r.NodeResul
     """
     import duckdb
 
+    if test.config["test"] == UNIT:
+        from lupom.engine.run.units import run_unit
+
+        (unit,) = (one for one in context.files.unit_tests if one.block.name == test.name)
+        return run_unit(context, test.parents[0], unit)
     begun = time.monotonic()
     result = r.NodeResult(test.name, "test", r.PASS)
     keep = keep or bool(test.config["store_failures"])
