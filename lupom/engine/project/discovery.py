@@ -56,7 +56,9 @@ class _SourceBlock(Strict):
     tables: list[_SourceTable]
 
 
-class _PropertiesFile(Strict):
+class PropertiesFile(Strict):
+    """A YAML file under models/ or seeds/."""
+
     version: int = 2
     models: list[_PropertyBlock] = Field(default_factory=list)
     seeds: list[_PropertyBlock] = Field(default_factory=list)
@@ -343,7 +345,7 @@ def _read_properties(
 ) -> None:
     document = Document(path, label=relative)
     data = _render(document, document.data, (), vars, environ)
-    parsed = document.validate(_PropertiesFile, data)
+    parsed = document.validate(PropertiesFile, data)
     for kind, blocks in (("models", parsed.models), ("seeds", parsed.seeds)):
         for i, block in enumerate(blocks):
             if (kind, block.name) in files.properties:

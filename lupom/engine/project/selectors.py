@@ -22,7 +22,9 @@ class _Selector(Strict):
     default: bool = False
 
 
-class _SelectorsFile(Strict):
+class SelectorsFile(Strict):
+    """The file selectors.yml."""
+
     selectors: list[_Selector] = Field(default_factory=list)
 
 
@@ -48,7 +50,7 @@ def read_selectors(root: Path) -> dict[str, Selector]:
         return {}
     document = Document(path, label=SELECTORS_FILE)
     found: dict[str, Selector] = {}
-    for i, block in enumerate(document.validate(_SelectorsFile, document.data).selectors):
+    for i, block in enumerate(document.validate(SelectorsFile, document.data).selectors):
         where = ("selectors", i, "name")
         if block.name in found:
             raise document.error(f"the selector '{block.name}' stands here twice", where)
