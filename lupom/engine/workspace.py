@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,37 +21,13 @@ from lupom.engine.run.identities import Identities
 from lupom.engine.run.plan import Plan, make_plan
 from lupom.engine.run.results import Reporter, RunResult
 from lupom.engine.run.spending import read_limit
+from lupom.engine.run.tables import Table
 from lupom.engine.store.duck import Store, content_hash, relation_kinds
 
 if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
-
     from lupom.engine.run.export import Written
 
 Names = str | Sequence[str] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows read from the store. They are in memory: the store is closed again."""
-
-    arrow: pa.Table
-
-    def df(self) -> pd.DataFrame:
-        """Return a pandas data frame."""
-        return self.arrow.to_pandas()
-
-    @property
-    def columns(self) -> list[str]:
-        return list(self.arrow.column_names)
-
-    def rows(self) -> list[tuple[Any, ...]]:
-        """Return the rows as tuples of Python values."""
-        if not self.arrow.num_rows:
-            return []
-        columns = [column.to_pylist(maps_as_pydicts="lossy") for column in self.arrow.columns]
-        return list(zip(*columns, strict=True))
 
 
 class Project:
@@ -217,11 +192,7 @@ class Project:
         from lupom.engine.run.runner import Options
 
         begun = time.monotonic()
-        if reporter is not None:
-            self.context.reporter = reporter
-            self.store.on_wait = reporter.note
-        if stop is not None:
-            self.context.stop = stop
+        self._hear(reporter, stop)
         options = Options(
             threads=threads or self.files.target.threads,
             full_refresh=full_refresh,
@@ -271,11 +242,7 @@ class Project:
         from lupom.engine.run.runner import Options
         from lupom.engine.run.session import run_session
 
-        if reporter is not None:
-            self.context.reporter = reporter
-            self.store.on_wait = reporter.note
-        if stop is not None:
-            self.context.stop = stop
+        self._hear(reporter, stop)
         wanted = [self.tests[name] for name in self.select_tests(select, exclude)]
         if not wanted:
             return RunResult(None, "success")
@@ -284,6 +251,18 @@ class Project:
         flags = {"select": _words(select), "exclude": _words(exclude), "vars": self.given_vars}
         options = Options(store_failures=store_failures, fail_fast=fail_fast)
         return run_session(self, (), options, flags, command="test", tests=wanted)
+
+    def _hear(self, reporter: Reporter | None, stop: threading.Event | None) -> None:
+        """Report to somebody from now on: in a notebook, without a reporter, below its cell."""
+        if reporter is None:
+            from lupom.engine.run.notebook import Notebook, in_notebook
+
+            reporter = Notebook() if in_notebook() else None
+        if reporter is not None:
+            self.context.reporter = reporter
+            self.store.on_wait = reporter.note
+        if stop is not None:
+            self.context.stop = stop
 
     def chosen(self, select_: Names = None, exclude: Names = None) -> tuple[str, ...]:
         """Return the nodes of a selection that may name data tests as well, as `select` does."""

@@ -49,6 +49,20 @@ class Plan:
 
     steps: list[Step] = field(default_factory=list)
 
+    def _repr_html_(self) -> str:
+        from lupom.engine.run.notebook import table_html
+
+        rows = []
+        for step in self.doing():
+            e = step.estimate
+            calls = "" if e is None or e.high is None else f"{e.low:,}-{e.high:,}"
+            cost = "" if e is None or e.cost is None else f"${e.cost.low:.2f}-${e.cost.high:.2f}"
+            rows.append([step.node, step.kind, step.action, step.reason, calls, cost])
+        if not rows:
+            return "<p>Nothing to do: everything is up to date.</p>"
+        columns = ["node", "kind", "action", "reason", "calls", "cost"]
+        return table_html(columns, rows, limit=None)
+
     def doing(self) -> list[Step]:
         """Return the steps that would or might do something."""
         return [step for step in self.steps if step.action != UP_TO_DATE]

@@ -80,6 +80,14 @@ class RunResult:
         in a batch, 130 if stopped."""
         return {"success": 0, "error": 1, "budget": 3, "waiting": 4, "stopped": 130}[self.status]
 
+    def _repr_html_(self) -> str:
+        from lupom.engine.run.notebook import table_html
+
+        rows = [[n.node, n.kind, n.status, n.rows, n.seconds, n.message] for n in self.nodes]
+        head = f"<p>{self.status}, {self.seconds:.1f} s, {self.up_to_date} up to date before</p>"
+        columns = ["node", "kind", "status", "rows", "seconds", "message"]
+        return head + (table_html(columns, rows, limit=None) if rows else "")
+
     def count(self, status: str) -> int:
         return sum(1 for node in self.nodes if node.status == status)
 
