@@ -54,7 +54,7 @@ def permuted(folder, pairs, held_out_as):
 
 
 # What is chosen or combined on tuning pairs, and what is made of that.
-TUNED = {"tuning_answers"}
+TUNED = {"tuning_answers", "stacked", "stack_weights", "router"}
 
 
 def test_permuting_held_out_answers_changes_no_table_before_scoring(tmp_path):

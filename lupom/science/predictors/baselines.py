@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from lupom.science.predictors import distributions
+from lupom.science.predictors.distributions import PREDICTIONS as PREDICTIONS
 from lupom.science.predictors.factors import factors_answers
 from lupom.science.predictors.groups import majority_group
 from lupom.science.predictors.learners import (
@@ -37,23 +39,6 @@ BASELINES: Mapping[str, Predictor] = {
     "logistic_answers": logistic_answers,
     "forest_answers": forest_answers,
 }
-
-PREDICTIONS = pa.schema(
-    [
-        ("survey", pa.string()),
-        ("respondent_id", pa.string()),
-        ("question_id", pa.string()),
-        ("predictor", pa.string()),
-        ("llm", pa.string()),
-        ("answer", pa.string()),
-        ("probabilities", pa.map_(pa.string(), pa.float64())),
-        ("missing_mass", pa.float64()),
-        ("status", pa.string()),
-        ("call_id", pa.string()),
-        ("role", pa.string()),
-        ("scenario", pa.string()),
-    ]
-)
 
 
 def predict(
@@ -127,31 +112,13 @@ def probabilities_of(
 
 def table(task: Task, name: str, probabilities: Floats) -> pa.Table:
     """Return a predictor's probabilities (P, width) as rows of predictions."""
-    n = len(task.rows)
-    sizes = np.array([len(o) for o in task.options], dtype=np.int64)[task.columns]
-    inside = np.arange(task.width) < sizes[:, None]
-    best = np.argmax(np.where(inside, probabilities, -1.0), axis=1)
-    labels = [label for column in task.columns for label in task.options[column]]
-    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
-    maps = pa.MapArray.from_arrays(
-        pa.array(offsets), pa.array(labels, pa.string()), pa.array(probabilities[inside])
-    )
-    return pa.table(
-        [
-            pa.repeat(task.survey, n),
-            pa.array([task.respondents[row] for row in task.rows], pa.string()),
-            pa.array([task.questions[column] for column in task.columns], pa.string()),
-            pa.repeat(name, n),
-            pa.nulls(n, pa.string()),
-            pa.array(
-                [task.options[c][b] for c, b in zip(task.columns, best, strict=True)], pa.string()
-            ),
-            maps,
-            pa.array(np.zeros(n)),
-            pa.repeat("valid", n),
-            pa.nulls(n, pa.string()),
-            pa.array(task.roles, pa.string()),
-            pa.array(task.scenarios, pa.string()),
-        ],
-        schema=PREDICTIONS,
+    return distributions.table(
+        task.survey,
+        name,
+        [task.respondents[row] for row in task.rows],
+        [task.questions[column] for column in task.columns],
+        [task.options[column] for column in task.columns],
+        probabilities,
+        roles=task.roles.tolist(),
+        scenarios=task.scenarios.tolist(),
     )

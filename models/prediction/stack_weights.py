@@ -1,0 +1,13 @@
+"""What the stack makes of each predictor."""
+
+from lupom.science.predictors import stack
+
+
+def model(lupom):
+    return stack.weights(
+        lupom.ref("baselines"),
+        lupom.ref("predictions"),
+        lupom.ref("tuning_answers"),
+        lupom.ref("questions"),
+        seed=lupom.var("seed", 1),
+    )

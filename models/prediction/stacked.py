@@ -1,0 +1,16 @@
+"""All predictors as one: the stack without the LLM, with it, and by the router's advice."""
+
+from lupom.science.predictors import stack
+
+
+def model(lupom):
+    return stack.stack(
+        lupom.ref("baselines"),
+        lupom.ref("predictions"),
+        lupom.ref("tuning_answers"),
+        lupom.ref("questions"),
+        seed=lupom.var("seed", 1),
+        min_gain=lupom.var("router_min_gain", 0.0),
+        prices=lupom.var("llm_answer_prices", {}),
+        worth=lupom.var("correct_answer_worth", None),
+    )
