@@ -15,6 +15,12 @@ VARS = {
     "llm_reference_respondents": 25,
     "llm_pairs": 12,
     "llm_tuning_pairs": 6,
+    "new_respondents": 10,
+    "new_respondents_tuning": 10,
+    "new_questions": 2,
+    "new_questions_tuning": 2,
+    "new_respondent_pairs": 60,
+    "new_question_pairs": 60,
 }
 
 
@@ -33,13 +39,13 @@ def run(folder):
     return hashes, tagged, pairs, options
 
 
-def permuted(folder, pairs, held_out_as):
-    """Exchange the answers of a role within each question, in the file they are read from."""
+def permuted(folder, pairs, *roles):
+    """Exchange the answers of some roles within each question, in the file they are read from."""
     rows = read_csv(folder / RESPONSES)
     header = rows[0]
     line = {row[header.index("index")]: i for i, row in enumerate(rows)}
     cells: dict[str, list[tuple[int, int]]] = {}
-    for respondent, question in (pair[:2] for pair in pairs if pair[2] == held_out_as):
+    for respondent, question in (pair[:2] for pair in pairs if pair[2] in roles):
         cells.setdefault(question, []).append((line[respondent], header.index(question)))
     changed = 0
     draw = random.Random(7)
@@ -63,7 +69,7 @@ def test_permuting_held_out_answers_changes_no_table_before_scoring(tmp_path):
         other = copy_project(tmp_path / "other", respondents=400, base_url=server.base_url)
         before, tagged, pairs, _ = run(one)
         asked = server.requests
-        assert permuted(other, pairs, "test") > 50
+        assert permuted(other, pairs, "test", "hidden") > 150
         after, *_ = run(other)
         assert server.requests == 2 * asked
         assert before.keys() == after.keys()

@@ -146,13 +146,15 @@ def _posterior(
     """Return posterior mean and variance of each group's mean, averaged over t."""
     there = count > 0
     y, own = raw[there], within / count[there]
-    t2 = scale2 * np.square(5.0 * np.square(np.linspace(0.0, 1.0, 251)[1:]))
+    # Steps of t grow with it, and count by their length.
+    step = np.linspace(0.0, 1.0, 251)[1:]
+    t2 = scale2 * np.square(5.0 * np.square(step))
     v = own + t2[:, None]
     precision = (1.0 / v).sum(axis=1)
     common = (y / v).sum(axis=1) / precision
     log = -0.5 * (np.log(precision) + np.log(v).sum(axis=1))
     log -= 0.5 * (np.square(y - common[:, None]) / v).sum(axis=1)
-    log -= np.log1p(t2 / scale2)
+    log += np.log(step) - np.log1p(t2 / scale2)
     weight = np.exp(log - log.max())
     weight /= weight.sum()
     # The share of a group's own mean; 0 where it has none.
