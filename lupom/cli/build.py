@@ -9,6 +9,7 @@ import click
 from lupom.cli.options import (
     SelectingCommand,
     log_options,
+    offline_option,
     open_project,
     project_options,
     run_options,
@@ -19,6 +20,7 @@ from lupom.cli.options import (
 @click.command(cls=SelectingCommand)
 @selection_options
 @run_options
+@offline_option
 @log_options
 @click.option("--store-failures", is_flag=True, help="Keep failing rows in lupom_failures.NAME.")
 @project_options
@@ -31,6 +33,7 @@ def build(
     no_llm: bool,
     retry_invalid: bool,
     budget: str | None,
+    offline: bool,
     store_failures: bool,
     project_dir: Path | None,
     target: str | None,
@@ -58,6 +61,7 @@ def build(
             no_llm=no_llm,
             retry_invalid=retry_invalid,
             budget=budget,
+            offline=offline,
             tests=True,
             store_failures=store_failures,
         )

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("show", "Show the first rows of a model."),
     "export": ("export", "Write models to Parquet, CSV, JSON lines or SPSS files."),
     "query": ("query", "Run SQL on the store, read-only."),
+    "source": ("source", "Check how fresh the sources are."),
     "setup": ("setup", "Fetch and prepare the weights of the embedded LLM."),
     "debug": ("debug", "Check versions, project, store and LLMs."),
     "completion": ("completion", "Print the shell's completion script."),

@@ -33,6 +33,15 @@ def project_options(command: F) -> F:
     return command
 
 
+def offline_option(command: F) -> F:
+    """Add --offline."""
+    return click.option(
+        "--offline",
+        is_flag=True,
+        help="Take the copies of S3 sources that are here; ask nobody whether they changed.",
+    )(command)
+
+
 _STATE, _FORMAT = "lupom.state", "lupom.log_format"
 _SELECTORS = ("-s", "--select", "-m", "--models", "-x", "--exclude")
 

@@ -9,6 +9,7 @@ import click
 
 from lupom.cli.options import (
     SelectingCommand,
+    offline_option,
     open_project,
     project_options,
     selection_options,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--retry-invalid", is_flag=True, help="As in lupom run.")
 @click.option("--all", "everything", is_flag=True, help="List what is up to date, too.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table")
+@offline_option
 @project_options
 def plan(
     select: tuple[str, ...],
@@ -35,6 +37,7 @@ def plan(
     retry_invalid: bool,
     everything: bool,
     form: str,
+    offline: bool,
     project_dir: Path | None,
     target: str | None,
     vars_: str | None,
@@ -57,6 +60,7 @@ def plan(
             full_refresh=full_refresh,
             no_llm=no_llm,
             retry_invalid=retry_invalid,
+            offline=offline,
         )
     steps = made.steps if everything else made.doing()
     if not steps and form == "table":

@@ -25,6 +25,11 @@ def reference() -> str:
             assert command is not None
             with click.Context(command, parent=group, info_name=name, terminal_width=80) as context:
                 parts.append(f"## lupom {name}\n\n```\n{command.get_help(context)}\n```\n")
+                inner = command.commands if isinstance(command, click.Group) else {}
+                for word, sub in inner.items():
+                    with click.Context(sub, parent=context, info_name=word) as below:
+                        below.terminal_width = 80
+                        parts.append(f"## lupom {name} {word}\n\n```\n{sub.get_help(below)}\n```\n")
     return "\n".join(parts)
 
 

@@ -16,6 +16,7 @@ from lupom.cli.options import (
     SelectingCommand,
     log_format,
     log_options,
+    offline_option,
     open_project,
     project_options,
     run_options,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 @click.command(cls=SelectingCommand)
 @selection_options
 @run_options
+@offline_option
 @log_options
 @project_options
 def run(
@@ -42,6 +44,7 @@ def run(
     no_llm: bool,
     retry_invalid: bool,
     budget: str | None,
+    offline: bool,
     project_dir: Path | None,
     target: str | None,
     vars_: str | None,
@@ -67,6 +70,7 @@ def run(
             no_llm=no_llm,
             retry_invalid=retry_invalid,
             budget=budget,
+            offline=offline,
         )
 
 

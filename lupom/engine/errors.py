@@ -90,6 +90,10 @@ class ModelError(LupomError):
     """A model failed while it was built."""
 
 
+class SourceError(LupomError):
+    """A source is not there, cannot be fetched, or is not what it is said to be."""
+
+
 class LLMError(LupomError):
     """An LLM cannot be reached, refuses, or is not set up."""
 

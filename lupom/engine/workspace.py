@@ -22,6 +22,7 @@ from lupom.engine.run.plan import Plan, make_plan
 from lupom.engine.run.results import Reporter, RunResult
 from lupom.engine.run.spending import read_limit
 from lupom.engine.run.tables import Table
+from lupom.engine.sources.resolve import Sources
 from lupom.engine.store.duck import Store, content_hash, relation_kinds
 
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ class Project:
         self._state_folder = None if state is None else Path(state)
         self.nodes: dict[str, Node] = {}
         self.store = Store(self.files.store_path, self.files.target.store_wait)
-        self.context = Context(self.files, self.nodes, self.store)
+        sources = Sources(self.files.sources, self.files.state_folder, self._hashes)
+        self.store.attached = sources.attached
+        self.context = Context(self.files, self.nodes, self.store, sources)
         compiled = compile_project(
             self.files,
             self._hashes,
@@ -129,12 +132,16 @@ class Project:
         no_llm: bool = False,
         retry_invalid: bool = False,
         estimate: bool = True,
+        offline: bool = False,
     ) -> Plan:
         """Say what a run of the same options would do and why; no call is made.
 
         With `estimate`, LLM nodes say how many of their rows are answered and what the rest costs.
+        S3 is asked whether sources changed, unless `offline`.
         """
         selected = self._with_seeds(self.select(select, exclude))
+        read = self._read_sources(self.nodes[name] for name in selected)
+        self.context.sources.check(read, offline=offline)
         known = self._identities(frozenset(selected))
         plan = make_plan(
             self.graph,
@@ -162,6 +169,7 @@ class Project:
         no_llm: bool = False,
         retry_invalid: bool = False,
         budget: str | float | None = None,
+        offline: bool = False,
         reporter: Reporter | None = None,
         stop: threading.Event | None = None,
         tests: bool = False,
@@ -178,6 +186,7 @@ class Project:
         retry_invalid : ask quarantined rows again.
         budget : what this run may spend, instead of `budget.run` in the settings: USD, '$2.50',
             '500k tokens'.
+        offline : take the copies of S3 objects that are here, and ask nobody whether they changed.
         stop : set it to end the run after what is in flight.
         tests : run the data tests of the selected nodes, too, each after the last node it reads;
             what follows from a node whose test fails is skipped.
@@ -185,6 +194,7 @@ class Project:
 
         Raises
         ------
+        SourceError : when a source that the selection reads is not there or cannot be fetched.
         StateError : when another run holds the project.
         UsageError : for a budget of money where the price of an LLM to be asked is unknown.
         """
@@ -210,6 +220,7 @@ class Project:
         else:
             wanted, chosen = [], self.select(select, exclude)
         selected = self._with_seeds(chosen)
+        self._check_sources(selected, wanted, offline=offline)
         if not wanted and not self._stale(selected, options).doing():
             built = [n for n in selected if self.nodes[n].materialized != "ephemeral"]
             result = RunResult(None, "success", [], len(built), time.monotonic() - begun)
@@ -246,6 +257,7 @@ class Project:
         wanted = [self.tests[name] for name in self.select_tests(select, exclude)]
         if not wanted:
             return RunResult(None, "success")
+        self._check_sources((), wanted)
         if not self.store.exists and any(t.config["test"] != "unit" for t in wanted):
             raise StoreError(f"there is no store yet at {self.store.path}", hint="lupom run")
         flags = {"select": _words(select), "exclude": _words(exclude), "vars": self.given_vars}
@@ -321,7 +333,7 @@ class Project:
         """Return the SQL of the selected SQL and LLM models by name, as DuckDB gets it."""
         names = self.select(select, exclude)
         return {
-            name: self.context.sql(self.nodes[name])
+            name: self.context.sql(self.nodes[name], shown=True)
             for name in names
             if self.nodes[name].language == "sql"
         }
@@ -410,16 +422,41 @@ class Project:
                     pending.append(parent)
         return self.graph.sort(wanted)
 
+    def _check_sources(
+        self, selected: tuple[str, ...], tests: Sequence[Node], *, offline: bool = False
+    ) -> None:
+        """Find out what the sources hold that nodes and tests read, and fetch what is new."""
+        read = self._read_sources([*(self.nodes[name] for name in selected), *tests])
+        note = self.context.reporter.note
+        self.context.sources.check(read, offline=offline, fetch=True, note=note)
+
+    def _read_sources(self, readers: Iterable[Node]) -> tuple[str, ...]:
+        """Return the sources that nodes read, directly or through what keeps no rows."""
+        found: dict[str, None] = {}
+        pending = list(readers)
+        seen = {node.name for node in pending}
+        while pending:
+            for parent in pending.pop().parents:
+                node = self.nodes[parent]
+                if node.resource == "source":
+                    found[parent] = None
+                elif node.materialized in ("view", "ephemeral") and parent not in seen:
+                    seen.add(parent)
+                    pending.append(node)
+        return tuple(found)
+
     def _identities(self, current: frozenset[str]) -> Identities:
         with suppress(OSError):
             self._hashes.save()
         return Identities(self.nodes, self.store.records(), current, self._source_hash)
 
     def _source_hash(self, name: str) -> str | None:
-        """Hash a source that is a table of the store; None when it is not there."""
-        source, _ = self.files.sources[name]
-        if source.file is not None or not self.store.exists:
+        """Return a source's identity; None when it is not there, or was never asked for."""
+        if not self.context.sources.of_store(name):
+            return self.context.sources.identity(name)
+        if not self.store.exists:
             return None
+        source, _ = self.files.sources[name]
         with self.store.hold(read_only=self.store.idle) as cursor:
             if source.identifier not in relation_kinds(cursor, source.schema):
                 return None

@@ -97,7 +97,8 @@ def compile_project(
             out.nodes.append(node)
         else:
             out.disabled.add(node.name)
-    out.nodes.extend(_source_nodes(files, hashes, {r.name for n in out.nodes for r in n.refs}))
+    _check_views(files, out.nodes)
+    out.nodes.extend(_source_nodes(files, {r.name for n in out.nodes for r in n.refs}))
     for node in out.nodes:
         if node.name in RESERVED:
             raise CompileError(
@@ -335,24 +336,38 @@ def _seed_node(files: ProjectFiles, relative: str, hashes: FileHashes) -> Node:
     return _describe(node, files.properties.get(("seeds", node.name)))
 
 
-def _source_nodes(files: ProjectFiles, hashes: FileHashes, wanted: set[str]) -> list[Node]:
-    """Make nodes of the declared sources; a file that is missing matters only where it is read."""
+def _source_nodes(files: ProjectFiles, wanted: set[str]) -> list[Node]:
+    """Make nodes of the declared sources; a file that is missing matters only where it is read.
+
+    What they hold is asked for by a run or plan, and then only of those that it reads.
+    """
     nodes = []
     for name, (source, properties) in sorted(files.sources.items()):
         path = source.file or files.store_path
         config = {"materialized": "source"}
         node = Node(name, "source", properties.file, path, "source", config)
-        if source.file is not None:
-            if source.file.is_file():
-                node.parts = {"file": hashes.of(source.file)}
-            elif name in wanted:
-                raise ProjectError(
-                    f"the file of source '{name}' is not there: {source.file}",
-                    file=properties.file,
-                    line=properties.line,
-                )
+        if name in wanted and source.file is not None and not source.file.is_file():
+            raise ProjectError(
+                f"the file of source '{name}' is not there: {source.file}",
+                file=properties.file,
+                line=properties.line,
+            )
         nodes.append(_describe(node, properties))
     return nodes
+
+
+def _check_views(files: ProjectFiles, nodes: list[Node]) -> None:
+    """Refuse a view of a table in another DuckDB file, which no other client could read."""
+    for node in nodes:
+        for ref in node.refs:
+            of = files.sources.get(ref.name)
+            if node.materialized == "view" and of is not None and of[0].database is not None:
+                raise CompileError(
+                    f"'{node.name}' is a view of a table in another DuckDB file ({ref.name})",
+                    file=ref.file,
+                    line=ref.line,
+                    hint="materialized='table'",
+                )
 
 
 def _check_properties(files: ProjectFiles, out: Compiled) -> None:

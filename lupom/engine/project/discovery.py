@@ -17,43 +17,18 @@ from lupom.engine.errors import LupomError, UsageError, did_you_mean
 from lupom.engine.project.documents import Document, Path_
 from lupom.engine.project.nodes import Column, Properties, Source
 from lupom.engine.project.settings import ModelConfig, ProjectSettings, Strict, Target
+from lupom.engine.project.sources import ColumnBlock, SourceBlock, Tested, read_source
 from lupom.engine.project.tests import read_tests
 from lupom.engine.project.units import UnitBlock, UnitTest, read_unit
 
 PROJECT_FILE = "lupom_project.yml"
 
 
-class _Tested(Strict):
-    data_tests: list[str | dict[str, Any]] = Field(default_factory=list)
-    tests: list[str | dict[str, Any]] = Field(default_factory=list)
-
-
-class _ColumnBlock(_Tested):
+class _PropertyBlock(Tested):
     name: str
     description: str = ""
-    data_type: str | None = None
-
-
-class _PropertyBlock(_Tested):
-    name: str
-    description: str = ""
-    columns: list[_ColumnBlock] = Field(default_factory=list)
+    columns: list[ColumnBlock] = Field(default_factory=list)
     config: dict[str, Any] = Field(default_factory=dict)
-
-
-class _SourceTable(_Tested):
-    name: str
-    description: str = ""
-    columns: list[_ColumnBlock] = Field(default_factory=list)
-    file: str | None = None
-    identifier: str | None = None
-
-
-class _SourceBlock(Strict):
-    name: str
-    description: str = ""
-    schema_name: str = Field(default="main", alias="schema")
-    tables: list[_SourceTable]
 
 
 class PropertiesFile(Strict):
@@ -62,7 +37,7 @@ class PropertiesFile(Strict):
     version: int = 2
     models: list[_PropertyBlock] = Field(default_factory=list)
     seeds: list[_PropertyBlock] = Field(default_factory=list)
-    sources: list[_SourceBlock] = Field(default_factory=list)
+    sources: list[SourceBlock] = Field(default_factory=list)
     unit_tests: list[UnitBlock] = Field(default_factory=list)
 
 
@@ -376,16 +351,8 @@ def _read_properties(
             name = f"{source.name}.{table.name}"
             if name in files.sources:
                 raise document.error(f"the source '{name}' is declared twice", where)
-            file = None
-            if table.file is not None:
-                file = (files.root / table.file).resolve()
-                if file.suffix not in (".csv", ".parquet", ".json", ".jsonl", ".ndjson"):
-                    raise document.error(
-                        f"a source file is CSV, Parquet or JSON, not '{table.file}'",
-                        (*where, "file"),
-                    )
             files.sources[name] = (
-                Source(name, file, source.schema_name, table.identifier or table.name),
+                read_source(document, source, table, where, files.root, files.store_path),
                 Properties(
                     relative,
                     document.line(where),
@@ -396,5 +363,5 @@ def _read_properties(
             )
 
 
-def _columns(blocks: list[_ColumnBlock]) -> tuple[Column, ...]:
+def _columns(blocks: list[ColumnBlock]) -> tuple[Column, ...]:
     return tuple(Column(b.name, b.description, b.data_type) for b in blocks)

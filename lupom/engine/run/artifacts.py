@@ -149,7 +149,7 @@ def _node(project: Project, node: Node, ids: Mapping[str, str]) -> dict[str, Any
     if node.resource == "model":
         described["raw_code"] = _text(node)
     if node.language == "sql":
-        described["compiled_code"] = project.context.sql(node)
+        described["compiled_code"] = project.context.sql(node, shown=True)
     return described
 
 

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.compiler.sql import fill
-from lupom.engine.errors import CompileError
 from lupom.engine.project.discovery import ProjectFiles
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.results import Reporter, Silent
 from lupom.engine.store.duck import Store
-from lupom.engine.store.names import literal, quoted
+from lupom.engine.store.names import quoted
 
 if TYPE_CHECKING:
     from lupom.engine.llm.gateway import Gateway
+    from lupom.engine.sources.resolve import Sources
     from lupom.engine.state import State
 
 
@@ -25,7 +25,13 @@ class Context:
     `state` and `gateway` open on first use: a run in which nothing is to do needs neither.
     """
 
-    def __init__(self, files: ProjectFiles, nodes: Mapping[str, Node], store: Store) -> None:
+    def __init__(
+        self,
+        files: ProjectFiles,
+        nodes: Mapping[str, Node],
+        store: Store,
+        sources: Sources | None = None,
+    ) -> None:
         self.files = files
         self.nodes = nodes
         self.store = store
@@ -34,6 +40,7 @@ class Context:
         self._lock = threading.RLock()
         self._state: State | None = None
         self._gateway: Gateway | None = None
+        self._sources = sources
 
     @property
     def state(self) -> State:
@@ -57,6 +64,18 @@ class Context:
                 self._gateway = Gateway(self.state, self.files.settings.llms)
             return self._gateway
 
+    @property
+    def sources(self) -> Sources:
+        with self._lock:
+            if self._sources is None:
+                from lupom.engine.hashes import FileHashes
+                from lupom.engine.sources.resolve import Sources
+
+                self._sources = Sources(
+                    self.files.sources, self.files.state_folder, FileHashes(None)
+                )
+            return self._sources
+
     def llm_identity(self, alias: str) -> Mapping[str, Any]:
         """Return what decides an alias's answers, those of its fallback included.
 
@@ -79,25 +98,28 @@ class Context:
 
         return embedding_identity(settings)
 
-    def sql(self, node: Node, *, incremental: bool = False) -> str:
-        """Return a node's SQL as DuckDB gets it: relations in place, ephemeral models as CTEs."""
+    def sql(self, node: Node, *, incremental: bool = False, shown: bool = False) -> str:
+        """Return a node's SQL as DuckDB gets it: relations in place, ephemeral models as CTEs.
+
+        Sources are fetched, but where the SQL is only `shown`.
+        """
         ephemeral: dict[str, str] = {}
         text = node.incremental_text if incremental else node.text
-        body = self._fill(node, text or node.text, ephemeral)
+        body = self._fill(node, text or node.text, ephemeral, shown)
         if not ephemeral:
             return body
         ctes = ",\n".join(f"{quoted(name)} as (\n{inner}\n)" for name, inner in ephemeral.items())
         return f"with {ctes}\nselect * from (\n{body}\n)"
 
-    def _fill(self, node: Node, text: str, ephemeral: dict[str, str]) -> str:
+    def _fill(self, node: Node, text: str, ephemeral: dict[str, str], shown: bool) -> str:
         def relation(name: str) -> str:
             other = self.nodes[name]
             if other.resource == "source":
-                return self.source(name)
+                return self.sources.named(name) if shown else self.source(name)
             if other.materialized == "ephemeral":
                 if name not in ephemeral:
                     # Its own ephemeral inputs are put in first, which is the order CTEs need.
-                    inner = self._fill(other, other.text, ephemeral)
+                    inner = self._fill(other, other.text, ephemeral, shown)
                     ephemeral[name] = inner
                 return quoted(name)
             return quoted("main", name)
@@ -105,20 +127,8 @@ class Context:
         return fill(text, quoted("main", node.name), relation)
 
     def source(self, name: str) -> str:
-        """Return the SQL that reads a source."""
-        source, properties = self.files.sources[name]
-        if source.file is None:
-            return quoted(source.schema, source.identifier)
-        if not source.file.is_file():
-            raise CompileError(
-                f"the file of source '{name}' is not there: {source.file}",
-                file=properties.file,
-                line=properties.line,
-            )
-        reader = {".csv": "read_csv", ".parquet": "read_parquet"}.get(
-            source.file.suffix, "read_json_auto"
-        )
-        return f"{reader}({literal(str(source.file))})"
+        """Return the SQL relation of a source, fetched."""
+        return self.sources.relation(name)
 
     def close(self) -> None:
         """Close what was opened; the ledger is flushed."""

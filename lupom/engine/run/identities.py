@@ -26,7 +26,7 @@ class Identities:
     nodes : every node of the project by name.
     records : what the store knows, by node.
     current : nodes whose present code counts (those of this run); for others the built one does.
-    source_hash : content hash of a source that is a table of the store.
+    source_hash : identity of a source; None when it is not there, or was never asked for.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Identities:
     def _identity(self, name: str) -> str | None:
         node = self._nodes[name]
         if node.resource == "source":
-            return node.parts.get("file") or self._source_hash(name)
+            return self._source_hash(name)
         if node.materialized in ("view", "ephemeral"):
             code = code_hash(node)
             if node.materialized == "view":

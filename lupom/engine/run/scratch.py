@@ -30,6 +30,7 @@ class ScratchStore(Store):
     def __init__(self, real: Store | None = None) -> None:
         super().__init__(Path(":memory:"))
         self._real = real
+        self.attached = {} if real is None else real.attached
 
     def noted(self, kinds: dict[str, str]) -> None:
         """Take note of relations made on a cursor of this store and not by a commit."""
@@ -56,6 +57,7 @@ class ScratchStore(Store):
                     f"create view main.{quoted(name)} as"
                     f" select * from {quoted(_BUILT, 'main', name)}"
                 )
+        self._attach_sources(connection)
         self._kinds = relation_kinds(connection)
         return connection
 
@@ -64,7 +66,7 @@ class ScratchStore(Store):
 def scratch(context: Context) -> Iterator[Scratch]:
     """Open a scratch store over a project's own; it is gone at the end of the block."""
     store = ScratchStore(context.store)
-    inner = Context(context.files, context.nodes, store)
+    inner = Context(context.files, context.nodes, store, context.sources)
     store.acquire()
     try:
         yield Scratch(inner)

@@ -101,6 +101,8 @@ class Store:
         self.path = path
         self._wait = wait
         self.on_wait = on_wait
+        # Other DuckDB files that are read along, by name: {alias: path}.
+        self.attached: dict[str, Path] = {}
         self._lock = threading.Lock()
         self._write = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
@@ -192,11 +194,22 @@ class Store:
             else:
                 if not read_only:
                     self._prepare(connection)
+                self._attach_sources(connection)
                 self._kinds = relation_kinds(connection)
                 return connection
 
     def _prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(_META)
+
+    def _attach_sources(self, connection: duckdb.DuckDBPyConnection) -> None:
+        from lupom.engine.store.attached import attach
+
+        try:
+            for alias, path in self.attached.items():
+                attach(connection, alias, path)
+        except BaseException:
+            connection.close()
+            raise
 
     def records(self) -> dict[str, TableRecord]:
         """Return what the store knows of the relations LUPoM built, by node; {} without a store."""

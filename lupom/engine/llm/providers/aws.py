@@ -108,9 +108,7 @@ class Runtime:
                 Config,
             )
         except ImportError:
-            raise ProviderError(
-                "boto3 is not installed", hint="pip install 'lupom[bedrock]'"
-            ) from None
+            raise ProviderError("boto3 is not installed", hint="pip install boto3") from None
         session = boto3.Session()
         self.region = self._settings.region or session.region_name or REGION
         config = Config(

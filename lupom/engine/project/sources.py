@@ -1,0 +1,232 @@
+"""What YAML says under `sources:`: where tables that LUPoM only reads are, and how to read them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from lupom.engine.project.documents import Document, Path_
+from lupom.engine.project.nodes import Source
+from lupom.engine.project.settings import Strict
+
+# What a file's name says of its format; any other needs `format: blob`.
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+}
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}")
+
+
+class Tested(Strict):
+    """A block that may have data tests."""
+
+    data_tests: list[str | dict[str, Any]] = Field(default_factory=list)
+    tests: list[str | dict[str, Any]] = Field(default_factory=list)
+
+
+class ColumnBlock(Tested):
+    """A column as the properties describe it."""
+
+    name: str
+    description: str = ""
+    data_type: str | None = None
+
+
+class S3Settings(Strict):
+    """How S3 is reached; what is left out is found by AWS's own rules (environment, profile, role).
+
+    `timeout` (seconds) is how long a server may be silent, and `retries` how often a request is
+    made again. An object may take `timeout` and its size at 50 kB/s in all.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    endpoint_url: str | None = None
+    region: str | None = None
+    profile: str | None = None
+    anonymous: bool = False
+    timeout: float = Field(default=30.0, gt=0, le=3600)
+    retries: int = Field(default=4, ge=0, le=20)
+    concurrency: int = Field(default=8, ge=1, le=64)
+
+    @field_validator("endpoint_url", "region", "profile", mode="before")
+    @classmethod
+    def _blank(cls, value: Any) -> Any:
+        # env_var('AWS_PROFILE', '') is how "if it is set" is written.
+        return None if value == "" else value
+
+    @model_validator(mode="after")
+    def _one_identity(self) -> S3Settings:
+        if self.anonymous and self.profile:
+            raise ValueError("'anonymous' and 'profile' exclude each other")
+        if self.endpoint_url and not re.match(r"https?://", self.endpoint_url):
+            raise ValueError(f"'endpoint_url' begins with http:// or https://: {self.endpoint_url}")
+        return self
+
+
+class Age(Strict):
+    """So old and no older: {count: 12, period: hour}."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    count: float = Field(gt=0)
+    period: Literal["second", "minute", "hour", "day"]
+
+    @property
+    def seconds(self) -> float:
+        return self.count * _SECONDS[self.period]
+
+    def __str__(self) -> str:
+        return f"{self.count:g} {self.period}{'' if self.count == 1 else 's'}"
+
+
+class Freshness(Strict):
+    """How old a source may be before it is warned about, and before it is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    warn_after: Age | None = None
+    error_after: Age | None = None
+    filter: str | None = None
+
+
+class _Table(Tested):
+    name: str
+    description: str = ""
+    columns: list[ColumnBlock] = Field(default_factory=list)
+    file: str | None = None
+    format: Literal["csv", "parquet", "json", "blob"] | None = None
+    delimiter: str | None = Field(default=None, min_length=1, max_length=4)
+    encoding: Literal["utf-8", "utf-16", "latin-1"] | None = None
+    column_types: dict[str, str] = Field(default_factory=dict)
+    all_varchar: bool = False
+    identifier: str | None = None
+    loaded_at_field: str | None = None
+    freshness: Freshness | None = None
+
+
+class SourceBlock(Strict):
+    """One entry under `sources:`."""
+
+    name: str
+    description: str = ""
+    schema_name: str = Field(default="main", alias="schema")
+    database: str | None = None
+    s3: S3Settings = Field(default_factory=S3Settings)
+    loaded_at_field: str | None = None
+    freshness: Freshness | None = None
+    tables: list[_Table]
+
+
+def read_source(
+    document: Document, block: SourceBlock, table: _Table, where: Path_, root: Path, store: Path
+) -> Source:
+    """Make a source of its block in a YAML file.
+
+    Parameters
+    ----------
+    where : path of the table's block in the document, for errors.
+    root : the project's folder, which relative files are below of.
+    store : the project's own store, which needs no `database`.
+
+    Raises ProjectError with file and line.
+    """
+    name = f"{block.name}.{table.name}"
+    for part, at in ((block.name, where[:2]), (table.name, where)):
+        if "." in part:
+            raise document.error(f"a source's name has no dot in it: '{part}'", (*at, "name"))
+    # `freshness: null` of a table takes away its source's.
+    freshness = table.freshness if "freshness" in table.model_fields_set else block.freshness
+    source = Source(
+        name,
+        schema=block.schema_name,
+        identifier=table.identifier or table.name,
+        freshness=freshness,
+        loaded_at_field=table.loaded_at_field or block.loaded_at_field,
+    )
+    reading = {
+        key: getattr(table, key)
+        for key in ("delimiter", "encoding", "column_types", "all_varchar")
+        if key in table.model_fields_set
+    }
+    if table.file is None:
+        unfit = [key for key in ("format", *reading) if key in table.model_fields_set]
+        if unfit:
+            raise document.error(f"'{unfit[0]}' belongs to a source with a 'file'", where)
+        return source.with_(database=_database(document, block, where, root, store))
+    if table.identifier is not None:
+        raise document.error("a source is a 'file' or a table with an 'identifier'", where)
+    if table.file.startswith("s3:"):
+        _check_url(document, table.file, (*where, "file"))
+    elif "://" in table.file:
+        raise document.error(
+            f"a source file is a path or an s3:// URL, not '{table.file}'", (*where, "file")
+        )
+    form = table.format or FORMATS.get(Path(table.file).suffix.lower())
+    if form is None:
+        raise document.error(
+            f"a source file is CSV, Parquet or JSON, not '{table.file}'",
+            (*where, "file"),
+            "format: blob gives its bytes to a Python model",
+        )
+    if reading and form != "csv":
+        raise document.error(f"'{next(iter(reading))}' is for CSV files", where)
+    if form == "csv" and Path(table.file).suffix.lower() == ".tsv":
+        reading.setdefault("delimiter", "\t")
+    source = source.with_(format=form, reading=reading)
+    if table.file.startswith("s3:"):
+        return source.with_(url=table.file, s3=block.s3)
+    path = (root / table.file).resolve()
+    if has_wildcard(table.file):
+        return source.with_(pattern=str(path))
+    return source.with_(file=path)
+
+
+def has_wildcard(text: str) -> bool:
+    """Tell whether a path or key is a pattern: `*` and `?` within a folder, `**` across folders."""
+    return "*" in text or "?" in text
+
+
+def split_url(url: str) -> tuple[str, str]:
+    """Return bucket and key of an s3:// URL."""
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def _check_url(document: Document, url: str, where: Path_) -> None:
+    bucket, key = split_url(url)
+    if not url.startswith("s3://") or not _BUCKET.fullmatch(bucket):
+        raise document.error(f"'{url}' names no bucket", where, "s3://bucket/folder/wave.csv")
+    if not key or key.endswith("/"):
+        raise document.error(
+            f"'{url}' names no object", where, f"{url.rstrip('/')}/*.csv takes all CSV files there"
+        )
+
+
+def _database(
+    document: Document, block: SourceBlock, where: Path_, root: Path, store: Path
+) -> Path | None:
+    if block.database is None:
+        return None
+    path = (root / block.database).resolve()
+    if path == store:
+        raise document.error(
+            "'database' is the project's own store",
+            (*where[:2], "database"),
+            "leave it out: without it, the tables are the store's",
+        )
+    if path.suffix.lower() in FORMATS:
+        raise document.error(
+            f"'database' is a DuckDB file, not '{block.database}'",
+            (*where[:2], "database"),
+            "a file stands under 'tables:' as 'file'",
+        )
+    return path

@@ -1,0 +1,170 @@
+"""The SQL that reads a source's files, and what is amiss with a file in words."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lupom.engine.errors import SourceError, did_you_mean
+from lupom.engine.project.nodes import Source
+from lupom.engine.store.names import literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+# A table for people has fewer; DuckDB takes minutes over a header of a million.
+MOST_COLUMNS = 20_000
+_HEADER_BYTES = 1 << 21
+_TYPES = "['BOOLEAN', 'BIGINT', 'DOUBLE', 'DATE', 'TIMESTAMP', 'VARCHAR']"
+
+
+def select(source: Source, paths: Sequence[Path]) -> str:
+    """Return the SQL relation of a source's files, one below the other where they are several.
+
+    CSV is read as it is written or not at all: a header, one number of fields, types found in all
+    rows. A blob is a table of `name` and `content`, one row a file.
+    """
+    files = "[" + ", ".join(literal(_plain(path)) for path in paths) + "]"
+    if source.format == "blob":
+        return f"(select parse_filename(filename) as name, content from read_blob({files}))"
+    if source.format == "json":
+        return f"read_json_auto({files})"
+    by_name = "true" if len(paths) > 1 else "false"
+    if source.format == "parquet":
+        return f"read_parquet({files}, union_by_name = {by_name})"
+    reading = source.reading
+    options = [
+        files,
+        "header = true",
+        "skip = 0",
+        "comment = ''",
+        "null_padding = false",
+        "ignore_errors = false",
+        "strict_mode = true",
+        "compression = 'none'",
+        f"union_by_name = {by_name}",
+        f"delim = {literal(reading.get('delimiter') or ',')}",
+        "quote = '\"'",
+        "escape = '\"'",
+        f"encoding = {literal(reading.get('encoding') or 'utf-8')}",
+    ]
+    if reading.get("all_varchar"):
+        options.append("all_varchar = true")
+    else:
+        options += ["sample_size = -1", f"auto_type_candidates = {_TYPES}"]
+    if types := reading.get("column_types"):
+        pairs = ", ".join(f"{literal(k)}: {literal(v)}" for k, v in types.items())
+        options.append(f"types = {{{pairs}}}")
+    return f"read_csv({', '.join(options)})"
+
+
+def verify(
+    source: Source, paths: Sequence[Path], cursor: duckdb.DuckDBPyConnection | None = None
+) -> None:
+    """Read a source's files once; raises SourceError with file and line for what is amiss."""
+    import duckdb
+
+    for path in paths:
+        _look(source, path)
+    if source.format == "blob":
+        return
+    connection = duckdb.connect(":memory:") if cursor is None else cursor
+    try:
+        connection.execute(f"select count(columns(*)) from {select(source, paths)}").fetchall()
+    except duckdb.Error as error:
+        raise SourceError(
+            f"the source '{source.name}' cannot be read: {_why(source, paths, str(error))}",
+            hint=f"it is {source.place}",
+        ) from error
+    finally:
+        if cursor is None:
+            connection.close()
+
+
+def _plain(path: Path) -> str:
+    """Return a path in which DuckDB finds no wildcards."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
+
+
+def _look(source: Source, path: Path) -> None:
+    """Refuse at a glance what DuckDB would read as nothing, or read for minutes."""
+    if source.format == "blob":
+        return
+    if not path.stat().st_size:
+        raise SourceError(
+            f"the source '{source.name}' cannot be read: {path.name} is empty",
+            hint=f"it is {source.place}",
+        )
+    if source.format == "csv":
+        with path.open("rb") as file:
+            header = file.readline(_HEADER_BYTES)
+        delimiter = (source.reading.get("delimiter") or ",").encode()
+        columns = header.count(delimiter) + 1
+        if columns > MOST_COLUMNS:
+            raise SourceError(
+                f"the source '{source.name}' cannot be read: {path.name} has {columns:,} columns "
+                f"or more, and {MOST_COLUMNS:,} are the most",
+                hint=f"it is {source.place}",
+            )
+
+
+def _why(source: Source, paths: Sequence[Path], message: str) -> str:
+    """Say in a line what DuckDB says in twenty."""
+    rows = [row.strip() for row in message.splitlines() if row.strip()]
+    short = rows[0].removeprefix("Invalid Input Error: ") if rows else "unknown error"
+    if source.format != "csv":
+        return short
+    unknown = re.search(r'column\(s\) named "?(.+?)"? (?:that|not|in)', message)
+    types = source.reading.get("column_types") or {}
+    for path in paths:
+        try:
+            header = next(_rows(source, path), [])
+        except (OSError, ValueError, csv.Error):
+            header = []
+        missing = [name for name in types if name not in header]
+        if missing and (unknown or "COLUMN_TYPES" in message.upper()):
+            near = did_you_mean(missing[0], header)
+            return f"{path.name} has no column '{missing[0]}' (column_types)" + (
+                f"; {near}" if near else ""
+            )
+        fault = _torn(source, path)
+        if fault:
+            return f"{path.name}, {fault}"
+    line = re.search(r"CSV Error on Line: (\d+)", message)
+    if line:
+        told = [r for r in rows[1:] if not r.startswith(("Original Line", "Possible", "file ="))]
+        return f"line {line[1]}: {told[0] if told else short}"
+    return short
+
+
+def _torn(source: Source, path: Path) -> str | None:
+    """Return the first line that is no row of its header's length, or no text at all."""
+    number = 0
+    try:
+        width = None
+        for number, row in enumerate(_rows(source, path), start=1):
+            if width is None:
+                width = len(row)
+            elif row and len(row) != width:
+                return f"row {number}: {len(row)} fields where the header has {width}"
+    except UnicodeDecodeError as error:
+        encoding = source.reading.get("encoding") or "utf-8"
+        other = "latin-1" if encoding == "utf-8" else "utf-8"
+        return (
+            f"after row {number}: byte 0x{error.object[error.start]:02x} is no {encoding} text; "
+            f"save it as UTF-8, or try 'encoding: {other}'"
+        )
+    except csv.Error as error:
+        return f"row {number + 1}: {error}; is a quote left open?"
+    return None
+
+
+def _rows(source: Source, path: Path) -> Iterator[list[str]]:
+    encoding = source.reading.get("encoding") or "utf-8"
+    reader: Any
+    with path.open(encoding=encoding, newline="") as file:
+        reader = csv.reader(file, delimiter=source.reading.get("delimiter") or ",", strict=True)
+        yield from reader
