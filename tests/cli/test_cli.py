@@ -172,7 +172,7 @@ def test_a_failure_exits_with_1_and_names_what_to_mend(lupom, tmp_path):
     (tmp_path / "models" / "total.sql").write_text("select nope from {{ ref('people') }}")
     code, out, err = lupom("run")
     assert (code, out) == (1, "")
-    assert "models/total.sql: Binder Error" in err
+    assert "models/total.sql:1: Binder Error" in err
     assert "Failed in" in err
 
 

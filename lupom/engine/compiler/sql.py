@@ -164,7 +164,10 @@ def render(
         raise
     except jinja2.TemplateSyntaxError as error:
         raise CompileError(
-            f"Jinja does not parse: {error.message}", file=file, line=error.lineno
+            f"Jinja does not parse: {error.message}",
+            file=file,
+            line=error.lineno,
+            hint="each {{ needs its }}, and each {% its %}",
         ) from error
     except jinja2.UndefinedError as error:
         name = re.match(r"'(\w+)' is undefined", str(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import re
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -318,7 +319,9 @@ def _failure(node: Node, error: Exception) -> r.NodeResult:
         return r.NodeResult(node.name, node.materialized, r.ERROR, str(error))
     if type(error).__module__.startswith(("duckdb", "_duckdb")):
         message = _duckdb_message(error)
-        return r.NodeResult(node.name, node.materialized, r.ERROR, f"{node.file}: {message}")
+        line = _line_of(node, message)
+        where = node.file if line is None else f"{node.file}:{line}"
+        return r.NodeResult(node.name, node.materialized, r.ERROR, f"{where}: {message}")
     message = f"{node.file}: {type(error).__name__}: {error}"
     return r.NodeResult(node.name, node.materialized, r.ERROR, message)
 
@@ -326,3 +329,17 @@ def _failure(node: Node, error: Exception) -> r.NodeResult:
 def _duckdb_message(error: Exception) -> str:
     """Keep DuckDB's own pointer into the SQL (LINE 3: ... ^), without blank lines."""
     return "\n".join(row for row in str(error).splitlines() if row.strip())
+
+
+def _line_of(node: Node, message: str) -> int | None:
+    """Return the line of a model's file that has the name DuckDB complains of.
+
+    DuckDB's own line is of the compiled SQL, which Jinja may have made longer or shorter.
+    """
+    complaint = message.splitlines()[0]
+    words = re.findall(r'"([^"]+)"', complaint) or re.findall(r"with name (\S+) does", complaint)
+    if node.language != "sql" or not words:
+        return None
+    wanted = re.compile(rf"(?<!\w){re.escape(words[0])}(?!\w)")
+    lines = node.path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return next((i for i, text in enumerate(lines, 1) if wanted.search(text)), None)

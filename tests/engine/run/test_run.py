@@ -111,7 +111,7 @@ def test_a_failed_model_keeps_its_table_skips_what_follows_and_lets_the_others_g
         "total": "skipped",
     }
     (failed,) = [node for node in result.nodes if node.status == "error"]
-    assert failed.message.startswith("models/upper.sql: Binder Error")
+    assert failed.message.startswith("models/upper.sql:1: Binder Error")
     assert rows(folder, "select name from upper order by id") == [("ANN",), ("BOB",)]
     # The failure is not forgotten: the next run tries again.
     assert statuses(run(folder))["upper"] == "error"
@@ -359,7 +359,7 @@ def test_guarded_tags_keep_answers_out_of_models(make_project):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("id,name\n1,a\n2,b,c\n", "seeds/s.csv: "),
+        ("id,name\n1,a\n2,b,c\n", "seeds/s.csv:3: "),
         ("", "seeds/s.csv: the file is empty"),
     ],
 )

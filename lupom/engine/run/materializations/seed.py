@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lupom.engine.errors import ModelError, did_you_mean
@@ -60,6 +62,33 @@ def build(context: Context, node: Node, record: TableRecord) -> TableRecord:
                     file=node.file,
                     hint=did_you_mean(unknown[0], columns) or "columns: " + ", ".join(columns[:20]),
                 ) from error
+            torn = _torn(node.path, node.config.get("delimiter", ","))
+            if torn is not None:
+                message, line, hint = torn
+                raise ModelError(message, file=node.file, line=line, hint=hint) from error
             raise ModelError(message, file=node.file) from error
 
     return context.store.commit(record, load)
+
+
+def _torn(path: Path, delimiter: str) -> tuple[str, int | None, str | None] | None:
+    """Say what is wrong with a CSV file DuckDB does not read, with the line: rows of another width
+    than the header, and text that is not UTF-8. None where it is something else."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.reader(file, delimiter=delimiter, strict=True)
+            width = len(next(reader))
+            for row in reader:
+                if row and len(row) != width:
+                    many = "value" if len(row) == 1 else "values"
+                    return (
+                        f"the row has {len(row)} {many}, the header {width}",
+                        reader.line_num,
+                        "a value with a comma or a line break in it stands in quotes",
+                    )
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        return "the file is not UTF-8 text", line, "save it as UTF-8"
+    except csv.Error as error:
+        return f"not CSV: {error}", reader.line_num, None
+    return None
