@@ -116,7 +116,7 @@ def _total(steps: list[Step]) -> str:
     for estimate in known:
         tokens = tokens + (estimate.tokens or Range())
         cost = cost + (estimate.cost or Range())
-        priced = priced and estimate.cost is not None
+        priced = priced and estimate.cost is not None and not estimate.unpriced
     low, high = (sum(getattr(e, name) or 0 for e in known) for name in ("low", "high"))
     calls = f"{high:,}" if low == high else f"{low:,}-{high:,}"
     return f"In all {calls} calls: {said(tokens, cost if priced else None)}."
@@ -133,4 +133,7 @@ def _price(estimate: Estimate) -> str | None:
     if estimate.cost is None:
         return "price unknown"
     low, high = (f"${amount:.4f}" for amount in (estimate.cost.low, estimate.cost.high))
-    return high if low == high else f"{low}-{high}"
+    price = high if low == high else f"{low}-{high}"
+    if estimate.unpriced:
+        price += f", and unknown for {', '.join(estimate.unpriced)}"
+    return price

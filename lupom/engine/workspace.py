@@ -10,20 +10,20 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.compiler.load import compile_project
+from lupom.engine.compiler.load import compile_project, identity_part
 from lupom.engine.errors import StoreError, UsageError, did_you_mean
 from lupom.engine.graph import Graph, check_guarded, select
 from lupom.engine.hashes import FileHashes
 from lupom.engine.project.discovery import read_project
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
-from lupom.engine.run.identities import Identities
+from lupom.engine.run.identities import Identities, asked_of, set_llms
 from lupom.engine.run.plan import Plan, make_plan
 from lupom.engine.run.results import Reporter, RunResult
 from lupom.engine.run.spending import read_limit
 from lupom.engine.run.tables import Table
 from lupom.engine.sources.resolve import Sources
-from lupom.engine.store.duck import Store, content_hash, relation_kinds
+from lupom.engine.store.duck import Store, TableRecord, content_hash, relation_kinds
 
 if TYPE_CHECKING:
     from lupom.engine.run.export import Written
@@ -448,7 +448,23 @@ class Project:
     def _identities(self, current: frozenset[str]) -> Identities:
         with suppress(OSError):
             self._hashes.save()
-        return Identities(self.nodes, self.store.records(), current, self._source_hash)
+        return Identities(self.nodes, self.records(), current, self._source_hash)
+
+    def records(self) -> dict[str, TableRecord]:
+        """Return what the store knows of its relations, by node.
+
+        Models whose rows name the LLM take on the identity of those they were built with: a changed
+        setting of one of them makes the model stale, and that of any other alias does not.
+        """
+        records = self.store.records()
+        for name, record in records.items():
+            node = self.nodes.get(name)
+            if node is not None and node.config.get("llm_column"):
+                known = self.files.settings.llms
+                asked = [alias for alias in asked_of(record) if alias in known]
+                identity = self.context.llm_identity
+                set_llms(node, {alias: identity_part(identity, alias) for alias in asked})
+        return records
 
     def _source_hash(self, name: str) -> str | None:
         """Return a source's identity; None when it is not there, or was never asked for."""

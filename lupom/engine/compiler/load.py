@@ -14,12 +14,12 @@ from lupom.engine.errors import CompileError, LLMError, LupomError, ProjectError
 from lupom.engine.hashes import FileHashes, digest
 from lupom.engine.project.discovery import ProjectFiles, folder_config, merge_config
 from lupom.engine.project.documents import Document
-from lupom.engine.project.nodes import Node, Properties, Ref
+from lupom.engine.project.nodes import Node, Properties, Ref, llm_part
 from lupom.engine.project.settings import ModelConfig
 from lupom.engine.store.duck import RESERVED
 
 # What of a config changes a table's contents; tags, meta and thresholds do not.
-_CONTENT_CONFIG = ("materialized", "unique_key", "key", "column_types", "delimiter")
+_CONTENT_CONFIG = ("materialized", "unique_key", "key", "llm_column", "column_types", "delimiter")
 
 
 @dataclass(slots=True)
@@ -260,7 +260,7 @@ def _python_node(
         "imported code": sources.hash(scanned.modules, node.path),
     }
     for alias in sorted(scanned.embeddings):
-        node.parts[f"embeddings '{alias}'"] = _identity_part(embedding_identity, alias)
+        node.parts[f"embeddings '{alias}'"] = identity_part(embedding_identity, alias)
     return _describe(node, files.properties.get(("models", node.name)))
 
 
@@ -277,7 +277,7 @@ class _Sources:
         return digest([[path.name, self._hashes.of(path)] for path in found])
 
 
-def _identity_part(identity: Callable[[str], Mapping[str, Any]], alias: str) -> str:
+def identity_part(identity: Callable[[str], Mapping[str, Any]], alias: str) -> str:
     """Hash what decides an alias's answers; without weights it equals nothing that was built."""
     try:
         return digest(dict(identity(alias)))
@@ -319,7 +319,9 @@ def _add_llm_parts(
         raise
     node.parts["prompt"] = prompt.source_hash
     node.parts["response class"] = response.source_hash
-    node.parts[f"llm '{alias}'"] = _identity_part(llm_identity, alias)
+    # Which aliases rows name is in the data: those that were asked are added from the record.
+    if not config.get("llm_column"):
+        node.parts[llm_part(alias)] = identity_part(llm_identity, alias)
 
 
 def _config_line(node: Node) -> int | None:

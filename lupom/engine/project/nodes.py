@@ -145,3 +145,8 @@ class Properties:
     columns: tuple[Column, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
     tests: tuple[TestBlock, ...] = ()
+
+
+def llm_part(alias: str) -> str:
+    """Return the name of the part of a node that is an LLM's identity."""
+    return f"llm '{alias}'"

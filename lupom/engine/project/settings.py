@@ -247,6 +247,7 @@ class ModelConfig(Strict):
     prompt: str | None = None
     response: str | None = None
     llm: str | None = None
+    llm_column: str | None = None
     key: list[str] | None = None
     max_invalid_share: float | None = Field(default=None, ge=0, le=1)
     # seed

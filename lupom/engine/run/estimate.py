@@ -10,7 +10,7 @@ from lupom.engine.run.context import Context
 from lupom.engine.run.identities import Identities
 from lupom.engine.run.plan import Estimate, Plan
 from lupom.engine.run.scratch import scratch
-from lupom.engine.run.spending import taking
+from lupom.engine.run.spending import said, taking
 
 
 def estimate_calls(
@@ -51,7 +51,8 @@ def _below(
     estimate.low, estimate.high = 0, estimate.rows
     estimate.tokens = Range(0, estimate.tokens.high) if estimate.tokens else None
     estimate.cost = Range(0, estimate.cost.high) if estimate.cost else None
-    estimate.note = f"by today's rows; {asked} may change them"
+    note = f"by today's rows; {asked} may change them"
+    estimate.note = "; ".join(part for part in (note, estimate.note) if part)
     return estimate
 
 
@@ -66,20 +67,30 @@ def _estimate(
 
     with reading.store.hold(read_only=reading.store.idle) as cursor:
         prepared = prepare(reading, node, cursor)
-    alias = node.config["llm"]
     rows, count = 0, 0
-    taken = Forecast(0, Range(), Range(), Range())
+    taken: dict[str, Forecast] = {}
     for part in prepared.parts():
-        waiting = context.gateway.unanswered(alias, part.calls, retry_invalid=retry_invalid)
-        rows += waiting.rows
-        count += waiting.count
-        asked = {alias: part.calls} if anew else waiting.calls
-        taken = taken + taking(context, node.name, asked)
+        for alias, indices in part.by_alias().items():
+            calls = [part.calls[i] for i in indices]
+            waiting = context.gateway.unanswered(alias, calls, retry_invalid=retry_invalid)
+            rows += waiting.rows
+            count += waiting.count
+            for name, asked in ({alias: calls} if anew else waiting.calls).items():
+                one = taking(context, node.name, {name: asked})
+                taken[name] = taken[name] + one if name in taken else one
+    priced = [one.cost for one in taken.values() if one.cost is not None]
+    several = len(prepared.asked) > 1
     return Estimate(
         rows=len(prepared),
         cached=len(prepared) - rows,
         low=count,
         high=count,
-        tokens=taken.tokens,
-        cost=taken.cost,
+        tokens=sum((one.tokens for one in taken.values()), Range()),
+        cost=sum(priced, Range()) if priced or not taken else None,
+        unpriced=[name for name, one in sorted(taken.items()) if one.cost is None],
+        note="; ".join(_said(name, taken[name]) for name in sorted(taken)) if several else "",
     )
+
+
+def _said(alias: str, one: Forecast) -> str:
+    return f"{alias}: {one.calls:,} calls, {said(one.tokens, one.cost)}"

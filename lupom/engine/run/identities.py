@@ -7,10 +7,11 @@ ephemeral model is its text and what it reads, without looking at the rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from lupom.engine.hashes import digest
-from lupom.engine.project.nodes import Node
+from lupom.engine.project.nodes import Node, llm_part
 from lupom.engine.store.duck import TableRecord
 
 # Parts of a record that are not the node's own code.
@@ -116,6 +117,31 @@ def parts_with_inputs(
     if no_llm:
         parts[NO_LLM] = "none"
     return parts
+
+
+def asked_of(record: TableRecord) -> list[str]:
+    """Return the LLM aliases that a record says a relation was built with."""
+    begin, end = llm_part("\n").split("\n")
+    named = [part for part in record.parts if part.startswith(begin) and part.endswith(end)]
+    return [part[len(begin) : len(part) - len(end)] for part in named]
+
+
+def set_llms(node: Node, llms: Mapping[str, str]) -> None:
+    """Make these the aliases a node is asked of, where its rows name them: alias -> identity."""
+    begin = llm_part("\n").split("\n")[0]
+    node.parts = {part: value for part, value in node.parts.items() if not part.startswith(begin)}
+    node.parts.update({llm_part(alias): llms[alias] for alias in sorted(llms)})
+
+
+def renewed(node: Node, record: TableRecord) -> TableRecord:
+    """Return a record of the same inputs, of the node as it is now."""
+    inputs = record.parts[_INPUTS]
+    return replace(
+        record,
+        fingerprint=fingerprint(node, inputs),
+        code=code_hash(node),
+        parts=parts_with_inputs(node, inputs),
+    )
 
 
 def changes(node: Node, record: TableRecord, inputs: Mapping[str, str | None]) -> list[str]:

@@ -112,7 +112,7 @@ def _stored(node: Node) -> bool:
 
 
 def _built(project: Project) -> dict[str, str]:
-    return {name: record.code for name, record in project.store.records().items() if record.exists}
+    return {name: record.code for name, record in project.records().items() if record.exists}
 
 
 def _manifest(state: Path) -> dict[str, str]:

@@ -20,7 +20,8 @@ class Estimate:
 
     A range (`low`, `high`) where what the node reads may still change; `high` is None where it is
     not built at all. Tokens and money (USD) are of the calls to make, as a range of its own; money
-    None is "price unknown".
+    None is "price unknown". `unpriced` names the aliases whose price is unknown: where rows are
+    asked of several, money is of the others.
     """
 
     rows: int | None = None
@@ -29,6 +30,7 @@ class Estimate:
     high: int | None = None
     tokens: Range | None = None
     cost: Range | None = None
+    unpriced: list[str] = field(default_factory=list)
     note: str = ""
 
 

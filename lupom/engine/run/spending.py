@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lupom.engine.errors import UsageError
 from lupom.engine.llm import prices
 from lupom.engine.llm.forecast import Asked, Forecast, Range, forecast
+from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
 from lupom.engine.run.plan import Plan
 
@@ -57,19 +58,27 @@ def check_prices(context: Context, plan: Plan, budget: Budget) -> None:
     """Refuse a budget of money where an LLM to be asked has no price; raises UsageError."""
     if not budget.of_money:
         return
-    llms = context.files.settings.llms
     for step in plan.doing():
         node = context.nodes[step.node]
-        alias = node.config["llm"] if node.materialized == "llm" else None
-        while alias is not None:
-            if llms[alias].price is None:
-                raise UsageError(
-                    f"{node.name} asks llm '{alias}', whose price is unknown, so a budget of money"
-                    " cannot be kept",
-                    hint=f"give llms.{alias} a price: {{input: ..., output: ...}} in USD per"
-                    " million tokens, 0 where it costs nothing; or a budget of tokens",
-                )
-            alias = llms[alias].fallback
+        # Where rows name the alias, the data say which, and it is checked before they are asked.
+        if node.materialized == "llm" and not node.config.get("llm_column"):
+            check_price(context, node, node.config["llm"], budget)
+
+
+def check_price(context: Context, node: Node, alias: str, budget: Budget) -> None:
+    """Refuse a budget of money for an alias (or one it falls back on) that has no price; raises
+    UsageError."""
+    llms = context.files.settings.llms
+    name: str | None = alias if budget.of_money else None
+    while name is not None:
+        if llms[name].price is None:
+            raise UsageError(
+                f"{node.name} asks llm '{name}', whose price is unknown, so a budget of money"
+                " cannot be kept",
+                hint=f"give llms.{name} a price: {{input: ..., output: ...}} in USD per"
+                " million tokens, 0 where it costs nothing; or a budget of tokens",
+            )
+        name = llms[name].fallback
 
 
 def taking(context: Context, node: str, calls: Mapping[str, Sequence[Asked]]) -> Forecast:

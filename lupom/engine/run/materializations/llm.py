@@ -7,17 +7,18 @@ a run that waits for an LLM for two hours keeps nobody from querying personas.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.errors import BudgetError, LupomError, ModelError, WaitingError
-from lupom.engine.llm.forecast import Asked, Forecast, Range
+from lupom.engine.compiler.load import identity_part
+from lupom.engine.errors import ModelError, WaitingError
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
+from lupom.engine.run.identities import renewed, set_llms
+from lupom.engine.run.materializations.asking import Asking, Stopped
 from lupom.engine.run.materializations.rows import Part, Prepared, prepare
 from lupom.engine.run.results import Calls, NodeProgress
-from lupom.engine.run.spending import said, taking
+from lupom.engine.run.spending import check_price
 from lupom.engine.store.duck import TableRecord
 from lupom.engine.store.names import quoted
 
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-    from lupom.engine.llm.answers import Answer, Progress
+    from lupom.engine.llm.answers import Answer
+
+__all__ = ["Stopped", "build", "build_empty"]
 
 
 def build(
@@ -54,8 +57,16 @@ def build(
     with context.store.hold() as cursor:
         prepared = prepare(context, node, cursor)
     columns = _columns(prepared)
+    budget = context.gateway.budget
+    for alias in prepared.asked:
+        if budget is not None:
+            check_price(context, node, alias, budget)
+    if node.config.get("llm_column"):
+        identity: Callable[[str], Mapping[str, Any]] = context.llm_identity
+        set_llms(node, {alias: identity_part(identity, alias) for alias in prepared.asked})
+        record = renewed(node, record)
     counts.total = len(prepared)
-    asking = _Asking(context, node, prepared, run_id, progress, counts, retry_invalid)
+    asking = Asking(context, node, prepared, run_id, progress, counts, retry_invalid)
     tables: list[pa.Table] = []
     quarantine: list[tuple[str, str, str | None, str | None]] = []
     for part in prepared.parts():
@@ -95,94 +106,6 @@ def build(
     return context.store.commit(record, commit, quarantine=quarantine)
 
 
-@dataclass(slots=True)
-class _Asking:
-    """The asking of one node, part after part; what came of it is added to `counts`.
-
-    `out` counts rows whose calls are out in a batch.
-    """
-
-    context: Context
-    node: Node
-    prepared: Prepared
-    run_id: str
-    progress: Callable[[NodeProgress], None]
-    counts: Calls
-    retry_invalid: bool
-    estimate: Forecast = field(default_factory=lambda: Forecast(0, Range(), Range(), Range()))
-    out: int = 0
-
-    def ask(self, part: Part) -> list[Answer] | None:
-        """Return the answer to each row; None while some are out in a batch.
-
-        Raises Stopped, BudgetError or LLMError where it cannot go on.
-        """
-        gateway, counts, so_far = self.context.gateway, self.counts, replace(self.counts)
-        try:
-            answers = gateway.ask(
-                self.node.config["llm"],
-                part.calls,
-                node=self.node.name,
-                run_id=self.run_id,
-                progress=lambda now: self._told(part, so_far, now),
-                stop=self.context.stop,
-                retry_invalid=self.retry_invalid,
-                before=self._before,
-            )
-        except WaitingError:
-            self.out += gateway.unanswered(self.node.config["llm"], part.calls).rows
-            return None
-        except BudgetError as error:
-            raise BudgetError(f"{self._left(part)} still to ask", hint=error.message) from None
-        done = [answer for answer in answers if answer is not None]
-        if len(done) < len(answers):
-            left = counts.total - part.start - len(done)
-            raise Stopped(f"{left} of {counts.total} rows are still to ask")
-        # Rows that share a call cost once; they count as one from the ledger, not as several.
-        unique = {answer.key: answer for answer in reversed(done)}
-        counts.cached = so_far.cached + sum(answer.cached for answer in unique.values())
-        return done
-
-    def _before(self, alias: str, calls: Sequence[Asked]) -> None:
-        self.estimate = self.estimate + taking(self.context, self.node.name, {alias: calls})
-        _foresee(self.counts, self.estimate)
-
-    def _told(self, part: Part, so_far: Calls, now: Progress) -> None:
-        counts = self.counts
-        counts.asked = so_far.asked + now.asked
-        counts.cached = so_far.cached + now.cached
-        counts.invalid = so_far.invalid + now.invalid
-        counts.tokens_in = so_far.tokens_in + now.tokens_in
-        counts.tokens_out = so_far.tokens_out + now.tokens_out
-        if now.asked:
-            known = so_far.cost is not None or not so_far.asked
-            counts.cost = None if now.cost is None or not known else (so_far.cost or 0) + now.cost
-        self.progress(
-            NodeProgress(
-                *(part.start + now.done, counts.total, counts.cached, counts.invalid),
-                *(counts.tokens_in, counts.tokens_out, counts.cost),
-            )
-        )
-
-    def _left(self, part: Part) -> str:
-        """Say what is still to ask from a part on: '34 of 50 rows, ...'."""
-        rows, rest = 0, Forecast(0, Range(), Range(), Range())
-        for later in self.prepared.parts(part.start):
-            waiting = self.context.gateway.unanswered(
-                self.node.config["llm"], later.calls, retry_invalid=self.retry_invalid
-            )
-            rows += waiting.rows
-            rest = rest + taking(self.context, self.node.name, waiting.calls)
-        return f"{rows} of {self.counts.total} rows, {said(rest.tokens, rest.cost)}"
-
-
-def _foresee(counts: Calls, estimate: Forecast) -> None:
-    tokens, cost = estimate.tokens, estimate.cost
-    counts.tokens_low, counts.tokens_high = round(tokens.low), round(tokens.high)
-    counts.cost_low = None if cost is None else cost.low
-    counts.cost_high = None if cost is None else cost.high
-
-
 def build_empty(context: Context, node: Node, record: TableRecord) -> TableRecord:
     """Make an LLM model's table with its columns and no rows: a run without an LLM."""
     from lupom.engine.llm.responses import load_response
@@ -196,10 +119,6 @@ def build_empty(context: Context, node: Node, record: TableRecord) -> TableRecor
     return context.store.commit(
         record, lambda cursor: _create(cursor, node, columns), quarantine=[]
     )
-
-
-class Stopped(LupomError):
-    """The run was stopped before the node was done."""
 
 
 def _create(cursor: duckdb.DuckDBPyConnection, node: Node, columns: dict[str, str]) -> None:
@@ -246,7 +165,7 @@ def _together(prepared: Prepared, tables: list[pa.Table]) -> pa.Table:
     """Put the tables of all parts one below the other; without any, make one of no rows."""
     import pyarrow as pa
 
-    return pa.concat_tables(tables) if tables else _table(prepared, Part(0, [], [], []), [])
+    return pa.concat_tables(tables) if tables else _table(prepared, Part(0, [], [], [], []), [])
 
 
 def _plain(values: list[Any]) -> list[Any]:

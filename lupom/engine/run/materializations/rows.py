@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,12 +34,21 @@ class Part:
     Attributes
     ----------
     start : number of the first row.
+    aliases : the LLM each row is asked of.
     """
 
     start: int
+    aliases: list[str]
     rows: list[dict[str, Any]]
     responses: list[RowResponse]
     calls: list[Call]
+
+    def by_alias(self) -> dict[str, list[int]]:
+        """Return the places of each alias's rows in the part, by alias in alphabetic order."""
+        found: dict[str, list[int]] = {alias: [] for alias in sorted(set(self.aliases))}
+        for i, alias in enumerate(self.aliases):
+            found[alias].append(i)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,8 @@ class Prepared:
     table : the select's rows.
     types : DuckDB types of its columns.
     keys : the key's columns.
+    alias : the LLM of rows that name none; with `column`, a row may.
+    asked : the LLMs there are rows for, in alphabetic order.
     """
 
     spec: ResponseSpec
@@ -58,6 +69,9 @@ class Prepared:
     table: pa.Table
     types: dict[str, str]
     prompt: Prompt
+    alias: str
+    column: str | None
+    asked: list[str]
     size: int
 
     def __len__(self) -> int:
@@ -76,13 +90,14 @@ class Prepared:
         from lupom.engine.llm.answers import Call
 
         rows = self.table.slice(first, self.size).to_pylist(maps_as_pydicts="strict")
-        calls, responses = [], []
+        aliases, calls, responses = [], [], []
         for row in rows:
             response = self.spec.for_row(row)
             responses.append(response)
+            aliases.append(self.alias if self.column is None else row[self.column])
             messages = self.prompt.messages(row, response)
             calls.append(Call(messages, response, draw=int(row.get(DRAW) or 0)))
-        return Part(first, rows, responses, calls)
+        return Part(first, aliases, rows, responses, calls)
 
 
 def prepare(
@@ -94,7 +109,8 @@ def prepare(
 ) -> Prepared:
     """Read an LLM model's rows (the first `limit`), with nothing asked.
 
-    Raises ModelError for a key column that is not in the select, and for two rows of one key;
+    Raises ModelError for a key column that is not in the select, for two rows of one key, and for a
+    row that names an LLM there is none of;
     LupomError with file and line for a prompt or response class that is not right.
     """
     from lupom.engine.llm.prompts import Prompt
@@ -106,19 +122,53 @@ def prepare(
         relation = relation.limit(limit)
     types = dict(zip(relation.columns, (str(t) for t in relation.types), strict=True))
     keys = list(config["key"])
-    for key in keys:
-        if key not in types:
+    column = config.get("llm_column")
+    wanted = [("key", key) for key in keys]
+    for option, name in wanted if column is None else [*wanted, ("llm_column", column)]:
+        if name not in types:
             raise ModelError(
-                f"key: the select has no column '{key}'",
+                f"{option}: the select has no column '{name}'",
                 file=node.file,
-                hint=did_you_mean(key, types) or "columns: " + ", ".join(types),
+                hint=did_you_mean(name, types) or "columns: " + ", ".join(types),
             )
     table = relation.to_arrow_table()
+    llms = context.files.settings.llms
+    asked = [config["llm"]]
+    if column is not None:
+        table, asked = _named(node, column, table, config["llm"], llms)
     _check_unique(node, keys, table)
     prompt = Prompt(context.files.prompts, config["prompt"])
     spec = load_response(context.files.prompts / "responses.py", config["response"])
-    places = context.files.settings.llms[config["llm"]].concurrency
-    return Prepared(spec, keys, table, types, prompt, max(ROWS, PLACES * places))
+    places = sum(llms[alias].concurrency for alias in asked)
+    size = max(ROWS, PLACES * places)
+    return Prepared(spec, keys, table, types, prompt, config["llm"], column, asked, size)
+
+
+def _named(
+    node: Node, column: str, table: pa.Table, default: str, llms: Mapping[str, Any]
+) -> tuple[pa.Table, list[str]]:
+    """Return the rows, each with the LLM it is asked of in `column`, and the LLMs they name."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    place = table.column_names.index(column)
+    kind = table.schema.field(place).type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
+        raise ModelError(
+            f"llm_column: '{column}' is {kind}, and the alias of an LLM is text", file=node.file
+        )
+    named = pc.fill_null(table.column(place).cast(pa.string()), default)
+    asked = sorted(pc.unique(named).to_pylist())
+    for alias in asked:
+        if alias not in llms:
+            rows = pc.sum(pc.equal(named, alias)).as_py()
+            raise ModelError(
+                f"{rows} rows are to be asked of llm '{alias}' (column '{column}'), and there is"
+                " none under 'llms:'; nothing was asked",
+                file=node.file,
+                hint=did_you_mean(alias, llms) or "aliases: " + ", ".join(sorted(llms)),
+            )
+    return table.set_column(place, column, named), asked
 
 
 def _check_unique(node: Node, keys: Sequence[str], table: pa.Table) -> None:

@@ -1,0 +1,171 @@
+"""The asking of an LLM model's rows: a part at a time, each alias of a part beside the others."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from lupom.engine.errors import BudgetError, LupomError, WaitingError
+from lupom.engine.llm.forecast import Asked, Forecast, Range
+from lupom.engine.project.nodes import Node
+from lupom.engine.run.context import Context
+from lupom.engine.run.materializations.rows import Part, Prepared
+from lupom.engine.run.results import Calls, NodeProgress
+from lupom.engine.run.spending import said, taking
+
+if TYPE_CHECKING:
+    from lupom.engine.llm.answers import Answer, Progress
+
+
+class Stopped(LupomError):
+    """The run was stopped before the node was done."""
+
+
+@dataclass(slots=True)
+class Asking:
+    """The asking of one node, part after part; what came of it is added to `counts`.
+
+    `out` counts rows whose calls are out in a batch.
+    """
+
+    context: Context
+    node: Node
+    prepared: Prepared
+    run_id: str
+    progress: Callable[[NodeProgress], None]
+    counts: Calls
+    retry_invalid: bool
+    estimate: Forecast = field(default_factory=lambda: Forecast(0, Range(), Range(), Range()))
+    out: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def ask(self, part: Part) -> list[Answer] | None:
+        """Return the answer to each row; None while some are out in a batch.
+
+        Where one alias cannot go on, the others still answer the rest of the part, which is in the
+        ledger then. Raises Stopped, BudgetError or LLMError where it cannot go on.
+        """
+        counts, so_far = self.counts, replace(self.counts)
+        groups = part.by_alias()
+        told = _Told(self, part, so_far)
+        answers: list[Answer | None] = [None] * len(part.calls)
+        errors: list[Exception] = []
+        for indices, outcome in zip(groups.values(), self._each(part, groups, told), strict=True):
+            if isinstance(outcome, Exception):
+                errors.append(outcome)
+                continue
+            for i, answer in zip(indices, outcome, strict=True):
+                answers[i] = answer
+        waiting = [error for error in errors if isinstance(error, WaitingError)]
+        broke = [error for error in errors if isinstance(error, BudgetError)]
+        for error in errors:
+            if error not in waiting and error not in broke:
+                raise error
+        if broke:
+            raise BudgetError(f"{self._left(part)} still to ask", hint=_message(broke[0]))
+        missing = sum(answer is None for answer in answers)
+        if waiting:
+            self.out += sum(
+                self.context.gateway.unanswered(alias, [part.calls[i] for i in indices]).rows
+                for alias, indices in groups.items()
+            )
+            return None
+        done = [answer for answer in answers if answer is not None]
+        if missing:
+            left = counts.total - part.start - len(done)
+            raise Stopped(f"{left} of {counts.total} rows are still to ask")
+        # Rows that share a call cost once; they count as one from the ledger, not as several.
+        unique = {answer.key: answer for answer in reversed(done)}
+        counts.cached = so_far.cached + sum(answer.cached for answer in unique.values())
+        return done
+
+    def _each(
+        self, part: Part, groups: dict[str, list[int]], told: _Told
+    ) -> list[list[Answer | None] | Exception]:
+        """Return what came of each alias, in the groups' order."""
+
+        def one(alias: str) -> list[Answer | None] | Exception:
+            try:
+                return self.context.gateway.ask(
+                    alias,
+                    [part.calls[i] for i in groups[alias]],
+                    node=self.node.name,
+                    run_id=self.run_id,
+                    progress=lambda now: told(alias, now),
+                    stop=self.context.stop,
+                    retry_invalid=self.retry_invalid,
+                    before=self._before,
+                )
+            except Exception as error:
+                return error
+
+        if len(groups) == 1:
+            return [one(alias) for alias in groups]
+        with ThreadPoolExecutor(len(groups), thread_name_prefix="lupom-ask") as pool:
+            return list(pool.map(one, groups))
+
+    def _before(self, alias: str, calls: Sequence[Asked]) -> None:
+        taken = taking(self.context, self.node.name, {alias: calls})
+        with self._lock:
+            self.estimate = self.estimate + taken
+            _foresee(self.counts, self.estimate)
+
+    def _left(self, part: Part) -> str:
+        """Say what is still to ask from a part on: '34 of 50 rows, ...'."""
+        rows, rest = 0, Forecast(0, Range(), Range(), Range())
+        for later in self.prepared.parts(part.start):
+            for alias, indices in later.by_alias().items():
+                waiting = self.context.gateway.unanswered(
+                    alias, [later.calls[i] for i in indices], retry_invalid=self.retry_invalid
+                )
+                rows += waiting.rows
+                rest = rest + taking(self.context, self.node.name, waiting.calls)
+        return f"{rows} of {self.counts.total} rows, {said(rest.tokens, rest.cost)}"
+
+
+class _Told:
+    """Adds up the progress of the aliases of one part; called from a thread for each."""
+
+    def __init__(self, asking: Asking, part: Part, so_far: Calls) -> None:
+        self._asking, self._part, self._so_far = asking, part, so_far
+        self._last: dict[str, Progress] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, alias: str, now: Progress) -> None:
+        with self._lock:
+            self._last[alias] = now
+            self._add(list(self._last.values()))
+
+    def _add(self, each: list[Progress]) -> None:
+        counts, so_far = self._asking.counts, self._so_far
+        counts.asked = so_far.asked + sum(now.asked for now in each)
+        counts.cached = so_far.cached + sum(now.cached for now in each)
+        counts.invalid = so_far.invalid + sum(now.invalid for now in each)
+        counts.tokens_in = so_far.tokens_in + sum(now.tokens_in for now in each)
+        counts.tokens_out = so_far.tokens_out + sum(now.tokens_out for now in each)
+        asked = [now.cost for now in each if now.asked]
+        if asked:
+            known = [cost for cost in asked if cost is not None]
+            priced = len(known) == len(asked) and (so_far.cost is not None or not so_far.asked)
+            counts.cost = (so_far.cost or 0) + sum(known) if priced else None
+        done = self._part.start + sum(now.done for now in each)
+        self._asking.progress(
+            NodeProgress(
+                *(done, counts.total, counts.cached, counts.invalid),
+                *(counts.tokens_in, counts.tokens_out, counts.cost),
+            )
+        )
+
+
+def _message(error: Exception) -> str:
+    return error.message if isinstance(error, LupomError) else str(error)
+
+
+def _foresee(counts: Calls, estimate: Forecast) -> None:
+    tokens, cost = estimate.tokens, estimate.cost
+    counts.tokens_low, counts.tokens_high = round(tokens.low), round(tokens.high)
+    counts.cost_low = None if cost is None else cost.low
+    counts.cost_high = None if cost is None else cost.high
