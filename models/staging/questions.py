@@ -5,4 +5,6 @@ from lupom.science.surveys import opinionqa
 
 def model(lupom):
     # The var `surveys` names them: NAME is seeds/NAME_info.csv, SOURCE.NAME a source's table.
-    return opinionqa.questions(lupom.refs("{}_info", "surveys"))
+    info = lupom.refs("{}_info", "surveys")
+    topics = lupom.refs("{}", "topic_mappings", default=[])
+    return opinionqa.questions(info, topics=topics)

@@ -79,8 +79,9 @@ class FakeProject:
     def ref(self, name: str) -> Any:
         return self.connection.sql(f'select * from "{name}"')
 
-    def refs(self, pattern: str, var: str) -> dict[str, Any]:
-        return {name: self.ref(pattern.replace("{}", name)) for name in self.vars[var]}
+    def refs(self, pattern: str, var: str, *, default: Any = None) -> dict[str, Any]:
+        names = self.vars.get(var, default)
+        return {name: self.ref(pattern.replace("{}", name)) for name in names}
 
     def var(self, name: str, default: Any = None) -> Any:
         return self.vars.get(name, default)

@@ -238,7 +238,7 @@ def _python_node(
     refs = list(scanned.refs)
     for family in scanned.families:
         try:
-            names = python.expand(family.pattern, family.var, files.vars[family.var])
+            names = python.expand(family.pattern, family.var, values[family.var])
         except CompileError as error:
             error.file, error.line = relative, family.line
             raise

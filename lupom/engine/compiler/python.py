@@ -86,8 +86,13 @@ def _note(call: ast.Call, method: str, out: Scanned, file: str, handle: str) -> 
                 line=call.lineno,
             )
         out.families.append(Family(pattern, var, call.lineno))
-        out.required_vars.setdefault(var, call.lineno)
-        out.vars.setdefault(var, None)
+        given = next((k.value for k in call.keywords if k.arg == "default"), None)
+        default = _MISSING if given is None else _literal(given, file)
+        if default is _MISSING:
+            out.required_vars.setdefault(var, call.lineno)
+            out.vars.setdefault(var, None)
+        else:
+            out.vars[var] = default
     elif method == "source":
         names = _words(call, 2, f"{handle}.source('panel', 'wave_34')", file)
         out.refs.append(Ref(".".join(names), file, call.lineno))

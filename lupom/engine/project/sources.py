@@ -118,6 +118,7 @@ class SourceBlock(Strict):
 
     name: str
     description: str = ""
+    folder: str | None = None
     schema_name: str = Field(default="main", alias="schema")
     database: str | None = None
     s3: S3Settings = Field(default_factory=S3Settings)
@@ -162,30 +163,33 @@ def read_source(
         if unfit:
             raise document.error(f"'{unfit[0]}' belongs to a source with a 'file'", where)
         return source.with_(database=_database(document, block, where, root, store))
+    file = table.file
+    if block.folder is not None and not re.match(r"/|\w+:", file):
+        file = f"{block.folder.rstrip('/')}/{file}"
     if table.identifier is not None:
         raise document.error("a source is a 'file' or a table with an 'identifier'", where)
-    if table.file.startswith("s3:"):
-        _check_url(document, table.file, (*where, "file"))
-    elif "://" in table.file:
+    if file.startswith("s3:"):
+        _check_url(document, file, (*where, "file"))
+    elif "://" in file:
         raise document.error(
-            f"a source file is a path or an s3:// URL, not '{table.file}'", (*where, "file")
+            f"a source file is a path or an s3:// URL, not '{file}'", (*where, "file")
         )
-    form = table.format or FORMATS.get(Path(table.file).suffix.lower())
+    form = table.format or FORMATS.get(Path(file).suffix.lower())
     if form is None:
         raise document.error(
-            f"a source file is CSV, Parquet or JSON, not '{table.file}'",
+            f"a source file is CSV, Parquet or JSON, not '{file}'",
             (*where, "file"),
             "format: blob gives its bytes to a Python model",
         )
     if reading and form != "csv":
         raise document.error(f"'{next(iter(reading))}' is for CSV files", where)
-    if form == "csv" and Path(table.file).suffix.lower() == ".tsv":
+    if form == "csv" and Path(file).suffix.lower() == ".tsv":
         reading.setdefault("delimiter", "\t")
     source = source.with_(format=form, reading=reading)
-    if table.file.startswith("s3:"):
-        return source.with_(url=table.file, s3=block.s3)
-    path = (root / table.file).resolve()
-    if has_wildcard(table.file):
+    if file.startswith("s3:"):
+        return source.with_(url=file, s3=block.s3)
+    path = (root / file).resolve()
+    if has_wildcard(file):
         return source.with_(pattern=str(path))
     return source.with_(file=path)
 

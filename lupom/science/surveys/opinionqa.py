@@ -18,11 +18,12 @@ import pyarrow.compute as pc
 from lupom.science.inputs import arrow, require
 from lupom.science.surveys import cells
 from lupom.science.surveys import questions as _questions
+from lupom.science.surveys import topics as _topics
 from lupom.science.surveys.answers import decode
 
 # What a respondent's column is called: OpinionQA's own name, and what pandas and DuckDB call a
 # column without a header.
-ID_COLUMNS = ("index", "respondent_id", "Unnamed: 0", "column0", "column00", "")
+ID_COLUMNS = ("index", "respondent_id", "Unnamed: 0", "column0", "column00", "", "QKEY")
 _WEIGHT = re.compile(r"weight(_.*)?", re.IGNORECASE)
 
 QUESTIONS = pa.schema(
@@ -59,12 +60,14 @@ RESPONSES = pa.schema(
 )
 
 
-def questions(surveys: Mapping[str, Any]) -> pa.Table:
+def questions(surveys: Mapping[str, Any], *, topics: Mapping[str, Any] | None = None) -> pa.Table:
     """Return one row per question of every survey.
 
     Parameters
     ----------
     surveys : the info table by survey name.
+    topics : tables with the bytes of a topic_mapping.npy each, by any name; they give the topic of
+        a question whose info table gives none.
 
     Returns
     -------
@@ -77,6 +80,7 @@ def questions(surveys: Mapping[str, Any]) -> pa.Table:
     ------
     ValueError : naming survey, table, column and row of what is malformed.
     """
+    mapped = _topics.read((topics or {}).values())
     rows = [
         {
             "survey": survey,
@@ -88,7 +92,7 @@ def questions(surveys: Mapping[str, Any]) -> pa.Table:
             "options": q.options,
             "ordinal": q.ordinal,
             "nonresponse": list(q.nonresponse),
-            "topic": q.topic,
+            "topic": q.topic or mapped.of(q.text),
             "kind": q.kind,
         }
         for survey, info in surveys.items()

@@ -43,13 +43,16 @@ class ModelHandle:
             return self._cursor.sql(self._context.sql(other))
         return self._cursor.sql(f"select * from {quoted('main', name)}")
 
-    def refs(self, pattern: str, var: str) -> dict[str, duckdb.DuckDBPyRelation]:
+    def refs(
+        self, pattern: str, var: str, *, default: list[str] | None = None
+    ) -> dict[str, duckdb.DuckDBPyRelation]:
         """Return a table for each entry of a var that is a list of names.
 
         Both are literal in the model. With the var `waves: [w1, panel.w2]`, `refs("{}_items",
         "waves")` is the ref w1_items and, since it has a dot, the source table panel.w2_items.
+        `default` is the list where the var has no value.
         """
-        names = expand(pattern, var, self._context.files.vars.get(var))
+        names = expand(pattern, var, self._context.files.vars.get(var, default))
         return {entry: self.ref(name) for entry, name in names.items()}
 
     def source(self, source: str, table: str) -> duckdb.DuckDBPyRelation:
