@@ -42,7 +42,7 @@ def offline_option(command: F) -> F:
     )(command)
 
 
-_STATE, _FORMAT = "lupom.state", "lupom.log_format"
+_STATE, _DEFER, _FORMAT = "lupom.state", "lupom.defer", "lupom.log_format"
 _SELECTORS = ("-s", "--select", "-m", "--models", "-x", "--exclude")
 
 
@@ -110,9 +110,20 @@ def _remember_state(ctx: click.Context, _: click.Parameter, value: Path | None) 
     ctx.meta[_STATE] = value
 
 
+def _remember_defer(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    ctx.meta[_DEFER] = value
+
+
 def selection_options(command: F) -> F:
-    """Add --select, --exclude, --selector and --state."""
+    """Add --select, --exclude, --selector, --state and --defer."""
     for option in (
+        click.option(
+            "--defer",
+            metavar="TARGET",
+            expose_value=False,
+            callback=_remember_defer,
+            help="Read what is neither selected nor built from the store of another target.",
+        ),
         click.option(
             "--state",
             type=click.Path(path_type=Path, file_okay=False),
@@ -202,8 +213,14 @@ def open_project(project_dir: Path | None, target: str | None, vars_: str | None
     from lupom.engine.workspace import Project
 
     context = click.get_current_context(silent=True)
-    state = None if context is None else context.meta.get(_STATE)
-    project = Project(project_dir, target=target, vars=parse_vars(vars_), state=state)
+    meta = {} if context is None else context.meta
+    project = Project(
+        project_dir,
+        target=target,
+        vars=parse_vars(vars_),
+        state=meta.get(_STATE),
+        defer=meta.get(_DEFER),
+    )
     for warning in project.warnings:
         click.echo(click.style("Warning: ", fg="yellow") + warning, err=True)
     return project

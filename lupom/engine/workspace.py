@@ -17,6 +17,7 @@ from lupom.engine.hashes import FileHashes
 from lupom.engine.project.discovery import read_project
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
+from lupom.engine.run.deferral import deferrable, other_store
 from lupom.engine.run.identities import Identities, asked_of, set_llms
 from lupom.engine.run.plan import Plan, make_plan
 from lupom.engine.run.results import Reporter, RunResult
@@ -41,6 +42,8 @@ class Project:
     vars : values laid over the project's vars.
     state : folder of earlier artifacts that the selectors `state:` and `result:` compare with;
         None compares with the store and with the last run.
+    defer : name of another target: what is neither selected nor built in this one is read from its
+        store.
 
     Raises
     ------
@@ -61,6 +64,7 @@ class Project:
         target: str | None = None,
         vars: Mapping[str, Any] | None = None,
         state: str | Path | None = None,
+        defer: str | None = None,
     ) -> None:
         start = None if folder is None else Path(folder)
         self.files = read_project(start, target=target, vars=vars)
@@ -72,6 +76,7 @@ class Project:
         sources = Sources(self.files.sources, self.files.state_folder, self._hashes)
         self.store.attached = sources.attached
         self.context = Context(self.files, self.nodes, self.store, sources)
+        self._defers_to = None if defer is None else other_store(self.files, self.store, defer)
         compiled = compile_project(
             self.files,
             self._hashes,
@@ -448,7 +453,12 @@ class Project:
     def _identities(self, current: frozenset[str]) -> Identities:
         with suppress(OSError):
             self._hashes.save()
-        return Identities(self.nodes, self.records(), current, self._source_hash)
+        records = self.records()
+        deferred: dict[str, str] = {}
+        if self._defers_to is not None:
+            deferred = deferrable(self.nodes, records, self._defers_to.records(), current)
+            self.context.deferred = frozenset(deferred)
+        return Identities(self.nodes, records, current, self._source_hash, deferred)
 
     def records(self) -> dict[str, TableRecord]:
         """Return what the store knows of its relations, by node.

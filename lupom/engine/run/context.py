@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from lupom.engine.state import State
 
 
+# The name under which the store of a target that is deferred to is attached.
+DEFERRED = "lupom_deferred"
+
+
 class Context:
     """The parts a run works with.
 
@@ -37,6 +41,8 @@ class Context:
         self.store = store
         self.reporter: Reporter = Silent()
         self.stop = threading.Event()
+        # Nodes that are read from another target's store, attached under DEFERRED.
+        self.deferred: frozenset[str] = frozenset()
         self._lock = threading.RLock()
         self._state: State | None = None
         self._gateway: Gateway | None = None
@@ -122,9 +128,15 @@ class Context:
                     inner = self._fill(other, other.text, ephemeral, shown)
                     ephemeral[name] = inner
                 return quoted(name)
-            return quoted("main", name)
+            return self.relation(name)
 
         return fill(text, quoted("main", node.name), relation)
+
+    def relation(self, name: str) -> str:
+        """Return the SQL name of a node's table or view: of this store, or of the deferred one."""
+        if name in self.deferred:
+            return quoted(DEFERRED, "main", name)
+        return quoted("main", name)
 
     def source(self, name: str) -> str:
         """Return the SQL relation of a source, fetched."""

@@ -28,6 +28,7 @@ class Identities:
     records : what the store knows, by node.
     current : nodes whose present code counts (those of this run); for others the built one does.
     source_hash : identity of a source; None when it is not there, or was never asked for.
+    deferred : identities of nodes that are read from another store.
     """
 
     def __init__(
@@ -36,11 +37,13 @@ class Identities:
         records: Mapping[str, TableRecord],
         current: frozenset[str],
         source_hash: Callable[[str], str | None],
+        deferred: Mapping[str, str] | None = None,
     ) -> None:
         self._nodes = nodes
         self._records = dict(records)
         self._current = current
         self._source_hash = source_hash
+        self._deferred = dict(deferred or {})
         self._known: dict[str, str | None] = {}
 
     def record(self, name: str) -> TableRecord | None:
@@ -75,10 +78,14 @@ class Identities:
 
     def _through(self, name: str) -> tuple[str, ...]:
         node = self._nodes[name]
+        if name in self._deferred:
+            return ()
         return node.parents if node.materialized in ("view", "ephemeral") else ()
 
     def _identity(self, name: str) -> str | None:
         node = self._nodes[name]
+        if name in self._deferred:
+            return self._deferred[name]
         if node.resource == "source":
             return self._source_hash(name)
         if node.materialized in ("view", "ephemeral"):

@@ -237,6 +237,13 @@ class Runner:
                     file=node.file,
                     hint=f"select it too: --select +{node.name}",
                 )
+        far = self._context.deferred & set(node.parents)
+        if node.materialized == "view" and far:
+            raise ModelError(
+                f"a view cannot read '{min(far)}' of another target",
+                file=node.file,
+                hint="materialized='table'",
+            )
         previous = self._known.record(node.name)
         no_llm = self._options.no_llm and node.materialized == "llm"
         record = TableRecord(

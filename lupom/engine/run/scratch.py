@@ -67,6 +67,7 @@ def scratch(context: Context) -> Iterator[Scratch]:
     """Open a scratch store over a project's own; it is gone at the end of the block."""
     store = ScratchStore(context.store)
     inner = Context(context.files, context.nodes, store, context.sources)
+    inner.deferred = context.deferred
     store.acquire()
     try:
         yield Scratch(inner)

@@ -99,6 +99,7 @@ def _check_built(context: Context, test: Node, cursor: duckdb.DuckDBPyConnection
     for name in test.parents:
         node = context.nodes[name]
         stands = node.resource == "source" or node.materialized == "ephemeral" or name in kinds
+        stands = stands or name in context.deferred
         if not stands:
             raise StoreError(f"'{name}' is not built yet", hint=f"lupom run --select +{name}")
 

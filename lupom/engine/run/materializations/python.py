@@ -41,7 +41,7 @@ class ModelHandle:
             return self._cursor.sql(f"select * from {self._context.source(name)}")
         if other.materialized == "ephemeral":
             return self._cursor.sql(self._context.sql(other))
-        return self._cursor.sql(f"select * from {quoted('main', name)}")
+        return self._cursor.sql(f"select * from {self._context.relation(name)}")
 
     def refs(
         self, pattern: str, var: str, *, default: list[str] | None = None
