@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ls": ("ls", "List the project's nodes."),
     "compile": ("compile", "Show the SQL and the rendered prompts of models."),
     "show": ("show", "Show the first rows of a model."),
+    "explain": ("explain", "Say where one answer of an LLM comes from."),
     "export": ("export", "Write models to Parquet, CSV, JSON lines or SPSS files."),
     "query": ("query", "Run SQL on the store, read-only."),
     "source": ("source", "Check how fresh the sources are."),

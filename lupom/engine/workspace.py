@@ -27,6 +27,7 @@ from lupom.engine.sources.resolve import Sources
 from lupom.engine.store.duck import Store, TableRecord, content_hash, relation_kinds
 
 if TYPE_CHECKING:
+    from lupom.engine.run.explanation import Explanation
     from lupom.engine.run.export import Written
 
 Names = str | Sequence[str] | None
@@ -353,6 +354,19 @@ class Project:
         with self.store.hold(read_only=True) as cursor:
             prepared = prepare(self.context, self.nodes[name], cursor, limit=1)
         return [dict(m) for part in prepared.parts() for m in part.calls[0].messages]
+
+    def explain(
+        self, model: str, /, *values: object, truth: bool = False, **key: object
+    ) -> Explanation:
+        """Return where one answer of an LLM model comes from; nothing is asked.
+
+        The row is named by values of key columns in any order, or by `column=value`. `truth` shows
+        held-out tables, too. Printed, it is text. Raises UsageError where not one row fits.
+        """
+        from lupom.engine.run.explain import explain
+
+        named = {name: str(value) for name, value in key.items()}
+        return explain(self, model, [str(value) for value in values], named, truth=truth)
 
     def export(
         self,

@@ -250,6 +250,7 @@ class ModelConfig(Strict):
     llm_column: str | None = None
     key: list[str] | None = None
     max_invalid_share: float | None = Field(default=None, ge=0, le=1)
+    explain: list[str | dict[str, dict[str, str]]] = Field(default_factory=list)
     # seed
     column_types: dict[str, str] = Field(default_factory=dict)
     delimiter: str = ","

@@ -115,6 +115,14 @@ class Ledger:
         """Return the status of the calls with these keys: 'pending', 'ok' or 'invalid'."""
         return {row[0]: row[1] for row in self._select("key, status", keys)}
 
+    def origin(self, key: str) -> dict[str, Any] | None:
+        """Return who was asked a call, for what and when: provider, model, alias, node, run_id,
+        created_at, updated_at; None for an unknown one."""
+        names = ("provider", "model", "alias", "node", "run_id", "created_at", "updated_at")
+        for row in self._select(", ".join(names), [key]):
+            return dict(zip(names, row, strict=True))
+        return None
+
     def _select(self, columns: str, keys: Iterable[str]) -> Any:
         from sqlalchemy import text
 

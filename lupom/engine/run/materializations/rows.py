@@ -106,8 +106,9 @@ def prepare(
     cursor: duckdb.DuckDBPyConnection,
     *,
     limit: int | None = None,
+    where: str | None = None,
 ) -> Prepared:
-    """Read an LLM model's rows (the first `limit`), with nothing asked.
+    """Read an LLM model's rows (those `where` SQL is true of, the first `limit`); nothing is asked.
 
     Raises ModelError for a key column that is not in the select, for two rows of one key, and for a
     row that names an LLM there is none of;
@@ -118,6 +119,8 @@ def prepare(
 
     config = node.config
     relation = cursor.sql(context.sql(node))
+    if where is not None:
+        relation = relation.filter(where)
     if limit is not None:
         relation = relation.limit(limit)
     types = dict(zip(relation.columns, (str(t) for t in relation.types), strict=True))
