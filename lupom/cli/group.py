@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "build": ("build", "Run models and their data tests, in the order of the graph."),
     "test": ("test", "Run data tests on what is built."),
     "plan": ("plan", "Say what a run would do, why, and at what cost; no call is made."),
+    "diff": ("diff", "Compare a model as it would be now with what stands."),
     "retry": ("retry", "Do again what failed in the last run or has no valid answer."),
     "seed": ("run", "Load CSV seeds."),
     "ls": ("ls", "List the project's nodes."),

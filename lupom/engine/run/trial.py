@@ -1,0 +1,111 @@
+"""Asks a sample of an LLM model's rows with another prompt, under the project's lock and budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lupom import __version__
+from lupom.engine.errors import LupomError, UsageError
+from lupom.engine.llm.forecast import Forecast, Range
+from lupom.engine.project.nodes import Node
+from lupom.engine.run.diff import Pair, Trial, drawn, value_of
+from lupom.engine.run.lock import run_lock
+from lupom.engine.run.materializations.rows import Part, Prepared
+from lupom.engine.run.publish import publish
+from lupom.engine.run.spending import make_budget, taking
+
+if TYPE_CHECKING:
+    from lupom.engine.workspace import Project
+
+Key = tuple[Any, ...]
+
+
+def run_trial(
+    project: Project,
+    node: Node,
+    prepared: Prepared,
+    standing: Mapping[Key, Any],
+    folder: Path,
+    prompt: str,
+    size: int,
+    budget: str | None,
+) -> Trial:
+    """Ask the sample, and count what the other rows would take; see `diff.try_prompt`."""
+    from lupom.engine.llm.prompts import Prompt
+
+    if not standing:
+        raise UsageError(f"'{node.name}' has no answers to compare with")
+    prepared = replace(prepared, prompt=Prompt(folder, prompt))
+    chosen = set(drawn(list(standing), size))
+    trial = Trial(node.name, list(prepared.keys))
+    context = project.context
+    state = context.state
+    with run_lock(project.files.state_folder) as claim:
+        run_id = state.start_run(
+            "diff",
+            target=project.files.target_name,
+            version=__version__,
+            arguments={"select": [node.name], "prompt": prompt, "sample": size},
+        )
+        claim(run_id)
+        context.gateway.budget = make_budget(project.files.settings.budget, budget, context)
+        status = "error"
+        try:
+            for part in prepared.parts():
+                _ask(project, node, prepared, part, chosen, standing, trial, run_id)
+            status = "success"
+        finally:
+            context.gateway.budget = None
+            state.finish_run(run_id, status)
+            publish(context)
+    _add_rest(project, node, prepared, trial)
+    return trial
+
+
+def _ask(
+    project: Project,
+    node: Node,
+    prepared: Prepared,
+    part: Part,
+    chosen: set[Key],
+    standing: Mapping[Key, Any],
+    trial: Trial,
+    run_id: str,
+) -> None:
+    for alias, places in part.by_alias().items():
+        keys = {i: tuple(part.rows[i][k] for k in prepared.keys) for i in places}
+        asked = [i for i in places if keys[i] in chosen]
+        if not asked:
+            continue
+        answers = project.context.gateway.ask(
+            alias, [part.calls[i] for i in asked], node=node.name, run_id=run_id
+        )
+        counted: set[str] = set()
+        for i, answer in zip(asked, answers, strict=True):
+            if answer is None:
+                raise LupomError("the trial was stopped")
+            after = value_of(prepared, part.responses[i], answer)
+            trial.pairs.append(Pair(keys[i], standing[keys[i]], after))
+            if not answer.cached and answer.key not in counted:
+                counted.add(answer.key)
+                trial.asked += 1
+                trial.tokens += answer.tokens_in + answer.tokens_out
+                known = trial.cost is not None and answer.cost is not None
+                trial.cost = (trial.cost or 0.0) + (answer.cost or 0.0) if known else None
+
+
+def _add_rest(project: Project, node: Node, prepared: Prepared, trial: Trial) -> None:
+    rest = Forecast(0, Range(), Range(), Range())
+    for part in prepared.parts():
+        for alias, places in part.by_alias().items():
+            waiting = project.context.gateway.unanswered(alias, _calls(part, places))
+            trial.rest += waiting.rows
+            rest = rest + taking(project.context, node.name, waiting.calls)
+    trial.rest_tokens, trial.rest_cost = rest.tokens, rest.cost
+
+
+def _calls(part: Part, places: Sequence[int]) -> list[Any]:
+    return [part.calls[i] for i in places]
