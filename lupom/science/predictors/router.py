@@ -21,6 +21,7 @@ ROUTER = pa.schema(
     [
         ("survey", pa.string()),
         ("llm", pa.string()),
+        ("scenario", pa.string()),
         ("question_id", pa.string()),
         ("n", pa.int64()),
         ("nll_gain", pa.float64()),
@@ -74,8 +75,10 @@ class Gains:
     accuracy: Estimate
 
 
-def gains(pairs: Pairs, plain: Floats, with_llm: Floats, asked: Bools) -> Gains:
-    """Estimate the gain of every question from the tuning pairs the LLM was asked.
+def gains(
+    pairs: Pairs, plain: Floats, with_llm: Floats, asked: Bools
+) -> Iterator[tuple[str, Gains]]:
+    """Yield, by scenario, the gain of every question from the tuning pairs the LLM was asked.
 
     Parameters
     ----------
@@ -83,33 +86,40 @@ def gains(pairs: Pairs, plain: Floats, with_llm: Floats, asked: Bools) -> Gains:
     plain, with_llm : (P, width), both cross-fitted on tuning pairs.
     asked : (P), whether the LLM was asked.
     """
-    use = asked & (pairs.truth >= 0)
-    truth, column, questions = pairs.truth[use], pairs.columns[use], len(pairs.questions)
-    _, person = np.unique(pairs.respondents[use].astype(str), return_inverse=True)
-    fewer = losses(plain[use], truth) - losses(with_llm[use], truth)
-    right = (with_llm[use].argmax(axis=1) == truth).astype(float)
-    right -= plain[use].argmax(axis=1) == truth
-    n = np.bincount(column, minlength=questions)
-    return Gains(
-        np.append(n, n.sum()),
-        partially_pooled(fewer, column, person, questions),
-        partially_pooled(right, column, person, questions),
-    )
+    questions = len(pairs.questions)
+    for scenario in sorted(set(pairs.scenarios[asked])):
+        use = asked & (pairs.truth >= 0) & (pairs.scenarios == scenario)
+        truth, column = pairs.truth[use], pairs.columns[use]
+        # Of new questions some are tuned on and others tested: the question is what varies.
+        of = column if scenario == "new_question" else pairs.respondents[use].astype(str)
+        _, unit = np.unique(of, return_inverse=True)
+        fewer = losses(plain[use], truth) - losses(with_llm[use], truth)
+        right = (with_llm[use].argmax(axis=1) == truth).astype(float)
+        right -= plain[use].argmax(axis=1) == truth
+        n = np.bincount(column, minlength=questions)
+        yield (
+            scenario,
+            Gains(
+                np.append(n, n.sum()),
+                partially_pooled(fewer, column, unit, questions),
+                partially_pooled(right, column, unit, questions),
+            ),
+        )
 
 
-def partially_pooled(values: Floats, group: Ints, person: Ints, groups: int) -> Estimate:
+def partially_pooled(values: Floats, group: Ints, unit: Ints, groups: int) -> Estimate:
     """Return the mean of each group, pulled to the mean of all as far as groups are alike.
 
     Means of groups are normal about a common mean with a standard deviation t, which is averaged
     over by its posterior (Gelman et al., Bayesian Data Analysis, 5.4): with an estimate of t, which
     often is 0, intervals of 95 % hold the truth in 87 %. The prior of t is half-Cauchy, its scale
     the values' standard deviation. The common mean's variance is as much larger as clustering on
-    persons makes that of all values together. A group without values is one more draw about the
+    units makes that of all values together. A group without values is one more draw about the
     common mean.
 
     Parameters
     ----------
-    values, group, person : (N).
+    values, group, unit : (N); units are what varies independently: respondents, or questions.
     groups : how many there are.
     """
     n = len(values)
@@ -117,15 +127,15 @@ def partially_pooled(values: Floats, group: Ints, person: Ints, groups: int) -> 
     total = np.bincount(group, weights=values, minlength=groups)
     raw = np.divide(total, count, out=np.full(groups, np.nan), where=count > 0)
     mean = float(values.mean()) if n else 0.0
-    by_person = np.bincount(person, weights=values - mean)
-    people = len(by_person)
-    if people < 2:
-        # One person says nothing about how persons differ.
+    by_unit = np.bincount(unit, weights=values - mean)
+    units = len(by_unit)
+    if units < 2:
+        # One unit says nothing about how units differ.
         none = np.full(groups + 1, np.nan)
         return Estimate(
             np.append(raw, mean if n else np.nan), np.full(groups + 1, mean), none, none
         )
-    error2 = float(np.square(by_person).sum()) / n**2 * people / (people - 1)
+    error2 = float(np.square(by_unit).sum()) / n**2 * units / (units - 1)
     there = count > 0
     inner = n - int(there.sum())
     spread2 = float(values.var(ddof=1))
@@ -205,11 +215,11 @@ def router(
 
     Returns
     -------
-    Rows survey, llm, question_id (null for all questions together), n (tuning pairs), nll_gain and
-    accuracy_gain (of stack over stack_plain on them, each pair predicted by weights fitted to other
-    respondents), *_pooled, *_low and *_high (after partial pooling, with 95 % interval), price,
-    price_per_correct (of one more correct answer; null where none is gained), recommendation
-    ('llm' or 'plain').
+    Rows survey, llm, scenario, question_id (null for all questions together), n (tuning pairs),
+    nll_gain and accuracy_gain (of stack over stack_plain on them, each pair predicted by weights
+    that were fitted to other respondents), *_pooled, *_low and *_high (after partial pooling within
+    the scenario, with 95 % interval), price, price_per_correct (of one more correct answer; null
+    where none is gained), recommendation ('llm' or 'plain').
     """
     parts = []
     names = sorted(pc.unique(arrow(stacked)["survey"]).to_pylist())
@@ -230,20 +240,24 @@ def router(
         of_llms = table.filter(pc.equal(table["predictor"], "stack"))
         for llm in sorted(pc.unique(of_llms["llm"]).to_pylist()):
             p, asked = pairs.read(of_llms.filter(pc.equal(of_llms["llm"], llm)))
-            found = gains(pairs, plain, p, asked)
             price = (prices or {}).get(llm)
-            chosen = recommended(found, min_gain=min_gain, price=price, worth=worth)
-            parts += list(_rows(pairs, llm, found, price, chosen))
+            for scenario, found in gains(pairs, plain, p, asked):
+                chosen = recommended(found, min_gain=min_gain, price=price, worth=worth)
+                parts += list(_rows(pairs, llm, scenario, found, price, chosen))
     return pa.Table.from_pylist(parts, schema=ROUTER)
 
 
 def _rows(
-    pairs: Pairs, llm: str, found: Gains, price: float | None, chosen: Bools
+    pairs: Pairs, llm: str, scenario: str, found: Gains, price: float | None, chosen: Bools
 ) -> Iterator[dict[str, Any]]:
+    there = set(pairs.columns[pairs.scenarios == scenario])
     for i, question in enumerate((*pairs.questions, None)):
+        if question is not None and i not in there:
+            continue
         row: dict[str, Any] = {
             "survey": pairs.survey,
             "llm": llm,
+            "scenario": scenario,
             "question_id": question,
             "n": int(found.n[i]),
         }

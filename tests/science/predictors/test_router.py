@@ -63,6 +63,26 @@ def test_a_price_must_be_worth_it(m):
     assert set(rows(m, plain, llm, min_gain=5.0)["recommendation"]) == {"plain"}
 
 
+def test_scenarios_are_judged_apart():
+    # The LLM knows of new questions, of which the others tell nothing. Some of them are tuned on,
+    # others tested.
+    m = made(people=120, questions=16)
+    new = m.pairs.columns >= 4
+    m.pairs.scenarios[new] = "new_question"
+    m.pairs.roles[new] = np.where(m.pairs.columns[new] < 10, "tuning", "test")
+    plain = np.where(new[:, None], noise(m), m.true)
+    llm = np.where(new[:, None], m.true, noise(m, 4))
+    found = rows(m, plain, llm)
+    assert set(found[found["scenario"] == "known"]["recommendation"]) == {"plain"}
+    of_new = found[found["scenario"] == "new_question"]
+    assert set(of_new["recommendation"]) == {"llm"}
+    assert of_new.loc["q12", "n"] == 0
+    assert np.isnan(of_new.loc["q12", "nll_gain"])
+    # What no pair tells is less certain than what some do.
+    width = of_new["nll_gain_high"] - of_new["nll_gain_low"]
+    assert width["q12"] > width["q5"]
+
+
 def test_questions_that_do_not_differ_get_the_gain_of_all():
     rng = np.random.default_rng(0)
     values, group = rng.normal(0.1, 1.0, 600), np.repeat(np.arange(20), 30)

@@ -131,21 +131,29 @@ def test_several_settings_and_llms_are_parts_of_their_own(m):
     assert set(found["llm"].dropna()) == {"one", "two"}
 
 
-def test_every_scenario_has_weights_of_its_own(m):
-    # Of new questions the other part knows.
-    new = m.pairs.columns >= 2
+def test_every_scenario_has_weights_of_its_own():
+    # The one part knows of usual questions, the other of new ones.
+    m = made(people=60, questions=80)
+    new = m.pairs.columns >= 40
     m.pairs.scenarios[new] = "new_question"
-    try:
-        usual = np.where(new[:, None], noise(m), m.true)
-        other = np.where(new[:, None], m.true, noise(m))
-        baselines = m.table(usual=usual, other=other)
-        found = weights(m, baselines).set_index(["scenario", "part"])["weight"]
-        table = stacked(m, baselines)
-    finally:
-        m.pairs.scenarios[new] = "known"
+    usual = np.where(new[:, None], noise(m), m.true)
+    other = np.where(new[:, None], m.true, noise(m))
+    baselines = m.table(usual=usual, other=other)
+    found = weights(m, baselines).set_index(["scenario", "part"])["weight"]
     assert found["known", "usual"] > 0.8 > 0.2 > found["known", "other"]
     assert found["new_question", "other"] > 0.8 > 0.2 > found["new_question", "usual"]
-    assert set(table["scenario"].to_pylist()) == {"known", "new_question"}
+    scenarios = set(stacked(m, baselines)["scenario"].to_pylist())
+    assert scenarios == {"known", "new_question"}
+
+
+def test_of_few_new_questions_the_best_part_is_taken_as_it_is():
+    # Both parts are too sure of these questions, which says little about others.
+    m = made(people=100, questions=6)
+    m.pairs.scenarios[:] = "new_question"
+    baselines = m.table(knows=powered(m.true, 2.0), guesses=powered(noise(m), 2.0))
+    found = weights(m, baselines).set_index("part")["weight"]
+    assert found.sum() == pytest.approx(1.0)
+    assert found["knows"] > 0.9
 
 
 def test_without_tuning_pairs_all_parts_count_the_same(m):
