@@ -90,9 +90,9 @@ def gains(
     for scenario in sorted(set(pairs.scenarios[asked])):
         use = asked & (pairs.truth >= 0) & (pairs.scenarios == scenario)
         truth, column = pairs.truth[use], pairs.columns[use]
-        # Of new questions some are tuned on and others tested: the question is what varies.
-        of = column if scenario == "new_question" else pairs.respondents[use].astype(str)
-        _, unit = np.unique(of, return_inverse=True)
+        _, person = np.unique(pairs.respondents[use].astype(str), return_inverse=True)
+        # Of new questions some are tuned on and others tested: the gain of all is that of others.
+        others = scenario == "new_question"
         fewer = losses(plain[use], truth) - losses(with_llm[use], truth)
         right = (with_llm[use].argmax(axis=1) == truth).astype(float)
         right -= plain[use].argmax(axis=1) == truth
@@ -101,41 +101,41 @@ def gains(
             scenario,
             Gains(
                 np.append(n, n.sum()),
-                partially_pooled(fewer, column, unit, questions),
-                partially_pooled(right, column, unit, questions),
+                partially_pooled(fewer, column, person, questions, others=others),
+                partially_pooled(right, column, person, questions, others=others),
             ),
         )
 
 
-def partially_pooled(values: Floats, group: Ints, unit: Ints, groups: int) -> Estimate:
+def partially_pooled(
+    values: Floats, group: Ints, person: Ints, groups: int, *, others: bool = False
+) -> Estimate:
     """Return the mean of each group, pulled to the mean of all as far as groups are alike.
 
     Means of groups are normal about a common mean with a standard deviation t, which is averaged
     over by its posterior (Gelman et al., Bayesian Data Analysis, 5.4): with an estimate of t, which
-    often is 0, intervals of 95 % hold the truth in 87 %. The prior of t is half-Cauchy, its scale
-    the values' standard deviation. The common mean's variance is as much larger as clustering on
-    units makes that of all values together. A group without values is one more draw about the
+    often is 0, intervals of 95 % hold the truth in 87 %. The prior of t is half-normal, its scale
+    half the values' standard deviation. The common mean's variance is as much larger as clustering
+    on persons makes that of all values together. A group without values is one more draw about the
     common mean.
 
     Parameters
     ----------
-    values, group, unit : (N); units are what varies independently: respondents, or questions.
+    values, group, person : (N).
     groups : how many there are.
+    others : whether the gain of all is to hold for groups other than these, so that its interval
+        clusters on groups and not on persons.
     """
     n = len(values)
     count = np.bincount(group, minlength=groups).astype(float)
     total = np.bincount(group, weights=values, minlength=groups)
     raw = np.divide(total, count, out=np.full(groups, np.nan), where=count > 0)
     mean = float(values.mean()) if n else 0.0
-    by_unit = np.bincount(unit, weights=values - mean)
-    units = len(by_unit)
-    if units < 2:
-        # One unit says nothing about how units differ.
-        none = np.full(groups + 1, np.nan)
-        return Estimate(
-            np.append(raw, mean if n else np.nan), np.full(groups + 1, mean), none, none
-        )
-    error2 = float(np.square(by_unit).sum()) / n**2 * units / (units - 1)
+    error2 = _error2(values, person)
+    of_all = _error2(values, np.unique(group, return_inverse=True)[1]) if others else error2
+    if not np.isfinite(error2 + of_all):
+        none, whole = np.full(groups + 1, np.nan), mean if n else np.nan
+        return Estimate(np.append(raw, whole), np.full(groups + 1, mean), none, none)
     there = count > 0
     inner = n - int(there.sum())
     spread2 = float(values.var(ddof=1))
@@ -145,9 +145,18 @@ def partially_pooled(values: Floats, group: Ints, unit: Ints, groups: int) -> Es
         return Estimate(np.append(raw, mean), same, same, same)
     clustering = max(1.0, error2 / (spread2 / n))
     pooled, variance = _posterior(raw, count, max(within, 1e-9 * spread2), spread2, clustering)
-    pooled, variance = np.append(pooled, mean), np.append(variance, error2)
+    pooled, variance = np.append(pooled, mean), np.append(variance, of_all)
     half = NORMAL * np.sqrt(variance)
     return Estimate(np.append(raw, mean), pooled, pooled - half, pooled + half)
+
+
+def _error2(values: Floats, unit: Ints) -> float:
+    """Return the variance of a mean, clustered; infinite where one unit says nothing of others."""
+    if not len(values) or unit.max() == 0:
+        return float("inf")
+    by_unit = np.bincount(unit, weights=values - values.mean())
+    units = len(by_unit)
+    return float(np.square(by_unit).sum()) / len(values) ** 2 * units / (units - 1)
 
 
 def _posterior(
@@ -164,7 +173,7 @@ def _posterior(
     common = (y / v).sum(axis=1) / precision
     log = -0.5 * (np.log(precision) + np.log(v).sum(axis=1))
     log -= 0.5 * (np.square(y - common[:, None]) / v).sum(axis=1)
-    log += np.log(step) - np.log1p(t2 / scale2)
+    log += np.log(step) - t2 / (2.0 * scale2 / 4.0)
     weight = np.exp(log - log.max())
     weight /= weight.sum()
     # The share of a group's own mean; 0 where it has none.
@@ -187,7 +196,8 @@ def recommended(
     beyond the plain stack must also be worth more than the price.
     """
     low = found.nll.low
-    chosen = np.isfinite(low) & (np.nan_to_num(low, nan=-1.0) > min_gain)
+    # Where the LLM is not heard the gain is 0 but for rounding.
+    chosen = np.isfinite(low) & (np.nan_to_num(low, nan=-1.0) > min_gain + 1e-6)
     if price is not None and worth is not None:
         chosen &= found.accuracy.pooled * worth > price
     return np.asarray(chosen)

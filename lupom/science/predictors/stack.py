@@ -225,7 +225,7 @@ def fit_survey(pairs: Pairs, baselines: pa.Table, predictions: pa.Table, seed: i
     pairs under weights fitted to the other four fifths of respondents (in scenario new_question, of
     questions). An LLM's settings are pooled with the plain stack's predictions of tuning pairs,
     which are themselves cross-fitted; it stays as it is unless the LLM gains more than a standard
-    error.
+    error, or two where there are fewer than 30 respondents or new questions.
     """
     names = sorted(pc.unique(baselines["predictor"]).to_pylist())
     logs = []
@@ -247,7 +247,8 @@ def fit_survey(pairs: Pairs, baselines: pa.Table, predictions: pa.Table, seed: i
 
 def _with_llm(pairs: Pairs, plain: Floats, predictions: pa.Table, seed: int) -> WithLLM:
     asked = _asked(pairs, predictions)
-    names, parts = ["stack_plain"], [_log(plain)]
+    # An LLM that is not heard leaves the plain stack as it is, however unlikely an answer.
+    names, parts = ["stack_plain"], [np.log(np.maximum(plain, 1e-12))]
     for setting in sorted(pc.unique(predictions["predictor"]).to_pylist()):
         p, has = pairs.read(predictions.filter(pc.equal(predictions["predictor"], setting)))
         own = np.where(has[:, None], _log(p), 0.0)
@@ -322,13 +323,14 @@ def _without_llm(evidence: Evidence, centre: Floats, unit: Ints) -> tuple[Weight
 
 
 def _with_llms(evidence: Evidence, centre: Floats, unit: Ints) -> tuple[Weights, Floats]:
-    """Average the candidates if that gains more than a standard error over the centre."""
+    """Average the candidates if that gains more than a standard error (of few, two) over none."""
     none = pool.crossed(evidence, centre, NONE)
     if len(evidence.truth) >= ENOUGH_LLM:
         weights, crossed = _averaged(evidence, centre, WITH_LLM)
         gain = pool.losses(none, evidence.truth) - pool.losses(crossed, evidence.truth)
         by_unit = np.bincount(unit, weights=gain - gain.mean())
-        if gain.sum() > float(np.sqrt(np.square(by_unit).sum())):
+        errors = 1.0 if len(np.unique(unit)) >= FEW else 2.0
+        if gain.sum() > errors * float(np.sqrt(np.square(by_unit).sum())):
             return weights, crossed
     return pool.fit(evidence, centre, NONE), none
 
