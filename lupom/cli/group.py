@@ -13,6 +13,8 @@ from lupom.engine.errors import LupomError, did_you_mean
 
 # Command -> (module, one line). The lines stand here so that `lupom --help` imports no command.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("init", "Make a project, with your survey or one to try."),
+    "import": ("import_", "Read a survey's file into seeds: SPSS, Stata, Qualtrics, CSV, Excel."),
     "run": ("run", "Build what is stale: seeds, SQL, Python and LLM models."),
     "build": ("build", "Run models and their data tests, in the order of the graph."),
     "test": ("test", "Run data tests on what is built."),
@@ -44,7 +46,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"lupom.cli.{COMMANDS[cmd_name][0]}")
-        command = getattr(module, cmd_name)
+        command = getattr(module, "import_" if cmd_name == "import" else cmd_name)
         assert isinstance(command, click.Command)
         return command
 

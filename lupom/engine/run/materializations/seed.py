@@ -41,7 +41,13 @@ def build(context: Context, node: Node, record: TableRecord) -> TableRecord:
         "quote = '\"'",
         "escape = '\"'",
     ]
-    if types:
+    if types.get("*", "").upper() == "VARCHAR" and len(types) == 1:
+        options.append("all_varchar = true")
+    elif "*" in types:
+        raise ModelError(
+            f"column_types: '*' can only be VARCHAR, and alone, not {types}", file=node.file
+        )
+    elif types:
         pairs = ", ".join(f"{literal(k)}: {literal(v)}" for k, v in types.items())
         options.append(f"types = {{{pairs}}}")
     select = f"select * from read_csv({', '.join(options)})"

@@ -1,0 +1,63 @@
+"""lupom import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command("import")
+@click.argument("file", type=PATH)
+@click.option("--survey", metavar="NAME", help="The survey's name; by default the file's.")
+@click.option("--qsf", type=PATH, help="The definition of a Qualtrics survey, for its CSV export.")
+@click.option("--encoding", help="Of a CSV file that is not UTF-8, for instance cp1252.")
+@click.option("--guess", is_flag=True, help="Guess anew, over the codebook that is there.")
+@click.option(
+    "--project-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The project's folder; by default this one or the next above it.",
+)
+def import_(
+    file: Path,
+    survey: str | None,
+    qsf: Path | None,
+    encoding: str | None,
+    guess: bool,
+    project_dir: Path | None,
+) -> None:
+    """Read a survey's file into seeds, by a codebook that is guessed first and yours to edit.
+
+    FILE is SPSS (.sav, .zsav), Stata (.dta), CSV, Excel (.xlsx), Parquet, a Qualtrics export, or a
+    folder of info.csv, responses.csv and metadata.csv. What was guessed goes to stderr, the files
+    written to stdout. Edit codebooks/NAME.codebook.yml and import again: what stands there is done.
+
+    \b
+    Example:
+      lupom import W34.sav --survey w34
+      lupom import answers.csv --qsf survey.qsf
+      lupom import staff.xlsx --survey staff --guess
+    """
+    from lupom.cli import surveys
+    from lupom.engine.project.discovery import find_root, read_project
+
+    root = find_root(project_dir)
+    name = surveys.survey_name(survey, file)
+    if not guess:
+        surveys.check_free(root, name)
+    book: Path | None = surveys.codebook_path(root, name)
+    if guess or book is None or not book.exists():
+        book = None
+    read = surveys.read(file, name, qsf=qsf, encoding=encoding, codebook=book)
+    for line in read.summary():
+        click.echo(line, err=True)
+    for path in surveys.write(read, root):
+        click.echo(path.relative_to(root).as_posix())
+    if read.codebook_text is not None:
+        click.echo("Next: review the codebook, and import again if you edit it.", err=True)
+    known = read_project(root).vars.get("surveys")
+    if isinstance(known, list) and name not in known:
+        listed = ", ".join(map(str, [*known, name]))
+        click.echo(f"Then put it into lupom_project.yml, 'surveys: [{listed}]'.", err=True)

@@ -1,0 +1,206 @@
+"""What `lupom import` and `lupom init` do: a survey's files read, and written into a project."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lupom.engine.errors import LupomError, ProjectError, UsageError
+
+if TYPE_CHECKING:
+    from lupom.science.surveys.codebook import Codebook
+    from lupom.science.surveys.layout import Layout
+
+# An attribute of more values tells too few people apart from too many to make anyone similar.
+_FEW = 12
+
+_SEEDS = """version: 2
+
+seeds:
+  - name: {survey}_info
+    description: Questions of {source}; lists and dicts are Python literals.
+    config: {{column_types: {{"*": VARCHAR}}}}
+
+  - name: {survey}_metadata
+    description: Attributes of its respondents, with their values.
+    config: {{column_types: {{"*": VARCHAR}}}}
+
+  - name: {survey}_responses
+    description: >
+      Answers (blank where there is none), attributes and weight of its respondents. It holds the
+      answers that will be held out, and so has the tag holdout.
+    config:
+      tags: [holdout]
+      column_types: {{"*": VARCHAR}}
+"""
+
+
+@dataclass
+class Survey:
+    """A survey that was read: its tables, and its codebook where it came from one file."""
+
+    name: str
+    source: str
+    layout: Layout
+    codebook: Codebook | None = None
+    codebook_text: str | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def summary(self) -> list[str]:
+        """Return what was made of the file, a line each."""
+        rows = len(self.layout.responses) - 1
+        out = [
+            f"{self.source}: {rows:,} respondents, {len(self.layout.info) - 1} questions, "
+            f"{len(self.layout.metadata) - 1} attributes."
+        ]
+        if self.codebook is not None:
+            book = self.codebook
+            out.append(f"  id: {book.id or 'none: rows are numbered'}")
+            out.append(f"  weight: {book.weight or 'none: everyone counts the same'}")
+            kinds: dict[str, int] = {}
+            for question in book.questions:
+                kinds[question.kind] = kinds.get(question.kind, 0) + 1
+            out.append("  questions: " + ", ".join(f"{n} {kind}" for kind, n in kinds.items()))
+            names = [a.name for a in book.attributes]
+            out.append(f"  attributes: {', '.join(names) or 'none'}")
+            out += [f"  ignored: {name} ({why})" for name, why in book.ignored.items()]
+        counts = self.layout.answers
+        said = (f"{counts[s]:,} {s.replace('_', ' ')}" for s in _STATUSES if counts.get(s))
+        out.append(f"  answers: {', '.join(said)}")
+        return out + [f"  note: {note}" for note in self.notes]
+
+
+_STATUSES = ("answered", "refused", "dont_know", "not_asked")
+
+
+def survey_name(given: str | None, path: Path) -> str:
+    """Return a survey's name: as given, checked, or made of the file's."""
+    from lupom.science.surveys.columns import slug
+
+    if given is None:
+        name = slug(path.resolve().stem)
+        return name if name[:1].isalpha() else f"survey_{name}".rstrip("_")
+    if not re.fullmatch(r"[A-Za-z]\w*", given, re.ASCII):
+        raise UsageError(
+            f"'{given}' is no name for a survey", hint="letters, digits and _, a letter first"
+        )
+    return given
+
+
+def read(
+    path: Path,
+    survey: str,
+    *,
+    qsf: Path | None = None,
+    encoding: str | None = None,
+    codebook: Path | None = None,
+) -> Survey:
+    """Read a survey's file, or a folder in OpinionQA's layout.
+
+    Parameters
+    ----------
+    path : the file or folder.
+    survey : the survey's name.
+    codebook : the codebook to apply; without one it is guessed. Columns it does not name are
+        guessed and added.
+
+    Raises
+    ------
+    LupomError : for whatever is wrong with the files, naming file and place.
+    """
+    from lupom.science.surveys import codebook as books
+    from lupom.science.surveys import files, guesses, layout
+
+    for file in (path, qsf, codebook):
+        if file is not None and not file.exists():
+            raise UsageError(f"there is no file {file}")
+    try:
+        if path.is_dir():
+            return Survey(survey, path.name, files.read_layout(path, survey, encoding=encoding))
+        data = files.read(path, qsf=qsf, encoding=encoding)
+        text: str | None = None
+        notes = list(data.notes)
+        if codebook is None:
+            book = guesses.guess(data, survey)
+            text = books.dump(book)
+        else:
+            book = books.load(_text(codebook), codebook.name)
+            book.survey, book.file = survey, data.name
+            if added := guesses.extend(book, data):
+                text = books.dump(book)
+                notes.append(f"not in {codebook.name}, and added by a guess: {', '.join(added)}")
+        return Survey(survey, data.name, layout.build(data, book), book, text, notes)
+    except (ValueError, ModuleNotFoundError) as error:
+        raise LupomError(str(error)) from error
+    except OSError as error:
+        raise LupomError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def write(survey: Survey, root: Path) -> list[Path]:
+    """Write a survey's seeds, and its codebook, into a project; returns the files.
+
+    Each is written beside its place and then put there, so that a failure leaves what was.
+    """
+    from lupom.science.surveys.layout import text
+
+    folder = root / "seeds" / survey.name
+    files = {
+        folder / f"{survey.name}_info.csv": text(survey.layout.info),
+        folder / f"{survey.name}_responses.csv": text(survey.layout.responses),
+        folder / f"{survey.name}_metadata.csv": text(survey.layout.metadata),
+    }
+    properties = folder / f"{survey.name}.yml"
+    if not properties.exists():
+        files[properties] = _SEEDS.format(survey=survey.name, source=_one_line(survey.source))
+    if survey.codebook_text is not None:
+        files[codebook_path(root, survey.name)] = survey.codebook_text
+    pending = []
+    try:
+        for path, content in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            beside = path.with_name(f".{path.name}.new")
+            beside.write_text(content, encoding="utf-8")
+            pending.append((beside, path))
+        for beside, path in pending:
+            os.replace(beside, path)
+    except OSError as error:
+        raise ProjectError(f"{folder} cannot be written: {error.strerror or error}") from error
+    finally:
+        for beside, _ in pending:
+            beside.unlink(missing_ok=True)
+    return list(files)
+
+
+def codebook_path(root: Path, survey: str) -> Path:
+    """Return where a survey's codebook is in a project."""
+    return root / "codebooks" / f"{survey}.codebook.yml"
+
+
+def check_free(root: Path, survey: str) -> None:
+    """Raise UsageError where a survey of the name is there that was not imported."""
+    there = root / "seeds" / survey / f"{survey}_info.csv"
+    if there.exists() and not codebook_path(root, survey).exists():
+        raise UsageError(
+            f"{there.relative_to(root)} is there, and no codebook of it",
+            hint="give --survey another name, or --guess to write over it",
+        )
+
+
+def project_vars(survey: Survey) -> dict[str, Any]:
+    """Return the vars of a project that has this survey alone."""
+    few = [name for name, count in survey.layout.attributes.items() if 2 <= count <= _FEW]
+    return {"surveys": [survey.name], "neighbour_demographics": few}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path.name}: the file is not UTF-8 text") from error
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"[^\w .,()-]", "_", text)

@@ -1,0 +1,320 @@
+"""A codebook: what each column of a file is. LUPoM guesses it, its user reviews it, as YAML."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lupom.science.surveys import cells
+
+KINDS = ("single", "ordinal", "multiple", "numeric")
+
+_HEAD = """\
+# What LUPoM makes of {file}: its guess, for you to review.
+# Edit it, then run the same import again: what stands here is what is done.
+#
+# id          the column that names the respondent; empty: rows are numbered from 1
+# weight      the column of survey weights; empty: everyone counts the same
+# questions   what can be predicted. options: code: text, in order. kind: single, ordinal (with
+#             positions, one an option, empty for one with no place), multiple (one of "select all
+#             that apply") or numeric (cut at the bins). refused, dont_know, not_asked: codes that
+#             are no answer. Blank is not asked.
+# attributes  what is known of people: shown to models, never predicted. blank: codes that say
+#             nothing
+# ignored     columns that are left out, and why; move a line up to make use of it
+"""
+
+
+@dataclass
+class Question:
+    """A column that is a question; codes are texts."""
+
+    column: str
+    key: str
+    question: str
+    kind: str
+    options: dict[str, str] = field(default_factory=dict)
+    positions: list[float | None] = field(default_factory=list)
+    bins: list[float] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    dont_know: list[str] = field(default_factory=list)
+    not_asked: list[str] = field(default_factory=list)
+    topic: str = ""
+
+
+@dataclass
+class Attribute:
+    """A column that says something of the respondent."""
+
+    column: str
+    name: str
+    options: dict[str, str] = field(default_factory=dict)
+    bins: list[float] = field(default_factory=list)
+    blank: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Codebook:
+    """What is made of every column of a file."""
+
+    survey: str
+    file: str
+    id: str | None = None
+    weight: str | None = None
+    questions: list[Question] = field(default_factory=list)
+    attributes: list[Attribute] = field(default_factory=list)
+    ignored: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> list[str]:
+        """Return every column the codebook speaks of, in its order."""
+        ends = [c for c in (self.id, self.weight) if c is not None]
+        used = [*(q.column for q in self.questions), *(a.column for a in self.attributes)]
+        return [*ends, *used, *self.ignored]
+
+
+def dump(codebook: Codebook) -> str:
+    """Return a codebook as YAML, with what is to be known for its review."""
+    import yaml
+
+    body = {
+        "survey": codebook.survey,
+        "file": codebook.file,
+        "id": codebook.id,
+        "weight": codebook.weight,
+        "questions": [_question(q) for q in codebook.questions],
+        "attributes": [_attribute(a) for a in codebook.attributes],
+        "ignored": dict(codebook.ignored),
+    }
+    text: str = yaml.dump(body, Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=110)
+    return _HEAD.format(file=codebook.file) + text
+
+
+def _question(q: Question) -> dict[str, Any]:
+    out: dict[str, Any] = {"column": q.column}
+    if q.key != q.column:
+        out["key"] = q.key
+    out |= {"question": q.question, "kind": q.kind}
+    if q.topic:
+        out["topic"] = q.topic
+    out |= {"bins": _Flow(q.bins)} if q.bins else {"options": _options(q.options)}
+    if any(p is not None for p in q.positions):
+        out["positions"] = _Flow(q.positions)
+    for name in ("refused", "dont_know", "not_asked"):
+        if getattr(q, name):
+            out[name] = _Flow(getattr(q, name))
+    return out
+
+
+def _attribute(a: Attribute) -> dict[str, Any]:
+    out: dict[str, Any] = {"column": a.column}
+    if a.name != a.column:
+        out["name"] = a.name
+    out |= {"bins": _Flow(a.bins)} if a.bins else {"options": _options(a.options)}
+    if a.blank:
+        out["blank"] = _Flow(a.blank)
+    return out
+
+
+def _options(options: dict[str, str]) -> Any:
+    if all(code == label for code, label in options.items()):
+        return _Flow(options)
+    return options
+
+
+class _Flow(list):  # type: ignore[type-arg]
+    """A list that is written on one line."""
+
+
+def _dumper() -> Any:
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    def text(dumper: Any, value: str) -> Any:
+        # Codes are texts here, and look better as the numbers they are; the reader takes both.
+        if value.removeprefix("-").isdigit() and cells.code(value) == value:
+            return dumper.represent_scalar("tag:yaml.org,2002:int", value)
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value)
+
+    Dumper.add_representer(str, text)
+    Dumper.add_representer(
+        _Flow,
+        lambda dumper, value: dumper.represent_sequence(
+            "tag:yaml.org,2002:seq", [_short(v) for v in value], flow_style=True
+        ),
+    )
+    return Dumper
+
+
+def _short(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def load(text: str, name: str) -> Codebook:
+    """Read a codebook.
+
+    Parameters
+    ----------
+    text : the YAML. Every scalar is a text here: a bare Yes is 'Yes', a bare 1 the code '1'.
+    name : the file's name, for messages.
+
+    Raises
+    ------
+    ValueError : with file and line for YAML that does not parse, else with the entry at fault.
+    """
+    import yaml
+
+    try:
+        # Builds nothing but texts, lists and dicts.
+        data = yaml.load(text, Loader=yaml.BaseLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"{name}:{mark.line + 1}" if mark else name
+        raise ValueError(f"{where}: {error.problem}") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(f"{name}: not YAML: {error}") from error
+    data = _mapping(data, name, ("survey", "file", "id", "weight", *_LISTS))
+    out = Codebook(
+        _text(data.get("survey")), _text(data.get("file")), _none(data.get("id")),
+        _none(data.get("weight")),
+    )  # fmt: skip
+    for i, entry in enumerate(_list(data.get("questions"), f"{name}: questions"), 1):
+        out.questions.append(_read_question(entry, f"{name}: questions, entry {i}"))
+    for i, entry in enumerate(_list(data.get("attributes"), f"{name}: attributes"), 1):
+        out.attributes.append(_read_attribute(entry, f"{name}: attributes, entry {i}"))
+    ignored = data.get("ignored") or {}
+    if isinstance(ignored, list):
+        ignored = dict.fromkeys(map(_text, ignored), "")
+    if not isinstance(ignored, dict):
+        raise ValueError(f"{name}: ignored: expected columns and why, got {ignored!r}")
+    out.ignored = {_text(k): _text(v) for k, v in ignored.items()}
+    twice = [c for c in out.columns if out.columns.count(c) > 1]
+    if twice:
+        raise ValueError(f"{name}: the column {twice[0]!r} stands there twice")
+    return out
+
+
+_LISTS = ("questions", "attributes", "ignored")
+_QUESTION_KEYS = (
+    *("column", "key", "question", "kind", "options", "positions", "bins"),
+    *("refused", "dont_know", "not_asked", "topic"),
+)
+
+
+def _read_question(entry: Any, where: str) -> Question:
+    data = _mapping(entry, where, _QUESTION_KEYS)
+    column = _text(data.get("column"))
+    where = f"{where} (column {column!r})"
+    kind = _text(data.get("kind")) or "single"
+    if kind not in KINDS:
+        raise ValueError(
+            f"{where}: the kind {kind!r} is none of {', '.join(KINDS)}{_close(kind, KINDS)}"
+            + ("; put a column of free text under 'ignored'" if kind == "text" else "")
+        )
+    out = Question(
+        column,
+        _text(data.get("key")) or column,
+        _text(data.get("question")) or column,
+        kind,
+        _read_options(data.get("options"), where),
+        _numbers(data.get("positions"), f"{where}: positions"),
+        bins=[b for b in _numbers(data.get("bins"), f"{where}: bins") if b is not None],
+        refused=_codes(data, "refused", where),
+        dont_know=_codes(data, "dont_know", where),
+        not_asked=_codes(data, "not_asked", where),
+        topic=_text(data.get("topic")),
+    )
+    _check(out, out.options, out.bins, where)
+    if out.positions and len(out.positions) != len(out.options):
+        raise ValueError(
+            f"{where}: {len(out.positions)} positions for {len(out.options)} options; one each, "
+            f"empty for an option with no place"
+        )
+    return out
+
+
+def _read_attribute(entry: Any, where: str) -> Attribute:
+    data = _mapping(entry, where, ("column", "name", "options", "bins", "blank", "label"))
+    column = _text(data.get("column"))
+    where = f"{where} (column {column!r})"
+    out = Attribute(
+        column,
+        _text(data.get("name")) or column,
+        _read_options(data.get("options"), where),
+        [b for b in _numbers(data.get("bins"), f"{where}: bins") if b is not None],
+        _codes(data, "blank", where),
+    )
+    _check(out, out.options, out.bins, where)
+    return out
+
+
+def _check(
+    entry: Question | Attribute, options: dict[str, str], bins: list[float], where: str
+) -> None:
+    if not entry.column:
+        raise ValueError(f"{where}: 'column' is missing")
+    if bool(options) == bool(bins):
+        raise ValueError(f"{where}: give options or bins{', not both' if bins else ''}")
+    if bins != sorted(set(bins)):
+        raise ValueError(f"{where}: the bins {bins} do not ascend")
+
+
+def _read_options(given: Any, where: str) -> dict[str, str]:
+    if given is None or given == "":
+        return {}
+    if isinstance(given, list):
+        given = {v: v for v in _list(given, f"{where}: options")}
+    if not isinstance(given, dict):
+        raise ValueError(f"{where}: options: expected code: text, got {given!r}")
+    out = {cells.code(k): _text(v) for k, v in given.items()}
+    if len(out) < len(given):
+        raise ValueError(f"{where}: options: two entries have the same code")
+    return out
+
+
+def _codes(data: Mapping[str, Any], name: str, where: str) -> list[str]:
+    return [cells.code(v) for v in _list(data.get(name), f"{where}: {name}")]
+
+
+def _numbers(given: Any, where: str) -> list[float | None]:
+    try:
+        return [None if _none(v) is None else float(v) for v in _list(given, where)]
+    except ValueError as error:
+        raise ValueError(f"{where}: expected numbers, got {given!r}") from error
+
+
+def _mapping(given: Any, where: str, known: Iterable[str]) -> Mapping[str, Any]:
+    if not isinstance(given, dict):
+        raise ValueError(f"{where}: expected entries such as 'column: Q1', got {given!r}")
+    names = list(known)
+    for key in given:
+        if key not in names:
+            raise ValueError(f"{where}: unknown entry {key!r}{_close(str(key), names)}")
+    return given
+
+
+def _list(given: Any, where: str) -> list[str]:
+    if given is None or given == "":
+        return []
+    if not isinstance(given, list):
+        raise ValueError(f"{where}: expected a list, got {given!r}")
+    return given
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else " ".join(str(value).split())
+
+
+def _none(value: Any) -> str | None:
+    text = _text(value)
+    return None if text in ("", "~", "null", "Null", "NULL", "none") else text
+
+
+def _close(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,317 @@
+"""What each column of a file most likely is: the first codebook of a survey."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from lupom.science.surveys import labels, opinionqa, scales
+from lupom.science.surveys.codebook import Attribute, Codebook, Question
+from lupom.science.surveys.columns import Column, File, slug, unique
+
+# More different values than this are no list of options: a number is cut into ranges, text is free.
+MOST_OPTIONS = 20
+RANGES = 4
+
+_ID = re.compile(
+    r"qkey|(?:resp(?:ondent)?|case|person|participant|subject|user|worker|panelist|prolific|record)"
+    r"_?(?:id|no|num|number|pid)|response_?id|id|uuid|caseid|respid|pid|serial(?:_?no)?|index|idno",
+    re.IGNORECASE,
+)
+_WEIGHT = re.compile(
+    r"(?:.*_)?(?:weights?|wgt|wts?|pweight|wtss\w*|w8|finalwt|[a-z]weight)(?:_.*|\d+)?",
+    re.IGNORECASE,
+)
+_RECORD = re.compile(
+    r"(?:start|end|recorded|interview|completion|submit)?_?(?:date|time|timestamp)(?:_.*)?"
+    r"|(?:interview|survey)_(?:start|end)(?:_.*)?|duration.*|ip_?address|(?:location)?(?:lat|long)itude"
+    r"|progress|finished|status|user_?language|distribution_?channel|external_?(?:data_?)?reference"
+    r"|(?:device|form|lang|language|browser|mode|version|completed)(?:_.*)?|.*_(?:first_click|last_click"
+    r"|page_submit|click_count)",
+    re.IGNORECASE,
+)
+_PERSONAL = re.compile(
+    r"(?:recipient_?)?(?:e_?mail(?:_?address)?|first_?name|last_?name|full_?name|name|phone"
+    r"(?:_?number)?|address|street)|recipient_?(?:first|last)_?name",
+    re.IGNORECASE,
+)
+_DEMOGRAPHIC = {
+    *("age", "agecat", "agegrp", "age_group", "agegroup", "birthyear", "yob", "sex", "gender"),
+    *("race", "ethnicity", "ethnic", "hispanic", "hisp", "racethn", "education", "educ", "degree"),
+    *("school", "income", "hhincome", "salary", "marital", "married", "maritalstatus", "children"),
+    *("childs", "kids", "region", "cregion", "state", "country", "urban", "metro", "placesize"),
+    *("citizen", "citizenship", "religion", "relig", "religattend", "attend", "party", "partyid"),
+    *("polparty", "pid3", "pid7", "polviews", "ideology", "polideology", "ideo", "employment"),
+    *("employ", "employed", "occupation", "job", "wrkstat", "nationality", "language", "born"),
+    *("household", "hhsize", "class", "generation", "department", "tenure", "seniority"),
+}
+# Pew's names for what OpinionQA's tables call by these; of several the first that is there.
+_PEW = {
+    "CREGION": ("F_CREGION",),
+    "AGE": ("F_AGECAT", "F_AGECAT_FINAL"),
+    "SEX": ("F_SEX", "F_SEX_FINAL", "F_GENDER"),
+    "EDUCATION": ("F_EDUCCAT2", "F_EDUCCAT2_FINAL", "F_EDUCCAT", "F_EDUCCAT_FINAL"),
+    "CITIZEN": ("F_CITIZEN", "F_CITIZEN_RECODE"),
+    "MARITAL": ("F_MARITAL", "F_MARITAL_FINAL"),
+    "RELIG": ("F_RELIG", "F_RELIG_FINAL"),
+    "RELIGATTEND": ("F_ATTEND", "F_ATTEND_FINAL"),
+    "POLPARTY": ("F_PARTY_FINAL", "F_PARTY"),
+    "INCOME": ("F_INCOME", "F_INCOME_FINAL", "F_INCOME_RECODE", "F_INC_SDT1"),
+    "POLIDEOLOGY": ("F_IDEO", "F_IDEO_FINAL"),
+    "RACE": ("F_RACECMB", "F_RACECMB_RECODE", "F_RACETHN", "F_RACETHN_RECRUITMENT", "F_RACETHNMOD"),
+}
+_ABSENT = {"na", "n/a", "#n/a", "null", "none given", ".", "-", "#null!", "<na>"}
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[ T]\d.*)?|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}(?: \d.*)?")
+
+
+def guess(file: File, survey: str) -> Codebook:
+    """Return the codebook that fits a file best; every column is in it, once.
+
+    Raises ValueError when no column can be a question.
+    """
+    out = Codebook(survey, file.name)
+    rest = list(file.columns)
+    id_ = _id(rest)
+    weights = [c for c in rest if c is not id_ and _is_weight(c)]
+    weight = min(weights, key=_weight_order) if weights else None
+    out.id = id_.name if id_ else None
+    out.weight = weight.name if weight else None
+    pew = _pew_names([c.name for c in rest])
+    for column in rest:
+        if column is id_ or column is weight:
+            continue
+        why = "another column of weights" if column in weights else _why_not(column, file.rows)
+        if why:
+            out.ignored[column.name] = why
+        elif _is_attribute(column):
+            out.attributes.append(_attribute(column, pew))
+        else:
+            out.questions.append(_question(column))
+    _name(out)
+    if not out.questions:
+        raise ValueError(
+            f"{file.name}: no column looks like a question; "
+            + "; ".join(f"{name}: {why}" for name, why in list(out.ignored.items())[:5])
+        )
+    return out
+
+
+def extend(codebook: Codebook, file: File) -> list[str]:
+    """Add a guess for each column that the codebook does not name; returns the columns' names."""
+    known = set(codebook.columns)
+    new = [c for c in file.columns if c.name not in known]
+    for column in new:
+        why = _why_not(column, file.rows)
+        if why:
+            codebook.ignored[column.name] = why
+        elif _is_attribute(column):
+            codebook.attributes.append(_attribute(column, {}))
+        else:
+            codebook.questions.append(_question(column))
+    _name(codebook)
+    return [c.name for c in new]
+
+
+def _id(columns: Sequence[Column]) -> Column | None:
+    named = [c for c in columns if _ID.fullmatch(c.name) and not c.labels and any(c.values)]
+    complete = [c for c in named if all(c.values) and len(set(c.values)) == len(c.values)]
+    # A column named as an id is one even with a fault in it, which is told when it is used.
+    for found in (complete, [c for c in named if len(set(c.values)) > len(c.values) / 2]):
+        if found:
+            return min(found, key=lambda c: (c.name.casefold() == "index", columns.index(c)))
+    return None
+
+
+def _is_weight(column: Column) -> bool:
+    if not _WEIGHT.fullmatch(column.name) or column.labels or column.why:
+        return False
+    numbers = [_number(v) for v in column.values if v]
+    return bool(numbers) and all(n is not None and n >= 0 for n in numbers)
+
+
+def _weight_order(column: Column) -> tuple[int, float, str]:
+    numbers = [float(v) for v in column.values if v]
+    return column.values.count(""), abs(sum(numbers) / len(numbers) - 1), column.name
+
+
+def _why_not(column: Column, rows: int) -> str:
+    """Return why a column is no question and no attribute, '' if it can be one."""
+    values = [v for v in column.values if v]
+    different = set(values)
+    if column.why:
+        return column.why
+    if not values:
+        return "blank throughout"
+    if _PERSONAL.fullmatch(slug(column.name)):
+        return "personal data"
+    if _RECORD.fullmatch(slug(column.name)) and not (column.labels and len(different) > 9):
+        return "of the interview, not of the person"
+    if all(_DATE.fullmatch(v) for v in different):
+        return "dates"
+    if column.group:
+        return "" if len(different) > 1 else f"everyone has the same: {values[0]}"
+    answers = different - _missing(column).keys()
+    if len(answers) < 2 and len(column.labels) < 2:
+        return f"everyone has the same: {next(iter(answers), values[0])}"[:120]
+    unlabelled = [v for v in answers if v not in column.labels]
+    numeric = all(_number(v) is not None for v in unlabelled)
+    if len(unlabelled) > MOST_OPTIONS and not numeric:
+        return f"free text: {len(unlabelled):,} different values"
+    if not column.labels and not numeric and rows >= 10 and len(answers) > 0.8 * len(values):
+        return f"free text: {len(answers):,} different values in {len(values):,} rows"
+    if not column.labels and numeric and _ID.fullmatch(column.name):
+        return "another id"
+    return ""
+
+
+def _is_attribute(column: Column) -> bool:
+    if column.group:
+        return False
+    name = slug(column.name)
+    if column.name.startswith("F_") or name in _DEMOGRAPHIC:
+        return True
+    if re.fullmatch(r"(?:dem|demo|demog|profile|ppl?)_.*", name):
+        return True
+    words = name.split("_")
+    return len(words) <= 3 and bool({words[0], words[-1]} & (_DEMOGRAPHIC - {"class", "state"}))
+
+
+def _missing(column: Column) -> dict[str, str]:
+    """Return the status of each code of a column that is no answer."""
+    out: dict[str, str] = {}
+    codes = dict.fromkeys([*column.labels, *sorted(set(column.values) - {""})])
+    numbers = [n for v in codes if (n := _number(v)) is not None and v not in column.missing]
+    for code in codes:
+        label = column.labels.get(code, code)
+        said = labels.nonresponse(label)
+        number = _number(code)
+        if label.casefold() in _ABSENT and code not in column.labels:
+            out[code] = labels.NOT_ASKED
+        elif said is not None:
+            out[code] = said
+        elif code in column.missing or (
+            number is not None
+            and code not in column.labels
+            and number in (-1, -7, -8, -9, -97, -98, -99, -999)
+            and sum(n < 0 for n in numbers) <= 3
+            and len(numbers) > 3
+        ):
+            out[code] = labels.NOT_ASKED
+    return out
+
+
+def _options(column: Column, missing: dict[str, str]) -> dict[str, str]:
+    """Return text by code, in the file's order where it has labels, else in the values' own."""
+    seen = sorted(set(column.values) - {""} - set(missing) - set(column.labels))
+    if all(_number(v) is not None for v in seen):
+        seen.sort(key=float)
+    out = {code: label or code for code, label in column.labels.items() if code not in missing}
+    out |= {v: v for v in seen}
+    if column.labels and seen and all(_number(c) is not None for c in out):
+        out = dict(sorted(out.items(), key=lambda item: float(item[0])))
+    counts = Counter(label.casefold() for label in out.values())
+    twice = {code for code, label in out.items() if counts[label.casefold()] > 1}
+    out = {c: f"{label} ({c})" if c in twice and c != label else label for c, label in out.items()}
+    if not column.labels and (at := scales.positions(list(out))) is not None:
+        order = dict(zip(out, at, strict=True))
+        out = dict(sorted(out.items(), key=lambda i: (order[i[0]] is None, order[i[0]] or 0)))
+    return out
+
+
+def _bins(values: Sequence[str]) -> list[float]:
+    """Return edges between ranges that hold about as many people each."""
+    numbers = sorted(float(v) for v in values)
+    edges = [numbers[len(numbers) * i // RANGES] for i in range(1, RANGES)]
+    edges = sorted({float(f"{e:.3g}") for e in edges} - {numbers[0]})
+    return [e for e in edges if numbers[0] < e <= numbers[-1]] or [numbers[-1]]
+
+
+def _ranged(column: Column, missing: dict[str, str]) -> list[float]:
+    """Return bins for a column of numbers, [] for one of options."""
+    values = [v for v in column.values if v and v not in missing and v not in column.labels]
+    if len(set(values)) <= MOST_OPTIONS or any(_number(v) is None for v in values):
+        return []
+    return _bins(values)
+
+
+def _question(column: Column) -> Question:
+    missing = _missing(column)
+    bins = _ranged(column, missing)
+    statuses = {
+        status: [c for c, s in missing.items() if s == status]
+        for status in (labels.REFUSED, labels.DONT_KNOW, labels.NOT_ASKED)
+    }
+    out = Question(
+        column.name,
+        _key(column.name),
+        column.label or column.name,
+        "numeric" if bins else "single",
+        {} if bins else _options(column, missing),
+        bins=bins,
+        refused=statuses[labels.REFUSED],
+        dont_know=statuses[labels.DONT_KNOW],
+        not_asked=statuses[labels.NOT_ASKED],
+    )
+    if bins:
+        return out
+    texts = list(out.options.values())
+    if column.group:
+        out.kind = "multiple"
+        return out
+    at = scales.positions(texts)
+    if at is None and (column.measure == "ordinal" or len(texts) == 2):
+        placed = [t for t in texts if not labels.unplaced(t)]
+        at = [float(placed.index(t) + 1) if t in placed else None for t in texts]
+    if at is not None and sum(p is not None for p in at) >= 2:
+        out.positions, out.kind = at, "ordinal"
+    return out
+
+
+def _attribute(column: Column, pew: dict[str, str]) -> Attribute:
+    missing = {c: s for c, s in _missing(column).items() if s == labels.NOT_ASKED}
+    named = _missing(column)
+    bins = _ranged(column, named)
+    options = {} if bins else _options(column, missing)
+    return Attribute(column.name, pew.get(column.name, column.name), options, bins, list(missing))
+
+
+def _pew_names(columns: Sequence[str]) -> dict[str, str]:
+    """Return OpinionQA's names of the attributes of a Pew file."""
+    out = {}
+    for name, candidates in _PEW.items():
+        found = next((c for c in candidates if c in columns), None)
+        if found is not None and name not in columns:
+            out[found] = name
+    return out
+
+
+def _key(name: str) -> str:
+    """Return a question's key: its column's name where that is short, else of its first words."""
+    return name if re.fullmatch(r"[\w.-]{1,40}", name) else slug(name) or "question"
+
+
+def _name(codebook: Codebook) -> None:
+    """Give each question and attribute a name of its own that is none of the layout's."""
+    reserved = [*(n for n in opinionqa.ID_COLUMNS if n), "status", "answer"]
+    taken = list(reserved)
+    for attribute in codebook.attributes:
+        attribute.name = unique(_fit(attribute.name), taken)
+        taken.append(attribute.name)
+    for question in codebook.questions:
+        question.key = unique(_fit(question.key), taken)
+        taken.append(question.key)
+
+
+def _fit(name: str) -> str:
+    # The layout reads WEIGHT and WEIGHT_W34 as survey weights.
+    return f"q_{name}" if re.fullmatch(r"weight(_.*)?", name, re.IGNORECASE) else name
+
+
+def _number(value: str) -> float | None:
+    try:
+        out = float(value)
+    except ValueError:
+        return None
+    return out if math.isfinite(out) else None

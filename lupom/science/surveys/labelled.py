@@ -1,0 +1,101 @@
+"""SPSS (.sav, .zsav) and Stata (.dta) files: values with labels and codes for what is missing."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from lupom.science.surveys import cells
+from lupom.science.surveys.columns import Column, File, check, check_width
+
+SUFFIXES = (".sav", ".zsav", ".dta")
+
+
+def read(path: Path) -> File:
+    """Read an SPSS or Stata file.
+
+    Parameters
+    ----------
+    path : a .sav, .zsav or .dta file. Values that the file marks as missing are kept as codes
+        (Stata's .a to .z as 'a' to 'z'); blank is only what is missing without a code.
+
+    Raises
+    ------
+    ValueError : when it is no such file.
+    ModuleNotFoundError : without pyreadstat, which reads these formats.
+    """
+    try:
+        import pyreadstat
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"{path.name}: reading {path.suffix} needs pyreadstat: pip install 'lupom[files]'"
+        ) from error
+    if not path.stat().st_size:
+        raise ValueError(f"{path.name}: the file is empty")
+    reader = pyreadstat.read_dta if path.suffix == ".dta" else pyreadstat.read_sav
+    options: dict[str, Any] = {"user_missing": True, "disable_datetime_conversion": True}
+    notes = []
+    try:
+        _, meta = reader(str(path), metadataonly=True)
+        check_width(meta.number_columns, path.name)
+        try:
+            frame, meta = reader(str(path), **options)
+        except (pyreadstat.ReadstatError, UnicodeDecodeError):
+            frame, meta = reader(str(path), encoding="WINDOWS-1252", **options)
+            notes.append("text that is not in the encoding the file declares is read as Windows'")
+    except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError) as error:
+        raise ValueError(
+            f"{path.name}: not a {path.suffix} file, or a damaged one ({error})"
+        ) from error
+    columns = []
+    for name in meta.column_names:
+        given = {
+            cells.code(k): " ".join(cells.text(v).split())
+            for k, v in (meta.variable_value_labels.get(name) or {}).items()
+        }
+        values = [cells.code(v) for v in frame[name].tolist()]
+        measure = (meta.variable_measure or {}).get(name) or ""
+        form = str((meta.original_variable_types or {}).get(name) or "")
+        columns.append(
+            Column(
+                name,
+                values,
+                label=" ".join((meta.column_names_to_labels.get(name) or "").split()),
+                labels=given,
+                missing=_missing(meta, name, {*values, *given} - {""}),
+                measure="" if measure == "unknown" else measure,
+                why="a date or time" if _is_time(form) else "",
+            )
+        )
+    return check(File(path.name, columns, notes))
+
+
+def _missing(meta: Any, name: str, codes: set[str]) -> frozenset[str]:
+    """Return those of the codes that the file marks as missing."""
+    ranges = (meta.missing_ranges or {}).get(name) or []
+    tagged = {str(v) for v in (meta.missing_user_values or {}).get(name) or []}
+    out = set(codes & tagged)
+    for code in codes:
+        number = _number(code)
+        for span in ranges:
+            low, high = span["lo"], span["hi"]
+            if isinstance(low, str) or isinstance(high, str):
+                if cells.code(low) == code:
+                    out.add(code)
+            elif not math.isnan(number) and float(low) <= number <= float(high):
+                out.add(code)
+    return frozenset(out)
+
+
+def _number(code: str) -> float:
+    try:
+        return float(code)
+    except ValueError:
+        return math.nan
+
+
+def _is_time(form: str) -> bool:
+    return form.upper().startswith(
+        ("DATE", "ADATE", "EDATE", "SDATE", "JDATE", "DATETIME", "TIME", "%T", "%D")
+    )

@@ -1,0 +1,245 @@
+"""A file and its codebook as the three tables of OpinionQA's layout, which the models read."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from lupom.science.surveys import cells, labels, opinionqa
+from lupom.science.surveys.codebook import Attribute, Codebook, Question
+from lupom.science.surveys.columns import Column, File
+
+Rows = list[list[str]]
+
+_CANONICAL = {labels.REFUSED: "Refused", labels.DONT_KNOW: "Don't know"}
+INFO = ("key", "question", "option_mapping", "references", "option_ordinal", "topic")
+
+
+@dataclass
+class Layout:
+    """The three tables, as rows of text with their header first, and what they hold."""
+
+    info: Rows
+    responses: Rows
+    metadata: Rows
+    answers: dict[str, int] = field(default_factory=dict)
+
+    def check(self, survey: str) -> None:
+        """Read the tables as the models do; raises ValueError for what would fail there."""
+        info, responses, metadata = map(arrow, (self.info, self.responses, self.metadata))
+        opinionqa.questions({survey: info})
+        opinionqa.respondents({survey: (info, responses, metadata)})
+        statuses = opinionqa.responses({survey: (info, responses)})["status"]
+        counted = statuses.value_counts().to_pylist()
+        self.answers = {row["values"]: row["counts"] for row in counted}
+
+    @property
+    def attributes(self) -> dict[str, int]:
+        """Return how many options each attribute has."""
+        key, options = self.metadata[0].index("key"), self.metadata[0].index("options")
+        return {
+            row[key]: len(cells.literal(row[options], list, table="", column="", row=""))
+            for row in self.metadata[1:]
+        }
+
+
+def build(file: File, codebook: Codebook) -> Layout:
+    """Return the tables of a file as its codebook describes it, checked.
+
+    Raises
+    ------
+    ValueError : naming file, column and row of a value that is no option, an id that is there
+        twice, a weight that is no number; or the codebook's column that the file has not.
+    """
+    columns = {c.name: c for c in file.columns}
+    _check_columns(columns, codebook, file.name)
+    if not codebook.questions:
+        raise ValueError(f"{file.name}: the codebook has no questions")
+    info: Rows = [list(INFO)]
+    header, body = ["index"], [_ids(columns, codebook, file)]
+    for question in codebook.questions:
+        row, values = _asked(columns[question.column], question, file.name)
+        info.append(row)
+        header.append(question.key)
+        body.append(values)
+    metadata: Rows = [["key", "options"]]
+    for attribute in codebook.attributes:
+        row, values = _known(columns[attribute.column], attribute, file.name)
+        metadata.append(row)
+        header.append(attribute.name)
+        body.append(values)
+    if codebook.weight is not None:
+        name = codebook.weight
+        header.append(name if re.fullmatch(r"weight(_.*)?", name, re.I) else "weight")
+        body.append(_weights(columns[name], file.name))
+    folded = [h.casefold() for h in header]
+    twice = next((h for h in header if folded.count(h.casefold()) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{file.name}: two columns are called {twice!r}; give one another name")
+    layout = Layout(info, [header, *map(list, zip(*body, strict=True))], metadata)
+    layout.check(codebook.survey)
+    return layout
+
+
+def arrow(rows: Rows) -> pa.Table:
+    """Return rows, header first, as an Arrow table of texts."""
+    columns = zip(*rows[1:], strict=True) if len(rows) > 1 else ([] for _ in rows[0])
+    return pa.table(
+        [pa.array(list(c), pa.string()) for c in columns], names=[str(h) for h in rows[0]]
+    )
+
+
+def text(rows: Rows) -> str:
+    """Return rows as CSV."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue()
+
+
+def _check_columns(columns: dict[str, Column], codebook: Codebook, name: str) -> None:
+    for column in codebook.columns:
+        if column not in columns:
+            close = difflib.get_close_matches(column, columns, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise ValueError(f"{name} has no column {column!r}, which the codebook names{hint}")
+
+
+def _ids(columns: dict[str, Column], codebook: Codebook, file: File) -> list[str]:
+    if codebook.id is None:
+        return [str(i) for i in range(1, file.rows + 1)]
+    seen: dict[str, int] = {}
+    for row, value in enumerate(columns[codebook.id].values, 1):
+        where = f"{file.name}, column {codebook.id!r}, row {row}"
+        if not value:
+            raise ValueError(f"{where}: the respondent's id is blank")
+        if value in seen:
+            raise ValueError(
+                f"{where}: the id {value!r} is also that of row {seen[value]}; if rows are not "
+                f"respondents' own, leave 'id' empty in the codebook to number them"
+            )
+        seen[value] = row
+    return list(seen)
+
+
+def _weights(column: Column, name: str) -> list[str]:
+    for row, value in enumerate(column.values, 1):
+        try:
+            good = float(value) >= 0 and math.isfinite(float(value))
+        except ValueError:
+            good = False
+        if not good:
+            raise ValueError(
+                f"{name}, column {column.name!r}, row {row}: a weight is a number of at least 0, "
+                f"not {value!r}"
+            )
+    return list(column.values)
+
+
+def _asked(column: Column, q: Question, name: str) -> tuple[list[str], list[str]]:
+    """Return a question's row of info, and its column of responses as texts."""
+    said = dict.fromkeys(q.not_asked, "")
+    for status, codes in ((labels.REFUSED, q.refused), (labels.DONT_KNOW, q.dont_know)):
+        for code in codes:
+            # The file's own word where it says the same, as OpinionQA's tables have it.
+            own = column.labels.get(code, code)
+            said[code] = own if labels.nonresponse(own) == status else _CANONICAL[status]
+    options = list(ranges(q.bins, column.values)) if q.bins else list(q.options.values())
+    for option in options:
+        if labels.nonresponse(option) is not None:
+            raise ValueError(
+                f"{name}, column {column.name!r}: the option {option!r} reads as no answer; put "
+                f"its code under refused, dont_know or not_asked, or give it another text"
+            )
+    texts = _decoded(column, q.options, q.bins, said, name)
+    used = dict.fromkeys(v for v in said.values() if v)
+    references = [*options, *used]
+    positions: list[Any] = list(q.positions)
+    if q.bins:
+        positions = [float(i) for i in range(1, len(options) + 1)]
+    mapping: dict[Any, str] = {}
+    if not q.bins and any(code != label for code, label in q.options.items()):
+        mapping = {_plain(c): label for c, label in q.options.items()}
+        mapping |= {_plain(c): label for c, label in said.items() if label}
+    cells_ = (
+        repr(mapping) if mapping else "",
+        repr(references),
+        repr(positions) if positions else "",
+    )
+    return [q.key, q.question, *cells_, q.topic], texts
+
+
+def _known(column: Column, a: Attribute, name: str) -> tuple[list[str], list[str]]:
+    """Return an attribute's row of metadata, and its column of responses."""
+    said = dict.fromkeys(a.blank, "")
+    if a.bins:  # refusals and the like among the numbers stay as they are
+        said |= {c: label for c, label in column.labels.items() if c not in said}
+    texts = _decoded(column, a.options, a.bins, said, name)
+    options = list(ranges(a.bins, column.values)) if a.bins else list(a.options.values())
+    options += [v for v in dict.fromkeys(said.values()) if v and v not in options]
+    return [a.name, repr(options)], texts
+
+
+def _decoded(
+    column: Column, options: dict[str, str], bins: list[float], said: dict[str, str], name: str
+) -> list[str]:
+    by_code = {**{"": ""}, **options, **said}
+    by_label = {label.casefold(): label for label in options.values()}
+    texts = ranges(bins, column.values) if bins else []
+    out, found = [], {}
+    for row, value in enumerate(column.values, 1):
+        if value not in found:
+            text = by_code.get(value)
+            if text is None and bins:
+                text = _range(value, bins, texts)
+            if text is None:
+                text = by_label.get(value.casefold())
+            if text is None:
+                close = difflib.get_close_matches(value, [*options, *options.values()], n=1)
+                hint = f"; did you mean {close[0]!r}?" if close else ""
+                known = "a number" if bins else f"one of the options {list(options.items())[:12]}"
+                raise ValueError(
+                    f"{name}, column {column.name!r}, row {row}: {value!r} is not {known}{hint}; "
+                    f"mend the file, or add it to the codebook"
+                )
+            found[value] = text
+        out.append(found[value])
+    return out
+
+
+def ranges(bins: Sequence[float], values: Sequence[str]) -> list[str]:
+    """Return the texts of the ranges that edges make: below the first, between, from the last."""
+    if not bins:
+        return []
+    whole = all(float(b).is_integer() for b in bins) and not any("." in v for v in values)
+    edges = [f"{int(b):,}" if float(b).is_integer() else f"{b:g}" for b in bins]
+    between = [
+        (f"{edges[i]} to {int(bins[i + 1]) - 1:,}" if bins[i + 1] - bins[i] > 1 else edges[i])
+        if whole
+        else f"{edges[i]} to below {edges[i + 1]}"
+        for i in range(len(bins) - 1)
+    ]
+    return [f"Below {edges[0]}", *between, f"{edges[-1]} or more"]
+
+
+def _range(value: str, bins: Sequence[float], texts: Sequence[str]) -> str | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return texts[sum(number >= edge for edge in bins)] if math.isfinite(number) else None
+
+
+def _plain(code: str) -> Any:
+    try:
+        number = float(code)
+    except ValueError:
+        return code
+    return int(number) if number.is_integer() else number

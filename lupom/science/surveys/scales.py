@@ -1,0 +1,160 @@
+"""The order of options guessed from their wording: agreement, frequency, amounts, numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from lupom.science.surveys import labels
+
+_POLES = (
+    ("disagree", "agree"),
+    ("oppose", "favor|favour|support"),
+    ("dissatisfied", "satisfied"),
+    ("unlikely", "likely"),
+    ("unimportant", "important"),
+    ("disapprove", "approve"),
+    ("unfavou?rable", "favou?rable"),
+    ("uncomfortable", "comfortable"),
+    ("bad", "good"),
+    ("worse", "better"),
+    ("negative", "positive"),
+    ("liberal", "conservative"),
+    ("democrat", "republican"),
+    ("decreased?", "increased?"),
+    ("unsafe", "safe"),
+    ("less", "more"),
+    ("weaker", "stronger"),
+    ("left", "right"),
+)
+_STRONG = r"(?:strongly|strong|very|extremely|completely|totally|much|a lot|definitely|far)"
+_WEAK = r"(?:somewhat|slightly|slight|a little|a bit|lean(?:s|ing)?(?: to(?:ward)?)?|probably|near)"
+_NEUTRAL = re.compile(
+    r"neither\b.*|neutral|(?:about |stay(?:ed)? )?the same|no (?:difference|change)|unchanged"
+    r"|moderate.*|independent|in the middle|both equally|mixed"
+)
+_UNIPOLAR = (
+    (
+        r"not at all\b.*|none(?: at all)?|no .*|nothing",
+        r"(?:not too|not very|not much|only a little|slightly|hardly|very little)\b.*",
+        r"(?:a little|somewhat|some|moderately|a moderate amount|only somewhat)\b.*",
+        r"(?:fairly|quite|a fair amount|mostly)\b.*",
+        r"(?:very|a lot|a great deal|much|a good deal)\b.*",
+        r"(?:extremely|completely|totally|entirely)\b.*",
+    ),
+    (
+        r"never",
+        r"(?:almost|hardly|nearly) (?:n?ever)|once or never",
+        r"rarely|seldom|less often",
+        r"sometimes|occasionally|(?:some|a little) of the time|from time to time",
+        r"about half the time",
+        r"often|frequently|fairly often|a good bit of the time",
+        r"very often|usually|most of the time|very frequently",
+        r"(?:almost|nearly) always",
+        r"always|all of the time|all the time|constantly",
+    ),
+    (
+        r"terrible|very poor|awful",
+        r"poor|bad",
+        r"(?:only )?fair|average|okay|ok",
+        r"good",
+        r"very good",
+        r"excellent|outstanding",
+    ),
+    (
+        r"too (?:little|few|small|weak|low)",
+        r"(?:about |just )?right.*",
+        r"too (?:much|many|big|strong|high)",
+    ),
+    (r"very low", r"low", r"medium|mid|middle", r"high", r"very high"),
+    (
+        r"daily|every day",
+        r"(?:several|a few) times a week",
+        r"weekly|(?:about )?once a week",
+        r"(?:several|a few) times a month",
+        r"monthly|(?:about )?once a month",
+        r"(?:several|a few) times a year",
+        r"yearly|once a year",
+        r"less often|rarely|seldom",
+        r"never",
+    ),
+)
+_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+
+
+def positions(options: Sequence[str]) -> list[float | None] | None:
+    """Return a position for each option where their wording is a scale, else None.
+
+    Options stand on 1, 2, ... in the order they are listed where that is the scale's own or its
+    reverse. A middle option that is listed last stands between ('Agree', 'Disagree', 'Neither':
+    1, 2, 1.5). Listed in no order, they are numbered by the scale. "Not sure" has no position.
+    """
+    placed = [o for o in options if not labels.unplaced(o)]
+    found = _scores(placed)
+    if found is None:
+        return None
+    at = dict(zip(placed, _ranks(found), strict=True))
+    return [at.get(o) for o in options]
+
+
+def _ranks(scores: list[float]) -> list[float]:
+    for sign in (1, -1):
+        signed = [sign * s for s in scores]
+        if signed == sorted(signed):
+            return [float(i) for i in range(1, len(scores) + 1)]
+    ends = scores[:-1]
+    for sign in (1, -1):
+        signed = [sign * s for s in ends]
+        if signed == sorted(signed):
+            below = sum(s < sign * scores[-1] for s in signed)
+            return [*(float(i) for i in range(1, len(ends) + 1)), below + 0.5]
+    order = sorted(scores)
+    return [float(order.index(s) + 1) for s in scores]
+
+
+def _scores(options: Sequence[str]) -> list[float] | None:
+    """Return a score per option, all different, or None."""
+    plain = [re.sub(r"[^\w\s$%+.,-]", " ", o.casefold()).strip() for o in options]
+    plain = [" ".join(p.split()) for p in plain]
+    if len(plain) < 2:
+        return None
+    families = [_numbers(plain)]
+    families += [[_bipolar(p, low, high) for p in plain] for low, high in _POLES]
+    families += [[_unipolar(p, family) for p in plain] for family in _UNIPOLAR]
+    for scores in families:
+        known = [s for s in scores if s is not None]
+        if len(known) == len(plain) == len(set(known)):
+            return known
+    return None
+
+
+def _bipolar(text: str, low: str, high: str) -> float | None:
+    if _NEUTRAL.fullmatch(text):
+        return 0.0
+    sign = -1 if re.search(rf"\b(?:{low})\b", text) else 1
+    if sign > 0 and not re.search(rf"\b(?:{high})\b", text):
+        return None
+    if re.match(r"not (?:very )?strong", text) or re.search(rf"\b{_WEAK}\b", text):
+        return sign * 1.0
+    return sign * (3.0 if re.search(rf"\b{_STRONG}\b", text) else 2.0)
+
+
+def _unipolar(text: str, family: tuple[str, ...]) -> float | None:
+    return next((float(i) for i, p in enumerate(family) if re.fullmatch(p, text)), None)
+
+
+def _numbers(plain: list[str]) -> list[float | None]:
+    """Return the number each option begins with or holds: '18-29', 'Under $20,000', '65+'."""
+    out: list[float | None] = []
+    for text in plain:
+        found = _NUMBER.search(text)
+        if found is None or len(text) > 60:
+            out.append(None)
+            continue
+        number = float(found[0].replace(",", ""))
+        if re.match(r"(?:less|under|below|fewer|up to)\b", text):
+            number -= 0.5
+        elif text.startswith("-"):
+            number = -number
+        out.append(number)
+    return out
