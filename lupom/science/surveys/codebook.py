@@ -271,14 +271,14 @@ def _read_options(given: Any, where: str) -> dict[str, str]:
         given = {v: v for v in _list(given, f"{where}: options")}
     if not isinstance(given, dict):
         raise ValueError(f"{where}: options: expected code: text, got {given!r}")
-    out = {cells.code(k): _text(v) for k, v in given.items()}
+    out = {_text(k): _text(v) for k, v in given.items()}
     if len(out) < len(given):
         raise ValueError(f"{where}: options: two entries have the same code")
     return out
 
 
 def _codes(data: Mapping[str, Any], name: str, where: str) -> list[str]:
-    return [cells.code(v) for v in _list(data.get(name), f"{where}: {name}")]
+    return [_text(v) for v in _list(data.get(name), f"{where}: {name}")]
 
 
 def _numbers(given: Any, where: str) -> list[float | None]:

@@ -151,7 +151,8 @@ def _why_not(column: Column, rows: int) -> str:
     if all(_DATE.fullmatch(v) for v in different):
         return "dates"
     if column.group:
-        return "" if len(different) > 1 else f"everyone has the same: {values[0]}"
+        same = column.labels.get(values[0], values[0])
+        return "" if len(different) > 1 else f"everyone has the same: {same}"
     answers = different - _missing(column).keys()
     if len(answers) < 2 and len(column.labels) < 2:
         return f"everyone has the same: {next(iter(answers), values[0])}"[:120]

@@ -7,6 +7,7 @@ import difflib
 import io
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -168,6 +169,8 @@ def _asked(column: Column, q: Question, name: str) -> tuple[list[str], list[str]
     if not q.bins and any(code != label for code, label in q.options.items()):
         mapping = {_plain(c): label for c, label in q.options.items()}
         mapping |= {_plain(c): label for c, label in said.items() if label}
+        if len({cells.code(c) for c in mapping}) < len(mapping):
+            mapping = {}  # the responses hold texts; the codes are for who reads the table
     cells_ = (
         repr(mapping) if mapping else "",
         repr(references),
@@ -190,13 +193,18 @@ def _known(column: Column, a: Attribute, name: str) -> tuple[list[str], list[str
 def _decoded(
     column: Column, options: dict[str, str], bins: list[float], said: dict[str, str], name: str
 ) -> list[str]:
-    by_code = {**{"": ""}, **options, **said}
+    by_code = {"": "", **options, **said}
+    # A code can be written in several ways, unless the codebook tells those apart.
+    written = Counter(map(cells.code, by_code))
+    loosely = {cells.code(c): t for c, t in by_code.items() if written[cells.code(c)] == 1}
     by_label = {label.casefold(): label for label in options.values()}
     texts = ranges(bins, column.values) if bins else []
     out, found = [], {}
     for row, value in enumerate(column.values, 1):
         if value not in found:
             text = by_code.get(value)
+            if text is None:
+                text = loosely.get(cells.code(value))
             if text is None and bins:
                 text = _range(value, bins, texts)
             if text is None:
@@ -241,5 +249,7 @@ def _plain(code: str) -> Any:
     try:
         number = float(code)
     except ValueError:
+        return code
+    if cells.code(code) != code or not math.isfinite(number):
         return code
     return int(number) if number.is_integer() else number

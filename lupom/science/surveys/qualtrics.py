@@ -175,4 +175,5 @@ def _selected(
 
 def _plain(text: str) -> str:
     """Return a text without HTML tags and entities, its white space as single blanks."""
-    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
+    inline = re.sub(r"</?(?:a|b|em|font|i|span|strong|su[bp]|u)\b[^>]*>", "", text, flags=re.I)
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", inline)).split())

@@ -30,8 +30,9 @@ _POLES = (
 _STRONG = r"(?:strongly|strong|very|extremely|completely|totally|much|a lot|definitely|far)"
 _WEAK = r"(?:somewhat|slightly|slight|a little|a bit|lean(?:s|ing)?(?: to(?:ward)?)?|probably|near)"
 _NEUTRAL = re.compile(
-    r"neither\b.*|neutral|(?:about |stay(?:ed)? )?the same|no (?:difference|change)|unchanged"
-    r"|moderate.*|independent|in the middle|both equally|mixed"
+    r"neither\b.*|neutral|(?:(?:about|stay(?:ed)?) )*the same|unchanged|(?:about )?equal.*"
+    r"|(?:no|not much of a) (?:difference|change|effect|impact|influence)|moderate.*"
+    r"|independent|in the middle|both equally|mixed"
 )
 _UNIPOLAR = (
     (

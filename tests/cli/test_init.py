@@ -1,0 +1,222 @@
+"""`lupom init`: a project of its own from nothing, or from each kind of file; and it runs."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+import pyreadstat
+import pytest
+
+from lupom import Project
+from lupom.cli.group import main
+from lupom.engine.project import shipped
+
+ROOT = Path(__file__).parents[2]
+COLUMNS = ["id", "age", "sex", "trust", "order", "like"]
+LABELS = {
+    "age": {1: "18-29", 2: "30-49", 3: "50+"},
+    "sex": {1: "Male", 2: "Female"},
+    "trust": {1: "Agree", 2: "Disagree", 9: "Refused"},
+    "order": {1: "Never", 2: "Sometimes", 3: "Often"},
+    "like": {1: "Red", 2: "Blue", 3: "Green"},
+}
+INFO = "key,question,option_mapping\n" + "".join(
+    f'{key},What of {key}?,"{LABELS[key]}"\n' for key in ("trust", "order", "like")
+)
+METADATA = "key,options\n" + "".join(
+    f'{key},"{list(LABELS[key].values())}"\n' for key in ("age", "sex")
+)
+
+
+def codes() -> pd.DataFrame:
+    draw = random.Random(1)
+    rows = [[i, *(draw.choice(list(LABELS[c])) for c in COLUMNS[1:])] for i in range(30)]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def texts() -> pd.DataFrame:
+    frame = codes()
+    for name, labels in LABELS.items():
+        frame[name] = frame[name].map(labels)
+    return frame
+
+
+def write(kind: str, folder: Path) -> Path:
+    """Write the same thirty respondents as a file of some kind."""
+    path = folder / f"panel.{kind}"
+    if kind in ("sav", "zsav"):
+        pyreadstat.write_sav(codes(), path, variable_value_labels=LABELS, compress=kind == "zsav")
+    elif kind == "dta":
+        pyreadstat.write_dta(codes(), path, variable_value_labels=LABELS)
+    elif kind == "xlsx":
+        book = openpyxl.Workbook()
+        for row in [COLUMNS, *texts().to_numpy().tolist()]:
+            book.active.append(row)
+        book.save(path)
+    elif kind == "parquet":
+        texts().to_parquet(path)
+    elif kind == "csv":
+        texts().to_csv(path, index=False)
+    elif kind == "qualtrics.csv":
+        body = texts().rename(columns={"id": "ResponseId"})
+        heads = [body.columns, body.columns, [json.dumps({"ImportId": c}) for c in body.columns]]
+        lines = [
+            *(dict(zip(body.columns, h, strict=True)) for h in heads[1:]),
+            *body.to_dict("records"),
+        ]
+        pd.DataFrame(lines, columns=body.columns).to_csv(path, index=False)
+    else:  # a folder in OpinionQA's layout
+        path.mkdir()
+        (path / "info.csv").write_text(INFO)
+        (path / "metadata.csv").write_text(METADATA)
+        answers = codes() if kind == "codes" else texts()
+        for name in ("age", "sex"):
+            answers[name] = texts()[name]
+        answers.rename(columns={"id": "index"}).to_csv(path / "responses.csv", index=False)
+    return path
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as caught:
+        main(list(arguments))
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+KINDS = ("sav", "zsav", "dta", "xlsx", "parquet", "csv", "qualtrics.csv", "codes", "texts")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_init_from_each_kind_of_file_ends_in_a_finished_run(tmp_path, monkeypatch, kind):
+    monkeypatch.chdir(tmp_path)
+    write(kind, tmp_path)
+    assert run("init", "mine", "--from", f"panel.{kind}", "--survey", "panel") == 0
+    monkeypatch.chdir(tmp_path / "mine")
+    # The whole run for one kind; for the others as far as they differ: the staging tables.
+    select = () if kind == "sav" else ("--select", "+histories", "+respondents")
+    assert run("run", "--no-llm", *select) == 0
+    with Project(tmp_path / "mine") as project:
+        counts = "select question_id, answer, count(*) from responses group by all order by all"
+        expected = texts()
+        rows = []
+        for key in ("like", "order", "trust"):
+            for answer, n in sorted(expected[key].value_counts().items()):
+                rows.append((key, None if answer == "Refused" else answer, n))
+        found = project.query(counts).rows()
+        assert sorted(map(str, found)) == sorted(map(str, rows))
+        (attributes,) = project.query(
+            "select attributes['age'] from respondents where respondent_id = '7'"
+        ).rows()[0]
+        assert attributes == expected["age"][7]
+
+
+@pytest.mark.embedded
+def test_init_from_a_file_runs_on_the_embedded_llm(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write("sav", tmp_path)
+    assert run("init", "mine", "--from", "panel.sav") == 0
+    monkeypatch.chdir(tmp_path / "mine")
+    few = "{llm_test_respondents: 4, llm_reference_respondents: 4, llm_pairs: 4}"
+    assert run("run", "--vars", few) == 0
+    with Project(tmp_path / "mine") as project:
+        assert project.query("select count(*) from persona_values").rows()[0][0] > 0
+
+
+def test_init_without_a_file_copies_the_project_that_ships(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run("init", "demo") == 0
+    out = capsys.readouterr()
+    assert out.out == "demo\n"
+    assert "cd demo" in out.err
+    assert "lupom run" in out.err
+    for part in ("models", "prompts", "seeds"):
+        for path in (ROOT / part).rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                copy = tmp_path / "demo" / path.relative_to(ROOT)
+                assert copy.read_bytes() == path.read_bytes()
+    settings = (tmp_path / "demo" / "lupom_project.yml").read_text()
+    assert "\nname: demo\n" in settings
+    assert ".lupom/" in (tmp_path / "demo" / ".gitignore").read_text()
+    with Project(tmp_path / "demo") as project:
+        assert project.warnings == []
+
+
+def test_a_folder_that_is_not_empty_is_left_as_it_is(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "thesis.txt").write_text("years of work")
+    assert run("init", "demo") == 2
+    assert "demo is there and not empty" in capsys.readouterr().err
+    assert [p.name for p in (tmp_path / "demo").iterdir()] == ["thesis.txt"]
+    assert run("init", "demo", "--force") == 0
+    assert (tmp_path / "demo" / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_file_with_a_fault_leaves_no_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.sav").write_text("id,q\n")
+    assert run("init", "mine", "--from", "x.sav") == 1
+    assert "x.sav: not a .sav file" in capsys.readouterr().err
+    assert not (tmp_path / "mine").exists()
+
+
+def test_settings_fit_the_survey(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write("csv", tmp_path)
+    run("init", "my project", "--from", "panel.csv")
+    with Project(tmp_path / "my project") as project:
+        assert project.files.settings.name == "my_project"
+        assert project.files.vars["surveys"] == ["panel"]
+        assert project.files.vars["neighbour_demographics"] == ["age", "sex"]
+        assert "gss_2018_info" not in project.nodes
+
+
+def test_the_wheel_carries_the_project_and_runs_outside_a_checkout(tmp_path):
+    wheels, target = tmp_path / "wheels", tmp_path / "target"
+    pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check"]
+    # What is installed for the tests builds it; an older setuptools lets pip fetch its own.
+    modern = int(importlib.metadata.version("setuptools").split(".")[0]) >= 77
+    isolation = ["--no-build-isolation"] if modern else []
+    source = tmp_path / "source"
+    listed = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard"],
+        capture_output=True, text=True, check=False,
+    ).stdout.splitlines()  # fmt: skip
+    if not listed:
+        pytest.skip("the checkout has no git")
+    for name in listed:
+        if (ROOT / name).is_file() and not name.startswith(("benchmarks/", "docs/")):
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_bytes((ROOT / name).read_bytes())
+    subprocess.run(
+        [*pip, "wheel", "--no-deps", *isolation, "-w", str(wheels), str(source)], check=True
+    )
+    (wheel,) = wheels.glob("lupom-*.whl")
+    subprocess.run([*pip, "install", "--no-deps", "--target", str(target), str(wheel)], check=True)
+    carried = {p.relative_to(target / "lupom/shipped").as_posix()
+               for p in (target / "lupom/shipped").rglob("*")
+               if p.is_file() and "__pycache__" not in p.parts}  # fmt: skip
+    parts = tuple(f"{part}/" for part in shipped.PARTS)
+    assert carried == {n for n in listed if n.startswith(parts) or n in shipped.PARTS}
+    environment = {**os.environ, "PYTHONPATH": str(target)}
+
+    def lupom(*arguments: str, cwd: Path) -> str:
+        return subprocess.run(
+            [sys.executable, "-m", "lupom", *arguments], cwd=cwd, env=environment,
+            capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+
+    lupom("init", "demo", cwd=tmp_path)
+    lupom("run", "--no-llm", "--select", "+histories", cwd=tmp_path / "demo")
+    counted = lupom(
+        "query", "select count(*) from histories", "--format", "csv", cwd=tmp_path / "demo"
+    )
+    assert counted.split()[-1] == "2348"

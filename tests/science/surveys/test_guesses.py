@@ -1,0 +1,159 @@
+"""The first codebook of a survey, and what a reviewed one makes of the file."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from lupom.science.surveys import codebook, guesses, layout
+from lupom.science.surveys.columns import Column, File
+
+
+def survey(**columns: list[str]) -> File:
+    return File("x.csv", [Column(name, values) for name, values in columns.items()])
+
+
+WHOLE = survey(
+    caseid=["7", "8", "9", "10"],
+    wt=["1", "0.5", "2", "1"],
+    wt2=["1", "0.5", "2", "9"],
+    age=["20", "30", "40", "50"],
+    trust=["Agree", "Disagree", "Don't know", ""],
+    colour=["Red", "Blue", "Refused", "NA"],
+    hours=["1", "2", "-9", "4"],
+    same=["x", "x", "x", "x"],
+    none=["", "", "", ""],
+    email=["a@b", "c@d", "e@f", "g@h"],
+    duration=["10", "20", "30", "40"],
+    seen=["2020-01-01", "2020-01-02", "2020-01-03", ""],
+)
+
+
+def test_every_column_is_somewhere_and_says_why_it_is_left_out():
+    book = guesses.guess(WHOLE, "x")
+    assert sorted(book.columns) == sorted(c.name for c in WHOLE.columns)
+    assert (book.id, book.weight) == ("caseid", "wt")
+    assert [a.column for a in book.attributes] == ["age"]
+    assert [q.column for q in book.questions] == ["trust", "colour", "hours"]
+    assert book.ignored == {
+        "wt2": "another column of weights",
+        "same": "everyone has the same: x",
+        "none": "blank throughout",
+        "email": "personal data",
+        "duration": "of the interview, not of the person",
+        "seen": "dates",
+    }
+
+
+def test_refusals_and_the_like_are_no_options():
+    trust, colour, hours = guesses.guess(WHOLE, "x").questions
+    assert (trust.dont_know, trust.positions) == (["Don't know"], [1, 2])
+    assert (colour.refused, colour.not_asked) == (["Refused"], ["NA"])
+    assert (hours.not_asked, list(hours.options)) == (["-9"], ["1", "2", "4"])
+
+
+def test_numbers_of_many_values_are_cut_into_ranges():
+    file = survey(id=[str(i) for i in range(40)], hours=[str(i) for i in range(40)])
+    book = guesses.guess(file, "x")
+    (hours,) = book.questions
+    assert (hours.kind, hours.bins) == ("numeric", [10, 20, 30])
+    tables = layout.build(file, book)
+    assert tables.responses[1][1] == "Below 10"
+    assert tables.responses[40][1] == "30 or more"
+    assert tables.info[1][3] == "['Below 10', '10 to 19', '20 to 29', '30 or more']"
+
+
+def test_a_reviewed_codebook_decides():
+    text = """
+    survey: x
+    file: x.csv
+    id: caseid
+    weight: wt2
+    questions:
+      - {column: trust, key: T1, question: "Do you trust?", kind: single,
+         options: [Agree, Disagree], refused: [Don't know], topic: trust}
+    attributes:
+      - {column: colour, name: COLOUR, options: {Red: Warm, Blue: Cold}, blank: [NA, Refused]}
+    ignored: [wt, age, hours, same, none, email, duration, seen]
+    """
+    tables = layout.build(WHOLE, codebook.load(text, "c.yml"))
+    assert tables.responses == [
+        ["index", "T1", "COLOUR", "weight"],
+        ["7", "Agree", "Warm", "1"],
+        ["8", "Disagree", "Cold", "0.5"],
+        ["9", "Refused", "", "2"],
+        ["10", "", "", "9"],
+    ]
+    assert tables.answers == {"answered": 2, "refused": 1, "not_asked": 1}
+
+
+def test_a_column_new_in_the_file_is_guessed_and_told():
+    book = guesses.guess(survey(id=["1", "2"], q=["Yes", "No"]), "x")
+    added = guesses.extend(book, survey(id=["1", "2"], q=["Yes", "No"], r=["Red", "Blue"]))
+    assert added == ["r"]
+    assert [q.key for q in book.questions] == ["q", "r"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"id": ["1", "1"]}, r"x\.csv, column 'id', row 2: the id '1' is also that of row 1"),
+        ({"id": ["1", ""]}, r"x\.csv, column 'id', row 2: the respondent's id is blank"),
+        ({"q": ["Agree", "Agre"]}, r"column 'q', row 2: 'Agre' is not one .*did you mean 'Agree'"),
+        ({"w": ["1", "-1"]}, r"column 'w', row 2: a weight is a number of at least 0, not '-1'"),
+        ({"q": None}, r"x\.csv has no column 'q', which the codebook names"),
+    ],
+)
+def test_a_file_that_does_not_fit_its_codebook_is_refused_with_the_place(change, message):
+    text = """
+    id: id
+    weight: w
+    questions: [{column: q, kind: ordinal, options: [Agree, Disagree], positions: [1, 2]}]
+    """
+    columns = {"id": ["1", "2"], "q": ["Agree", "Disagree"], "w": ["1", "2"], **change}
+    file = survey(**{name: values for name, values in columns.items() if values is not None})
+    with pytest.raises(ValueError, match=message):
+        layout.build(file, codebook.load(text, "c.yml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id: [", r"c\.yml:1: "),
+        ("questoins: []", r"c\.yml: unknown entry 'questoins'; did you mean 'questions'"),
+        ("questions: [{kind: single, options: [a]}]", "entry 1 .*'column' is missing"),
+        ("questions: [{column: q, kind: text}]", "free text under 'ignored'"),
+        ("questions: [{column: q}]", r"column 'q'\): give options or bins"),
+        ("questions: [{column: q, bins: [3, 1]}]", "do not ascend"),
+        ("questions: [{column: q, options: [a, b], positions: [1]}]", "1 positions for 2 options"),
+        ("questions: [{column: q, options: [a, b], positions: [1, x]}]", "expected numbers"),
+        ("id: q\nquestions: [{column: q, options: [a]}]", "the column 'q' stands there twice"),
+        ("!!python/object/apply:os.system [ls]", "expected entries"),
+    ],
+)
+def test_a_codebook_that_is_none_is_refused_with_the_entry(text, message):
+    with pytest.raises(ValueError, match=message):
+        codebook.load(text, "c.yml")
+
+
+def test_an_option_that_reads_as_no_answer_is_refused():
+    text = "questions: [{column: q, options: {1: Agree, 2: Refused}}]"
+    with pytest.raises(ValueError, match="the option 'Refused' reads as no answer"):
+        layout.build(survey(q=["1", "2"]), codebook.load(text, "c.yml"))
+
+
+CELLS = st.sampled_from(["", "1", "2", "Yes", "no", "Refused", "null", "~", "01", ": x", "#"])
+
+
+@given(st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=2, max_size=12))
+def test_a_codebook_read_back_is_the_same_and_keeps_every_row(rows):
+    columns = zip(*rows, strict=True)
+    file = File("x.csv", [Column(n, list(c)) for n, c in zip("pqr", columns, strict=True)])
+    try:
+        book = guesses.guess(file, "x")
+    except ValueError:  # all is blank, or everyone has the same
+        assume(False)
+    again = codebook.load(codebook.dump(book), "c.yml")
+    assert again == book
+    assert len(layout.build(file, again).responses) == len(rows) + 1

@@ -1,0 +1,170 @@
+"""SPSS and Stata files, written by pyreadstat."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pyarrow as pa
+import pyreadstat
+import pytest
+
+from lupom.science.surveys import codebook, files, guesses, layout, opinionqa
+
+# A wave as Pew publishes it: numbers with labels, refusals as 99, blank where it was not asked.
+FRAME = pd.DataFrame(
+    {
+        "QKEY": [100197.0, 100260.0, 100314.0, 100446.0],
+        "DEVICE_TYPE_W34": [1.0, 2.0, 1.0, 1.0],
+        "SC1_W34": [1.0, 2.0, 3.0, 99.0],
+        "MED4_W34": [4.0, 1.0, None, 2.0],
+        "FOOD_a_W34": [1.0, 0.0, 0.0, 1.0],
+        "F_CREGION": [1.0, 2.0, 3.0, 4.0],
+        "F_AGECAT": [1.0, 2.0, 99.0, 4.0],
+        "F_SEX": [1.0, 2.0, 2.0, 1.0],
+        "WEIGHT_W34": [0.5, 1.25, 1.0, 2.0],
+    }
+)
+WORDINGS = {
+    "SC1_W34": "Overall, would you say science has had a mostly positive effect on our society?",
+    "MED4_W34": "How closely do you follow news about medical treatments?",
+    "FOOD_a_W34": "Which of these have you eaten? Organic food",
+}
+LABELS = {
+    "DEVICE_TYPE_W34": {1.0: "Desktop", 2.0: "Phone"},
+    "SC1_W34": {1.0: "Mostly positive", 2.0: "Mostly negative",
+                3.0: "Equal positive and negative effects", 99.0: "Refused"},
+    "MED4_W34": {1.0: "Very closely", 2.0: "Somewhat closely", 3.0: "Not too closely",
+                 4.0: "Not at all closely", 99.0: "Refused"},
+    "FOOD_a_W34": {0.0: "Not selected", 1.0: "Selected"},
+    "F_CREGION": {1.0: "Northeast", 2.0: "Midwest", 3.0: "South", 4.0: "West"},
+    "F_AGECAT": {1.0: "18-29", 2.0: "30-49", 3.0: "50-64", 4.0: "65+", 99.0: "Refused"},
+    "F_SEX": {1.0: "Male", 2.0: "Female"},
+}  # fmt: skip
+MEASURES = {"SC1_W34": "nominal", "MED4_W34": "ordinal"}
+
+# The same wave as OpinionQA publishes it: texts, and lists as Python literals.
+INFO = [
+    ["key", "question", "references", "option_mapping", "option_ordinal"],
+    *(
+        [key, WORDINGS[key], str(list(LABELS[key].values())), str(LABELS[key]), str(ordinal)]
+        for key, ordinal in (
+            ("SC1_W34", [1.0, 2.0, 1.5]),
+            ("MED4_W34", [1.0, 2.0, 3.0, 4.0]),
+            ("FOOD_a_W34", [1.0, 2.0]),
+        )
+    ),
+]
+RESPONSES = """index,SC1_W34,MED4_W34,FOOD_a_W34,CREGION,AGE,SEX,WEIGHT_W34
+100197,Mostly positive,Not at all closely,Selected,Northeast,18-29,Male,0.5
+100260,Mostly negative,Very closely,Not selected,Midwest,30-49,Female,1.25
+100314,Equal positive and negative effects,,Not selected,South,Refused,Female,1.0
+100446,Refused,Somewhat closely,Selected,West,65+,Male,2.0
+"""
+METADATA = """key,options
+CREGION,"['Northeast', 'Midwest', 'South', 'West']"
+AGE,"['18-29', '30-49', '50-64', '65+', 'Refused']"
+SEX,"['Male', 'Female']"
+"""
+
+
+def staged(tables: layout.Layout) -> list[pa.Table]:
+    info, responses, metadata = map(layout.arrow, (tables.info, tables.responses, tables.metadata))
+    return [
+        opinionqa.questions({"w34": info}),
+        opinionqa.respondents({"w34": (info, responses, metadata)}),
+        opinionqa.responses({"w34": (info, responses)}),
+    ]
+
+
+def imported(path) -> tuple[codebook.Codebook, layout.Layout]:
+    file = files.read(path)
+    book = guesses.guess(file, "w34")
+    # What the user reviews is what is applied: it goes through the YAML.
+    book = codebook.load(codebook.dump(book), "w34.codebook.yml")
+    return book, layout.build(file, book)
+
+
+@pytest.mark.parametrize("name", ["W34.sav", "W34.zsav"])
+def test_a_pew_file_becomes_the_tables_of_opinionqas_csv(tmp_path, name):
+    path = tmp_path / name
+    pyreadstat.write_sav(
+        FRAME, path, column_labels=WORDINGS, variable_value_labels=LABELS,
+        variable_measure=MEASURES, compress=name.endswith(".zsav"),
+    )  # fmt: skip
+    (tmp_path / "csv").mkdir()
+    for part, text in (
+        ("info", layout.text(INFO)),
+        ("responses", RESPONSES),
+        ("metadata", METADATA),
+    ):
+        (tmp_path / "csv" / f"{part}.csv").write_text(text, encoding="utf-8")
+    book, tables = imported(path)
+    expected = staged(files.read_layout(tmp_path / "csv", "w34"))
+    for table, same in zip(staged(tables), expected, strict=True):
+        assert table.to_pylist() == same.to_pylist()
+    assert book.ignored == {"DEVICE_TYPE_W34": "of the interview, not of the person"}
+
+
+def test_stata_labels_and_missing_codes_are_read(tmp_path):
+    path = tmp_path / "panel.dta"
+    frame = pd.DataFrame(
+        {
+            "respid": [1, 2, 3, 4],
+            "trust": pd.Series([1, 2, "r", "d"], dtype=object),
+            "happy": [1, 2, 3, 3],
+            "sex": [1, 2, 2, 1],
+            "pweight": [1.0, 2.0, 0.5, 0.5],
+        }
+    )
+    pyreadstat.write_dta(
+        frame, path, column_labels={"trust": "Can people be trusted?"}, version=15,
+        variable_value_labels={
+            "trust": {1: "Yes", 2: "No", "r": "Refused", "d": "Don't know"},
+            "happy": {1: "Very happy", 2: "Pretty happy", 3: "Not too happy"},
+            "sex": {1: "Male", 2: "Female"},
+        },
+        missing_user_values={"trust": ["r", "d"]},
+    )  # fmt: skip
+    book, tables = imported(path)
+    assert (book.id, book.weight) == ("respid", "pweight")
+    trust = book.questions[0]
+    assert (trust.question, trust.refused, trust.dont_know) == (
+        "Can people be trusted?", ["r"], ["d"],
+    )  # fmt: skip
+    rows = [r for r in staged(tables)[2].to_pylist() if r["question_id"] == "trust"]
+    assert [(r["status"], r["answer"]) for r in rows] == [
+        ("answered", "Yes"), ("answered", "No"), ("refused", None), ("dont_know", None),
+    ]  # fmt: skip
+
+
+def test_values_an_spss_file_marks_as_missing_are_no_answers(tmp_path):
+    path = tmp_path / "g.sav"
+    frame = pd.DataFrame({"id": [1.0, 2.0, 3.0, 4.0], "q": [1.0, 2.0, 7.0, 8.0]})
+    pyreadstat.write_sav(
+        frame, path, variable_value_labels={"q": {1.0: "Red", 2.0: "Blue", 7.0: "Form B"}},
+        missing_ranges={"q": [{"lo": 7.0, "hi": 9.0}]},
+    )  # fmt: skip
+    book, tables = imported(path)
+    assert book.questions[0].not_asked == ["7", "8"]
+    assert list(book.questions[0].options.values()) == ["Red", "Blue"]
+    assert tables.answers == {"answered": 2, "not_asked": 2}
+
+
+@pytest.mark.parametrize("name", ["x.sav", "x.zsav", "x.dta"])
+def test_a_file_that_only_has_the_name_is_refused(tmp_path, name):
+    (tmp_path / name).write_text("id,q\n1,2\n")
+    with pytest.raises(ValueError, match=rf"{name}: not a \.\w+ file, or a damaged one"):
+        files.read(tmp_path / name)
+
+
+def test_a_file_that_was_cut_off_is_refused(tmp_path):
+    whole = tmp_path / "whole.sav"
+    pyreadstat.write_sav(FRAME, whole, variable_value_labels=LABELS)
+    (tmp_path / "cut.sav").write_bytes(whole.read_bytes()[:-80])
+    with pytest.raises(ValueError, match=r"cut\.sav: "):
+        files.read(tmp_path / "cut.sav")
+
+
+def test_an_empty_file_is_refused(tmp_path):
+    (tmp_path / "x.sav").touch()
+    with pytest.raises(ValueError, match=r"x\.sav: the file is empty"):
+        files.read(tmp_path / "x.sav")

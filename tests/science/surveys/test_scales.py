@@ -1,0 +1,57 @@
+"""Positions guessed from the wording of options."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lupom.science.surveys.scales import positions
+
+AGREE = ["Strongly disagree", "Disagree", "Neither agree nor disagree", "Agree", "Strongly agree"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        AGREE,
+        AGREE[::-1],
+        ["Too little", "About right", "Too much"],
+        ["Never", "Rarely", "Sometimes", "Often", "Always"],
+        ["Very important", "Somewhat important", "Not too important", "Not at all important"],
+        ["Poor", "Only fair", "Good", "Excellent"],
+        ["A great deal", "A fair amount", "Not too much", "None at all"],
+        ["Less than $20,000", "$20,000-$39,999", "$40,000 or more"],
+        ["18-29", "30-49", "50-64", "65+"],
+        ["0 Not at all likely", "1", "2", "3 Extremely likely"],
+        ["Very liberal", "Liberal", "Moderate", "Conservative", "Very conservative"],
+    ],
+)
+def test_a_scale_listed_in_order_is_numbered(options):
+    assert positions(options) == [float(i) for i in range(1, len(options) + 1)]
+
+
+def test_a_middle_listed_last_stands_between():
+    assert positions(["Better", "Worse", "About the same"]) == [1, 2, 1.5]
+    four = ["Strongly favor", "Favor", "Oppose", "Strongly oppose", "Neither"]
+    assert positions([*four[:4], "Neither favor nor oppose"]) == [1, 2, 3, 4, 2.5]
+
+
+def test_not_sure_has_no_place():
+    assert positions(["Good idea", "Bad idea", "Not sure"]) == [1, 2, None]
+
+
+@pytest.mark.parametrize(
+    "options", [["Red", "Green", "Blue"], ["Agree"], [], ["Yes", "No", "It depends"]]
+)
+def test_names_are_no_scale(options):
+    assert positions(options) is None
+
+
+@given(st.permutations(AGREE))
+def test_in_whatever_order_the_scale_is_the_same_or_its_reverse(options):
+    at = dict(zip(options, positions(options), strict=True))
+    listed = [at[o] for o in AGREE]
+    ends = [listed[0], listed[1], listed[3], listed[4]]
+    assert ends in (sorted(ends), sorted(ends, reverse=True))
+    assert min(ends) < listed[2] < max(ends)

@@ -1,0 +1,92 @@
+"""CSV, Excel and Parquet files; hostile ones are refused with the place that is at fault."""
+
+from __future__ import annotations
+
+import datetime
+
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from lupom.science.surveys import files, guesses, layout
+
+HEADER = ["id", "age", "trust", "joined"]
+ROWS = [
+    ["a", 20, "Agree", datetime.date(2020, 1, 2)],
+    ["b", 64, "Disagree", datetime.date(2021, 1, 2)],
+    ["c", 40, None, datetime.date(2022, 1, 2)],
+]
+CSV = "id,age,trust,joined\na,20,Agree,2020-01-02\nb,64,Disagree,2021-01-02\nc,40,,2022-01-02\n"
+
+
+def write(path):
+    if path.suffix == ".xlsx":
+        book = openpyxl.Workbook()
+        for row in [HEADER, *ROWS]:
+            book.active.append(row)
+        book.save(path)
+    elif path.suffix == ".parquet":
+        columns = zip(*ROWS, strict=True)
+        pq.write_table(pa.table([pa.array(list(c)) for c in columns], names=HEADER), path)
+    elif path.suffix == ".tsv":
+        path.write_text(CSV.replace(",", "\t"), encoding="utf-16")
+    elif path.stem == "semicolons":
+        path.write_bytes(CSV.replace(",", ";").replace("\n", "\r\n").encode("utf-8-sig"))
+    else:
+        path.write_text(CSV)
+    return path
+
+
+@pytest.mark.parametrize("name", ["x.csv", "semicolons.csv", "x.tsv", "x.xlsx", "x.parquet"])
+def test_each_format_gives_the_same_tables(tmp_path, name):
+    file = files.read(write(tmp_path / name))
+    book = guesses.guess(file, "x")
+    assert layout.build(file, book).responses == [
+        ["index", "trust", "age"],
+        ["a", "Agree", "20"],
+        ["b", "Disagree", "64"],
+        ["c", "", "40"],
+    ]
+    assert list(book.ignored) == ["joined"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"x\.csv: the file is empty"),
+        (b"id,q\n", r"x\.csv: there are columns but no rows"),
+        (b"id,q\n1,2\n3\n", r"x\.csv:3: 1 cells where the header has 2"),
+        (b"id,q\n1,2\n3,caf\xe9\n", r"x\.csv:3: the byte 0xe9 is not utf-8.*--encoding"),
+        (b"id,q\n1,\0\n", r"x\.csv:2: a null character"),
+        (b"id,ID\n1,2\n", r"x\.csv: the columns 'id' and 'ID' have the same name"),
+        (b'id,q\n1,"' + b"a" * 2_000_000, r"x\.csv:2: a cell of more than 1,000,000 characters"),
+        (b'id,q\n1,"a" b\n', r"x\.csv:2: "),
+        (b",".join([b"q"] * 1_000_000) + b"\n", r"x\.csv: 1,000,000 columns, more than the 20,000"),
+    ],
+    ids=["empty", "no rows", "torn", "encodings", "null", "twice", "bomb", "quote", "columns"],
+)
+def test_a_hostile_csv_is_refused_with_its_place(tmp_path, content, message):
+    (tmp_path / "x.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        files.read(tmp_path / "x.csv")
+
+
+def test_another_encoding_can_be_given(tmp_path):
+    (tmp_path / "x.csv").write_bytes("id,q\n1,caf\u00e9\n2,th\u00e9\n".encode("cp1252"))
+    assert files.read(tmp_path / "x.csv", encoding="cp1252").columns[1].values[0] == "caf\u00e9"
+    with pytest.raises(ValueError, match="there is no encoding 'cp125'"):
+        files.read(tmp_path / "x.csv", encoding="cp125")
+
+
+@pytest.mark.parametrize("name", ["x.xlsx", "x.parquet"])
+def test_a_file_that_only_has_the_name_is_refused(tmp_path, name):
+    (tmp_path / name).write_text("id,q\n1,2\n")
+    with pytest.raises(ValueError, match=rf"{name}: not an? \w+ file, or a damaged one"):
+        files.read(tmp_path / name)
+
+
+def test_a_format_that_is_not_read_is_named(tmp_path):
+    (tmp_path / "x.xls").write_text("x")
+    with pytest.raises(ValueError, match=r"x\.xls: \.xls is none of .*did you mean \.xlsx"):
+        files.read(tmp_path / "x.xls")
