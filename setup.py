@@ -12,7 +12,7 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 # The same list is lupom.engine.project.shipped.PARTS; a test compares what each of them finds.
-PARTS = ("lupom_project.yml", "models", "prompts", "seeds", "analyses", "tests/data")
+PARTS = ("lupom_project.yml", "models", "prompts", "seeds", "schemas", "analyses", "tests/data")
 
 
 class BuildWithProject(build_py):

@@ -174,6 +174,8 @@ def test_settings_fit_the_survey(tmp_path, monkeypatch):
     run("init", "my project", "--from", "panel.csv")
     with Project(tmp_path / "my project") as project:
         assert project.files.settings.name == "my_project"
+        settings = (tmp_path / "my project" / "lupom_project.yml").read_text()
+        assert "# A LUPoM project on the survey panel.\nname: my_project\n" in settings
         assert project.files.vars["surveys"] == ["panel"]
         assert project.files.vars["neighbour_demographics"] == ["age", "sex"]
         assert "gss_2018_info" not in project.nodes

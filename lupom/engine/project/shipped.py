@@ -12,7 +12,7 @@ from lupom.engine.errors import ProjectError, UsageError
 from lupom.engine.project.discovery import PROJECT_FILE
 
 # What belongs to the project, seen from its root. setup.py puts the same into the wheel.
-PARTS = (PROJECT_FILE, "models", "prompts", "seeds", "analyses", "tests/data")
+PARTS = (PROJECT_FILE, "models", "prompts", "seeds", "schemas", "analyses", "tests/data")
 
 _IGNORE = """# What LUPoM makes: tables, what it remembers of runs and calls, artifacts.
 *.duckdb
@@ -64,7 +64,7 @@ def create(
     ----------
     folder : where to; its name becomes the project's.
     leave_out : paths of the shipped project that the new one does not get.
-    headline : the comment on the first line of lupom_project.yml.
+    headline : the comment at the top of lupom_project.yml.
     vars : values in the place of those in lupom_project.yml; each must stand there on one line.
     readme : the text of README.md, unless there is one.
     force : write over files that are there.
@@ -118,8 +118,8 @@ def project_name(folder: Path) -> str:
 
 def _settings(text: str, folder: Path, headline: str, vars: Mapping[str, Any]) -> str:
     text = re.sub(r"^name: .*$", f"name: {project_name(folder)}", text, count=1, flags=re.M)
-    if headline and text.startswith("#"):
-        text = f"# {headline}\n{text.split(chr(10), 1)[1]}"
+    if headline:
+        text = re.sub(r"^# A LUPoM project.*$", f"# {headline}", text, count=1, flags=re.M)
     for name, value in vars.items():
         text = set_var(text, name, value)
     return text
