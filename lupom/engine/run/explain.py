@@ -138,6 +138,10 @@ def _find(
     if len(fitting) == 1:
         return dict(zip(keys, fitting[0], strict=True))
     if not fitting:
+        if not cursor.execute(f"select 1 from {rows} limit 1").fetchall():
+            raise UsageError(
+                f"{node.name} has no rows to ask", hint=f"lupom show {node.parents[0]}"
+            )
         raise _no_row(cursor, node, rows, free, values, named)
     shown = [
         " ".join(f"{n}={v}" for n, v in zip(keys, row, strict=True)) for row in fitting[:SHOWN]

@@ -52,6 +52,7 @@ def make(make_project, one, two):
                         base_url: {two.base_url}
                         model: large
                         {second}
+                      twin: {{provider: openai, base_url: '{one.base_url}', model: small}}
                       three: {{provider: openai, base_url: '{two.base_url}', model: unrelated}}
                     """,
                 **FILES,
@@ -106,6 +107,14 @@ def test_each_row_is_asked_of_the_alias_it_names(make, one, two):
     assert run(folder).run_id is None
     run(folder, full_refresh=True)
     assert (one.requests, two.requests) == (3, 3)
+
+
+def test_two_names_of_one_backbone_pay_once(make, one):
+    one.latency = 0.02
+    folder = make(people("one", "twin", count=20))
+    result = notes(run(folder))
+    assert one.requests == 20
+    assert (result.calls.asked, result.calls.cached) == (20, 20)
 
 
 def test_another_backbone_asks_only_its_own_rows(make, one, two):

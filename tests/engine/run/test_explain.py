@@ -183,6 +183,14 @@ def test_a_key_of_no_row_or_of_several_is_told(make, values, message):
     assert message in str(caught.value)
 
 
+def test_a_model_of_no_rows_says_so(make):
+    folder = make()
+    (folder / "models" / "people.sql").write_text("select id, name from {{ ref('raw') }} limit 0")
+    run(folder)
+    with pytest.raises(LupomError, match="guesses has no rows"):
+        explain(folder, "1", "Q1")
+
+
 def test_a_model_without_an_llm_says_which_one_above_it_has_one(make):
     folder = make()
     with Project(folder) as project, pytest.raises(LupomError, match="lupom explain guesses"):
