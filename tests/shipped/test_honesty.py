@@ -60,7 +60,13 @@ def permuted(folder, pairs, *roles):
 
 
 # What is chosen or combined on tuning pairs, and what is made of that.
-TUNED = {"tuning_answers", "stacked", "stack_weights", "router"}
+TUNED = {
+    "tuning_answers",
+    "similar_respondents_search",
+    "stacked",
+    "stack_weights",
+    "router",
+}
 
 
 def test_permuting_held_out_answers_changes_no_table_before_scoring(tmp_path):

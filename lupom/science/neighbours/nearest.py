@@ -1,4 +1,4 @@
-"""The reference respondents most similar to each respondent."""
+"""The reference respondents most similar to each respondent, by codes."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lupom.science.neighbours import hamming
 from lupom.science.neighbours.vectors import PersonaVectors
+
+Near = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 # Pairs whose similarity is held at once: 32 MB of float64.
 _BLOCK = 1 << 22
 # Similarities are compared to nine digits, so that rounding does not decide between equals.
-_DIGITS = 1_000_000_000
+DIGITS = 1_000_000_000
+# Above this many reference respondents the binary index is taken where it can be.
+_MANY = 100_000
+METHODS = ("auto", "numpy", "faiss")
 
 
 def nearest(
@@ -23,53 +29,88 @@ def nearest(
     *,
     ordinal: Sequence[bool] | None = None,
     weights: ArrayLike | None = None,
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    certainty: ArrayLike | None = None,
+    asked: ArrayLike | None = None,
+    method: str = "auto",
+) -> Near:
     """Return the k reference respondents most similar to each respondent, never itself.
 
     Of equally similar ones the earlier row counts as nearer, so rows in the order of respondent ids
     break ties by id. Someone who shares no known dimension with a respondent is no neighbour of
-    theirs. Memory is bounded: some 100 MB beside the features, at any number of respondents.
+    theirs. The search is exact by either method, and both find the same. Memory is bounded: some
+    100 MB beside the features, at any number of respondents.
 
     Parameters
     ----------
     codes : (n, d) integers, -1 where missing.
-    cardinalities, ordinal, weights : see `PersonaVectors`, which also defines similarity.
+    cardinalities, ordinal, weights, certainty : see `PersonaVectors`; it also defines similarity.
     reference : (n) whether a respondent may be a neighbour.
     k : number of neighbours.
+    asked : (m) rows whose neighbours are wanted; all when left out.
+    method : 'numpy'; 'faiss', the binary index of faiss-cpu, for one-hot codes of whole weights and
+        no certainty; or 'auto', which is faiss above 100,000 reference respondents where that is
+        installed and serves, and numpy elsewhere.
 
     Returns
     -------
-    neighbours : (n, k) rows of the codes, nearest first; -1 where there are fewer than k.
-    similarity : (n, k) from 0 to 1; NaN where there is no neighbour.
+    neighbours : (m, k) rows of the codes, nearest first; -1 where there are fewer than k.
+    similarity : (m, k) from 0 to 1; NaN where there is no neighbour.
+
+    Raises
+    ------
+    ValueError : for a k below 1, shapes that do not fit, an unknown method, and for 'faiss' where
+        it is not installed or does not serve.
     """
     if k < 1:
         raise ValueError(f"the number of neighbours must be at least 1, got {k}")
-    vectors = PersonaVectors(codes, cardinalities, ordinal=ordinal, weights=weights)
+    if method not in METHODS:
+        raise ValueError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
+    vectors = PersonaVectors(
+        codes, cardinalities, ordinal=ordinal, weights=weights, certainty=certainty
+    )
     n = len(vectors)
     mask = np.asarray(reference, dtype=bool)
     if mask.shape != (n,):
         raise ValueError(f"reference must hold one truth value per respondent ({n})")
     others = np.flatnonzero(mask)
-    neighbours = np.full((n, k), -1, dtype=np.int64)
-    similarity = np.full((n, k), np.nan)
+    wanted = np.arange(n) if asked is None else np.asarray(asked, dtype=np.int64)
+    if method == "faiss":
+        hamming.check(vectors)
+    by_bits = method == "faiss" or (
+        method == "auto" and len(others) > _MANY and hamming.serves(vectors)
+    )
+    if not len(others) or not len(wanted):
+        return np.full((len(wanted), k), -1, dtype=np.int64), np.full((len(wanted), k), np.nan)
+    if by_bits:
+        near, similarity, unsure = hamming.search(vectors, wanted, others, k, DIGITS)
+        # Where a neighbour agrees in nothing, whether it shares a dimension takes a second look.
+        near[unsure], similarity[unsure] = _blocks(vectors, wanted[unsure], others, k)
+        return near, similarity
+    return _blocks(vectors, wanted, others, k)
+
+
+def _blocks(
+    vectors: PersonaVectors, asked: NDArray[np.int64], others: NDArray[np.int64], k: int
+) -> Near:
+    """Search by products of the features, some respondents against all others at a time."""
     m = len(others)
-    if not m or not n:
-        return neighbours, similarity
+    neighbours = np.full((len(asked), k), -1, dtype=np.int64)
+    similarity = np.full((len(asked), k), np.nan)
     targets = vectors.targets(others)
     norm = np.sqrt(vectors.known)
     top = min(k, m)
-    place = np.full(n, -1, dtype=np.int64)
+    place = np.full(len(vectors), -1, dtype=np.int64)
     place[others] = np.arange(m)
-    gaps = bool((vectors.known < vectors.known.max(initial=0.0)).any())
+    gaps = vectors.gaps
     step = max(1, _BLOCK // m)
-    for start in range(0, n, step):
-        rows = np.arange(start, min(start + step, n))
+    for start in range(0, len(asked), step):
+        rows = asked[start : start + step]
         agreement = vectors.rows(rows) @ targets
         dense = agreement if isinstance(agreement, np.ndarray) else agreement.toarray()
         scale = np.outer(norm[rows], norm[others])
         score = np.divide(dense, scale, out=np.zeros(dense.shape), where=scale > 0)
         # One integer per pair, larger for nearer: the similarity, then the earlier row.
-        key = np.rint(score * _DIGITS).astype(np.int64) * m + (m - 1 - np.arange(m))
+        key = np.rint(score * DIGITS).astype(np.int64) * m + (m - 1 - np.arange(m))
         if gaps:
             key[~vectors.overlap(rows, others)] = -1
         elif not vectors.known.max(initial=0.0):
@@ -78,6 +119,7 @@ def nearest(
         key[own, place[rows[own]]] = -1
         best = np.sort(np.partition(key, m - top, axis=1)[:, m - top :], axis=1)[:, ::-1]
         found = best >= 0
-        neighbours[rows, :top] = np.where(found, others[m - 1 - best % m], -1)
-        similarity[rows, :top] = np.where(found, best // m / _DIGITS, np.nan)
+        part = slice(start, start + len(rows))
+        neighbours[part, :top] = np.where(found, others[m - 1 - best % m], -1)
+        similarity[part, :top] = np.where(found, best // m / DIGITS, np.nan)
     return neighbours, similarity

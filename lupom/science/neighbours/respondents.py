@@ -2,131 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lupom.science.bayes.personas import encode_personas
-from lupom.science.neighbours.nearest import nearest
-from lupom.science.neighbours.vectors import informative
+from lupom.science.neighbours.people import Inputs
+from lupom.science.neighbours.settings import Setting
 from lupom.science.neighbours.votes import vote
 from lupom.science.tables import arrow, encoded, stack, surveys
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ENCODINGS = ("onehot", "ordinal")
-
 
 def similar_respondents(
-    values: Any,
-    dimensions: Any,
-    roles: Any,
-    attributes: Any = None,
-    *,
-    column: str = "refined_value",
-    k: int = 20,
-    encoding: str = "onehot",
-    max_skew: float | None = 10.0,
-    demographics: Sequence[str] = (),
-    demographic_weight: float = 1.0,
+    inputs: Inputs, settings: Setting | Mapping[str, Setting] | None = None
 ) -> pa.Table:
-    """Return the reference respondents whose personas are most like each respondent's.
+    """Return the reference respondents most like each respondent.
 
     Parameters
     ----------
-    values : table: survey, respondent_id, dimension_id and the value column; may be empty.
-    dimensions : table: survey, dimension_id, level, candidate_values.
-    roles : table: survey, respondent_id, role ('reference' may be a neighbour); only who stands
-        here is looked at.
-    attributes : table: survey, respondent_id, attributes (map); needed for demographics.
-    column : name of the value column.
-    k : neighbours of each respondent.
-    encoding : 'onehot', or 'ordinal' where candidate values are in order; see `PersonaVectors`.
-    max_skew : see `informative`; judged on reference respondents.
-    demographics : attributes that count as further dimensions, one-hot.
-    demographic_weight : their weight, that of a persona dimension being 1.
+    inputs : the tables, see `Inputs`.
+    settings : how they are found, the same for all surveys or one for each.
 
     Returns
     -------
-    Table: survey, respondent_id, neighbour_id, rank (from 1), similarity (0 to 1).
+    Table: survey, respondent_id, neighbour_id, rank (from 1), similarity (0 to 1; a cosine of
+    embeddings from -1), compared_by (see `People.compared_by`). Of a respondent there is nothing
+    to compare of there is no row.
+
+    Raises
+    ------
+    ValueError : for a survey without a setting, and attributes that no respondent has.
     """
     import pyarrow as pa
 
-    if encoding not in ENCODINGS:
-        raise ValueError(f"unknown encoding {encoding!r}; known are {', '.join(ENCODINGS)}")
     schema = pa.schema(
         [
             ("respondent_id", pa.string()),
             ("neighbour_id", pa.string()),
             ("rank", pa.int64()),
             ("similarity", pa.float64()),
+            ("compared_by", pa.string()),
         ]
     )
-    if demographics and attributes is None:
-        raise ValueError("demographics need the table of attributes")
-    known_attributes = arrow(
-        roles if attributes is None else attributes,
-        ("survey", "respondent_id", *(("attributes",) if demographics else ())),
-    )
     parts = {}
-    for survey, (asked, described, given, known) in surveys(
-        arrow(roles, ("survey", "respondent_id", "role")),
-        arrow(dimensions, ("survey", "dimension_id", "level", "candidate_values")),
-        arrow(values, ("survey", "respondent_id", "dimension_id", column)),
-        known_attributes,
-    ):
-        role = {str(row["respondent_id"]): row["role"] for row in asked.to_pylist()}
-        personas = encode_personas(given, described, column=column, respondents=role)
-        chosen = np.array([i for i, r in enumerate(personas.respondents) if r in role], dtype=int)
-        ids = np.array([personas.respondents[i] for i in chosen], dtype=object)
-        reference = np.array([role[i] == "reference" for i in ids], dtype=bool)
-        codes, cards = personas.codes[chosen], list(personas.cardinalities)
-        weights = np.ones(len(cards))
-        ordinal = [encoding == "ordinal"] * len(cards)
-        if demographics:
-            more, more_cards = _attribute_codes(known, ids.tolist(), demographics)
-            codes = np.concatenate([codes, more], axis=1)
-            cards += more_cards
-            weights = np.append(weights, np.full(len(more_cards), float(demographic_weight)))
-            ordinal += [False] * len(more_cards)
-        weights = weights * informative(codes[reference], max_skew=max_skew)
-        near, similarity = nearest(codes, cards, reference, k, ordinal=ordinal, weights=weights)
+    for survey, people in inputs.people():
+        setting = settings if isinstance(settings, Setting) else (settings or {}).get(survey)
+        if setting is None and settings is None:
+            setting = Setting()
+        if setting is None:
+            raise ValueError(f"survey {survey!r} has no retrieval setting")
+        try:
+            similarity = people.compared_by(setting)
+            asked = people.asked(similarity)
+            near, closeness = people.nearest(setting, asked)
+        except ValueError as error:
+            raise ValueError(f"survey {survey!r}: {error}") from error
+        ids = np.array(people.ids, dtype=object)
         at, rank = np.nonzero(near >= 0)
         parts[survey] = pa.table(
             {
-                "respondent_id": pa.array(ids[at], pa.string()),
+                "respondent_id": pa.array(ids[asked[at]], pa.string()),
                 "neighbour_id": pa.array(ids[near[at, rank]], pa.string()),
                 "rank": rank + 1,
-                "similarity": similarity[at, rank],
+                "similarity": closeness[at, rank],
+                "compared_by": pa.repeat(similarity, len(at)),
             },
             schema=schema,
         )
     return stack(parts, schema)
-
-
-def _attribute_codes(
-    table: pa.Table, respondents: Sequence[str], names: Sequence[str]
-) -> tuple[np.ndarray[Any, Any], list[int]]:
-    """Return (n, attributes) codes of the respondents' attributes, and how many values each has."""
-    of: dict[str, dict[str, str]] = {
-        str(row["respondent_id"]): dict(row["attributes"] or ()) for row in table.to_pylist()
-    }
-    seen = {name for held in of.values() for name in held}
-    for name in names:
-        if of and name not in seen:
-            raise ValueError(
-                f"no respondent has the attribute {name!r}; known are {', '.join(sorted(seen))}"
-            )
-    codes = np.full((len(respondents), len(names)), -1, dtype=np.int32)
-    cards = []
-    for j, name in enumerate(names):
-        words = [of.get(r, {}).get(name) for r in respondents]
-        order = {w: i for i, w in enumerate(sorted({w for w in words if w is not None}))}
-        codes[:, j] = [-1 if w is None else order[w] for w in words]
-        cards.append(max(len(order), 1))
-    return codes, cards
 
 
 def neighbour_answers(similar: Any, responses: Any) -> pa.Table:

@@ -23,7 +23,8 @@ class PersonaVectors:
     ('ordinal'). A missing value agrees with nothing. Similarity is agreement divided by
     sqrt(known_a * known_b), known being the weights of a respondent's known dimensions: the cosine
     of one-hot vectors. So two who share few known dimensions are not alike by having nothing to
-    disagree on.
+    disagree on. With a certainty c for every value, an agreement counts c_a * c_b and a known
+    dimension c * c: still the cosine, of vectors that are shorter where a value is doubtful.
 
     Parameters
     ----------
@@ -31,10 +32,12 @@ class PersonaVectors:
     cardinalities : number of values of each dimension.
     ordinal : (d) whether a dimension's values are in order; none when left out.
     weights : (d) weight of each dimension, 0 to leave it out; 1 when left out.
+    certainty : (n, d) from 0 to 1, how certain each value is; 1 when left out. One of 0 is unknown.
 
     Attributes
     ----------
     known : (n,) sum of the weights of the known dimensions.
+    binary : whether agreements are whole numbers: one-hot, of whole weights, nothing doubtful.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class PersonaVectors:
         *,
         ordinal: Sequence[bool] | None = None,
         weights: ArrayLike | None = None,
+        certainty: ArrayLike | None = None,
     ) -> None:
         matrix = np.asarray(codes)
         d = matrix.shape[1]
@@ -54,14 +58,30 @@ class PersonaVectors:
             raise ValueError("weights must be numbers from 0")
         used = [int(j) for j in np.flatnonzero(w > 0)]
         self._codes = matrix[:, used]
+        self._certainty: Floats | None = None
+        if certainty is not None:
+            sure = np.asarray(certainty, dtype=np.float64)
+            if sure.shape != matrix.shape:
+                raise ValueError(f"certainty must have the shape of the codes, {matrix.shape}")
+            sure = sure[:, used]
+            there = self._codes >= 0
+            if there.any() and not ((sure[there] >= 0) & (sure[there] <= 1)).all():
+                raise ValueError("certainty must be from 0 to 1 wherever there is a value")
+            self._codes = np.where(there & (sure > 0), self._codes, -1)
+            self._certainty = np.where(self._codes >= 0, sure, 0.0)
         self._cards = [int(cardinalities[j]) for j in used]
         self._weights = w[used]
         self._ordered = [bool(ordinal[j]) if ordinal is not None else False for j in used]
         self._offsets = np.concatenate([[0], np.cumsum(self._cards)]).astype(np.int64)
-        self.known: Floats = (self._codes >= 0) @ self._weights
+        share = (self._codes >= 0) if self._certainty is None else self._certainty**2
+        self.known: Floats = share @ self._weights
         # Whole numbers below 2^24 are exact in float32, whatever order they are added in.
-        whole = not any(self._ordered) and bool((self._weights == np.rint(self._weights)).all())
-        self._dtype: Any = np.float32 if whole else np.float64
+        self.binary = (
+            self._certainty is None
+            and not any(self._ordered)
+            and bool((self._weights == np.rint(self._weights)).all())
+        )
+        self._dtype: Any = np.float32 if self.binary else np.float64
 
     def __len__(self) -> int:
         return len(self._codes)
@@ -72,12 +92,31 @@ class PersonaVectors:
         at, dimension = np.nonzero(part >= 0)
         place = self._offsets[dimension] + part[at, dimension]
         shape = (len(rows), int(self._offsets[-1]))
-        ones = np.ones(len(at), dtype=self._dtype)
+        length = np.ones(len(at), dtype=self._dtype)
+        if self._certainty is not None:
+            length = self._certainty[rows[at], dimension]
         if shape[1] <= _DENSE:
             dense = np.zeros(shape, dtype=self._dtype)
-            dense[at, place] = 1
+            dense[at, place] = length
             return dense
-        return sparse.csr_matrix((ones, (at, place)), shape=shape)
+        return sparse.csr_matrix((length, (at, place)), shape=shape)
+
+    def bits(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return one-hot features as packed bits (m, bytes), a dimension of weight w w times.
+
+        The bits in which two rows differ are known_a + known_b - 2 * agreement.
+        """
+        part = self._codes[rows]
+        repeats = self._weights.astype(np.int64)
+        width = np.asarray(self._cards, dtype=np.int64) * repeats
+        offsets = np.concatenate([[0], np.cumsum(width)])
+        out = np.zeros((len(rows), (int(offsets[-1]) + 7) // 8), dtype=np.uint8)
+        for j, times in enumerate(repeats.tolist()):
+            here = np.flatnonzero(part[:, j] >= 0)
+            for again in range(times):
+                place = offsets[j] + part[here, j] * times + again
+                out[here, place // 8] |= (1 << (place % 8)).astype(np.uint8)
+        return out
 
     def targets(self, rows: NDArray[np.int64]) -> Any:
         """Return the (features, m) weighted other side of the product with `rows`."""
@@ -94,6 +133,11 @@ class PersonaVectors:
         )
         product = kernel @ features.T
         return product if sparse.issparse(features) else np.ascontiguousarray(product)
+
+    @property
+    def gaps(self) -> bool:
+        """Return whether any value is missing, so that two may have no dimension in common."""
+        return bool((self._codes < 0).any())
 
     def overlap(self, rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which pairs know at least one dimension in common, (m, others)."""

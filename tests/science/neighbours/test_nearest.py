@@ -1,9 +1,12 @@
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lupom.science.neighbours import informative, nearest
+from lupom.science.neighbours.hamming import faiss
 
 
 def slow_nearest(codes, cards, reference, k, ordinal, weights):
@@ -105,3 +108,70 @@ def test_what_cannot_be_meant_is_refused():
         nearest(codes, [2, 2], [True], 1)
     with pytest.raises(ValueError, match="weights must be"):
         nearest(codes, [2, 2], [True, True], 1, weights=[1, -1])
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(0, 10_000),
+    st.integers(1, 250),
+    st.lists(st.integers(2, 5), min_size=1, max_size=6),
+    st.booleans(),
+    st.booleans(),
+)
+def test_the_binary_index_finds_the_same_neighbours_and_ties(seed, k, cards, missing, weighted):
+    pytest.importorskip("faiss")
+    rng = np.random.default_rng(seed)
+    codes = np.stack([rng.integers(-1 if missing else 0, c, 200) for c in cards], axis=1)
+    reference = rng.random(200) < 0.8
+    weights = rng.integers(0, 3, len(cards)) if weighted else None
+    asked = rng.permutation(200)[:50]
+    expected = nearest(codes, cards, reference, k, weights=weights, asked=asked, method="numpy")
+    found = nearest(codes, cards, reference, k, weights=weights, asked=asked, method="faiss")
+    assert (found[0] == expected[0]).all()
+    assert np.array_equal(found[1], expected[1], equal_nan=True)
+
+
+def test_the_binary_index_says_what_it_cannot_do(monkeypatch):
+    codes = np.zeros((3, 1), dtype=int)
+    with pytest.raises(ValueError, match="known are auto, numpy, faiss"):
+        nearest(codes, [2], [True] * 3, 1, method="flat")
+    if faiss() is not None:
+        with pytest.raises(ValueError, match="one-hot values of whole weights"):
+            nearest(codes, [2], [True] * 3, 1, ordinal=[True], method="faiss")
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    faiss.cache_clear()
+    with pytest.raises(ValueError, match=r"pip install 'lupom\[faiss\]'"):
+        nearest(codes, [2], [True] * 3, 1, method="faiss")
+    rows, _ = nearest(codes, [2], [True] * 3, 1)
+    assert rows.tolist() == [[1], [0], [0]]
+    faiss.cache_clear()
+
+
+def test_some_respondents_are_asked_about():
+    rng = np.random.default_rng(3)
+    codes = rng.integers(-1, 3, (60, 5))
+    every = nearest(codes, [3] * 5, [True] * 60, 4)
+    some = nearest(codes, [3] * 5, [True] * 60, 4, asked=[7, 50, 7])
+    assert (some[0] == every[0][[7, 50, 7]]).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000))
+def test_certainty_makes_the_cosine_that_of_shorter_vectors(seed):
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(-1, 3, (15, 4))
+    certainty = np.where(rng.random((15, 4)) < 0.2, 0.0, rng.random((15, 4)))
+    vectors = np.zeros((15, 4, 3))
+    at = np.nonzero(codes >= 0)
+    vectors[(*at, codes[at])] = certainty[at]
+    flat = vectors.reshape(15, -1)
+    length = np.linalg.norm(flat, axis=1)
+    rows, similarity = nearest(codes, [3] * 4, [True] * 15, 14, certainty=certainty)
+    for i in range(15):
+        for j, value in zip(rows[i], similarity[i], strict=True):
+            if j >= 0:
+                assert value == pytest.approx(flat[i] @ flat[j] / length[i] / length[j], abs=2e-9)
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        nearest(codes, [3] * 4, [True] * 15, 1, certainty=certainty + 1.5)
+    with pytest.raises(ValueError, match="the shape of the codes"):
+        nearest(codes, [3] * 4, [True] * 15, 1, certainty=certainty[:, :2])

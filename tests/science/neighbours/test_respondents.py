@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 
-from lupom.science.neighbours import neighbour_answers, similar_respondents
+from lupom.science.neighbours import Inputs, Setting, neighbour_answers, similar_respondents
 
 DIMENSIONS = pa.table(
     {
@@ -53,47 +53,160 @@ def values():
     )
 
 
+PERSONA = Setting("persona", k=3)
+
+
+def found(setting=PERSONA, personas=None, **tables):
+    personas = values() if personas is None else personas
+    return similar_respondents(Inputs(personas, DIMENSIONS, ROLES, **tables), setting)
+
+
 def neighbours_of(table, respondent):
     rows = [r for r in table.to_pylist() if r["respondent_id"] == respondent]
     return [r["neighbour_id"] for r in sorted(rows, key=lambda r: r["rank"])]
 
 
 def test_similar_respondents_are_reference_respondents_in_order():
-    table = similar_respondents(values(), DIMENSIONS, ROLES, k=3)
+    table = found()
     assert neighbours_of(table, "a") == ["b", "c", "d"]
     assert neighbours_of(table, "t") == ["a", "b", "c"]
     assert "t" not in table["neighbour_id"].to_pylist()
     assert table["rank"].to_pylist()[:3] == [1, 2, 3]
+    assert set(table["compared_by"].to_pylist()) == {"persona"}
 
 
 def test_in_order_encoding_a_near_value_is_nearer_than_a_far_one():
-    table = similar_respondents(values(), DIMENSIONS, ROLES, k=4, encoding="ordinal")
+    table = found(Setting("persona", encoding="ordinal", k=4))
     similarity = {r["neighbour_id"]: r["similarity"] for r in table.to_pylist()
                   if r["respondent_id"] == "t"}  # fmt: skip
     assert similarity["a"] > similarity["c"] > similarity["d"] == 0
 
 
 def test_demographics_count_when_asked_for():
-    table = similar_respondents(
-        values(), DIMENSIONS, ROLES, ATTRIBUTES, k=2, demographics=["sex"], demographic_weight=3
-    )
-    assert neighbours_of(table, "t") == ["b", "c"]
+    by_sex = Setting(demographics=("sex",), demographic_weight=3, k=2)
+    assert neighbours_of(found(by_sex, attributes=ATTRIBUTES), "t") == ["b", "c"]
+    assert neighbours_of(found(Setting("demographics", demographics="all"), attributes=ATTRIBUTES),
+                         "t") == ["b", "c", "d", "a"]  # fmt: skip
     with pytest.raises(ValueError, match="no respondent has the attribute 'age'; known are sex"):
-        similar_respondents(values(), DIMENSIONS, ROLES, ATTRIBUTES, demographics=["age"])
+        found(Setting(demographics=("age",)), attributes=ATTRIBUTES)
     with pytest.raises(ValueError, match="need the table of attributes"):
-        similar_respondents(values(), DIMENSIONS, ROLES, demographics=["sex"])
+        found(by_sex)
+    with pytest.raises(ValueError, match="'w': similarity 'demographics' needs attributes"):
+        found(Setting("demographics"), attributes=ATTRIBUTES)
+
+
+def test_a_doubtful_value_counts_less():
+    # That a is averse is a guess; that a trusts little is certain.
+    sure = pa.array([0.2 if r["respondent_id"] == "a" and r["dimension_id"] == "risk" else 1.0
+                     for r in values().to_pylist()])  # fmt: skip
+    personas = values().append_column("probability", sure)
+    plain = found(personas=personas)
+    weighed = found(Setting("persona", certainty=True, k=3), personas)
+
+    def similarity(table, neighbour):
+        return next(r["similarity"] for r in table.to_pylist()
+                    if (r["respondent_id"], r["neighbour_id"]) == ("a", neighbour))  # fmt: skip
+
+    assert similarity(plain, "c") == pytest.approx(0.5)
+    assert similarity(weighed, "c") == pytest.approx(0.2 / (1.04 * 2) ** 0.5)
+    assert similarity(weighed, "b") == pytest.approx(1.2 / (1.04 * 2) ** 0.5)
+
+
+def test_personas_are_compared_as_texts_by_embedding():
+    seen = []
+
+    def embed(texts):
+        seen.extend(texts)
+        return [[text.count("low"), text.count("averse"), 1.0] for text in texts]
+
+    table = found(Setting("persona", "embedding", k=2), embed=embed)
+    assert neighbours_of(table, "a") == ["b", "c"]
+    assert sorted(seen) == [
+        "risk: averse\ntrust: low",
+        "risk: averse\ntrust: mid",
+        "risk: seeking\ntrust: high",
+        "trust: low",
+    ]
+    with pytest.raises(ValueError, match="needs a function that embeds"):
+        found(Setting("persona", "embedding"))
+
+
+def known(**given):
+    rows = [("w", r, q, a) for r, said in given.items() for q, a in said.items()]
+    names = ("survey", "respondent_id", "question_id", "answer")
+    return pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows])
+
+
+ANSWERS = known(
+    a={"q1": "yes", "q2": "no"},
+    b={"q1": "no", "q2": "no"},
+    c={"q1": "no", "q2": "yes"},
+    d={"q1": "yes"},
+    t={"q1": "no", "q2": "yes"},
+)
+
+
+@pytest.mark.parametrize("personas", ["none", "unknown"])
+def test_without_personas_demographics_serve_and_then_answers(personas):
+    table = values()
+    if personas == "none":
+        table = table.slice(0, 0)
+    else:
+        table = table.set_column(3, "refined_value", pa.nulls(len(table), pa.string()))
+    setting = Setting(demographics=("sex",), k=3)
+    by_sex = found(setting, table, attributes=ATTRIBUTES, known=ANSWERS)
+    assert neighbours_of(by_sex, "t") == ["b", "c", "d"]
+    assert set(by_sex["compared_by"].to_pylist()) == {"demographics"}
+    by_answers = found(PERSONA, table, known=ANSWERS)
+    assert neighbours_of(by_answers, "t")[:2] == ["c", "b"]
+    assert set(by_answers["compared_by"].to_pylist()) == {"answers"}
+    assert len(found(PERSONA, table)) == 0
+
+
+def test_of_whom_nothing_is_known_there_are_no_neighbours():
+    personas = values().append_column("value", values()["refined_value"])
+    mask = pa.array([r["respondent_id"] != "t" for r in personas.to_pylist()])
+    table = found(PERSONA, personas.filter(mask))
+    assert neighbours_of(table, "t") == []
+    assert neighbours_of(table, "a") == ["b", "c", "d"]
+
+
+def test_a_new_respondent_is_found_neighbours_by_demographics():
+    roles = pa.table(
+        {
+            "survey": ["w"] * 5,
+            "respondent_id": list("tdcba"),
+            "role": ["new", *["reference"] * 4],
+            "has_persona": [False, False, True, True, True],
+            "asked": [True] * 5,
+        }
+    )
+    mask = pa.array([r["respondent_id"] != "t" for r in values().to_pylist()])
+    inputs = Inputs(values().filter(mask), DIMENSIONS, roles, ATTRIBUTES)
+    table = similar_respondents(inputs, Setting(demographics=("sex",), k=4))
+    # d has no persona, so where personas are compared d is nobody's neighbour, nor asked about.
+    assert neighbours_of(table, "t")[:2] == ["b", "c"]
+    assert "d" not in [*table["neighbour_id"].to_pylist(), *table["respondent_id"].to_pylist()]
+    everyone = similar_respondents(inputs, Setting("demographics", demographics=("sex",), k=4))
+    assert neighbours_of(everyone, "t") == ["b", "c", "d", "a"]
+
+
+def test_one_respondent_has_nobody_to_be_like():
+    roles = ROLES.slice(4, 1)
+    assert len(similar_respondents(Inputs(values(), DIMENSIONS, roles), PERSONA)) == 0
 
 
 def test_the_order_of_the_rows_does_not_matter():
     table = values()
     turned = table.take(list(range(len(table)))[::-1])
-    assert similar_respondents(turned, DIMENSIONS, ROLES, k=3).equals(
-        similar_respondents(table, DIMENSIONS, ROLES, k=3)
-    )
+    assert found(personas=turned).equals(found(personas=table))
+    answers = ANSWERS.take(list(range(len(ANSWERS)))[::-1])
+    setting = Setting("answers", k=3)
+    assert found(setting, known=answers).equals(found(setting, known=ANSWERS))
 
 
 def test_answers_of_neighbours_are_counted():
-    similar = similar_respondents(values(), DIMENSIONS, ROLES, k=3)
+    similar = found()
     responses = pa.table(
         {
             "survey": ["w"] * 6,
@@ -111,8 +224,9 @@ def test_answers_of_neighbours_are_counted():
 
 
 def test_without_personas_the_tables_are_empty_and_typed():
-    similar = similar_respondents(values().slice(0, 0), DIMENSIONS, ROLES)
-    none = similar_respondents(values().slice(0, 0), DIMENSIONS.slice(0, 0), ROLES.slice(0, 0))
+    nothing = values().slice(0, 0)
+    similar = similar_respondents(Inputs(nothing, DIMENSIONS, ROLES), PERSONA)
+    none = similar_respondents(Inputs(nothing, DIMENSIONS.slice(0, 0), ROLES.slice(0, 0)), PERSONA)
     answers = neighbour_answers(
         similar,
         pa.table({n: ["w"] for n in ("survey", "respondent_id", "question_id", "answer")}),
@@ -122,6 +236,6 @@ def test_without_personas_the_tables_are_empty_and_typed():
     assert str(answers.schema.field("probabilities").type) == "map<string, double>"
 
 
-def test_an_unknown_encoding_is_refused():
-    with pytest.raises(ValueError, match="known are onehot, ordinal"):
-        similar_respondents(values(), DIMENSIONS, ROLES, encoding="binary")
+def test_a_survey_without_a_setting_is_named():
+    with pytest.raises(ValueError, match="survey 'w' has no retrieval setting"):
+        similar_respondents(Inputs(values(), DIMENSIONS, ROLES), {"v": PERSONA})

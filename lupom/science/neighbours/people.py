@@ -1,0 +1,367 @@
+"""The respondents of one survey as what they can be compared by: personas, attributes, answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lupom.science.bayes.personas import encode_personas
+from lupom.science.neighbours.embeddings import nearest_texts, texts
+from lupom.science.neighbours.nearest import Near, nearest
+from lupom.science.neighbours.settings import Setting
+from lupom.science.neighbours.vectors import informative
+from lupom.science.tables import arrow, encoded, surveys
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Embed = Callable[[list[str]], Any]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+_VALUES = {"refined": ("refined_value", "probability"), "raw": ("value", "raw_probability")}
+
+
+@dataclass(frozen=True)
+class Features:
+    """Dimensions that respondents are compared by.
+
+    Attributes
+    ----------
+    codes : (n, d) integers, -1 where missing.
+    names, words : (d) what a dimension is called, and the text of each of its values.
+    ordered : (d) whether a dimension's values are in order.
+    certainty : (n, d) from 0 to 1.
+    ids : (d) of the questions, where they are answers.
+    """
+
+    codes: Ints
+    names: list[str]
+    words: list[list[str]]
+    ordered: list[bool]
+    certainty: NDArray[np.float64]
+    ids: list[str] = field(default_factory=list)
+
+
+class People:
+    """One survey's respondents in order of their ids.
+
+    Attributes
+    ----------
+    ids : (n) respondents.
+    reference : (n) who may be a neighbour.
+    """
+
+    def __init__(
+        self,
+        values: pa.Table,
+        dimensions: pa.Table,
+        roles: pa.Table,
+        *,
+        attributes: pa.Table | None = None,
+        known: pa.Table | None = None,
+        questions: pa.Table | None = None,
+        embed: Embed | None = None,
+        method: str = "auto",
+    ) -> None:
+        rows = {str(r["respondent_id"]): r for r in roles.to_pylist()}
+        self.ids = sorted(rows)
+        self.row_of = {respondent: i for i, respondent in enumerate(self.ids)}
+        ordered = [rows[i] for i in self.ids]
+        self.reference = np.array([r["role"] == "reference" for r in ordered], dtype=bool)
+        self._new = np.array([r["role"] == "new" for r in ordered], dtype=bool)
+        self._has_persona = np.array([r.get("has_persona", True) for r in ordered], dtype=bool)
+        self._asked = np.array([r.get("asked", True) for r in ordered], dtype=bool)
+        self._values, self._dimensions = values, dimensions
+        self._attributes, self._known, self._questions = attributes, known, questions
+        self._embed, self._method = embed, method
+        self._made: dict[tuple[str, str], Features] = {}
+
+    def compared_by(self, setting: Setting) -> str:
+        """Return the similarity that is used: the setting's, or what serves in its place.
+
+        Without any persona value that is demographics, and where none are named, known answers;
+        persona_demographics without demographics is persona.
+        """
+        similarity = setting.similarity
+        if setting.has_persona and not self.has_personas(setting.personas):
+            similarity = "demographics" if setting.demographics else "answers"
+        elif similarity == "persona_demographics" and not setting.demographics:
+            similarity = "persona"
+        if similarity == "demographics" and not setting.demographics:
+            raise ValueError(
+                "similarity 'demographics' needs attributes to compare; name them in the setting's "
+                "demographics, or say 'all'"
+            )
+        return similarity
+
+    def has_personas(self, personas: str) -> bool:
+        """Return whether any respondent has a persona value."""
+        return bool((self._features("persona", personas).codes >= 0).any())
+
+    def pool(self, similarity: str) -> Bools:
+        """Return who may be a neighbour, (n): where personas count, those who have one."""
+        if similarity.startswith("persona"):
+            return np.asarray(self.reference & self._has_persona)
+        return self.reference
+
+    def asked(self, similarity: str) -> Ints:
+        """Return the rows of those whose neighbours are wanted."""
+        if similarity.startswith("persona"):
+            # Of a new respondent there are only attributes, but these can be compared.
+            return np.flatnonzero(self._has_persona | (self._asked & self._new))
+        return np.flatnonzero(self._asked)
+
+    @property
+    def with_persona(self) -> Bools:
+        """Return who was among those whose persona was to be inferred, (n)."""
+        return self._has_persona
+
+    def nearest(self, setting: Setting, asked: Ints) -> Near:
+        """Return the setting's neighbours of some rows as `nearest.nearest` does."""
+        similarity = self.compared_by(setting)
+        pool = self.pool(similarity)
+        parts = []
+        if similarity.startswith("persona"):
+            parts.append(self._features("persona", setting.personas))
+        if similarity.endswith("demographics"):
+            parts.append(self._attribute_features(setting))
+        if similarity == "answers":
+            parts.append(self.answers)
+        codes = np.concatenate([p.codes for p in parts], axis=1)
+        keep = informative(codes[pool], max_skew=setting.max_skew)
+        if setting.encoding == "embedding":
+            names = [name for p in parts for name in p.names]
+            words = [word for p in parts for word in p.words]
+            shown = np.where(keep, codes, -1)
+            method = "hnsw" if self._method == "hnsw" else "numpy"
+            return nearest_texts(
+                self._embedded(texts(shown, names, words)),
+                pool,
+                setting.k,
+                asked=asked,
+                method=method,
+            )
+        if self._method == "hnsw":
+            raise ValueError(
+                "method 'hnsw' is for encoding 'embedding'; values are compared exactly"
+            )
+        weights = [
+            1.0 if p is parts[0] else setting.demographic_weight for p in parts for _ in p.names
+        ]
+        in_order = [o and setting.encoding == "ordinal" for p in parts for o in p.ordered]
+        # A dimension keeps a place where nobody knows a value, so that codes and counts fit.
+        cards = [max(len(word), 1) for p in parts for word in p.words]
+        certainty = np.concatenate([p.certainty for p in parts], axis=1)
+        return nearest(
+            codes,
+            cards,
+            pool,
+            setting.k,
+            ordinal=in_order,
+            weights=np.array(weights, dtype=np.float64) * keep,
+            certainty=certainty if setting.certainty and setting.has_persona else None,
+            asked=asked,
+            method=self._method,
+        )
+
+    def _embedded(self, said: list[str | None]) -> NDArray[np.float32]:
+        if self._embed is None:
+            raise ValueError("encoding 'embedding' needs a function that embeds texts")
+        distinct = sorted({text for text in said if text is not None})
+        if not distinct:
+            return np.full((len(said), 1), np.nan, dtype=np.float32)
+        vectors = np.asarray(self._embed(distinct), dtype=np.float32)
+        place = {text: i for i, text in enumerate(distinct)}
+        out = np.full((len(said), vectors.shape[1]), np.nan, dtype=np.float32)
+        for i, text in enumerate(said):
+            if text is not None:
+                out[i] = vectors[place[text]]
+        return out
+
+    def _features(self, kind: str, personas: str) -> Features:
+        if (kind, personas) not in self._made:
+            self._made[kind, personas] = self._persona_features(personas)
+        return self._made[kind, personas]
+
+    def _persona_features(self, personas: str) -> Features:
+        column, certain = _VALUES[personas]
+        table = self._values
+        n = len(self.ids)
+        personas_ = encode_personas(table, self._dimensions, column=column, respondents=self.ids)
+        chosen = np.array([self.row_of.get(r, -1) for r in personas_.respondents], dtype=np.int64)
+        codes = np.full((n, len(personas_.dimensions)), -1, dtype=np.int64)
+        codes[chosen[chosen >= 0]] = personas_.codes[chosen >= 0]
+        certainty = np.ones(codes.shape)
+        if certain in table.column_names and len(table):
+            person, people = encoded(table, "respondent_id")
+            dimension, found = encoded(table, "dimension_id")
+            place = {name: j for j, name in enumerate(personas_.dimensions)}
+            mine = np.array([self.row_of.get(p, -1) for p in people], dtype=np.int64)[person]
+            at = np.array([place[f] for f in found], dtype=np.int64)[dimension]
+            probability = table.column(certain).to_numpy().astype(np.float64)
+            ours = (mine >= 0) & np.isfinite(probability)
+            certainty[mine[ours], at[ours]] = np.clip(probability[ours], 0.0, 1.0)
+        described = self._dimensions.to_pylist()
+        called = {
+            str(d["dimension_id"]): str(d.get("name") or d["dimension_id"]) for d in described
+        }
+        return Features(
+            codes,
+            [called[d] for d in personas_.dimensions],
+            [list(words) for words in personas_.values],
+            [True] * len(personas_.dimensions),
+            certainty,
+        )
+
+    def _attribute_features(self, setting: Setting) -> Features:
+        held = self._held
+        seen = sorted({name for mine in held for name in mine})
+        names = seen if setting.demographics == "all" else list(setting.demographics)
+        for name in names:
+            if seen and name not in seen:
+                raise ValueError(
+                    f"no respondent has the attribute {name!r}; known are {', '.join(seen)}"
+                )
+        codes = np.full((len(self.ids), len(names)), -1, dtype=np.int64)
+        words = []
+        for j, name in enumerate(names):
+            mine = [of.get(name) for of in held]
+            words.append(sorted({w for w in mine if w is not None}))
+            order = {w: i for i, w in enumerate(words[-1])}
+            codes[:, j] = [-1 if w is None else order[w] for w in mine]
+        return Features(codes, names, words, [False] * len(names), np.ones(codes.shape))
+
+    @cached_property
+    def _held(self) -> list[dict[str, str]]:
+        """Return each respondent's attributes."""
+        if self._attributes is None:
+            raise ValueError("demographics need the table of attributes")
+        of = {
+            str(row["respondent_id"]): dict(row["attributes"] or ())
+            for row in self._attributes.to_pylist()
+        }
+        return [of.get(i, {}) for i in self.ids]
+
+    @cached_property
+    def answers(self) -> Features:
+        """Return the known answers, a question a dimension."""
+        n = len(self.ids)
+        if self._known is None:
+            return Features(np.full((n, 0), -1), [], [], [], np.ones((n, 0)))
+        table = self._known
+        person, people = encoded(table, "respondent_id")
+        asked, questions = encoded(table, "question_id")
+        word, said = encoded(table, "answer")
+        place = {q: j for j, q in enumerate(sorted(questions))}
+        options, called, ordered = self._described()
+        row = np.array([self.row_of.get(p, -1) for p in people], dtype=np.int64)[person]
+        column = np.array([place[q] for q in questions], dtype=np.int64)[asked]
+        use = np.flatnonzero((row >= 0) & (word >= 0))
+        codes = np.full((n, len(place)), -1, dtype=np.int64)
+        words: list[list[str]] = []
+        order = use[np.argsort(column[use], kind="stable")]
+        bounds = np.searchsorted(column[order], np.arange(len(place) + 1))
+        for j, question in enumerate(place):
+            mine = order[bounds[j] : bounds[j + 1]]
+            found = {said[w] for w in np.unique(word[mine])}
+            listed = [o for o in options.get(question, []) if o is not None]
+            words.append([*listed, *sorted(found - set(listed))])
+            code = {w: i for i, w in enumerate(words[-1])}
+            code_of = np.array([code.get(w, -1) for w in said], dtype=np.int64)
+            codes[row[mine], j] = code_of[word[mine]]
+        return Features(
+            codes,
+            [called.get(q, q) for q in place],
+            words,
+            [ordered.get(q, False) for q in place],
+            np.ones(codes.shape),
+            list(place),
+        )
+
+    def _described(self) -> tuple[dict[str, list[str]], dict[str, str], dict[str, bool]]:
+        """Return each question's options, wording, and whether its options are in order."""
+        rows = [] if self._questions is None else self._questions.to_pylist()
+        return (
+            {r["question_id"]: list(r["options"] or ()) for r in rows},
+            {r["question_id"]: r.get("question") or r["question_id"] for r in rows},
+            {r["question_id"]: r.get("kind") == "ordinal" for r in rows},
+        )
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The tables that similar respondents are found in.
+
+    Attributes
+    ----------
+    values : survey, respondent_id, dimension_id, and refined_value and probability, value and
+        raw_probability, or those of them that the settings need; may be empty.
+    dimensions : survey, dimension_id, level, candidate_values; name where there is one.
+    roles : survey, respondent_id, role: 'reference' may be a neighbour, 'new' has no answers.
+        has_persona (whether a persona was to be inferred) and asked (whether neighbours are wanted
+        where personas do not count) where there are such columns, else true. Only who stands here
+        is looked at.
+    attributes : survey, respondent_id, attributes (map); for demographics.
+    known : survey, respondent_id, question_id, answer, known answers only; for similarity
+        'answers', and where no persona is known.
+    questions : survey, question_id, options; question and kind where there are such columns.
+    embed : texts to vectors, for encoding 'embedding'.
+    method : see `nearest.nearest`; 'hnsw' for encoding 'embedding', see `nearest_texts`.
+    """
+
+    values: Any
+    dimensions: Any
+    roles: Any
+    attributes: Any = None
+    known: Any = None
+    questions: Any = None
+    embed: Embed | None = None
+    method: str = "auto"
+
+    def people(self) -> Iterator[tuple[str, People]]:
+        """Yield each survey's name and its respondents."""
+        required: list[tuple[Any, tuple[str, ...]]] = [
+            (self.roles, ("survey", "respondent_id", "role")),
+            (self.dimensions, ("survey", "dimension_id", "level", "candidate_values")),
+            (self.values, ("survey", "respondent_id", "dimension_id")),
+        ]
+        optional: Sequence[tuple[Any, tuple[str, ...]]] = [
+            (self.attributes, ("survey", "respondent_id", "attributes")),
+            (self.known, ("survey", "respondent_id", "question_id", "answer")),
+            (self.questions, ("survey", "question_id", "options")),
+        ]
+        tables = [_whole(table, columns) for table, columns in required]
+        extra = [None if t is None else _whole(t, columns) for t, columns in optional]
+        there = [table for table in extra if table is not None]
+        for survey, (roles, dimensions, values, *rest) in surveys(*tables, *there):
+            given = iter(rest)
+            known_of = [None if table is None else next(given) for table in extra]
+            attributes, known, questions = known_of
+            yield (
+                survey,
+                People(
+                    values,
+                    dimensions,
+                    roles,
+                    attributes=attributes,
+                    known=known,
+                    questions=questions,
+                    embed=self.embed,
+                    method=self.method,
+                ),
+            )
+
+
+def _whole(table: Any, columns: tuple[str, ...]) -> pa.Table:
+    """Return a table with all its columns, of which some must be there."""
+    from lupom.science import inputs
+
+    whole = inputs.arrow(table)
+    arrow(whole, columns)
+    return whole
