@@ -86,7 +86,7 @@ class Project:
             science=Path(__file__).parent.parent / "science",
         )
         self.warnings = compiled.warnings
-        self._check_vars(vars or {}, compiled.used_vars)
+        self._check_vars(vars or {}, compiled.used_vars | self.files.asked_vars)
         self.graph: Graph[Node] = Graph(compiled.nodes)
         check_guarded(self.graph, self.files.settings.guarded_tags)
         # Checked with everything else: a test of what does not exist is an error of any command.

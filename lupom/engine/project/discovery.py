@@ -41,6 +41,18 @@ class PropertiesFile(Strict):
     unit_tests: list[UnitBlock] = Field(default_factory=list)
 
 
+class _Vars(dict[str, Any]):
+    """Vars that remember which of them YAML asked for."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self.asked: set[str] = set()
+
+    def __contains__(self, name: object) -> bool:
+        self.asked.add(str(name))
+        return super().__contains__(name)
+
+
 @dataclass(slots=True)
 class ProjectFiles:
     """A project as its files say it, nothing compiled.
@@ -49,6 +61,7 @@ class ProjectFiles:
     ----------
     root : the project's folder.
     vars : the project's vars with those of the command line laid over them.
+    asked_vars : vars that YAML files ask for.
     declared_vars, declared_llms : names under `vars:` and `llms:` in the project file.
     models, seeds : relative path by order of name.
     tests, generic_tests : the same of SQL data tests, and of kinds of them.
@@ -64,6 +77,7 @@ class ProjectFiles:
     vars: dict[str, Any]
     declared_vars: frozenset[str]
     declared_llms: frozenset[str]
+    asked_vars: frozenset[str] = frozenset()
     models: list[str] = field(default_factory=list)
     seeds: list[str] = field(default_factory=list)
     tests: list[str] = field(default_factory=list)
@@ -129,7 +143,7 @@ def read_project(
     root = find_root(start)
     document = Document(root / PROJECT_FILE, label=PROJECT_FILE)
     declared = document.data.get("vars") if isinstance(document.data, dict) else None
-    variables = {**(declared if isinstance(declared, dict) else {}), **(vars or {})}
+    variables = _Vars({**(declared if isinstance(declared, dict) else {}), **(vars or {})})
     data = _render(document, document.data, (), variables, environ or os.environ)
     settings = document.validate(ProjectSettings, data)
     _check_fallbacks(document, settings)
@@ -172,6 +186,7 @@ def read_project(
                 generic = "generic" in path.relative_to(root / folder).parts[:-1]
                 relative = path.relative_to(root).as_posix()
                 (files.generic_tests if generic else files.tests).append(relative)
+    files.asked_vars = frozenset(variables.asked)
     return files
 
 

@@ -10,8 +10,7 @@ import pytest
 
 from lupom import Project
 from lupom.engine.errors import LupomError
-from tests.engine.sources.conftest import keyed
-from tests.support.s3_servers import KEY, client, send
+from tests.support.s3_servers import KEY, client, keyed, send
 
 _BUCKETS = (f"waves-{i}" for i in itertools.count())
 SOURCES = """
