@@ -11,8 +11,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.support.answers import fit, schema_in
 from tests.support.bedrock_server import BedrockServer, Fault
-from tests.support.llm_server import _schema_in, fit
 
 STATUS = {
     "invalid_request_error": 400,
@@ -81,7 +81,7 @@ class AnthropicServer(BedrockServer):
         elif body.get("tools"):
             schema, name = body["tools"][0]["input_schema"], body["tools"][0]["name"]
         else:
-            schema = _schema_in(text)
+            schema = schema_in(text)
         answer: Any = self.answers(body) if self.answers else None
         if answer is None:
             answer = "I am not sure." if schema is None else fit(schema, text)

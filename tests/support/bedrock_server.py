@@ -20,7 +20,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from tests.support.llm_server import _schema_in, fit
+from tests.support.answers import embedding, fit, schema_in
 
 
 @dataclass(frozen=True)
@@ -167,8 +167,6 @@ class BedrockServer:
 
     async def _invoke(self, request: web.Request) -> web.StreamResponse:
         """Answer as Titan's text embeddings do."""
-        from tests.support.llm_server import embedding
-
         body, refused = await self._read(request)
         if refused is not None:
             return await self._fail(request, refused)
@@ -243,7 +241,7 @@ class BedrockServer:
             spec = body["toolConfig"]["tools"][0]["toolSpec"]
             schema, name = spec["inputSchema"]["json"], spec["name"]
         else:
-            schema = _schema_in(text)
+            schema = schema_in(text)
         answer: Any = self.answers(body) if self.answers else None
         if answer is None:
             answer = "I am not sure." if schema is None else fit(schema, text)

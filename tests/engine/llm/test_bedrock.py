@@ -13,8 +13,8 @@ from lupom.engine.llm.providers.bedrock import start_of
 from lupom.engine.project.aliases import READY, with_ready
 from lupom.engine.project.settings import EmbeddingSettings, LLMSettings, ProjectSettings
 from tests.engine.llm.conftest import user
+from tests.support.answers import embedding
 from tests.support.bedrock_server import BedrockServer, Fault, Model
-from tests.support.llm_server import embedding
 
 pytest.importorskip("boto3")
 

@@ -9,7 +9,8 @@ from lupom.engine.errors import LLMError
 from lupom.engine.llm.keys import embedding_identity
 from lupom.engine.project.settings import EmbeddingSettings
 from tests.engine.llm.conftest import make_gateway
-from tests.support.llm_server import Fault, embedding, fail_always, fail_every
+from tests.support.answers import embedding
+from tests.support.llm_server import Fault, fail_always, fail_every
 
 TEXTS = [f"text {i}" for i in range(300)]
 

@@ -78,8 +78,9 @@ class Asking:
             left = counts.total - part.start - len(done)
             raise Stopped(f"{left} of {counts.total} rows are still to ask")
         # Rows that share a call cost once; they count as one from the ledger, not as several.
-        unique = {answer.key: answer for answer in reversed(done)}
-        counts.cached = so_far.cached + sum(answer.cached for answer in unique.values())
+        unique = {answer.key for answer in done}
+        asked = {answer.key for answer in done if not answer.cached}
+        counts.cached = so_far.cached + len(unique - asked)
         return done
 
     def _each(
