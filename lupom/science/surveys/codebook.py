@@ -191,7 +191,7 @@ def load(text: str, name: str) -> Codebook:
     if isinstance(ignored, list):
         ignored = dict.fromkeys(map(_text, ignored), "")
     if not isinstance(ignored, dict):
-        raise ValueError(f"{name}: ignored: expected columns and why, got {ignored!r}")
+        raise ValueError(f"{name}: ignored: expected columns and why, got {ignored}")
     out.ignored = {_text(k): _text(v) for k, v in ignored.items()}
     twice = [c for c in out.columns if out.columns.count(c) > 1]
     if twice:
@@ -270,7 +270,7 @@ def _read_options(given: Any, where: str) -> dict[str, str]:
     if isinstance(given, list):
         given = {v: v for v in _list(given, f"{where}: options")}
     if not isinstance(given, dict):
-        raise ValueError(f"{where}: options: expected code: text, got {given!r}")
+        raise ValueError(f"{where}: options: expected code: text, got {_short_form(given)}")
     out = {_text(k): _text(v) for k, v in given.items()}
     if len(out) < len(given):
         raise ValueError(f"{where}: options: two entries have the same code")
@@ -285,12 +285,14 @@ def _numbers(given: Any, where: str) -> list[float | None]:
     try:
         return [None if _none(v) is None else float(v) for v in _list(given, where)]
     except ValueError as error:
-        raise ValueError(f"{where}: expected numbers, got {given!r}") from error
+        raise ValueError(f"{where}: expected numbers, got {_short_form(given)}") from error
 
 
 def _mapping(given: Any, where: str, known: Iterable[str]) -> Mapping[str, Any]:
     if not isinstance(given, dict):
-        raise ValueError(f"{where}: expected entries such as 'column: Q1', got {given!r}")
+        raise ValueError(
+            f"{where}: expected entries such as 'column: Q1', got {_short_form(given)}"
+        )
     names = list(known)
     for key in given:
         if key not in names:
@@ -302,12 +304,26 @@ def _list(given: Any, where: str) -> list[str]:
     if given is None or given == "":
         return []
     if not isinstance(given, list):
-        raise ValueError(f"{where}: expected a list, got {given!r}")
+        raise ValueError(f"{where}: expected a list, got {_short_form(given)}")
     return given
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, list | dict):
+        # Written out, a list of lists by reference could fill the memory.
+        raise ValueError(f"the codebook has a {type(value).__name__} where a text is expected")
     return "" if value is None else " ".join(str(value).split())
+
+
+def _short_form(value: Any) -> str:
+    if isinstance(value, list | dict):
+        kind = "a list" if isinstance(value, list) else "entries"
+        return f"{kind} of {len(value)}" if any(map(_nested, value)) else repr(value)[:200]
+    return repr(value)[:200]
+
+
+def _nested(value: Any) -> bool:
+    return isinstance(value, list | dict)
 
 
 def _none(value: Any) -> str | None:

@@ -49,6 +49,58 @@ class File:
         return len(self.columns[0].values) if self.columns else 0
 
 
+def gather(file: File) -> File:
+    """Return the file with its "select all that apply" columns read as such.
+
+    They are at least two columns of one prefix (Q5_1, Q5_2) that hold one value or nothing: the
+    value is "selected". Each is given the labels '1' Selected and '0' Not selected.
+    """
+    groups: dict[str, list[Column]] = {}
+    for column in file.columns:
+        found = _MEMBER.fullmatch(column.name)
+        one = len(set(column.values) - {""}) == 1
+        if found and not column.group and not column.why and one:
+            groups.setdefault(found[1], []).append(column)
+    for prefix, members in groups.items():
+        if len(members) < 2 or not all("" in c.values for c in members):
+            continue
+        values = [(set(c.values) - {""}).pop() for c in members]
+        texts = [c.labels.get(v, v) for c, v in zip(members, values, strict=True)]
+        told = [t.casefold() not in ("1", "yes", "x", "true", "selected", "checked") for t in texts]
+        if any(told) and len(set(texts)) < len(texts):
+            continue  # rows of a matrix that everyone answered alike
+        for column, choice, says in zip(members, texts, told, strict=True):
+            if says:
+                text = column.label or prefix
+                column.label = text if choice in text else f"{text}: {choice}"
+            column.values = ["1" if v else "" for v in column.values]
+            column.labels = dict(SELECTED)
+            column.missing, column.group = frozenset(), prefix
+        file.notes.append(
+            f"{members[0].name} to {members[-1].name} hold one value or nothing: read as "
+            f"choices of a question where several count"
+        )
+    fill(file.columns)
+    return file
+
+
+SELECTED = {"1": "Selected", "0": "Not selected"}
+_MEMBER = re.compile(r"(.+)[_.](?:[A-Za-z]|\d{1,3})")
+
+
+def fill(columns: Iterable[Column]) -> None:
+    """Tell 'not selected' from 'not asked': blank beside a selected choice is the first."""
+    groups: dict[str, list[Column]] = {}
+    for column in columns:
+        if column.group:
+            groups.setdefault(column.group, []).append(column)
+    for members in groups.values():
+        asked = [any(cells) for cells in zip(*(c.values for c in members), strict=True)]
+        for column in members:
+            pairs = zip(column.values, asked, strict=True)
+            column.values = [value or ("0" if some else "") for value, some in pairs]
+
+
 def check(file: File) -> File:
     """Return the file; raises ValueError where it has no rows, or columns without end or twice."""
     if not file.columns:

@@ -6,7 +6,7 @@ import difflib
 from pathlib import Path
 
 from lupom.science.surveys import labelled, qualtrics, tables
-from lupom.science.surveys.columns import File
+from lupom.science.surveys.columns import File, gather
 from lupom.science.surveys.layout import Layout
 
 SUFFIXES = (*labelled.SUFFIXES, *tables.CSV, *tables.EXCEL, ".parquet")
@@ -40,10 +40,10 @@ def read(path: Path, *, qsf: Path | None = None, encoding: str | None = None) ->
             f"be read: {', '.join(SUFFIXES)}{hint}"
         )
     if suffix in labelled.SUFFIXES:
-        return labelled.read(path)
+        return gather(labelled.read(path))
     if suffix in tables.CSV and (qsf or qualtrics.is_export(path, encoding=encoding)):
         return qualtrics.read(path, qsf, encoding=encoding)
-    return tables.read(path, encoding=encoding)
+    return gather(tables.read(path, encoding=encoding))
 
 
 def read_layout(folder: Path, survey: str, *, encoding: str | None = None) -> Layout:

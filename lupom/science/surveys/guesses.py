@@ -261,12 +261,15 @@ def _question(column: Column) -> Question:
     if column.group:
         out.kind = "multiple"
         return out
+    selected = len(texts) == 2 and "not selected" in {t.casefold() for t in texts}
     at = scales.positions(texts)
     if at is None and (column.measure == "ordinal" or len(texts) == 2):
         placed = [t for t in texts if not labels.unplaced(t)]
         at = [float(placed.index(t) + 1) if t in placed else None for t in texts]
     if at is not None and sum(p is not None for p in at) >= 2:
         out.positions, out.kind = at, "ordinal"
+    if selected:  # one of "select all that apply"
+        out.kind = "multiple"
     return out
 
 

@@ -54,7 +54,12 @@ def read(path: Path) -> File:
             cells.code(k): " ".join(cells.text(v).split())
             for k, v in (meta.variable_value_labels.get(name) or {}).items()
         }
-        values = [cells.code(v) for v in frame[name].tolist()]
+        written: dict[Any, str] = {}
+        raw = [None if value != value else value for value in frame[name].tolist()]
+        for value in raw:
+            if value not in written:
+                written[value] = cells.code(value)
+        values = [written[value] for value in raw]
         measure = (meta.variable_measure or {}).get(name) or ""
         form = str((meta.original_variable_types or {}).get(name) or "")
         columns.append(

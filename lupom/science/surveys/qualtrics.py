@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lupom.science.surveys import cells
-from lupom.science.surveys.columns import Column, File, check
+from lupom.science.surveys.columns import SELECTED, Column, File, check, fill
 from lupom.science.surveys.tables import rows
 
 _IMPORT_ID = re.compile(r'\{"ImportId":\s*"([^"]*)"')
@@ -62,26 +62,13 @@ def read(path: Path, qsf: Path | None = None, *, encoding: str | None = None) ->
         values = [row[i].strip() for row in lines[3:]]
         wording = _plain(wordings[i])
         columns.extend(_columns(name.strip(), wording, found and found[1], values, asked))
-    _fill(columns)
+    fill(columns)
     notes = []
     status = next((c for c in columns if c.name == "Status"), None)
     previews = sum(v in ("Survey Preview", "1") for v in status.values) if status else 0
     if previews:
         notes.append(f"{previews} of the rows are previews, not respondents (column 'Status')")
     return check(File(path.name, columns, notes))
-
-
-def _fill(columns: list[Column]) -> None:
-    """Tell 'not selected' from 'not asked': blank beside a selected choice is the first."""
-    groups: dict[str, list[Column]] = {}
-    for column in columns:
-        if column.group:
-            groups.setdefault(column.group, []).append(column)
-    for members in groups.values():
-        asked = [any(cells) for cells in zip(*(c.values for c in members), strict=True)]
-        for column in members:
-            pairs = zip(column.values, asked, strict=True)
-            column.values = [value or ("0" if some else "") for value, some in pairs]
 
 
 def definition(path: Path) -> dict[str, _Asked]:
@@ -170,7 +157,7 @@ def _selected(
             # A choice's text may have commas of its own.
             whole = f",{value}," if value else ""
             out.append("" if not value else "01"[key in listed or f",{label}," in whole])
-    return Column(name, out, label=text, labels={"1": "Selected", "0": "Not selected"}, group=group)
+    return Column(name, out, label=text, labels=dict(SELECTED), group=group)
 
 
 def _plain(text: str) -> str:

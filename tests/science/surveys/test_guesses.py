@@ -157,3 +157,22 @@ def test_a_codebook_read_back_is_the_same_and_keeps_every_row(rows):
     again = codebook.load(codebook.dump(book), "c.yml")
     assert again == book
     assert len(layout.build(file, again).responses) == len(rows) + 1
+
+
+def test_a_codebook_of_lists_without_end_is_refused():
+    lines = ["a0: &a0 [x, x]", *(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 64))]
+    for text in (
+        "\n".join(lines),
+        "\n".join([*lines, "id: *a63"]),
+        "\n".join([*lines, "ignored: *a63"]),
+    ):
+        with pytest.raises(ValueError, match="unknown entry"):
+            codebook.load(text, "c.yml")
+    nested = "ignored: [&a [x], &b [*a, *a]]\nid: [&c [y], [*c]]"
+    with pytest.raises(ValueError, match="a list where a text is expected"):
+        codebook.load(nested, "c.yml")
+
+
+def test_a_pick_of_several_is_told_from_a_scale():
+    (question,) = guesses.guess(survey(q=["Selected", "Not selected"]), "x").questions
+    assert question.kind == "multiple"

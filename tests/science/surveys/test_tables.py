@@ -90,3 +90,29 @@ def test_a_format_that_is_not_read_is_named(tmp_path):
     (tmp_path / "x.xls").write_text("x")
     with pytest.raises(ValueError, match=r"x\.xls: \.xls is none of .*did you mean \.xlsx"):
         files.read(tmp_path / "x.xls")
+
+
+def test_columns_of_one_value_or_nothing_are_choices_of_several(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("id,use_1,use_2,q\na,Bus,Train,1\nb,,Train,2\nc,Bus,,1\nd,,,2\n")
+    file = files.read(path)
+    assert "use_1 to use_2 hold one value or nothing: read as choices" in file.notes[0]
+    book = guesses.guess(file, "x")
+    assert [(q.question, q.kind) for q in book.questions[:2]] == [
+        ("use: Bus", "multiple"),
+        ("use: Train", "multiple"),
+    ]
+    assert [row[1:3] for row in layout.build(file, book).responses[1:]] == [
+        ["Selected", "Selected"],
+        ["Not selected", "Selected"],
+        ["Selected", "Not selected"],
+        ["", ""],
+    ]
+
+
+def test_rows_of_a_matrix_answered_alike_are_no_choices(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("id,a_1,a_2,q\n1,Agree,Agree,x\n2,,,y\n3,Agree,,x\n")
+    file = files.read(path)
+    assert file.notes == []
+    assert file.columns[1].values == ["Agree", "", "Agree"]
