@@ -9,5 +9,6 @@ def model(lupom):
         lupom.ref("predictions"),
         lupom.ref("tuning_answers"),
         lupom.ref("questions"),
+        personas=lupom.ref("persona_predictions"),
         seed=lupom.var("seed", 1),
     )

@@ -9,6 +9,7 @@ def model(lupom):
         lupom.ref("predictions"),
         lupom.ref("tuning_answers"),
         lupom.ref("questions"),
+        personas=lupom.ref("persona_predictions"),
         seed=lupom.var("seed", 1),
         min_gain=lupom.var("router_min_gain", 0.0),
         prices=lupom.var("llm_answer_prices", {}),

@@ -91,6 +91,16 @@ def probabilities_of(
     task: Task, predictors: Mapping[str, Predictor], seed: int = 0
 ) -> dict[str, Floats]:
     """Return each predictor's probabilities (P, width), new questions and respondents included."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    # Matrices this small are slower on several BLAS threads, the more so on a busy machine.
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _probabilities_of(task, predictors, seed)
+
+
+def _probabilities_of(
+    task: Task, predictors: Mapping[str, Predictor], seed: int
+) -> dict[str, Floats]:
     seen = task.answered[task.columns]
     told = ~task.blank[task.rows]
     strange = np.flatnonzero(seen & ~told)

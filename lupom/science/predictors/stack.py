@@ -121,6 +121,7 @@ def stack(
     tuning: Any,
     questions: Any,
     *,
+    personas: Any = None,
     seed: int = 0,
     min_gain: float = 0.0,
     prices: Mapping[str, float] | None = None,
@@ -135,6 +136,8 @@ def stack(
         scenario; each setting is a part of its own.
     tuning : survey, respondent_id, question_id, answer of the tuning pairs.
     questions : survey, question_id, options.
+    personas : predictions by the persona network, if any (`personas.predict`). An LLM made the
+        personas, so they are a part of stack and not of stack_plain.
     seed : of the folds that respondents fall into; see `fit_survey`.
     min_gain, prices, worth : what 'routed' goes by; see `router.router`.
 
@@ -152,7 +155,7 @@ def stack(
     ValueError : for a missing column, and an answer or question that does not fit.
     """
     parts = []
-    for one in fit_all(baselines, predictions, tuning, questions, seed=seed):
+    for one in fit_all(baselines, predictions, tuning, questions, personas, seed=seed):
         parts.append(one.pairs.table("stack_plain", one.plain))
         test = one.pairs.roles == "test"
         for llm, with_llm in one.llms.items():
@@ -171,16 +174,23 @@ def stack(
 
 
 def weights(
-    baselines: Any, predictions: Any, tuning: Any, questions: Any, *, seed: int = 0
+    baselines: Any,
+    predictions: Any,
+    tuning: Any,
+    questions: Any,
+    *,
+    personas: Any = None,
+    seed: int = 0,
 ) -> pa.Table:
     """Return what the stack makes of each part, parameters as `stack` takes them.
 
     Rows survey, predictor ('stack_plain' or 'stack'), llm, scenario, part, weight (common to all
     questions), n (tuning pairs it was fitted to). An LLM's setting has two parts: its
-    log-probability, and '... against its mean', that less the log of its mean over the question.
+    log-probability, and '... against its mean', that less the log of its mean over the question;
+    the persona network has the latter alone.
     """
     rows = []
-    for one in fit_all(baselines, predictions, tuning, questions, seed=seed):
+    for one in fit_all(baselines, predictions, tuning, questions, personas, seed=seed):
         fits: list[tuple[str, str | None, Fit]] = [("stack_plain", None, f) for f in one.fits]
         fits += [("stack", llm, f) for llm, with_llm in one.llms.items() for f in with_llm.fits]
         for predictor, llm, found in fits:
@@ -200,7 +210,13 @@ def weights(
 
 
 def fit_all(
-    baselines: Any, predictions: Any, tuning: Any, questions: Any, *, seed: int = 0
+    baselines: Any,
+    predictions: Any,
+    tuning: Any,
+    questions: Any,
+    personas: Any = None,
+    *,
+    seed: int = 0,
 ) -> Iterator[Stack]:
     """Yield the stack of every survey that has baselines, by name."""
     names = pc.unique(arrow(baselines)["survey"]).to_pylist()
@@ -214,10 +230,16 @@ def fit_all(
             of_survey(tuning, told, "tuning answers", survey),
             of_survey(questions, asked, "questions", survey),
         )
-        yield fit_survey(pairs, plain, of_survey(predictions, _LLM, "predictions", survey), seed)
+        asking = of_survey(predictions, _LLM, "predictions", survey)
+        by_persona = asking.slice(0, 0)
+        if personas is not None:
+            by_persona = of_survey(personas, _LLM, "predictions by personas", survey)
+        yield fit_survey(pairs, plain, asking, by_persona, seed)
 
 
-def fit_survey(pairs: Pairs, baselines: pa.Table, predictions: pa.Table, seed: int) -> Stack:
+def fit_survey(
+    pairs: Pairs, baselines: pa.Table, predictions: pa.Table, personas: pa.Table, seed: int
+) -> Stack:
     """Return the stack of one survey.
 
     The parts are pooled log-linearly (`pool`), each scenario by weights of its own. How much these
@@ -227,44 +249,61 @@ def fit_survey(pairs: Pairs, baselines: pa.Table, predictions: pa.Table, seed: i
     which are themselves cross-fitted; it stays as it is unless the LLM gains more than a standard
     error, or two where there are fewer than 30 respondents or new questions.
     """
-    names = sorted(pc.unique(baselines["predictor"]).to_pylist())
-    logs = []
-    for name in names:
-        p, has = pairs.read(baselines.filter(pc.equal(baselines["predictor"], name)))
-        p[~has] = pairs.uniform()[~has]
-        logs.append(_log(p))
-    centre = np.full(len(names), 1.0 / len(names))
-    everyone = np.ones(len(pairs.truth), dtype=bool)
-    plain, fits = _fitted(
-        pairs, np.stack(logs, axis=2), seed, everyone, names, centre, _without_llm
-    )
-    llms = {}
-    for llm in sorted(pc.unique(predictions["llm"].drop_null()).to_pylist()):
-        own = predictions.filter(pc.equal(predictions["llm"], llm))
-        llms[llm] = _with_llm(pairs, plain, own, seed)
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    # With several BLAS threads on a busy machine such small fits take four times the CPU.
+    with threadpool_limits(limits=1, user_api="blas"):
+        names = sorted(pc.unique(baselines["predictor"]).to_pylist())
+        logs = []
+        for name in names:
+            p, has = pairs.read(baselines.filter(pc.equal(baselines["predictor"], name)))
+            p[~has] = pairs.uniform()[~has]
+            logs.append(_log(p))
+        centre = np.full(len(names), 1.0 / len(names))
+        everyone = np.ones(len(pairs.truth), dtype=bool)
+        plain, fits = _fitted(
+            pairs, np.stack(logs, axis=2), seed, everyone, names, centre, _without_llm
+        )
+        llms = {}
+        for llm in sorted(pc.unique(predictions["llm"].drop_null()).to_pylist()):
+            own = predictions.filter(pc.equal(predictions["llm"], llm))
+            llms[llm] = _with_llm(pairs, plain, own, personas, seed)
     return Stack(pairs, plain, fits, llms)
 
 
-def _with_llm(pairs: Pairs, plain: Floats, predictions: pa.Table, seed: int) -> WithLLM:
+def _with_llm(
+    pairs: Pairs, plain: Floats, predictions: pa.Table, personas: pa.Table, seed: int
+) -> WithLLM:
     asked = _asked(pairs, predictions)
     # An LLM that is not heard leaves the plain stack as it is, however unlikely an answer.
     names, parts = ["stack_plain"], [np.log(np.maximum(plain, 1e-12))]
-    for setting in sorted(pc.unique(predictions["predictor"]).to_pylist()):
-        p, has = pairs.read(predictions.filter(pc.equal(predictions["predictor"], setting)))
-        own = np.where(has[:, None], _log(p), 0.0)
-        # An LLM that gives the first option to whatever it is asked says nothing by giving it.
-        # That needs no answers to be known, so all pairs it was asked count.
-        mean = pairs.uniform()
-        for column in np.unique(pairs.columns[has]):
-            here = pairs.columns == column
-            told = p[here & has]
-            one = mean[here][0]
-            mean[here] = (told.sum(axis=0) + one) / (len(told) + 1.0)
-        names += [setting, f"{setting} against its mean"]
-        parts += [own, np.where(has[:, None], own - _log(mean), 0.0)]
+    for table in (predictions, personas):
+        for name in sorted(pc.unique(table["predictor"]).to_pylist()):
+            p, has = pairs.read(table.filter(pc.equal(table["predictor"], name)))
+            own = np.where(has[:, None], _log(p), 0.0)
+            apart = np.where(has[:, None], own - _log(_mean(pairs, p, has)), 0.0)
+            if table is predictions:
+                names.append(name)
+                parts.append(own)
+            names.append(f"{name} against its mean")
+            parts.append(apart)
     centre = np.eye(len(names))[0]
     p, fits = _fitted(pairs, np.stack(parts, axis=2), seed, asked, names, centre, _with_llms)
     return WithLLM(asked, p, fits)
+
+
+def _mean(pairs: Pairs, p: Floats, has: Bools) -> Floats:
+    """Return the mean distribution of each pair's question, one that knows nothing being added.
+
+    An LLM that gives the first option to whatever it is asked says nothing by giving it. To see
+    that no answers need be known, so all pairs it was asked count, test pairs among them.
+    """
+    mean = pairs.uniform()
+    for column in np.unique(pairs.columns[has]):
+        here = pairs.columns == column
+        told = p[here & has]
+        mean[here] = (told.sum(axis=0) + mean[here][0]) / (len(told) + 1.0)
+    return mean
 
 
 def _asked(pairs: Pairs, predictions: pa.Table) -> Bools:

@@ -131,6 +131,17 @@ def test_several_settings_and_llms_are_parts_of_their_own(m):
     assert set(found["llm"].dropna()) == {"one", "two"}
 
 
+def test_personas_join_the_stack_with_the_llm_and_not_the_plain_one(m):
+    baselines, llm = m.table(guesses=noise(m)), m.llm(history=noise(m, 4))
+    by_persona = m.table(network_persona=m.true)
+    table = stacked(m, baselines, llm, personas=by_persona)
+    plain, _ = m.read(table, "stack_plain")
+    without, _ = m.read(stacked(m, baselines, llm), "stack_plain")
+    assert (plain == without).all()
+    p, _ = m.read(table, "stack", "one")
+    assert m.loss(p) < m.loss(plain) - 0.2
+
+
 def test_every_scenario_has_weights_of_its_own():
     # The one part knows of usual questions, the other of new ones.
     m = made(people=60, questions=80)
