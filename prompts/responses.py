@@ -128,3 +128,18 @@ class PersonaValues(BaseModel):
 
 class PredictedResponse(BaseModel):
     answer: Annotated[str, OneOf("options")]
+
+
+class ReasonedResponse(BaseModel):
+    """An answer after a thought; it has no distribution, since the thought has decided by then."""
+
+    thought: Annotated[str, Field(min_length=1, max_length=600)]
+    answer: Annotated[str, OneOf("options")]
+
+
+class PredictedNumber(BaseModel):
+    number: Annotated[float, Field(ge=-1e15, le=1e15, allow_inf_nan=False)]
+
+
+class PredictedText(BaseModel):
+    text: Annotated[str, Field(min_length=1, max_length=300)]

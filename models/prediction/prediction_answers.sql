@@ -1,6 +1,7 @@
-{{ config(materialized='llm', prompt='predict_response', response='PredictedResponse',
-          llm=var('prediction_llm', 'default'),
-          key=['survey', 'respondent_id', 'question_id', 'setting']) }}
--- The LLM's answers to prediction_requests, with the probability of each option where it gives them.
+{{ config(materialized='llm', prompt='predict_response', response='PredictedResponse', llm=var('predictor', 'default'),
+          key=['survey', 'respondent_id', 'question_id', 'setting', 'llm', 'draw']) }}
+-- The LLM's choices among the options of prediction_requests, with the probability of each option where
+-- it gives them.
 
 select * from {{ ref('prediction_requests') }}
+where kind not in ('numeric', 'text') and not thought

@@ -1,37 +1,114 @@
 {{ config(materialized='table') }}
--- What is asked: each pair of the LLM's sample in each setting of `prediction_settings`. A part
--- that a setting leaves out is empty, and the prompt leaves it out with its heading.
+-- What is asked: each pair of the LLM's sample in each setting of prediction_settings, of each of its
+-- LLMs, as many times as it repeats. A part that a setting leaves out is empty, and the prompt leaves
+-- it out with its heading. `options` stand in the order they are asked in.
 
 with personas as (
     select
-        v.survey, v.respondent_id,
+        s.setting, v.survey, v.respondent_id,
         list(
-            struct_pack(name := d.name, description := d.description, value := v.refined_value)
+            struct_pack(
+                name := case when s.representation not like 'value%' then d.name end,
+                description := case when s.representation like 'description%' then d.description end,
+                candidate_values := case
+                    when s.representation like '%+candidates' then d.candidate_values else [] end,
+                value := if(s.persona = 'raw', v.value, v.refined_value)
+            )
             order by case d.level when 'high' then 1 when 'mid' then 2 else 3 end, d.dimension_id
         ) as persona
     from {{ ref('refined_persona_values') }} as v
     join {{ ref('persona_dimensions') }} as d using (survey, dimension_id)
-    where v.refined_value is not null
-    group by v.survey, v.respondent_id
+    join (select distinct setting, persona, representation, levels from {{ ref('prediction_settings') }}) as s
+        on s.persona <> 'none' and list_contains(s.levels, d.level)
+    where if(s.persona = 'raw', v.value, v.refined_value) is not null
+    group by s.setting, v.survey, v.respondent_id
+),
+
+pairs as (
+    select p.*, q.question, q.options, q.kind, q.low, q.high
+    from {{ ref('llm_pairs') }} as p
+    join {{ ref('questions') }} as q using (survey, question_id)
+),
+
+told as (
+    select
+        p.survey, p.respondent_id, p.question_id,
+        list(k.answer order by n.rank) as answers
+    from pairs as p
+    join {{ ref('similar_respondents') }} as n using (survey, respondent_id)
+    join {{ ref('known_responses') }} as k
+        on k.survey = p.survey and k.respondent_id = n.neighbour_id and k.question_id = p.question_id
+    where k.status = 'answered'
+        and exists (from {{ ref('prediction_settings') }} where neighbours = 'answers')
+    group by p.survey, p.respondent_id, p.question_id
+),
+
+-- The neighbours' answers from the most common to the rarest; of equals in the questionnaire's order.
+spread as (
+    select
+        survey, respondent_id, question_id,
+        list(
+            struct_pack(answer := entry.key, share := entry.value)
+            order by entry.value desc, list_position(options, entry.key), entry.key
+        ) as distribution
+    from (
+        select p.survey, p.respondent_id, p.question_id, p.options,
+            unnest(map_entries(n.probabilities)) as entry
+        from pairs as p
+        join {{ ref('neighbour_answers') }} as n using (survey, respondent_id, question_id)
+    )
+    group by survey, respondent_id, question_id
+),
+
+-- Options in an order of their own for each respondent, question and draw, the same in every setting.
+orders as (
+    select
+        survey, respondent_id, question_id, draw,
+        list(
+            option order by
+                md5(concat_ws('|', '{{ var("seed", 1) }}', 'order', survey, respondent_id, question_id, draw, option)),
+                option
+        ) as options
+    from (
+        select survey, respondent_id, question_id, draw, unnest(options) as option
+        from pairs
+        cross join (
+            select unnest(range(coalesce(max(repeats), 1))) as draw
+            from {{ ref('prediction_settings') }}
+            where option_order = 'shuffled'
+        )
+    )
+    group by survey, respondent_id, question_id, draw
 )
 
 select
-    p.survey, p.respondent_id, p.question_id, s.setting, p.role, p.scenario,
-    q.question, q.options,
-    case when s.history then h.history else [] end as history,
+    p.survey, p.respondent_id, p.question_id, s.setting, s.llm, d.draw,
+    p.role, p.scenario, p.kind, s.thought, s.option_order,
+    p.question, p.low, p.high,
+    case when s.option_order = 'shuffled' then coalesce(o.options, []) else p.options end as options,
+    case when s.history then coalesce(h.history, []) else [] end as history,
     case when s.demographics then coalesce(map_entries(r.attributes), []) else [] end as attributes,
-    case when s.persona then coalesce(m.persona, []) else [] end as persona,
-    case when s.neighbours then n.answer end as neighbours_answer,
-    case when s.neighbours then n.share end as neighbours_share
-from {{ ref('llm_pairs') }} as p
-join {{ ref('settings') }} as s
-    on s.setting in (
-        {% for setting in var('prediction_settings', ['history', 'everything']) %}
-        '{{ setting }}'{{ ',' if not loop.last }}
-        {% endfor %}
-    )
-join {{ ref('questions') }} as q using (survey, question_id)
-join {{ ref('histories') }} as h using (survey, respondent_id)
-join {{ ref('respondents') }} as r using (survey, respondent_id)
-left join personas as m using (survey, respondent_id)
-left join {{ ref('neighbour_answers') }} as n using (survey, respondent_id, question_id)
+    coalesce(m.persona, []) as persona,
+    case when s.neighbours = 'common' then n.answer end as neighbours_answer,
+    case when s.neighbours = 'common' then n.share end as neighbours_share,
+    case when s.neighbours = 'answers' then coalesce(t.answers, []) else [] end as neighbours_answers,
+    case when s.neighbours = 'distribution' then coalesce(w.distribution, []) else [] end
+        as neighbours_distribution
+from pairs as p
+cross join {{ ref('prediction_settings') }} as s
+cross join lateral (select unnest(range(s.repeats)) as draw) as d
+join {{ ref('histories') }} as h
+    on h.survey = p.survey and h.respondent_id = p.respondent_id
+join {{ ref('respondents') }} as r
+    on r.survey = p.survey and r.respondent_id = p.respondent_id
+left join personas as m
+    on m.survey = p.survey and m.respondent_id = p.respondent_id and m.setting = s.setting
+left join {{ ref('neighbour_answers') }} as n
+    on n.survey = p.survey and n.respondent_id = p.respondent_id and n.question_id = p.question_id
+left join told as t
+    on t.survey = p.survey and t.respondent_id = p.respondent_id and t.question_id = p.question_id
+left join spread as w
+    on w.survey = p.survey and w.respondent_id = p.respondent_id and w.question_id = p.question_id
+left join orders as o
+    on o.survey = p.survey and o.respondent_id = p.respondent_id and o.question_id = p.question_id
+    and o.draw = d.draw

@@ -8,4 +8,7 @@ def model(lupom):
     lupom.config(tags=["holdout"])
     info = lupom.refs("{}_info", "surveys")
     responses = lupom.refs("{}_responses", "surveys")
-    return opinionqa.responses({name: (info[name], responses[name]) for name in info})
+    return opinionqa.responses(
+        {name: (info[name], responses[name]) for name in info},
+        refusals=lupom.var("refusals", "exclude"),
+    )

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import difflib
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from lupom.science.surveys import cells, labels
-from lupom.science.surveys.questions import Question
+from lupom.science.surveys.questions import OPEN, Question
 
 _TRUE = {"true", "yes", "y", "t", "selected"}
 _FALSE = {"false", "no", "n", "f", "not selected"}
+
+_NUMBER = re.compile(r"[+-]?(\d{1,15}(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?")
+# What is shown of one answer in the respondent's own words.
+LONGEST_TEXT = 2000
 
 
 def decode(column: pa.ChunkedArray, question: Question, where: str) -> tuple[pa.Array, pa.Array]:
@@ -22,7 +28,9 @@ def decode(column: pa.ChunkedArray, question: Question, where: str) -> tuple[pa.
     ----------
     column : labels, or codes of the question's option_mapping, written in any way ('1', '1.0', 1).
         A column is read as labels when all of it are labels, else as codes when all of it are
-        codes, else cell by cell, labels first. Blank is not asked.
+        codes, else cell by cell, labels first. Blank is not asked. Of an open question what is
+        no refusal is the answer itself: a number, or a text, on one line and cut at 2,000
+        characters.
     question : whose options to use.
     where : survey and table, for messages.
 
@@ -33,7 +41,8 @@ def decode(column: pa.ChunkedArray, question: Question, where: str) -> tuple[pa.
 
     Raises
     ------
-    ValueError : for a cell that is neither an option, a code, nor a refusal or "don't know".
+    ValueError : for a cell that is neither an option, a code, nor a refusal or "don't know", and
+        where a number is asked for, for what is none or outside of the question's range.
     """
     encoded = column.combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
@@ -47,6 +56,11 @@ def decode(column: pa.ChunkedArray, question: Question, where: str) -> tuple[pa.
     first, second = (by_code, by_label) if as_codes and not as_labels else (by_label, by_code)
     statuses, answers = [], []
     for i, value in enumerate(values):
+        if question.kind in OPEN:
+            found = _open(value, question, lambda i=i: _row(encoded, i), where)
+            statuses.append(found[0])
+            answers.append(found[1])
+            continue
         label = first[i] if first[i] is not None else second[i]
         if label is None and not blank[i]:
             raise ValueError(_unknown(value, _row(encoded, i), question, where))
@@ -60,6 +74,36 @@ def decode(column: pa.ChunkedArray, question: Question, where: str) -> tuple[pa.
     status = pa.array(statuses, pa.string()).take(encoded.indices)
     answer = pa.array(answers, pa.string()).take(encoded.indices)
     return pc.fill_null(status, labels.NOT_ASKED), answer
+
+
+def _open(
+    value: Any, question: Question, row: Callable[[], int], where: str
+) -> tuple[str, str | None]:
+    """Return status and answer of a cell of an open question."""
+    text = " ".join(cells.text(value).split())
+    if not text:
+        return labels.NOT_ASKED, None
+    code = cells.code(value)
+    status = question.nonresponse.get(question.codes.get(code, text))
+    # A text "No answer" is the words of a refusal, whether the survey lists it or not.
+    status = status or labels.nonresponse(text)
+    if status is not None:
+        return status, None
+    if question.kind == "text":
+        return labels.ANSWERED, text[:LONGEST_TEXT]
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(
+            f"{where}, column {question.key!r}, row {row()}: {value!r} is no number, nor one of "
+            f"the codes {list(question.codes)}"
+        )
+    number = float(text)
+    low, high = question.low, question.high
+    if (low is not None and number < low) or (high is not None and number > high):
+        raise ValueError(
+            f"{where}, column {question.key!r}, row {row()}: {value!r} is outside of the "
+            f"question's range, {low:g} to {high:g}"
+        )
+    return labels.ANSWERED, cells.code(number)
 
 
 def _by_label(value: Any, question: Question) -> str | None:

@@ -39,6 +39,8 @@ QUESTIONS = pa.schema(
         ("nonresponse", pa.list_(pa.string())),
         ("topic", pa.string()),
         ("kind", pa.string()),
+        ("low", pa.float64()),
+        ("high", pa.float64()),
     ]
 )
 RESPONDENTS = pa.schema(
@@ -60,7 +62,12 @@ RESPONSES = pa.schema(
 )
 
 
-def questions(surveys: Mapping[str, Any], *, topics: Mapping[str, Any] | None = None) -> pa.Table:
+def questions(
+    surveys: Mapping[str, Any],
+    *,
+    topics: Mapping[str, Any] | None = None,
+    refusals: str = "exclude",
+) -> pa.Table:
     """Return one row per question of every survey.
 
     Parameters
@@ -68,13 +75,15 @@ def questions(surveys: Mapping[str, Any], *, topics: Mapping[str, Any] | None = 
     surveys : the info table by survey name.
     topics : tables with the bytes of a topic_mapping.npy each, by any name; they give the topic of
         a question whose info table gives none.
+    refusals : whether refusals and "don't know" are options; see `questions.read`.
 
     Returns
     -------
     Columns survey, question_id, position (from 1, in the info table's order), question (the full
     text), battery (the preface that at least three questions share, '' if none), item (the rest),
     options (without refusals), ordinal (a position per option, null where it has none),
-    nonresponse (labels such as 'Refused'), topic, kind ('ordinal', 'nominal' or 'selection').
+    nonresponse (labels such as 'Refused'), topic, kind (one of `questions.KINDS`), low and high
+    (the range of a numeric question).
 
     Raises
     ------
@@ -94,9 +103,13 @@ def questions(surveys: Mapping[str, Any], *, topics: Mapping[str, Any] | None = 
             "nonresponse": list(q.nonresponse),
             "topic": q.topic or mapped.of(q.text),
             "kind": q.kind,
+            "low": q.low,
+            "high": q.high,
         }
         for survey, info in surveys.items()
-        for position, q in enumerate(_questions.read(arrow(info), survey), start=1)
+        for position, q in enumerate(
+            _questions.read(arrow(info), survey, refusals=refusals), start=1
+        )
     ]
     return pa.Table.from_pylist(rows, schema=QUESTIONS)
 
@@ -138,17 +151,19 @@ def respondents(surveys: Mapping[str, tuple[Any, Any, Any]]) -> pa.Table:
     return pa.concat_tables(parts) if parts else RESPONDENTS.empty_table()
 
 
-def responses(surveys: Mapping[str, tuple[Any, Any]]) -> pa.Table:
+def responses(surveys: Mapping[str, tuple[Any, Any]], *, refusals: str = "exclude") -> pa.Table:
     """Return one row per respondent and question of every survey.
 
     Parameters
     ----------
     surveys : the tables (info, responses) by survey name.
+    refusals : as in `questions`.
 
     Returns
     -------
     Columns survey, respondent_id, question_id, status ('answered', 'refused', 'dont_know' or
-    'not_asked') and answer (the option's text, null unless answered).
+    'not_asked') and answer (the option's text, or the number or text
+    given; null unless answered).
 
     Raises
     ------
@@ -159,7 +174,7 @@ def responses(surveys: Mapping[str, tuple[Any, Any]]) -> pa.Table:
     for survey, (info, table) in surveys.items():
         table = arrow(table)
         ids = _ids(table, survey)
-        known = _questions.read(arrow(info), survey)
+        known = _questions.read(arrow(info), survey, refusals=refusals)
         require(table, (q.key for q in known), f"{survey}: responses")
         for q in known:
             status, answer = decode(table[q.key], q, f"{survey}: responses")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -12,19 +13,28 @@ import pyarrow as pa
 from lupom.science.inputs import require
 from lupom.science.surveys import batteries, cells, labels
 
+KINDS = ("single", "ordinal", "multiple", "numeric", "text")
+# Kinds that are answered in the respondent's own figures or words.
+OPEN = ("numeric", "text")
+REFUSALS = ("exclude", "option")
+
 
 @dataclass(frozen=True)
 class Question:
-    """A closed question.
+    """A question.
 
     Attributes
     ----------
     key : its id, the name of its column among the responses.
     text, preface, item : the full wording, what it shares with its battery, what is its own.
-    options : what can be answered, in the survey's order; without refusals and "don't know".
+    options : what can be answered, in the survey's order; without refusals and "don't know",
+        unless they are to count as answers. None for the open kinds.
     ordinal : position per option, None where an option has none ("Not sure").
     nonresponse : status by label, for labels such as 'Refused'.
     codes : label by code, both options and nonresponses.
+    kind : 'single', 'ordinal', 'multiple' (one item, Selected / Not selected, of a question where
+        several can be), 'numeric' or 'text'.
+    low, high : least and largest number that answers a numeric question, None without a limit.
     """
 
     key: str
@@ -36,30 +46,32 @@ class Question:
     topic: str
     nonresponse: dict[str, str]
     codes: dict[str, str]
-
-    @cached_property
-    def kind(self) -> str:
-        """Return 'selection' (Selected / Not selected), 'ordinal' or 'nominal'."""
-        if len(self.options) == 2 and any(o.casefold() == "not selected" for o in self.options):
-            return "selection"
-        return "ordinal" if sum(p is not None for p in self.ordinal) >= 2 else "nominal"
+    kind: str
+    low: float | None = None
+    high: float | None = None
 
 
-def read(info: pa.Table, survey: str) -> list[Question]:
+def read(info: pa.Table, survey: str, *, refusals: str = "exclude") -> list[Question]:
     """Read an info table.
 
     Parameters
     ----------
     info : columns key, question, and references or option_mapping or both (a list of labels; a
-        dict from codes to labels); option_ordinal (a list of positions, positional with the
-        labels) and topic if there are any. Other columns are not looked at.
+        dict from codes to labels); if there are any, option_ordinal (a list of positions,
+        positional with the labels), topic, kind (as in `Question`; blank: seen from the options),
+        range ([least, largest], of a numeric question) and refusals (as below, for this question).
+        Other columns are not looked at.
     survey : the survey's name, for messages.
+    refusals : 'exclude': a refusal or "don't know" is no answer; 'option': where the question lists
+        it, it is an option among others, without a position.
 
     Raises
     ------
     ValueError : with table, column and row, for what is malformed, missing or twice.
     """
     table = f"{survey}: info"
+    if refusals not in REFUSALS:
+        raise ValueError(f"refusals is 'exclude' or 'option', not {refusals!r}")
     require(info, ("key", "question"), table)
     if not {"references", "option_mapping"} & set(info.column_names):
         raise ValueError(f"{table} has neither a column 'references' nor 'option_mapping'")
@@ -79,15 +91,87 @@ def read(info: pa.Table, survey: str) -> list[Question]:
         seen[key] = number
         if not texts[number - 1]:
             raise ValueError(f"{table}, column 'question', {where}: the question is blank")
-        options, nonresponse, codes, ordinal = _options(row, table, where)
+        declared = _one_of(row, "kind", KINDS, table, where)
+        kept = _one_of(row, "refusals", REFUSALS, table, where) or refusals
+        low, high = _range(row, declared, table, where)
         topic = cells.text(row.get("topic"))
         text = " ".join(texts[number - 1].split())
-        out.append(Question(key, text, preface, item, options, ordinal, topic, nonresponse, codes))
+        if declared in OPEN:
+            nonresponse, codes = _no_options(row, declared, table, where)
+            options: tuple[str, ...] = ()
+            ordinal: tuple[float | None, ...] = ()
+        else:
+            options, nonresponse, codes, ordinal = _options(row, table, where, kept == "option")
+        kind = declared or _kind(options, ordinal)
+        out.append(
+            Question(
+                *(key, text, preface, item, options, ordinal, topic, nonresponse, codes, kind),
+                *(low, high),
+            )
+        )
     return out
 
 
+def _kind(options: Sequence[str], ordinal: Sequence[float | None]) -> str:
+    """Return the kind of a question that does not say it: a matter of its options."""
+    answers = [o for o in options if labels.nonresponse(o) is None]
+    if len(answers) == 2 and any(o.casefold() == "not selected" for o in answers):
+        return "multiple"
+    return "ordinal" if sum(p is not None for p in ordinal) >= 2 else "single"
+
+
+def _one_of(row: dict[str, Any], name: str, known: Sequence[str], table: str, where: str) -> str:
+    value = cells.text(row.get(name)).casefold()
+    if value and value not in known:
+        close = difflib.get_close_matches(value, known, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise ValueError(
+            f"{table}, column {name!r}, {where}: {value!r} is none of {', '.join(known)}{hint}"
+        )
+    return value
+
+
+def _range(
+    row: dict[str, Any], kind: str, table: str, where: str
+) -> tuple[float | None, float | None]:
+    """Return least and largest number of a numeric question."""
+    place = f"{table}, column 'range', {where}"
+    given = cells.literal(row.get("range"), list, table=table, column="range", row=where)
+    if not given:
+        return None, None
+    if kind != "numeric":
+        raise ValueError(f"{place}: a question with a range is of the kind 'numeric'")
+    try:
+        low, high = (float(v) for v in given)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{place}: expected [least, largest], got {given}") from error
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError(f"{place}: the least number is not below the largest: {given}")
+    return low, high
+
+
+def _no_options(
+    row: dict[str, Any], kind: str, table: str, where: str
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return nonresponses and codes of an open question; it may list nothing else."""
+    names = (("references", list), ("option_mapping", dict))
+    given, mapping = (
+        cells.literal(row.get(n), k, table=table, column=n, row=where) for n, k in names
+    )
+    codes = {cells.code(k): cells.text(v) for k, v in mapping.items()}
+    nonresponse: dict[str, str] = {}
+    for label in dict.fromkeys([*map(cells.text, given), *codes.values()]):
+        status = labels.nonresponse(label)
+        if status is None:
+            raise ValueError(
+                f"{table}, {where}: a {kind} question has no options, but it lists {label!r}"
+            )
+        nonresponse[label] = status
+    return nonresponse, codes
+
+
 def _options(
-    row: dict[str, Any], table: str, where: str
+    row: dict[str, Any], table: str, where: str, keep_refusals: bool
 ) -> tuple[tuple[str, ...], dict[str, str], dict[str, str], tuple[float | None, ...]]:
     """Return options, nonresponses, codes and positions of one row of an info table."""
     raw = {
@@ -113,6 +197,11 @@ def _options(
         for label in dict.fromkeys([*references, *mapping.values()])
         if (status := labels.nonresponse(label)) is not None
     }
+    answers = [label for label in references if label not in nonresponse]
+    refusals = [k for k, v in nonresponse.items() if v != labels.NOT_ASKED] if keep_refusals else []
+    # Some surveys list the labels of their codes among the references and some do not.
+    references = [*references, *(label for label in refusals if label not in references)]
+    nonresponse = {k: status for k, status in nonresponse.items() if k not in refusals}
     extra = [v for v in mapping.values() if v not in references and v not in nonresponse]
     if extra:
         raise ValueError(
@@ -123,7 +212,7 @@ def _options(
         references, raw["option_ordinal"], f"{table}, column 'option_ordinal', {where}"
     )
     kept = [i for i, label in enumerate(references) if label not in nonresponse]
-    if not kept:
+    if not answers:
         raise ValueError(
             f"{table}, column {column!r}, {where}: no option is an answer: {references}"
         )

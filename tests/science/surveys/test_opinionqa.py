@@ -79,10 +79,10 @@ class TestQuestions:
             option_mapping="{0.0: 'Not selected', 1.0: 'Sugar'}",
             option_ordinal="[0.0, 1.0]",
         )
-        assert row["kind"] == "selection"
+        assert row["kind"] == "multiple"
 
-    def test_without_positions_a_question_is_nominal(self) -> None:
-        assert question(option_ordinal="")["kind"] == "nominal"
+    def test_without_positions_a_question_is_a_single_choice(self) -> None:
+        assert question(option_ordinal="")["kind"] == "single"
         assert question(option_ordinal="")["ordinal"] == [None] * 4
 
     def test_the_mapping_alone_is_enough(self) -> None:

@@ -1,0 +1,6 @@
+{{ config(materialized='llm', prompt='predict_text', response='PredictedText', llm=var('predictor', 'default'),
+          key=['survey', 'respondent_id', 'question_id', 'setting', 'llm', 'draw']) }}
+-- The LLM's answers to questions that are answered in one's own words.
+
+select * from {{ ref('prediction_requests') }}
+where kind = 'text'

@@ -1,0 +1,451 @@
+"""What the LLM is asked in each setting and for each kind of question, and what is made of it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from lupom import Project
+from tests.models.fake import ROOT, FakeProject
+from tests.support.llm_server import LLMServer
+
+# A small survey with a question of each kind, and 30 people.
+INFO = """\
+key,question,references,option_mapping,option_ordinal,kind,range,refusals
+mood,How is your mood?,"['Bad', 'Fair', 'Good', 'Refused']",,"[1, 2, 3]",,,
+pet,Which pet do you like best?,"['Cat', 'Dog', 'Neither']",,,,,
+fish,"Which do you own? Fish","['Not selected', 'Selected']",,,,,
+hours,How many hours a day do you walk?,,"{-1: 'Refused'}",,numeric,"[0, 24]",
+why,Why do you walk?,,,,text,,
+vote,Would you vote for a cat?,"['Yes', 'No', ""Don't know""]",,,,,option
+"""
+MOODS, PETS, VOTES = ("Bad", "Fair", "Good"), ("Cat", "Dog", "Neither"), ("Yes", "No", "Don't know")
+
+
+def responses() -> str:
+    lines = ["index,mood,pet,fish,hours,why,vote,AGE"]
+    for i in range(30):
+        mood = "Refused" if i == 3 else MOODS[i % 3]
+        fish = ("Not selected", "Selected")[i % 2]
+        hours = -1 if i == 4 else i % 5
+        cells = (mood, PETS[i // 10], fish, hours, f"Reason {i}", VOTES[i % 3], 20 + i)
+        lines.append(",".join(map(str, (f"p{i:02}", *cells))))
+    return "\n".join(lines) + "\n"
+
+
+# What the LLM and the neighbour search would make: two persona dimensions, three neighbours.
+UPSTREAM = {
+    "persona_dimensions": """
+        select 'pets' as survey, * from (values
+            ('care', 'Care for animals', 'How much the person cares', 'mid', ['low', 'high']),
+            ('walks', 'Love of walks', 'How the person likes walks', 'low', ['no', 'yes'])
+        ) as t(dimension_id, name, description, level, candidate_values)
+        """,
+    "refined_persona_values": """
+        select r.survey, r.respondent_id, d.dimension_id,
+            d.candidate_values[1] as value, d.candidate_values[2] as refined_value
+        from {{ ref('respondents') }} as r join {{ ref('persona_dimensions') }} as d using (survey)
+        """,
+    "similar_respondents": """
+        select r.survey, r.respondent_id, n.respondent_id as neighbour_id,
+            row_number() over (partition by r.respondent_id order by n.respondent_id) as rank,
+            1.0 as similarity
+        from {{ ref('respondents') }} as r
+        join {{ ref('histories') }} as n
+            on n.role = 'reference' and n.respondent_id <> r.respondent_id
+        qualify rank <= 3
+        """,
+    "neighbour_answers": """
+        select survey, respondent_id, question_id, mode(answer order by rank) as answer,
+            max(n)::double / sum(n) as share, sum(n) as n,
+            map_from_entries(list(struct_pack(key := answer, value := n::double / 3)))
+                as probabilities
+        from (
+            select s.survey, s.respondent_id, k.question_id, k.answer,
+                min(s.rank) as rank, count(*) as n
+            from {{ ref('similar_respondents') }} as s
+            join {{ ref('known_responses') }} as k
+                on k.respondent_id = s.neighbour_id and k.status = 'answered'
+            group by all
+        )
+        group by all
+        """,
+}
+
+SETTINGS = """\
+setting,history,demographics,persona,representation,levels,neighbours,thought,option_order,repeats,llms
+history,true,false,none,,,none,false,given,1,
+demographics,false,true,none,,,none,false,given,1,
+raw,false,false,raw,,,none,false,given,1,
+described,false,false,refined,description+candidates,,none,false,given,1,
+values,false,false,refined,value,mid high,none,false,given,1,
+common,false,false,none,,,common,false,given,1,
+answers,false,false,none,,,answers,false,given,1,
+distribution,false,false,none,,,distribution,false,given,1,
+everything,true,true,refined,name,,common,false,given,1,
+thought,true,false,none,,,none,true,given,1,
+shuffled,true,false,none,,,none,false,shuffled,1,
+thrice,true,false,none,,,none,false,given,3,
+two,false,true,none,,,none,false,given,1,"default other"
+"""
+MODELS = (
+    *("prediction_settings", "prediction_requests", "prediction_answers", "prediction_thoughts"),
+    *("prediction_numbers", "prediction_texts", "predictions", "order_effects"),
+)
+
+
+def make(folder: Path, base_url: str) -> Path:
+    """Make a project of the shipped models from staging to predictions over the small survey."""
+    shutil.copytree(ROOT / "models" / "staging", folder / "models" / "staging")
+    shutil.copytree(ROOT / "prompts", folder / "prompts")
+    (folder / "models" / "prediction").mkdir()
+    for name in MODELS:
+        for suffix in (".sql", ".py"):
+            file = ROOT / "models" / "prediction" / f"{name}{suffix}"
+            if file.exists():
+                shutil.copy(file, folder / "models" / "prediction")
+    for name, sql in UPSTREAM.items():
+        (folder / "models" / f"{name}.sql").write_text(sql)
+    seeds = folder / "seeds"
+    seeds.mkdir()
+    (seeds / "pets_info.csv").write_text(INFO)
+    (seeds / "pets_responses.csv").write_text(responses())
+    (seeds / "pets_metadata.csv").write_text("key,references\nAGE,[]\n")
+    (seeds / "settings.csv").write_text(SETTINGS)
+    (folder / "lupom_project.yml").write_text(f"""
+name: pets
+vars: {{seed: 1, surveys: [pets], predictor: default, llm_pairs: 1000, llm_tuning_pairs: 0}}
+models: {{+materialized: table}}
+guarded_tags: [holdout]
+llms:
+  default: {{provider: openai, base_url: '{base_url}', model: one}}
+  other: {{provider: openai, base_url: '{base_url}', model: two}}
+""")
+    return folder
+
+
+class Asked:
+    """A project and its server, after a run."""
+
+    def __init__(self, folder: Path, server: LLMServer, **vars: Any) -> None:
+        server.reset()
+        self.project = Project(folder, vars=vars)
+        self.server = server
+        self.result = self.project.run()
+        self.errors = [n.message for n in self.result.nodes if n.status == "error"]
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return self.project.query(sql).rows()
+
+    def known(self, question: str) -> list[str]:
+        """Return what stands between the examples and the question in each prompt for it."""
+        parts = [prompt.rsplit("\n\nKnown:\n", 1)[-1] for prompt in self.server.prompts]
+        return [p.split("Question: ")[0] for p in parts if f"Question: {question}" in p]
+
+
+def walks(body: dict[str, Any]) -> dict[str, float] | None:
+    """Answer a question for hours; all else is answered as usual."""
+    return {"number": 7.5} if "How many hours" in body["messages"][-1]["content"][-99:] else None
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LLMServer]:
+    with LLMServer(answers=walks) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def folder(server: LLMServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("pets") / "project", server.base_url)
+
+
+# What the prompt tells of p01 before the question whether they own a fish, by setting.
+HISTORY = """\
+- How is your mood? Fair
+- Which pet do you like best? Cat
+- How many hours a day do you walk? 1
+- Why do you walk? Reason 1
+"""
+COMMON = "- Of people like this person 67 % answer the question with: Not selected\n"
+TOLD = {
+    "history": HISTORY,
+    "demographics": "- AGE: 21\n",
+    "raw": "- Care for animals: low\n- Love of walks: no\n",
+    "described": (
+        "- Care for animals (How much the person cares; low / high): high\n"
+        "- Love of walks (How the person likes walks; no / yes): yes\n"
+    ),
+    "values": "- high\n",
+    "common": COMMON,
+    "answers": (
+        "- People like this person, the most similar first, answer the question with: "
+        "Not selected; Selected; Not selected\n"
+    ),
+    "distribution": (
+        "- People like this person answer the question with:\n"
+        "  - Not selected: 67 %\n  - Selected: 33 %\n"
+    ),
+    "everything": f"{HISTORY}- AGE: 21\n- Care for animals: high\n- Love of walks: yes\n{COMMON}",
+}
+FISH = "Which do you own? Fish"
+
+
+@pytest.mark.parametrize("setting", TOLD)
+def test_a_prompt_holds_the_parts_of_its_setting_and_nothing_else(
+    folder: Path, server: LLMServer, tmp_path: Path, setting: str
+) -> None:
+    shutil.copytree(folder, tmp_path / "project")
+    asked = Asked(tmp_path / "project", server, prediction_settings=[setting])
+    assert asked.errors == []
+    assert TOLD[setting] in asked.known(FISH)
+    parts = [line[:5] for line in TOLD[setting].splitlines()]
+    for other in asked.known(FISH):
+        # The same parts for everyone: nobody's prompt has a line of a kind that p01's has not.
+        assert {line[:5] for line in other.splitlines()} <= {*parts, "- How", "- Wou"}
+
+
+@pytest.fixture(scope="module")
+def asked(folder: Path, server: LLMServer) -> Asked:
+    settings = ["history", "thought", "shuffled", "thrice"]
+    return Asked(folder, server, prediction_settings=settings)
+
+
+def test_each_kind_of_question_is_asked_and_answered_in_its_own_way(asked: Asked) -> None:
+    assert asked.errors == []
+    kinds = {
+        "prediction_answers": ["multiple", "ordinal", "single"],
+        "prediction_thoughts": ["multiple", "ordinal", "single"],
+        "prediction_numbers": ["numeric"],
+        "prediction_texts": ["text"],
+    }
+    for name, expected in kinds.items():
+        rows = asked.rows(
+            f"select distinct kind from {name} "
+            "join questions using (survey, question_id) order by all"
+        )
+        assert [kind for (kind,) in rows] == expected, name
+    ends = {prompt.rsplit("Question: ")[-1] for prompt in asked.server.prompts}
+    assert "How is your mood?\nA. Bad\nB. Fair\nC. Good\nAnswer:" in ends
+    assert f"{FISH}\nA. Not selected\nB. Selected\nAnswer:" in ends
+    assert f"{FISH}\n- Not selected\n- Selected\nAnswer:" in ends
+    assert "How many hours a day do you walk?\nA number from 0 to 24.\nAnswer:" in ends
+    assert "Why do you walk?\nAnswer:" in ends
+    assert "Would you vote for a cat?\nA. Yes\nB. No\nC. Don't know\nAnswer:" in ends
+
+
+def test_predictions_of_options_have_distributions_and_others_have_none(asked: Asked) -> None:
+    rows = asked.rows(
+        "select kind in ('numeric', 'text') as open, predictor = 'thought' as thought, "
+        "count(*) = count(probabilities), count(probabilities) = 0, bool_and(status = 'valid') "
+        "from predictions join questions using (survey, question_id) group by 1, 2 order by 1, 2"
+    )
+    assert rows == [
+        (False, False, True, False, True),
+        (False, True, False, True, True),
+        (True, False, False, True, True),
+        (True, True, False, True, True),
+    ]
+    assert asked.rows(
+        "select distinct answer, value from predictions where question_id = 'hours'"
+    ) == [("7.5", 7.5)]
+
+
+def test_draws_are_calls_of_their_own_and_become_one_prediction(asked: Asked) -> None:
+    pairs = asked.rows("select count(*) from llm_pairs")[0][0]
+    assert asked.rows(
+        "select predictor, count(*), min(draws), max(valid_draws) from predictions "
+        "where predictor in ('history', 'thrice') group by all order by all"
+    ) == [("history", pairs, 1, 1), ("thrice", pairs, 3, 3)]
+    calls = "select count(distinct call_id) from prediction_answers where setting = "
+    once = asked.rows(f"{calls} 'history'")[0][0]
+    assert asked.rows(f"{calls} 'thrice'")[0][0] == 3 * once
+    # The first draw is the one that the setting without repeats has asked already.
+    assert asked.rows(f"{calls} 'thrice' or setting = 'history'")[0][0] == 3 * once
+
+
+def test_nothing_is_asked_twice(asked: Asked, folder: Path) -> None:
+    server = asked.server
+    before = server.requests
+    again = ["history", "thought", "shuffled", "thrice"]
+    with Project(folder, vars={"prediction_settings": again, "test_pairs": 999}) as project:
+        project.run()
+    assert server.requests == before
+
+
+def test_a_shuffled_order_maps_back_to_the_options(folder: Path, tmp_path: Path) -> None:
+    """An LLM that always says A, with .8: the option that stands first in the prompt."""
+    with LLMServer(distribution=lambda labels: {"A": 0.8, "B": 0.1, "C": 0.1}) as first:
+        project = make(tmp_path / "project", first.base_url)
+        asked = Asked(project, first, prediction_settings=["history", "shuffled"])
+        rows = asked.rows(
+            "select r.setting, r.options, q.options, p.answer, p.probabilities "
+            "from prediction_requests as r join questions as q using (survey, question_id) "
+            "join predictions as p using (survey, respondent_id, question_id) "
+            "where p.predictor = r.setting and q.question_id in ('mood', 'pet', 'vote')"
+        )
+        assert len(rows) > 20
+        moved = 0
+        for setting, shown, given, answer, probabilities in rows:
+            assert sorted(shown) == sorted(given)
+            assert answer == shown[0]
+            assert probabilities[shown[0]] == pytest.approx(0.8)
+            moved += shown != given
+            assert setting == "shuffled" or shown == given
+        assert moved > 8
+        # Such an LLM is found out by the places its answers stand in.
+        effects = asked.rows(
+            "select option_order, position, share, expected is null from order_effects "
+            "order by option_order, position"
+        )
+        assert effects == [
+            *(("given", place, float(place == 1), True) for place in (1, 2, 3)),
+            *(("shuffled", place, float(place == 1), False) for place in (1, 2, 3)),
+        ]
+
+
+def test_an_order_is_that_of_a_seed(asked: Asked, server: LLMServer, tmp_path: Path) -> None:
+    orders = "select options from prediction_requests where setting = 'shuffled' order by all"
+    project = make(tmp_path / "project", server.base_url)
+    same = Asked(project, server, prediction_settings=["shuffled"])
+    assert same.rows(orders) == asked.rows(orders)
+
+
+def test_a_setting_that_is_not_there_is_named_before_anything_is_asked(
+    server: LLMServer, tmp_path: Path
+) -> None:
+    project = make(tmp_path / "project", server.base_url)
+    asked = Asked(project, server, prediction_settings=["history", "demografics"])
+    assert server.requests == 0
+    assert "'demografics', which is no row of seeds/settings.csv" in (asked.errors[0] or "")
+    assert "did you mean 'demographics'?" in (asked.errors[0] or "")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("persona", "fine", "persona is none, raw or refined, not 'fine'"),
+        ("representation", "names", "representation is description, name or value"),
+        ("levels", "low top", "levels are low, mid and high, not 'low top'"),
+        ("neighbours", "all", "neighbours is none, answers, common or distribution, not 'all'"),
+        ("option_order", "random", "option_order is given or shuffled, not 'random'"),
+        ("repeats", "0", "repeats is 1 or more, not 0"),
+    ],
+)
+def test_a_setting_that_says_what_none_can_say_is_an_error(
+    column: str, value: str, message: str
+) -> None:
+    project = FakeProject(prediction_settings=["mine"])
+    row = dict.fromkeys(SETTINGS.splitlines()[0].split(","), "null") | {"setting": "'mine'"}
+    row |= {"history": "true", column: value if column == "repeats" else f"'{value}'"}
+    project.connection.execute(
+        "create table settings as select " + ", ".join(f"{v} as {k}" for k, v in row.items())
+    )
+    with pytest.raises(duckdb.Error, match=re.escape(message)):
+        project.build("prediction/prediction_settings.sql")
+
+
+def test_every_shipped_setting_can_be_asked() -> None:
+    with (ROOT / "seeds" / "settings.csv").open() as file:
+        names = [line.split(",")[0] for line in file][1:]
+    project = FakeProject(prediction_settings=names, predictor=["one", "two"])
+    project.seed("settings.csv")
+    project.build("prediction/prediction_settings.sql")
+    assert project.value("select count(distinct setting) from prediction_settings") == len(names)
+    assert project.rows("select distinct llm from prediction_settings order by 1") == [
+        ("one",),
+        ("two",),
+    ]
+
+
+class TestAverages:
+    """predictions.sql over answers made up here."""
+
+    KEY = "'s', 'p', 'q', 'setting', 'llm'"
+
+    def predicted(self, kind: str, **answers: list[str]) -> dict[str, Any]:
+        project = FakeProject()
+        run = project.connection.execute
+        draws = sum(map(len, answers.values()))
+        columns = "t(survey, respondent_id, question_id, setting, llm, draw"
+        run(
+            "create table prediction_requests as select 's' as survey, 'p' as respondent_id, "
+            "'q' as question_id, 'setting' as setting, 'llm' as llm, draw, 'test' as role, "
+            f"'known' as scenario, '{kind}' as kind from range({draws}) as t(draw)"
+        )
+        run(
+            "create table questions as select 's' as survey, 'q' as question_id, "
+            "['Yes', 'No', 'Maybe'] as options, 0.0 as low, 24.0 as high"
+        )
+        fields = {
+            "prediction_answers": "answer, probabilities, missing_mass",
+            "prediction_thoughts": "answer",
+            "prediction_numbers": "number",
+            "prediction_texts": "text",
+        }
+        number = 0
+        for name, given in fields.items():
+            rows = []
+            for row in answers.get(name, []):
+                if row != "invalid":
+                    rows.append(f"({self.KEY}, {number}, {row}, 'call{number}')")
+                number += 1
+            none = ", ".join(["null"] * len(given.split(", ")))
+            run(
+                f"create table {name} as select * from (values "
+                + ", ".join(rows or [f"({self.KEY}, 0, {none}, null)"])
+                + f") as {columns}, {given}, call_id) where {bool(rows)}"
+            )
+        project.build("prediction/predictions.sql")
+        [row] = project.ref("predictions").to_arrow_table().to_pylist(maps_as_pydicts="strict")
+        return dict(row)
+
+    def test_probabilities_are_averaged(self) -> None:
+        row = self.predicted(
+            "single",
+            prediction_answers=[
+                "'Yes', map {'Yes': 0.6, 'No': 0.4}, 0.1",
+                "'No', map {'Yes': 0.1, 'No': 0.9}, 0.3",
+                "invalid",
+            ],
+        )
+        assert row["probabilities"] == pytest.approx({"Yes": 0.35, "No": 0.65, "Maybe": 0})
+        assert (row["answer"], row["status"], row["call_id"]) == ("No", "valid", "call0")
+        assert row["missing_mass"] == pytest.approx(0.2)
+        assert (row["draws"], row["valid_draws"]) == (3, 2)
+
+    def test_draws_without_probabilities_count_as_shares(self) -> None:
+        rows = ["'No'", "'Maybe'", "'No'", "'Yes'"]
+        row = self.predicted("single", prediction_thoughts=rows)
+        assert row["probabilities"] == {"Yes": 0.25, "No": 0.5, "Maybe": 0.25}
+        assert row["answer"] == "No"
+
+    def test_of_equal_shares_the_first_option_is_the_answer(self) -> None:
+        row = self.predicted("single", prediction_thoughts=["'Maybe'", "'No'"])
+        assert row["answer"] == "No"
+
+    def test_one_draw_without_probabilities_has_no_distribution(self) -> None:
+        row = self.predicted("single", prediction_thoughts=["'Maybe'", "invalid"])
+        assert (row["answer"], row["probabilities"]) == ("Maybe", None)
+
+    def test_an_answer_by_one_draw_is_the_one_given(self) -> None:
+        row = self.predicted(
+            "single", prediction_answers=["'Yes', map {'Yes': 0.4, 'No': 0.6}, 0.0"]
+        )
+        assert row["answer"] == "Yes"
+
+    def test_of_numbers_the_median_counts_and_none_outside_of_the_range(self) -> None:
+        row = self.predicted("numeric", prediction_numbers=["3.0", "25.0", "7.0", "4.0"])
+        assert (row["value"], row["answer"], row["valid_draws"]) == (4.0, "4", 3)
+        assert row["probabilities"] is None
+        row = self.predicted("numeric", prediction_numbers=["-1.0"])
+        assert (row["status"], row["answer"], row["value"]) == ("invalid", None, None)
+
+    def test_of_texts_the_first_is_taken(self) -> None:
+        row = self.predicted("text", prediction_texts=["invalid", "'Fresh air'", "'My dog'"])
+        assert (row["answer"], row["status"]) == ("Fresh air", "valid")
