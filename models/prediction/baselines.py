@@ -4,12 +4,16 @@ from lupom.science.predictors import baselines
 
 
 def model(lupom):
-    known = lupom.ref("known_responses")
+    # Where there are options: number_baselines has numeric questions, and texts have no baseline.
+    closed = lupom.ref("questions").filter("kind not in ('numeric', 'text')")
+    known = lupom.ref("known_responses").join(
+        closed.select("survey, question_id"), "survey, question_id", how="semi"
+    )
     return baselines.predict(
         known,
         known.filter("role in ('test', 'tuning')"),
         lupom.ref("respondents"),
-        lupom.ref("questions"),
+        closed,
         seed=lupom.var("seed", 1),
         group=lupom.var("majority_group", []),
     )

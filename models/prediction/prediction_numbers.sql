@@ -1,4 +1,6 @@
-{{ config(materialized='llm', prompt='predict_number', response='PredictedNumber', llm=var('predictor', 'default'),
+{%- set predictor = var('predictor', 'default') %}
+{{ config(materialized='llm', prompt='predict_number', response='PredictedNumber',
+          llm=predictor if predictor is string else predictor[0], llm_column='llm',
           key=['survey', 'respondent_id', 'question_id', 'setting', 'llm', 'draw']) }}
 -- The LLM's answers to numeric questions.
 

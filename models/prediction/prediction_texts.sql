@@ -1,4 +1,6 @@
-{{ config(materialized='llm', prompt='predict_text', response='PredictedText', llm=var('predictor', 'default'),
+{%- set predictor = var('predictor', 'default') %}
+{{ config(materialized='llm', prompt='predict_text', response='PredictedText',
+          llm=predictor if predictor is string else predictor[0], llm_column='llm',
           key=['survey', 'respondent_id', 'question_id', 'setting', 'llm', 'draw']) }}
 -- The LLM's answers to questions that are answered in one's own words.
 

@@ -1,4 +1,6 @@
-{{ config(materialized='llm', prompt='predict_thought', response='ReasonedResponse', llm=var('predictor', 'default'),
+{%- set predictor = var('predictor', 'default') %}
+{{ config(materialized='llm', prompt='predict_thought', response='ReasonedResponse',
+          llm=predictor if predictor is string else predictor[0], llm_column='llm',
           key=['survey', 'respondent_id', 'question_id', 'setting', 'llm', 'draw']) }}
 -- The LLM's choices where the setting lets it think first. They come without probabilities.
 

@@ -129,7 +129,9 @@ def test_each_dimension_has_its_own_values_in_an_answer():
 PARTS = {
     "history": {"history": HISTORY},
     "demographics": {"attributes": [{"key": "AGE", "value": "65+"}]},
-    "persona": {"persona": [{"name": "Calm", "description": "How calm", "value": "high"}]},
+    "persona": {
+        "persona": [{"name": "Calm", "description": None, "candidate_values": [], "value": "high"}]
+    },
     "neighbours": {"neighbours_answer": "Yes", "neighbours_share": 0.654},
 }
 SEEN = {
@@ -144,6 +146,7 @@ SEEN = {
 def test_a_setting_shows_its_parts_and_no_others(settings):
     row = {"history": [], "attributes": [], "persona": []}
     row |= {"neighbours_answer": None, "neighbours_share": None}
+    row |= {"neighbours_answers": [], "neighbours_distribution": []}
     for part in settings:
         row |= PARTS[part]
     spec = response("PredictedResponse", options=["Yes", "No"])

@@ -98,17 +98,20 @@ MODELS = (
     *("prediction_settings", "prediction_requests", "prediction_answers", "prediction_thoughts"),
     *("prediction_numbers", "prediction_texts", "predictions", "order_effects"),
 )
+SCORED = (
+    *("baselines", "number_baselines", "stacked", "stack_weights", "scores", "number_scores"),
+)
 
 
-def make(folder: Path, base_url: str) -> Path:
-    """Make a project of the shipped models from staging to predictions over the small survey."""
+def make(folder: Path, base_url: str, *more: str) -> Path:
+    """Make a project of the shipped models from staging to predictions, and `more`, over the
+    small survey."""
     shutil.copytree(ROOT / "models" / "staging", folder / "models" / "staging")
     shutil.copytree(ROOT / "prompts", folder / "prompts")
     (folder / "models" / "prediction").mkdir()
-    for name in MODELS:
-        for suffix in (".sql", ".py"):
-            file = ROOT / "models" / "prediction" / f"{name}{suffix}"
-            if file.exists():
+    for name in (*MODELS, *more):
+        for file in (ROOT / "models").glob(f"[pe]*/{name}.*"):
+            if file.suffix in (".sql", ".py"):
                 shutil.copy(file, folder / "models" / "prediction")
     for name, sql in UPSTREAM.items():
         (folder / "models" / f"{name}.sql").write_text(sql)
@@ -211,9 +214,10 @@ def test_a_prompt_holds_the_parts_of_its_setting_and_nothing_else(
 
 
 @pytest.fixture(scope="module")
-def asked(folder: Path, server: LLMServer) -> Asked:
+def asked(server: LLMServer, tmp_path_factory: pytest.TempPathFactory) -> Asked:
+    project = make(tmp_path_factory.mktemp("scored") / "project", server.base_url, *SCORED)
     settings = ["history", "thought", "shuffled", "thrice"]
-    return Asked(folder, server, prediction_settings=settings)
+    return Asked(project, server, prediction_settings=settings)
 
 
 def test_each_kind_of_question_is_asked_and_answered_in_its_own_way(asked: Asked) -> None:
@@ -256,6 +260,26 @@ def test_predictions_of_options_have_distributions_and_others_have_none(asked: A
     ) == [("7.5", 7.5)]
 
 
+def test_options_are_scored_as_such_and_numbers_by_their_distance(asked: Asked) -> None:
+    kinds = "select distinct kind from {} join questions using (survey, question_id) order by kind"
+    closed = [("multiple",), ("ordinal",), ("single",)]
+    assert asked.rows(kinds.format("scores")) == closed
+    assert asked.rows(kinds.format("baselines")) == closed
+    assert asked.rows(kinds.format("stacked")) == closed
+    rows = asked.rows(
+        "select predictor, count(*), bool_and(absolute_error = abs(value - truth)), "
+        "bool_and(relative_error = absolute_error / 24), bool_and(value = 7.5) "
+        "from number_scores group by predictor order by predictor"
+    )
+    pairs = rows[0][1]
+    assert pairs > 2
+    assert rows == [
+        ("history", pairs, True, True, True),
+        ("median", pairs, True, True, False),
+        *((setting, pairs, True, True, True) for setting in ("shuffled", "thought", "thrice")),
+    ]
+
+
 def test_draws_are_calls_of_their_own_and_become_one_prediction(asked: Asked) -> None:
     pairs = asked.rows("select count(*) from llm_pairs")[0][0]
     assert asked.rows(
@@ -269,13 +293,14 @@ def test_draws_are_calls_of_their_own_and_become_one_prediction(asked: Asked) ->
     assert asked.rows(f"{calls} 'thrice' or setting = 'history'")[0][0] == 3 * once
 
 
-def test_nothing_is_asked_twice(asked: Asked, folder: Path) -> None:
-    server = asked.server
-    before = server.requests
-    again = ["history", "thought", "shuffled", "thrice"]
-    with Project(folder, vars={"prediction_settings": again, "test_pairs": 999}) as project:
-        project.run()
-    assert server.requests == before
+def test_nothing_is_asked_twice(folder: Path, server: LLMServer, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "project")
+    first = Asked(tmp_path / "project", server, prediction_settings=["history", "thrice"])
+    calls = first.rows("select count(*) from lupom.calls")
+    assert first.server.requests == calls[0][0]
+    again = Asked(tmp_path / "project", server, prediction_settings=["thrice", "history"])
+    assert again.errors == []
+    assert server.requests == 0
 
 
 def test_a_shuffled_order_maps_back_to_the_options(folder: Path, tmp_path: Path) -> None:
@@ -314,6 +339,37 @@ def test_an_order_is_that_of_a_seed(asked: Asked, server: LLMServer, tmp_path: P
     project = make(tmp_path / "project", server.base_url)
     same = Asked(project, server, prediction_settings=["shuffled"])
     assert same.rows(orders) == asked.rows(orders)
+
+
+def test_each_backbone_has_a_row_of_its_own(server: LLMServer, tmp_path: Path) -> None:
+    project = make(tmp_path / "project", server.base_url)
+    asked = Asked(project, server, prediction_settings=["demographics", "two"])
+    assert asked.errors == []
+    pairs = asked.rows("select count(*) from llm_pairs")[0][0]
+    rows = asked.rows(
+        "select predictor, llm, count(*), bool_and(status = 'valid') from predictions "
+        "group by all order by all"
+    )
+    assert rows == [
+        ("demographics", "default", pairs, True),
+        ("two", "default", pairs, True),
+        ("two", "other", pairs, True),
+    ]
+    # The same prompt of the same model is one call, whichever setting asks it.
+    models = [body["model"] for body in server.bodies]
+    assert models.count("one") == models.count("two") == asked.server.requests / 2
+
+
+def test_the_var_predictor_serves_where_a_setting_names_no_llm(
+    server: LLMServer, tmp_path: Path
+) -> None:
+    project = make(tmp_path / "project", server.base_url)
+    for predictor in ("other", ["other", "default"]):
+        asked = Asked(project, server, prediction_settings=["history"], predictor=predictor)
+        assert asked.errors == []
+        named = [predictor] if isinstance(predictor, str) else sorted(predictor)
+        found = asked.rows("select distinct llm from predictions order by 1")
+        assert [llm for (llm,) in found] == named
 
 
 def test_a_setting_that_is_not_there_is_named_before_anything_is_asked(
