@@ -124,4 +124,6 @@ def _shares(
     """Return the share of each place, (width,) or for each draw (draws, width)."""
     weight = np.ones(len(part)) if draws is None else draws
     top, bottom = weight @ part, weight @ whole
-    return np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)
+    out = np.full(top.shape, np.nan)
+    np.divide(top, bottom, out=out, where=bottom > 0)
+    return out

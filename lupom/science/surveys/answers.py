@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
@@ -57,7 +56,7 @@ def decode(column: pa.ChunkedArray, question: Question, where: str) -> tuple[pa.
     statuses, answers = [], []
     for i, value in enumerate(values):
         if question.kind in OPEN:
-            found = _open(value, question, lambda i=i: _row(encoded, i), where)
+            found = _open(encoded, i, question, where)
             statuses.append(found[0])
             answers.append(found[1])
             continue
@@ -77,9 +76,10 @@ def decode(column: pa.ChunkedArray, question: Question, where: str) -> tuple[pa.
 
 
 def _open(
-    value: Any, question: Question, row: Callable[[], int], where: str
+    encoded: pa.DictionaryArray, index: int, question: Question, where: str
 ) -> tuple[str, str | None]:
-    """Return status and answer of a cell of an open question."""
+    """Return status and answer of the cells of an open question that hold one value."""
+    value = encoded.dictionary[index].as_py()
     text = " ".join(cells.text(value).split())
     if not text:
         return labels.NOT_ASKED, None
@@ -93,14 +93,14 @@ def _open(
         return labels.ANSWERED, text[:LONGEST_TEXT]
     if not _NUMBER.fullmatch(text):
         raise ValueError(
-            f"{where}, column {question.key!r}, row {row()}: {value!r} is no number, nor one of "
+            f"{where}, column {question.key!r}, row {_row(encoded, index)}: {value!r} is no number, nor one of "
             f"the codes {list(question.codes)}"
         )
     number = float(text)
     low, high = question.low, question.high
     if (low is not None and number < low) or (high is not None and number > high):
         raise ValueError(
-            f"{where}, column {question.key!r}, row {row()}: {value!r} is outside of the "
+            f"{where}, column {question.key!r}, row {_row(encoded, index)}: {value!r} is outside of the "
             f"question's range, {low:g} to {high:g}"
         )
     return labels.ANSWERED, cells.code(number)

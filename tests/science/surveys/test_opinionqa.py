@@ -282,6 +282,74 @@ class TestRespondents:
             people(columns, metadata)
 
 
+class TestKinds:
+    HOURS = {
+        **{"references": "", "option_mapping": "{-1: 'Refused', -2: \"Don't know\"}"},
+        **{"option_ordinal": "", "kind": "numeric", "range": "[0, 24]"},
+    }
+    WHY = {"references": "", "option_mapping": "", "option_ordinal": "", "kind": "text"}
+
+    def test_a_numeric_question_has_a_range_and_no_options(self) -> None:
+        row = question(**self.HOURS)
+        assert (row["kind"], row["options"], row["low"], row["high"]) == ("numeric", [], 0, 24)
+
+    def test_numbers_are_answers_in_one_spelling(self) -> None:
+        given = answers(["7", 7.0, "2.50", -1, "-2", None, "no answer"], **self.HOURS)
+        assert given == [
+            *(("answered", "7"), ("answered", "7"), ("answered", "2.5")),
+            *(("refused", None), ("dont_know", None), ("not_asked", None), ("refused", None)),
+        ]
+
+    def test_texts_are_answers_on_one_line(self) -> None:
+        given = answers(["I like\n  it", "Refused", "", "x" * 3000], **self.WHY)
+        assert given[:3] == [("answered", "I like it"), ("refused", None), ("not_asked", None)]
+        assert len(given[3][1] or "") == 2000
+
+    @pytest.mark.parametrize(
+        ("value", "message"),
+        [
+            ("many", "'SAFE_W1', row 1: 'many' is no number"),
+            ("25", "'25' is outside of the question's range, 0 to 24"),
+            ("nan7", "is no number"),
+            ("1e999", "is no number"),
+        ],
+    )
+    def test_what_is_no_number_of_the_range_is_named(self, value: str, message: str) -> None:
+        with pytest.raises(ValueError, match=message):
+            answers([value], **self.HOURS)
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"kind": "numerical"}, "'numerical' is none of .*did you mean 'numeric'"),
+            ({"kind": "numeric"}, "a numeric question has no options, but it lists 'Very safe'"),
+            ({"range": "[0, 24]"}, "a question with a range is of the kind 'numeric'"),
+            (HOURS | {"range": "[24, 0]"}, "the least number is not below the largest"),
+            (HOURS | {"range": "[24]"}, r"expected \[least, largest\]"),
+            ({"refusals": "keep"}, "'keep' is none of exclude, option"),
+        ],
+    )
+    def test_a_kind_that_does_not_fit_is_named(self, change: dict[str, str], message: str) -> None:
+        with pytest.raises(ValueError, match=message):
+            question(**change)
+
+    def test_refusals_are_options_where_the_survey_says_so(self) -> None:
+        row = question(refusals="option")
+        assert row["options"][-1] == "Refused"
+        assert (row["ordinal"][-1], row["nonresponse"], row["kind"]) == (None, [], "ordinal")
+        assert answers([99, 1], refusals="option")[0] == ("answered", "Refused")
+        assert answers([99, 1])[0] == ("refused", None)
+        rows = opinionqa.questions({"w1": info()}, refusals="option").to_pylist()
+        assert rows[0]["options"] == row["options"]
+
+    def test_an_item_stays_one_when_its_refusal_is_an_option(self) -> None:
+        row = question(
+            references="['Not selected', 'Sugar', 'Refused']",
+            **{"option_mapping": "", "option_ordinal": "", "refusals": "option"},
+        )
+        assert row["kind"] == "multiple"
+
+
 def test_several_surveys_stand_in_one_table() -> None:
     table = opinionqa.questions({"w1": info(), "w2": info()})
     assert table["survey"].to_pylist() == ["w1", "w2"]
