@@ -91,17 +91,18 @@ def _open(
         return status, None
     if question.kind == "text":
         return labels.ANSWERED, text[:LONGEST_TEXT]
+    place = f"{where}, column {question.key!r}"
     if not _NUMBER.fullmatch(text):
         raise ValueError(
-            f"{where}, column {question.key!r}, row {_row(encoded, index)}: {value!r} is no number, nor one of "
-            f"the codes {list(question.codes)}"
+            f"{place}, row {_row(encoded, index)}: {value!r} is no number, nor one of the codes "
+            f"{list(question.codes)}"
         )
     number = float(text)
     low, high = question.low, question.high
     if (low is not None and number < low) or (high is not None and number > high):
         raise ValueError(
-            f"{where}, column {question.key!r}, row {_row(encoded, index)}: {value!r} is outside of the "
-            f"question's range, {low:g} to {high:g}"
+            f"{place}, row {_row(encoded, index)}: {value!r} is outside of the question's range, "
+            f"{low:g} to {high:g}"
         )
     return labels.ANSWERED, cells.code(number)
 

@@ -282,26 +282,27 @@ class TestRespondents:
             people(columns, metadata)
 
 
-class TestKinds:
-    HOURS = {
-        **{"references": "", "option_mapping": "{-1: 'Refused', -2: \"Don't know\"}"},
-        **{"option_ordinal": "", "kind": "numeric", "range": "[0, 24]"},
-    }
-    WHY = {"references": "", "option_mapping": "", "option_ordinal": "", "kind": "text"}
+HOURS = {
+    **{"references": "", "option_mapping": "{-1: 'Refused', -2: \"Don't know\"}"},
+    **{"option_ordinal": "", "kind": "numeric", "range": "[0, 24]"},
+}
+WHY = {"references": "", "option_mapping": "", "option_ordinal": "", "kind": "text"}
 
+
+class TestKinds:
     def test_a_numeric_question_has_a_range_and_no_options(self) -> None:
-        row = question(**self.HOURS)
+        row = question(**HOURS)
         assert (row["kind"], row["options"], row["low"], row["high"]) == ("numeric", [], 0, 24)
 
     def test_numbers_are_answers_in_one_spelling(self) -> None:
-        given = answers(["7", 7.0, "2.50", -1, "-2", None, "no answer"], **self.HOURS)
+        given = answers(["7", 7.0, "2.50", -1, "-2", None, "no answer"], **HOURS)
         assert given == [
             *(("answered", "7"), ("answered", "7"), ("answered", "2.5")),
             *(("refused", None), ("dont_know", None), ("not_asked", None), ("refused", None)),
         ]
 
     def test_texts_are_answers_on_one_line(self) -> None:
-        given = answers(["I like\n  it", "Refused", "", "x" * 3000], **self.WHY)
+        given = answers(["I like\n  it", "Refused", "", "x" * 3000], **WHY)
         assert given[:3] == [("answered", "I like it"), ("refused", None), ("not_asked", None)]
         assert len(given[3][1] or "") == 2000
 
@@ -316,7 +317,7 @@ class TestKinds:
     )
     def test_what_is_no_number_of_the_range_is_named(self, value: str, message: str) -> None:
         with pytest.raises(ValueError, match=message):
-            answers([value], **self.HOURS)
+            answers([value], **HOURS)
 
     @pytest.mark.parametrize(
         ("change", "message"),
