@@ -24,9 +24,9 @@ VARS = {
 }
 
 
-def run(folder):
-    with Project(folder, vars=VARS) as project:
-        result = project.run()
+def run(folder, *, vars=VARS, **options):
+    with Project(folder, vars=vars) as project:
+        result = project.run(**options)
         assert [node.message for node in result.nodes if node.status == "error"] == []
         hashes = {
             name: record.content_hash
@@ -89,6 +89,30 @@ def test_permuting_held_out_answers_changes_no_table_before_scoring(tmp_path):
     different = {name for name in after if after[name] != tuned[name]}
     assert different >= TUNED
     assert different <= tagged | TUNED
+
+
+def test_a_tuned_retrieval_setting_depends_on_no_test_answer(tmp_path):
+    # Neighbours by known answers, a setting chosen on tuning pairs; no LLM has a part in it.
+    vars = VARS | {"retrieval": "tuned", "retrieval_search": {"k": [3, 10, 40]}}
+    part = {
+        "vars": vars,
+        "no_llm": True,
+        "select": ["+neighbour_answers", "+similar_respondents_tuned_on_test"],
+    }
+    folder = copy_project(tmp_path / "one", respondents=300)
+    before, tagged, pairs, _ = run(folder, **part)
+    assert permuted(folder, pairs, "test", "hidden") > 100
+    after, *_ = run(folder, **part)
+    different = {name for name in before if before[name] != after[name]}
+    assert {"holdout", "similar_respondents_tuned_on_test"} <= different
+    assert different <= tagged
+    assert permuted(folder, pairs, "tuning") > 50
+    tuned, *_ = run(folder, **part)
+    different = {name for name in after if after[name] != tuned[name]}
+    # Through the choice they may reach neighbours and what neighbours answered.
+    assert {"tuning_answers", "similar_respondents_search"} <= different
+    chosen = {"tuning_answers", "similar_respondents_search", "similar_respondents"}
+    assert different <= tagged | chosen | {"neighbour_answers"}
 
 
 def test_two_runs_give_the_same_tables(tmp_path):

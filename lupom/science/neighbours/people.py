@@ -55,6 +55,7 @@ class People:
     ----------
     ids : (n) respondents.
     reference : (n) who may be a neighbour.
+    new : (n) of whom no answer is known.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class People:
         self.row_of = {respondent: i for i, respondent in enumerate(self.ids)}
         ordered = [rows[i] for i in self.ids]
         self.reference = np.array([r["role"] == "reference" for r in ordered], dtype=bool)
-        self._new = np.array([r["role"] == "new" for r in ordered], dtype=bool)
+        self.new = np.array([r["role"] == "new" for r in ordered], dtype=bool)
         self._has_persona = np.array([r.get("has_persona", True) for r in ordered], dtype=bool)
         self._asked = np.array([r.get("asked", True) for r in ordered], dtype=bool)
         self._values, self._dimensions = values, dimensions
@@ -114,7 +115,7 @@ class People:
         """Return the rows of those whose neighbours are wanted."""
         if similarity.startswith("persona"):
             # Of a new respondent there are only attributes, but these can be compared.
-            return np.flatnonzero(self._has_persona | (self._asked & self._new))
+            return np.flatnonzero(self._has_persona | (self._asked & self.new))
         return np.flatnonzero(self._asked)
 
     @property

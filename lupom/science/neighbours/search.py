@@ -94,7 +94,8 @@ def search_settings(
     reference respondents' most common where no neighbour answered. Its probabilities are the
     neighbours' shares with one answer added at the reference respondents' shares. Where persona
     values are among the candidates and there are any, only respondents whose persona was to be
-    inferred are scored, so that all candidates stand on the same pairs.
+    inferred are scored, so that all candidates stand on the same pairs. New respondents and new
+    questions have no part in it.
 
     Parameters
     ----------
@@ -232,7 +233,7 @@ def _scored(
         return []
     usable = [s for s in options if _possible(s, people)]
     by_persona = any(s.has_persona and _possible(s, people) for s in (*options, *alongside))
-    truth = _truth(survey, people, pairs, people.with_persona if by_persona else None)
+    truth = _truth(survey, people, pairs, people.with_persona if by_persona else ~people.new)
     if truth is None:
         return []
     rows, columns, gold, prior = truth
@@ -261,7 +262,7 @@ def _possible(setting: Setting, people: People) -> bool:
 
 
 def _truth(
-    survey: str, people: People, pairs: pa.Table, mask: NDArray[np.bool_] | None
+    survey: str, people: People, pairs: pa.Table, mask: NDArray[np.bool_]
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]] | None:
     """Return row, column and answer code of each pair, and the reference shares of its question."""
     known = people.answers
@@ -271,7 +272,7 @@ def _truth(
     for pair in table.to_pylist():
         row = people.row_of.get(str(pair["respondent_id"]))
         column = column_of.get(pair["question_id"])
-        if row is None or column is None or (mask is not None and not mask[row]):
+        if row is None or column is None or not mask[row]:
             continue
         if known.codes[row, column] >= 0:
             raise ValueError(

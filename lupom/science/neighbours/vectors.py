@@ -57,7 +57,7 @@ class PersonaVectors:
         if d and (w.min() < 0 or not np.isfinite(w).all()):
             raise ValueError("weights must be numbers from 0")
         used = [int(j) for j in np.flatnonzero(w > 0)]
-        self._codes = matrix[:, used]
+        self._codes = matrix if len(used) == d else matrix[:, used]
         self._certainty: Floats | None = None
         if certainty is not None:
             sure = np.asarray(certainty, dtype=np.float64)
@@ -73,8 +73,13 @@ class PersonaVectors:
         self._weights = w[used]
         self._ordered = [bool(ordinal[j]) if ordinal is not None else False for j in used]
         self._offsets = np.concatenate([[0], np.cumsum(self._cards)]).astype(np.int64)
-        share = (self._codes >= 0) if self._certainty is None else self._certainty**2
-        self.known: Floats = share @ self._weights
+        # A dimension at a time: all at once would be a matrix of float64.
+        self.known: Floats = np.zeros(len(matrix))
+        for j, weight in enumerate(self._weights.tolist()):
+            if self._certainty is None:
+                self.known += weight * (self._codes[:, j] >= 0)
+            else:
+                self.known += weight * self._certainty[:, j] ** 2
         # Whole numbers below 2^24 are exact in float32, whatever order they are added in.
         self.binary = (
             self._certainty is None
