@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from lupom.engine.run.materializations.rows import Part
     from lupom.engine.workspace import Project
 
-# Rows of an upstream table that are shown, and how many may match before it is taken to be about
-# more than this row (where the model's config does not ask for it).
-SHOWN, MOST = 20, 100
+# Rows of an upstream table that are shown. One where more match is taken to be about more than this
+# row, and only named, unless the model's config asks for it.
+SHOWN = 20
 
 
 def explain(
@@ -65,7 +65,7 @@ def explain(
         )
         _answered(cursor, node, key, out)
         _called(project, part, out)
-        out.inputs = list(_inputs(project, cursor, node, key, truth))
+        out.inputs = list(_inputs(project, cursor, node, key, truth, out))
     return out
 
 
@@ -274,6 +274,7 @@ def _inputs(
     node: Node,
     key: Mapping[str, str],
     truth: bool,
+    out: Explanation,
 ) -> Iterator[Input]:
     """Yield the rows of upstream tables that share the key's columns, nearest tables first."""
     guarded = _guarded(project)
@@ -313,7 +314,9 @@ def _inputs(
         relation, where = quoted("main", name), " and ".join(tests)
         ((count,),) = cursor.execute(f"select count(*) from {relation} where {where}").fetchall()
         shown[name] = (relation, where)
-        if not count or (not chosen and count > MOST):
+        if not chosen and count > SHOWN:
+            out.left_out[name] = count
+        if not count or name in out.left_out:
             continue
         rows = cursor.sql(f"select * from {relation} where {where} limit {SHOWN}")
         yield Input(

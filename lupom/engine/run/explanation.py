@@ -50,6 +50,7 @@ class Explanation:
     from_ledger : the run that built the table found it in the ledger and paid nothing.
     prompt_changed : the answer is of another prompt than today's.
     inputs : what went in, from upstream tables.
+    left_out : upstream tables of which too many rows share the key's columns, with their number.
     """
 
     model: str
@@ -80,6 +81,7 @@ class Explanation:
     from_ledger: bool = False
     prompt_changed: bool = False
     inputs: list[Input] = field(default_factory=list)
+    left_out: dict[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values, as `lupom explain --format json` prints it."""
@@ -104,6 +106,9 @@ class Explanation:
             held = ", held out" if one.guarded else ""
             lines += ["", f"{one.table} ({some} by {', '.join(one.by)}{cut}{held})", ""]
             lines += _table([_without(row, self.key) for row in one.rows])
+        if self.left_out:
+            named = ", ".join(f"{name} ({count:,} rows)" for name, count in self.left_out.items())
+            lines += ["", f"Not shown, being of more than this row: {named}"]
         return "\n".join(lines)
 
     def _answer_lines(self) -> list[str]:

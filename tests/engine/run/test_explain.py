@@ -208,6 +208,21 @@ def test_inputs_are_the_rows_above_that_share_the_key(make):
     assert inputs["questions"].by == ["question"]
 
 
+def test_a_table_that_is_about_much_more_is_only_named(make):
+    folder = make()
+    (folder / "models" / "people.sql").write_text(
+        "select r.id, name, i as visit from {{ ref('raw') }} r cross join range(30) as v(i)"
+    )
+    (folder / "models" / "guesses.sql").write_text(
+        GUESS.replace("EXPLAIN", "") + " where visit = 0"
+    )
+    run(folder)
+    found = explain(folder, "1", "Q1")
+    assert [one.table for one in found.inputs] == ["questions"]
+    assert found.left_out == {"people": 30}
+    assert "people (30 rows)" in str(found)
+
+
 def test_the_config_says_which_tables_and_how_they_hang_together(make):
     folder = make(TABLES)
     run(folder)
