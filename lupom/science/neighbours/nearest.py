@@ -15,6 +15,8 @@ Near = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 # Pairs whose similarity is held at once: 32 MB of float64.
 _BLOCK = 1 << 22
+# Reference respondents whose features are held at once: 42 MB at 160 features in float32.
+_TILE = 1 << 16
 # Similarities are compared to nine digits, so that rounding does not decide between equals.
 DIGITS = 1_000_000_000
 # Above this many reference respondents the binary index is taken where it can be.
@@ -38,8 +40,8 @@ def nearest(
 
     Of equally similar ones the earlier row counts as nearer, so rows in the order of respondent ids
     break ties by id. Someone who shares no known dimension with a respondent is no neighbour of
-    theirs. The search is exact by either method, and both find the same. Memory is bounded: some
-    100 MB beside the features, at any number of respondents.
+    theirs. The search is exact by either method, and both find the same. Memory beside codes and
+    result is bounded, some 200 MB at any number of respondents.
 
     Parameters
     ----------
@@ -94,44 +96,49 @@ def nearest(
 def _blocks(
     vectors: PersonaVectors, asked: NDArray[np.int64], others: NDArray[np.int64], k: int
 ) -> Near:
-    """Search by products of the features, some respondents against all others at a time."""
+    """Search by products of the features, a tile of respondents against a tile of others."""
     m = len(others)
-    neighbours = np.full((len(asked), k), -1, dtype=np.int64)
-    similarity = np.full((len(asked), k), np.nan)
-    targets = vectors.targets(others)
     norm = np.sqrt(vectors.known)
     top = min(k, m)
-    place = np.full(len(vectors), -1, dtype=np.int64)
-    place[others] = np.arange(m)
+    keys = np.full((len(asked), top), -1, dtype=np.int64)
     # Where all know as much, whole agreements order as similarities do, in half the bytes.
     alike = vectors.binary and not vectors.gaps and bool(norm.max(initial=0.0))
-    step = max(1, _BLOCK // m)
-    for start in range(0, len(asked), step):
-        rows = asked[start : start + step]
-        agreement = vectors.rows(rows) @ targets
-        score = agreement if isinstance(agreement, np.ndarray) else agreement.toarray()
-        scale = vectors.known[rows[0]] if alike else 1.0
-        if not alike:
-            score = score.astype(np.float64, copy=False)
-            for divisor in (norm[rows][:, None], norm[others]):
-                score /= np.where(divisor > 0, divisor, 1.0)
-            score[~vectors.overlap(rows, others)] = -1
-        own = np.flatnonzero(place[rows] >= 0)
-        score[own, place[rows[own]]] = -1
-        best = _largest(score, float(scale), top)
-        found = best >= 0
-        part = slice(start, start + len(rows))
-        neighbours[part, :top] = np.where(found, others[m - 1 - best % m], -1)
-        similarity[part, :top] = np.where(found, best // m / DIGITS, np.nan)
+    for first in range(0, m, _TILE):
+        tile = others[first : first + _TILE]
+        targets = vectors.targets(tile)
+        place = np.full(len(vectors), -1, dtype=np.int64)
+        place[tile] = np.arange(len(tile))
+        step = max(1, _BLOCK // len(tile))
+        for start in range(0, len(asked), step):
+            rows = asked[start : start + step]
+            agreement = vectors.rows(rows) @ targets
+            score = agreement if isinstance(agreement, np.ndarray) else agreement.toarray()
+            scale = float(vectors.known[rows[0]]) if alike else 1.0
+            if not alike:
+                score = score.astype(np.float64, copy=False)
+                for divisor in (norm[rows][:, None], norm[tile]):
+                    score /= np.where(divisor > 0, divisor, 1.0)
+                score[~vectors.overlap(rows, tile)] = -1
+            own = np.flatnonzero(place[rows] >= 0)
+            score[own, place[rows[own]]] = -1
+            part = slice(start, start + len(rows))
+            best = _largest(score, scale, min(top, len(tile)), first, m)
+            both = np.concatenate([keys[part], best], axis=1)
+            keys[part] = np.sort(both, axis=1)[:, ::-1][:, :top]
+    neighbours = np.full((len(asked), k), -1, dtype=np.int64)
+    similarity = np.full((len(asked), k), np.nan)
+    found = keys >= 0
+    neighbours[:, :top] = np.where(found, others[m - 1 - keys % m], -1)
+    similarity[:, :top] = np.where(found, keys // m / DIGITS, np.nan)
     return neighbours, similarity
 
 
-def _largest(score: NDArray[Any], scale: float, top: int) -> NDArray[np.int64]:
+def _largest(score: NDArray[Any], scale: float, top: int, first: int, of: int) -> NDArray[np.int64]:
     """Return a key for each of the `top` nearest of (b, m) scores, largest first, -1 for none.
 
     A key is an integer, larger for nearer: the similarity, score / scale, to nine digits, then the
-    earlier column. Making one for each pair costs more than the product of the vectors, so it is
-    made for those that can be among the nearest.
+    earlier place; columns have the places from `first` on of `of`. Making one for each pair costs
+    more than the product of the vectors, so it is made for those that can be among the nearest.
     """
     b, m = score.shape
     least = np.partition(score, m - top, axis=1)[:, m - top]
@@ -142,10 +149,10 @@ def _largest(score: NDArray[Any], scale: float, top: int) -> NDArray[np.int64]:
         key = np.where(score >= 0, np.rint(score.astype(np.float64) / scale * DIGITS), -1).astype(
             np.int64
         )
-        key = np.where(key >= 0, key * m + (m - 1 - np.arange(m)), -1)
+        key = np.where(key >= 0, key * of + (of - 1 - first - np.arange(m)), -1)
         return np.sort(np.partition(key, m - top, axis=1)[:, m - top :], axis=1)[:, ::-1]
     key = np.rint(score[at, column].astype(np.float64) / scale * DIGITS).astype(np.int64)
-    key = key * m + (m - 1 - column)
+    key = key * of + (of - 1 - first - column)
     order = np.lexsort((-key, at))
     rank = np.arange(len(at)) - np.searchsorted(at, np.arange(b))[at]
     best = np.full((b, top), -1, dtype=np.int64)

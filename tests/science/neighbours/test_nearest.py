@@ -147,6 +147,19 @@ def test_the_binary_index_says_what_it_cannot_do(monkeypatch):
     faiss.cache_clear()
 
 
+def test_more_respondents_than_are_held_at_once_are_searched_in_tiles():
+    pytest.importorskip("faiss")
+    rng = np.random.default_rng(5)
+    codes = rng.integers(0, 3, (70_000, 4)).astype(np.int8)
+    codes[68_000:, 0] = 3
+    asked = np.array([0, 65_536, 69_999])
+    reference = np.ones(70_000, dtype=bool)
+    found = nearest(codes, [4] * 4, reference, 900, asked=asked, method="numpy")
+    expected = nearest(codes, [4] * 4, reference, 900, asked=asked, method="faiss")
+    assert (found[0] == expected[0]).all()
+    assert np.array_equal(*(result[1] for result in (found, expected)))
+
+
 def test_some_respondents_are_asked_about():
     rng = np.random.default_rng(3)
     codes = rng.integers(-1, 3, (60, 5))
