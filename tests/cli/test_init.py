@@ -101,7 +101,7 @@ def test_init_from_each_kind_of_file_ends_in_a_finished_run(tmp_path, monkeypatc
     assert run("init", "mine", "--from", f"panel.{kind}", "--survey", "panel") == 0
     monkeypatch.chdir(tmp_path / "mine")
     # The whole run for one kind; for the others as far as they differ: the staging tables.
-    select = () if kind == "sav" else ("--select", "+histories", "+respondents")
+    select = () if kind == "sav" else ("--select", "+responses", "+respondents")
     assert run("run", "--no-llm", *select) == 0
     with Project(tmp_path / "mine") as project:
         counts = "select question_id, answer, count(*) from responses group by all order by all"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -192,12 +193,19 @@ def imported_files(modules: list[str], origin: Path, roots: dict[str, Path]) -> 
         for file in _files(name, importer, roots):
             if file not in found and file != origin:
                 found[file] = None
-                try:
-                    tree = ast.parse(file.read_text(encoding="utf-8"))
-                except (OSError, SyntaxError, ValueError):
-                    continue
-                pending.extend((inner, file) for inner in imports(tree))
+                state = file.stat()
+                inner = _imports_of(file, state.st_mtime_ns, state.st_size)
+                pending.extend((name, file) for name in inner)
     return sorted(found)
+
+
+@lru_cache(maxsize=4096)
+def _imports_of(file: Path, changed: int, size: int) -> tuple[str, ...]:
+    """Return what a file imports; models share most of what they import, so it is read once."""
+    try:
+        return tuple(imports(ast.parse(file.read_text(encoding="utf-8"))))
+    except (OSError, SyntaxError, ValueError):
+        return ()
 
 
 def _files(name: str, importer: Path, roots: dict[str, Path]) -> Iterator[Path]:
