@@ -4,12 +4,16 @@ from lupom.science.predictors import personas
 
 
 def model(lupom):
-    known = lupom.ref("known_responses")
+    # Where there are options, as in baselines.
+    closed = lupom.ref("questions").filter("kind not in ('numeric', 'text')")
+    known = lupom.ref("known_responses").join(
+        closed.select("survey, question_id"), "survey, question_id", how="semi"
+    )
     return personas.predict(
         known,
         known.filter("role in ('test', 'tuning')"),
         lupom.ref("respondents"),
-        lupom.ref("questions"),
+        closed,
         lupom.ref("refined_persona_values"),
         lupom.ref("persona_dimensions"),
         lupom.ref("persona_network_edges"),

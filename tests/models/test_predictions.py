@@ -52,6 +52,9 @@ UPSTREAM = {
             d.candidate_values[1] as value, d.candidate_values[2] as refined_value
         from {{ ref('respondents') }} as r join {{ ref('persona_dimensions') }} as d using (survey)
         """,
+    "persona_network_edges": """
+        select 'pets' as survey, 'care' as parent, 'walks' as child
+        """,
     "similar_respondents": """
         select r.survey, r.respondent_id, n.respondent_id as neighbour_id,
             row_number() over (partition by r.respondent_id order by n.respondent_id) as rank,
@@ -99,7 +102,15 @@ MODELS = (
     *("prediction_numbers", "prediction_texts", "predictions", "order_effects"),
 )
 SCORED = (
-    *("baselines", "number_baselines", "stacked", "stack_weights", "scores", "number_scores"),
+    *(
+        "baselines",
+        "number_baselines",
+        "persona_predictions",
+        "stacked",
+        "stack_weights",
+        "scores",
+        "number_scores",
+    ),
 )
 
 
@@ -266,6 +277,7 @@ def test_options_are_scored_as_such_and_numbers_by_their_distance(asked: Asked) 
     assert asked.rows(kinds.format("scores")) == closed
     assert asked.rows(kinds.format("baselines")) == closed
     assert asked.rows(kinds.format("stacked")) == closed
+    assert asked.rows(kinds.format("persona_predictions")) == closed
     rows = asked.rows(
         "select predictor, count(*), bool_and(absolute_error = abs(value - truth)), "
         "bool_and(relative_error = absolute_error / 24), bool_and(value = 7.5) "
@@ -334,6 +346,40 @@ def test_a_shuffled_order_maps_back_to_the_options(folder: Path, tmp_path: Path)
         ]
 
 
+def test_no_held_out_answer_is_in_a_request(server: LLMServer, tmp_path: Path) -> None:
+    names = [line.split(",")[0] for line in SETTINGS.splitlines()[1:]]
+    vars = {
+        **{"prediction_settings": names, "llm_tuning_pairs": 1000},
+        **{"new_respondents": 4, "new_respondents_tuning": 2, "new_questions": ["vote"]},
+    }
+    folder = make(tmp_path / "project", server.base_url)
+    asked = "from prediction_requests order by all"
+    with Project(folder, vars=vars) as project:
+        project.run(select=["+prediction_requests"])
+        before = project.query(asked).rows()
+        held = project.query("select respondent_id, question_id from holdout").rows()
+        assert {
+            scenario for (scenario,) in project.query("select scenario from llm_pairs").rows()
+        } == {
+            *("known", "new_respondent", "new_question"),
+        }
+    # Each held-out answer becomes that of the person after them.
+    file = folder / "seeds" / "pets_responses.csv"
+    lines = [line.split(",") for line in file.read_text().splitlines()]
+    place = {name: i for i, name in enumerate(lines[0])}
+    rows = {line[0]: line for line in lines[1:]}
+    for question in place:
+        people = sorted(person for person, asked_of in held if asked_of == question)
+        answers = [rows[person][place[question]] for person in people]
+        for person, answer in zip(people, answers[1:] + answers[:1], strict=True):
+            rows[person][place[question]] = answer
+    file.write_text("\n".join(",".join(line) for line in lines) + "\n")
+    with Project(folder, vars=vars) as project:
+        result = project.run(select=["+prediction_requests"])
+        assert "holdout" in {node.node for node in result.nodes if node.status == "success"}
+        assert project.query(asked).rows() == before
+
+
 def test_an_order_is_that_of_a_seed(asked: Asked, server: LLMServer, tmp_path: Path) -> None:
     orders = "select options from prediction_requests where setting = 'shuffled' order by all"
     project = make(tmp_path / "project", server.base_url)
@@ -380,6 +426,9 @@ def test_a_setting_that_is_not_there_is_named_before_anything_is_asked(
     assert server.requests == 0
     assert "'demografics', which is no row of seeds/settings.csv" in (asked.errors[0] or "")
     assert "did you mean 'demographics'?" in (asked.errors[0] or "")
+    plan = asked.project.plan()
+    notes = [step.estimate.note or "" for step in plan.doing() if step.estimate is not None]
+    assert any("did you mean 'demographics'?" in note for note in notes)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 _lock = threading.Lock()
+_parsing = threading.Lock()
+_TRIES = 3
 _modules: dict[tuple[str, str], ModuleType] = {}
 
 
@@ -73,7 +75,15 @@ def load_class(file: Path, name: str) -> tuple[type[BaseModel], str]:
 
 def _parsed(file: Path, source: bytes) -> ast.Module:
     try:
-        return ast.parse(source, filename=str(file))
+        with _parsing:
+            for _ in range(_TRIES):
+                try:
+                    return ast.parse(source, filename=str(file))
+                except SystemError:
+                    # CPython 3.11 counts the depth of all threads' trees in one place, and stumbles
+                    # over it ("AST constructor recursion depth mismatch") where two parse at once.
+                    continue
+            return ast.parse(source, filename=str(file))
     except SyntaxError as error:
         raise CompileError(str(error.msg), file=file, line=error.lineno) from None
     except ValueError as error:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lupom.engine.errors import LupomError, ModelError
 from lupom.engine.run.context import Context
 from lupom.engine.store.duck import CATALOG, Store, TableRecord, relation_kinds
 from lupom.engine.store.names import literal, quoted
@@ -88,7 +89,7 @@ class Scratch:
         self._built: set[str] = set()
 
     def build(self, names: tuple[str, ...]) -> None:
-        """Build nodes, in the order given; raises what their models raise."""
+        """Build nodes, in the order given; raises LupomError with the file of one that fails."""
         from lupom.engine.run.materializations import python, seed, sql
 
         for name in names:
@@ -97,10 +98,16 @@ class Scratch:
                 continue
             kind = "view" if node.materialized == "view" else "table"
             record = TableRecord(name, kind, fingerprint="", code="")
-            if node.materialized == "seed":
-                seed.build(self.context, node, record)
-            elif node.materialized == "python":
-                python.build(self.context, node, record)
-            else:
-                sql.build(self.context, node, record, whole=True)
+            build = python.build if node.materialized == "python" else seed.build
+            try:
+                if node.materialized in ("seed", "python"):
+                    build(self.context, node, record)
+                else:
+                    sql.build(self.context, node, record, whole=True)
+            except LupomError:
+                raise
+            except Exception as error:
+                # A run would say so of this node, and a plan says it of those below.
+                message = "\n".join(row for row in str(error).splitlines() if row.strip())
+                raise ModelError(message, file=node.file) from error
             self._built.add(name)
