@@ -6,6 +6,7 @@ import random
 
 from lupom import Project
 from tests.shipped.conftest import RESPONSES, copy_project, read_csv, write_csv
+from tests.support.answers import fit, number_of, schema_of
 from tests.support.llm_server import LLMServer
 
 VARS = {
@@ -14,7 +15,7 @@ VARS = {
     "llm_test_respondents": 12,
     "llm_reference_respondents": 25,
     "llm_pairs": 12,
-    "llm_tuning_pairs": 6,
+    "llm_tuning_pairs": 24,
     "new_respondents": 10,
     "new_respondents_tuning": 10,
     "new_questions": 2,
@@ -22,6 +23,19 @@ VARS = {
     "new_respondent_pairs": 60,
     "new_question_pairs": 60,
 }
+
+
+def personas(body):
+    """Propose and merge dimensions under names of letters, as the response classes want them."""
+    wanted = schema_of(body)
+    if wanted is None or not {"dimensions", "name"} & wanted.get("properties", {}).keys():
+        return None
+    answer = fit(wanted, body["messages"][-1]["content"])
+    for dimension in answer.get("dimensions", [answer]):
+        word = "".join(chr(ord("a") + int(digit)) for digit in str(number_of(str(dimension)))[:8])
+        dimension["name"] = f"Love of {word}"
+        dimension["description"] = f"How much somebody is fond of {word}"
+    return answer
 
 
 def run(folder, *, vars=VARS, **options):
@@ -70,7 +84,7 @@ TUNED = {
 
 
 def test_permuting_held_out_answers_changes_no_table_before_scoring(tmp_path):
-    with LLMServer() as server:
+    with LLMServer(answers=personas) as server:
         one = copy_project(tmp_path / "one", respondents=400, base_url=server.base_url)
         other = copy_project(tmp_path / "other", respondents=400, base_url=server.base_url)
         before, tagged, pairs, _ = run(one)
@@ -83,6 +97,11 @@ def test_permuting_held_out_answers_changes_no_table_before_scoring(tmp_path):
         # What is tagged did change, or this test would show nothing.
         assert {"responses", "holdout", "scores", "metrics"} <= different
         assert different <= tagged
+        # And there was something that could have changed: personas, and neighbours found by them.
+        with Project(other, vars=VARS) as project:
+            assert project.query("select * from refined_persona_values").rows()
+            found = project.query("select distinct compared_by from similar_respondents").rows()
+        assert found == [("persona_demographics",)]
         # The answers to tuning pairs reach what is tuned on them, and nothing else.
         assert permuted(other, pairs, "tuning") > 50
         tuned, *_ = run(other)
@@ -116,7 +135,7 @@ def test_a_tuned_retrieval_setting_depends_on_no_test_answer(tmp_path):
 
 
 def test_two_runs_give_the_same_tables(tmp_path):
-    with LLMServer() as server:
+    with LLMServer(answers=personas) as server:
         one = copy_project(tmp_path / "one", respondents=300, base_url=server.base_url)
         other = copy_project(tmp_path / "other", respondents=300, base_url=server.base_url)
         first, *_ = run(one)

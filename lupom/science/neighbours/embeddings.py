@@ -88,7 +88,7 @@ def nearest_texts(
         else:
             cosine, place = index.search(unit[rows], top)
         # One integer per pair, larger for nearer: the cosine from 0 to 2, then the earlier row.
-        key = np.rint((cosine.astype(np.float64) + 1.0) * _DIGITS).astype(np.int64)
+        key = np.rint((np.clip(cosine, -1, 1).astype(np.float64) + 1.0) * _DIGITS).astype(np.int64)
         key = key * m + (m - 1 - place)
         key[(place < 0) | (others[place] == rows[:, None])] = -1
         best = np.partition(key, key.shape[1] - top, axis=1)[:, key.shape[1] - top :]
