@@ -9,4 +9,5 @@ def model(lupom):
         lupom.ref("scores"),
         seed=lupom.var("seed", 1),
         resamples=lupom.var("bootstrap_resamples", 1000),
+        ceiling=lupom.var("retest_ceiling", None),
     )

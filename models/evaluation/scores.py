@@ -12,11 +12,16 @@ def model(lupom):
     )
     predictions = lupom.ref("baselines").select(columns)
     predictions = predictions.union(lupom.ref("predictions").select(columns))
+    predictions = predictions.union(lupom.ref("stacked").select(columns))
     # What has options is scored by them; number_scores has numeric questions.
     closed = lupom.ref("questions").filter("kind not in ('numeric', 'text')")
     predictions = predictions.join(
         closed.select("survey, question_id"), "survey, question_id", how="semi"
     )
     return scores.score(
-        predictions, lupom.ref("holdout"), lupom.ref("questions"), lupom.ref("llm_pairs")
+        predictions,
+        lupom.ref("holdout"),
+        lupom.ref("questions"),
+        lupom.ref("llm_pairs").filter("role = 'test'"),
+        lupom.ref("respondents").select("survey, respondent_id, weight"),
     )

@@ -88,6 +88,9 @@ def test_metrics_have_the_columns_others_rely_on(query):
         "low",
         "high",
         "n",
+        "scenario",
+        "coverage",
+        "respondents",
     ]
 
 

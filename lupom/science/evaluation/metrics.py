@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import zlib
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from lupom.science.evaluation.bootstrap import check, interval
+from lupom.science.evaluation.parts import judged
+from lupom.science.evaluation.statistics import METRICS as NAMES
+from lupom.science.evaluation.statistics import part_of, statistics
 from lupom.science.inputs import arrow, require
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 METRICS = pa.schema(
     [
@@ -26,15 +24,21 @@ METRICS = pa.schema(
         ("low", pa.float64()),
         ("high", pa.float64()),
         ("n", pa.int64()),
+        ("scenario", pa.string()),
+        ("coverage", pa.float64()),
+        ("respondents", pa.int64()),
     ]
 )
-_NEEDED = (
-    *("survey", "respondent_id", "question_id", "predictor", "llm", "truth_code", "answer_code"),
-    *("correct", "ordinal_error", "nll", "brier", "in_llm_sample"),
-)
 
 
-def metrics(scores: Any, *, seed: int = 0, resamples: int = 1000, level: float = 0.95) -> pa.Table:
+def metrics(
+    scores: Any,
+    *,
+    seed: int = 0,
+    resamples: int = 1000,
+    level: float = 0.95,
+    ceiling: Any = None,
+) -> pa.Table:
     """Return every metric of every predictor, with an interval.
 
     Parameters
@@ -43,144 +47,89 @@ def metrics(scores: Any, *, seed: int = 0, resamples: int = 1000, level: float =
     seed, resamples, level : of the percentile bootstrap. Respondents are drawn, each with all of
         their pairs, since the answers of one person hang together; all predictors of a survey are
         judged on the same draws.
+    ceiling : how often people give the same answer when asked again: a number, a number by survey,
+        or by survey numbers by question (or a table of them, survey, question_id, accuracy, where a
+        question_id of null is for all others).
 
     Returns
     -------
-    Rows survey, predictor, llm, pairs, metric, value, low, high, n (predictions that entered).
+    Rows survey, predictor, llm, pairs, metric, value, low, high, n (predictions that entered),
+    scenario, coverage (the share of predictions that entered), respondents.
     `pairs` is 'all' for predictors without an LLM on all test pairs, and 'llm' for every predictor
     on the pairs the LLM was asked. The metrics, left out where no prediction has what they need:
-        accuracy : share of correct answers; an invalid prediction is a wrong one.
+        accuracy : share of correct answers (also micro-F1); an invalid prediction is a wrong one.
         macro_f1 : mean F1 over classes, an option of one question being a class; classes that are
             neither truth nor prediction are left out. An invalid prediction is of no class.
         macro_f1_pooled : the same, but the first options of all questions are one class, the second
             ones another, and so on, as when F1 is taken over option codes.
+        accuracy_collapsed : accuracy where an ordinal scale is two groups (three where it has a
+            middle); of questions with such a scale.
         ordinal_error : mean absolute distance in ordinal positions, of valid predictions.
+        absolute_error : mean absolute difference of numbers, of valid predictions.
         share_invalid : share of invalid predictions.
         nll : mean log loss in nats, floored as in `scores`; of predictions with a distribution.
         brier : mean Brier score, 0 to 2; of predictions with a distribution.
+        calibration_error : mean distance of confidence and accuracy over ten bins of confidence,
+            weighted by what is in them (Naeini et al. 2015).
+        share_of_ceiling : correct answers by those `ceiling` expects.
+        ..._weighted : the same with survey weights.
 
     Raises
     ------
-    ValueError : for a missing column, resamples below 1 or a level outside 0 to 1.
+    ValueError : for a missing column, resamples below 1, a level outside 0 to 1 or a ceiling that
+        is no share.
     """
-    if resamples < 1 or not 0 < level < 1:
-        raise ValueError(f"resamples must be at least 1 and level in (0, 1): {resamples}, {level}")
-    table = arrow(scores)
-    require(table, _NEEDED, "scores")
-    # Sums of floats depend on their order; the order of a table's rows should decide nothing.
-    order = ("survey", "predictor", "llm", "respondent_id", "question_id")
-    table = table.select(_NEEDED).sort_by([(name, "ascending") for name in order])
+    check(resamples, level)
     rows: list[dict[str, Any]] = []
-    for survey in sorted(pc.unique(table["survey"]).to_pylist()):
-        of_survey = table.filter(pc.equal(table["survey"], survey))
-        parts = {
-            "all": of_survey.filter(pc.is_null(of_survey["llm"])),
-            "llm": of_survey.filter(of_survey["in_llm_sample"]),
-        }
-        for pairs, part in parts.items():
-            if part.num_rows:
-                rng = np.random.default_rng(
-                    [seed, *(zlib.crc32(w.encode()) for w in (survey, pairs))]
+    for part in judged(scores, seed=seed, resamples=resamples):
+        own = ceiling_of(ceiling, part.survey)
+        out = []
+        for group, one, person in part.predictors():
+            sums = statistics(part_of(one, own), person, len(part.people))
+            for name, draws in sums.finish(part.bootstrap.totals(sums.sums)).items():
+                low, high = interval(draws[1:], level)
+                out.append(
+                    {
+                        **part.key,
+                        **group,
+                        **{"metric": name, "value": float(draws[0]), "low": low, "high": high},
+                        "n": sums.counts[name],
+                        "coverage": sums.counts[name] / one.num_rows,
+                        "respondents": len(set(person.tolist())),
+                    }
                 )
-                for row in _rows(part, rng, resamples, level):
-                    rows.append({"survey": survey, "pairs": pairs, **row})
+        # Predictors are compared on a metric, so those of one metric stand together.
+        rows += sorted(out, key=lambda row: NAMES.index(row["metric"]))
     return pa.Table.from_pylist(rows, schema=METRICS)
 
 
-def _rows(
-    part: pa.Table, rng: np.random.Generator, resamples: int, level: float
-) -> list[dict[str, Any]]:
-    """Return the metrics of all predictors of one survey on one set of pairs."""
-    people = pc.unique(part["respondent_id"]).sort()
-    draws = _draws(len(people), resamples, rng)
-    groups = part.select(["predictor", "llm"]).group_by(["predictor", "llm"]).aggregate([])
-    out = []
-    for group in groups.sort_by([("predictor", "ascending"), ("llm", "ascending")]).to_pylist():
-        own = pc.equal(part["predictor"], group["predictor"])
-        llm = group["llm"]
-        same = pc.is_null(part["llm"]) if llm is None else pc.equal(part["llm"], llm)
-        one = part.filter(pc.and_(own, pc.fill_null(same, False)))
-        person = np.asarray(pc.index_in(one["respondent_id"], value_set=people).combine_chunks())
-        for name, (values, n) in _values(one, person.astype(np.int64), draws).items():
-            tail = (1.0 - level) / 2.0
-            found = values[1:][np.isfinite(values[1:])]
-            low, high = np.quantile(found, [tail, 1.0 - tail]) if found.size else (None, None)
-            out.append(
-                {**group, "metric": name, "value": values[0], "low": low, "high": high, "n": n}
+def ceiling_of(ceiling: Any, survey: str) -> float | dict[str | None, float] | None:
+    """Return the retest accuracy of one survey: a number, numbers by question, or None."""
+    if ceiling is None:
+        return None
+    if isinstance(ceiling, Mapping):
+        found: Any = ceiling.get(survey)
+    elif isinstance(ceiling, int | float):
+        found = ceiling
+    else:
+        table = arrow(ceiling)
+        require(table, ("survey", "question_id", "accuracy"), "the retest ceiling")
+        own = [row for row in table.to_pylist() if row["survey"] == survey]
+        found = _Questions({row["question_id"] or None: row["accuracy"] for row in own}) or None
+    if found is None:
+        return None
+    if isinstance(found, Mapping):
+        found = _Questions(found)
+    for value in found.values() if isinstance(found, Mapping) else [found]:
+        if not isinstance(value, int | float) or not 0 < value <= 1:
+            raise ValueError(
+                f"{survey}: the retest ceiling is a share above 0 and at most 1, not {value!r}"
             )
-    # Predictors are compared on a metric, so those of one metric stand together.
-    places = {name: i for i, name in enumerate(dict.fromkeys(row["metric"] for row in out))}
-    return sorted(out, key=lambda row: places[row["metric"]])
+    return found  # type: ignore[no-any-return]
 
 
-def _draws(people: int, resamples: int, rng: np.random.Generator) -> Floats:
-    """Return how often each respondent is drawn, (1 + resamples, people); row 0 is all ones."""
-    out = np.ones((resamples + 1, people))
-    for row in out[1:]:
-        row[:] = np.bincount(rng.integers(people, size=people), minlength=people)
-    return out
+class _Questions(dict[str | None, float]):
+    """Numbers by question; that of None is for all others."""
 
-
-def _values(table: pa.Table, person: Ints, draws: Floats) -> dict[str, tuple[Floats, int]]:
-    """Return by metric its value in every draw, and the number of predictions in it."""
-    truth = _numbers(table["truth_code"]).astype(np.int64)
-    guess = np.nan_to_num(_numbers(table["answer_code"])).astype(np.int64)
-    encoded = table["question_id"].combine_chunks().dictionary_encode()
-    # Codes begin at 1 and 0 is an invalid prediction, so a question's classes need one place more.
-    width = int(max(truth.max(), guess.max())) + 1
-    base = np.asarray(encoded.indices, dtype=np.int64) * width
-    numbers = {
-        "accuracy": _numbers(table["correct"].cast(pa.int8())),
-        "ordinal_error": _numbers(table["ordinal_error"]),
-        "share_invalid": (guess == 0).astype(float),
-        "nll": _numbers(table["nll"]),
-        "brier": _numbers(table["brier"]),
-    }
-    out = {}
-    for name, values in numbers.items():
-        there = ~np.isnan(values)
-        if there.any():
-            out[name] = (_mean(values, there, person, draws), int(there.sum()))
-        if name == "accuracy":
-            invalid = guess == 0
-            single = np.where(invalid, -1, base + guess)
-            pooled = np.where(invalid, -1, guess)
-            out["macro_f1"] = (_macro_f1(base + truth, single, person, draws), len(truth))
-            out["macro_f1_pooled"] = (_macro_f1(truth, pooled, person, draws), len(truth))
-    return out
-
-
-def _numbers(column: pa.ChunkedArray) -> Floats:
-    return np.asarray(column.cast(pa.float64()).to_numpy())
-
-
-def _mean(values: Floats, there: npt.NDArray[np.bool_], person: Ints, draws: Floats) -> Floats:
-    """Return the mean over predictions in every draw, NaN where a draw has none."""
-    people = draws.shape[1]
-    total = np.bincount(person, weights=np.where(there, values, 0.0), minlength=people)
-    count = np.bincount(person, weights=there.astype(float), minlength=people)
-    return _ratio(draws @ total, draws @ count)
-
-
-def _macro_f1(truth: Ints, guess: Ints, person: Ints, draws: Floats) -> Floats:
-    """Return macro-F1 in every draw: 2 TP / (2 TP + FP + FN), averaged over classes that occur.
-
-    A guess of -1 is of no class: it is a false negative of its truth and nothing else.
-    """
-    classes, place = np.unique(np.concatenate([truth, guess[guess >= 0]]), return_inverse=True)
-    shape = (draws.shape[1], len(classes))
-    hits, sizes = np.zeros(shape), np.zeros(shape)
-    given, guessed = place[: len(truth)], place[len(truth) :]
-    np.add.at(hits, (person[truth == guess], given[truth == guess]), 2.0)
-    # TP + FN is how often a class is the truth, TP + FP how often it is the guess.
-    np.add.at(sizes, (person, given), 1.0)
-    np.add.at(sizes, (person[guess >= 0], guessed), 1.0)
-    sizes_drawn = draws @ sizes
-    scores = np.divide(
-        draws @ hits, sizes_drawn, out=np.zeros_like(sizes_drawn), where=sizes_drawn > 0
-    )
-    return _ratio(scores.sum(axis=1), (sizes_drawn > 0).sum(axis=1).astype(float))
-
-
-def _ratio(above: Floats, below: Floats) -> Floats:
-    return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get(key, super().get(None, default))
