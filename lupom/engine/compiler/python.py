@@ -62,16 +62,26 @@ def scan(text: str, file: str) -> Scanned:
         )
     handle = functions[-1].args.args[0].arg
     out = Scanned(modules=sorted(set(imports(tree))))
+    called: set[ast.expr] = set()
     for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and isinstance(node.func.value, ast.Name)
-            and node.func.value.id == handle
-        ):
-            _note(node, node.func.attr, out, file, handle)
+        if isinstance(node, ast.Call):
+            # A call is walked before what it calls.
+            called.add(node.func)
+            method = _of_handle(node.func, handle)
+            if method is not None:
+                _note(node, method, out, file, handle)
+        elif node not in called and _of_handle(node, handle) == "embed":
+            # Handed on to be called elsewhere: with the default alias, as far as can be seen.
+            out.embeddings.add("default")
     out.refs.sort(key=lambda ref: ref.line or 0)
     return out
+
+
+def _of_handle(node: ast.AST, handle: str) -> str | None:
+    """Return what of the handle an expression names: 'ref' for lupom.ref."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        return node.attr if node.value.id == handle else None
+    return None
 
 
 def _note(call: ast.Call, method: str, out: Scanned, file: str, handle: str) -> None:

@@ -97,3 +97,8 @@ def test_imports_are_followed_within_the_roots(tmp_path):
         "science/bayes/counting.py",
         "project/helpers.py",
     }
+
+
+def test_embeddings_that_are_handed_on_are_known():
+    handed = scan("def model(lupom):\n    return cluster(lupom.ref('x'), lupom.embed)\n", "m.py")
+    assert handed.embeddings == {"default"}
