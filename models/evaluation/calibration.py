@@ -1,4 +1,4 @@
-"""How often predictors are right when they are so sure."""
+"""How often answers of a stated probability are right."""
 
 from lupom.science.evaluation import calibration
 

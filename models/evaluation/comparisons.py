@@ -1,4 +1,4 @@
-"""Differences between predictors on the same pairs: paired tests, corrected for their number."""
+"""Differences between every two predictors on the same pairs, with paired tests."""
 
 from lupom.science.evaluation import comparisons
 

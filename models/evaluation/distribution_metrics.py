@@ -1,4 +1,4 @@
-"""Whether predictions are spread over options and hang together as the answers do."""
+"""Whether predictions, taken together, look like the people they stand for."""
 
 from lupom.science.evaluation import distributions
 
@@ -9,5 +9,7 @@ def model(lupom):
         lupom.ref("scores"),
         lupom.ref("questions"),
         lupom.ref("respondents"),
-        attributes=lupom.var("evaluation_attributes", []),
+        attributes=lupom.var("group_attributes", None),
+        seed=lupom.var("seed", 1),
+        resamples=lupom.var("group_resamples", 200),
     )

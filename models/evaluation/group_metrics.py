@@ -1,4 +1,4 @@
-"""Metrics by the value of each attribute, and the gaps between groups."""
+"""Metrics for each group of respondents, and the gaps between groups."""
 
 from lupom.science.evaluation import groups
 
@@ -8,8 +8,7 @@ def model(lupom):
     return groups.group_metrics(
         lupom.ref("scores"),
         lupom.ref("respondents"),
-        attributes=lupom.var("evaluation_attributes", []),
+        attributes=lupom.var("group_attributes", None),
         seed=lupom.var("seed", 1),
-        resamples=lupom.var("bootstrap_resamples", 1000),
-        ceiling=lupom.var("retest_ceiling", None),
+        resamples=lupom.var("group_resamples", 200),
     )

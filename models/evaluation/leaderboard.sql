@@ -1,29 +1,53 @@
-{{ config(materialized='view', tags=['holdout']) }}
--- One row per predictor, LLM and set of pairs: what to look at first.
+{{ config(materialized='table', tags=['holdout']) }}
+-- What a run ends with: each predictor on each set of pairs, best log loss first, and how much better
+-- or worse its accuracy is than that of the best predictor without an LLM.
 
 with wide as (
     select
         survey, scenario, pairs, predictor, llm,
-        max(value) filter (where metric = 'accuracy') as accuracy,
-        max(low) filter (where metric = 'accuracy') as low,
-        max(high) filter (where metric = 'accuracy') as high,
-        max(value) filter (where metric = 'nll') as nll,
-        max(n) filter (where metric = 'share_invalid') as n
+        max(value) filter (metric = 'accuracy') as accuracy,
+        max(low) filter (metric = 'accuracy') as accuracy_low,
+        max(high) filter (metric = 'accuracy') as accuracy_high,
+        max(value) filter (metric = 'nll') as nll,
+        max(value) filter (metric = 'calibration_error') as calibration_error,
+        max(value) filter (metric = 'share_invalid') as invalid,
+        max(n) filter (metric = 'accuracy') as n
     from {{ ref('metrics') }}
-    group by all
+    where weighting = 'none'
+    group by survey, scenario, pairs, predictor, llm
+),
+
+-- Comparisons have the better of two first; here the difference is of the predictor in question.
+sided as (
+    select survey, scenario, pairs, predictor, llm, against, against_llm,
+        difference, low, high
+    from {{ ref('comparisons') }}
+    where metric = 'accuracy'
+    union all
+    select survey, scenario, pairs, against, against_llm, predictor, llm,
+        -difference, -high, -low
+    from {{ ref('comparisons') }}
+    where metric = 'accuracy'
+),
+
+best as (
+    select survey, scenario, pairs, predictor as best
+    from wide
+    where llm is null and predictor not in ('stack_plain', 'stack', 'routed')
+    qualify row_number() over (
+        partition by survey, scenario, pairs order by accuracy desc, predictor
+    ) = 1
 )
 
 select
-    w.survey, w.scenario, w.pairs, w.predictor, w.llm, w.n,
-    round(w.accuracy, 3) as accuracy,
-    format('{:.3f} to {:.3f}', w.low, w.high) as accuracy_95,
-    round(w.nll, 3) as nll,
-    -- Null for the best baseline itself.
-    round(c.difference, 3) as vs_best_baseline,
-    round(c.p_holm, 3) as p_holm
+    w.survey, w.scenario, w.pairs, w.predictor, w.llm,
+    w.accuracy, w.accuracy_low as low, w.accuracy_high as high, w.nll, w.calibration_error as calibration,
+    w.invalid, w.n,
+    s.difference as vs_best, s.low as vs_low, s.high as vs_high
 from wide as w
-left join {{ ref('comparisons') }} as c
-    on c.survey = w.survey and c.scenario = w.scenario and c.pairs = w.pairs
-    and c.predictor = w.predictor and c.llm is not distinct from w.llm
-    and c.family = 'best_baseline' and c.metric = 'accuracy'
-order by w.survey, w.scenario, w.pairs, accuracy desc nulls last, w.predictor, w.llm
+left join best as b using (survey, scenario, pairs)
+left join sided as s
+    on s.survey = w.survey and s.scenario = w.scenario and s.pairs = w.pairs
+    and s.predictor = w.predictor and s.llm is not distinct from w.llm
+    and s.against = b.best and s.against_llm is null
+order by w.survey, w.scenario, w.pairs, w.nll nulls last, w.accuracy desc, w.predictor, w.llm

@@ -22,6 +22,6 @@ def model(lupom):
         predictions,
         lupom.ref("holdout"),
         lupom.ref("questions"),
-        lupom.ref("llm_pairs").filter("role = 'test'"),
-        lupom.ref("respondents").select("survey, respondent_id, weight"),
+        lupom.ref("llm_pairs"),
+        lupom.ref("respondents"),
     )

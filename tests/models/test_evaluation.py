@@ -34,12 +34,10 @@ def project() -> FakeProject:
     project = staged(seed=1)
     project.build("prediction/baselines.py")
     project.connection.execute(NO_PREDICTIONS)
+    project.connection.execute("create table stacked as select * from predictions")
     project.connection.execute(FIRST_OPTION)
-    project.connection.execute("create table stacked as from predictions limit 0")
-    for name in ("scores.py", "metrics.py", "comparisons.py", "calibration.py"):
-        project.build(f"evaluation/{name}")
-    for name in ("group_metrics.py", "distribution_metrics.py", "leaderboard.sql"):
-        project.build(f"evaluation/{name}")
+    project.build("evaluation/scores.py")
+    project.build("evaluation/metrics.py")
     return project
 
 
@@ -69,59 +67,9 @@ def test_baselines_land_within_noise_of_the_figures(project: FakeProject) -> Non
     assert nll == pytest.approx(0.693, abs=0.05)
 
 
-TABLES = ("metrics", "comparisons", "calibration", "group_metrics", "distribution_metrics")
-
-
-@pytest.mark.parametrize("name", ["scores", *TABLES, "leaderboard"])
-def test_what_has_seen_held_out_answers_is_tagged(project: FakeProject, name: str) -> None:
-    assert project.configs[name]["tags"] == ["holdout"]
-
-
-def test_the_leaderboard_has_everyone_once(project: FakeProject) -> None:
-    rows = project.rows(
-        "select predictor, vs_best_baseline is null from leaderboard where pairs = 'all'"
-    )
-    assert sorted(name for name, _ in rows) == sorted(BASELINES)
-    # Only the best one is not compared with the best one.
-    assert sum(best for _, best in rows) == 1
-    assert project.rows("select llm from leaderboard where predictor = 'history'") == [("default",)]
-
-
-def test_the_majority_is_worse_than_the_best_and_predicts_less_variance(
-    project: FakeProject,
-) -> None:
-    [(difference, high, p)] = project.rows(
-        "select difference, high, p_holm from comparisons where pairs = 'all' "
-        "and family = 'best_baseline' and metric = 'accuracy' and predictor = 'majority'"
-    )
-    assert difference < high < 0
-    assert p < 0.001
-    ratios = dict(
-        project.rows(
-            "select predictor, value from distribution_metrics where metric = 'variance_ratio' "
-            "and pairs = 'all' and question_id is null and attribute is null"
-        )
-    )
-    assert ratios["majority"] == pytest.approx(0)
-    assert 0.2 < ratios["logistic_answers"] < 1.1
-
-
-def test_groups_add_up(project: FakeProject) -> None:
-    for pairs in ("all", "llm"):
-        whole = dict(
-            project.rows(
-                "select predictor, round(value * n) from metrics "
-                f"where metric = 'accuracy' and pairs = '{pairs}'"
-            )
-        )
-        parts = dict(
-            project.rows(
-                "select predictor, round(sum(value * n)) from group_metrics where "
-                f"attribute = 'SEX' and group_value is not null and metric = 'accuracy' "
-                f"and pairs = '{pairs}' group by 1"
-            )
-        )
-        assert parts == whole
+def test_scores_and_metrics_are_tagged(project: FakeProject) -> None:
+    assert project.configs["scores"]["tags"] == ["holdout"]
+    assert project.configs["metrics"]["tags"] == ["holdout"]
 
 
 def test_everyone_is_judged_on_the_pairs_of_the_llm(project: FakeProject) -> None:

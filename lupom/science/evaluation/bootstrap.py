@@ -1,109 +1,91 @@
-"""Bootstrap over respondents, by matrix products on the sums of each."""
+"""The bootstrap: respondents are drawn, each with all of their pairs."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
-# Respondents in a block: 1,001 draws of 4,096 are 33 MB.
-BLOCK = 4096
-# Draws of so many cells are kept and not drawn again (160 MB).
-KEPT = 20_000_000
+# Draws multiplied at one time: at 50,000 respondents 25 MB of numbers.
+_CHUNK = 64
 
 
-@dataclass(frozen=True)
-class Bootstrap:
-    """Draws of respondents with replacement, each with all that is theirs (Field & Welsh 2007).
+class Draws:
+    """How often each respondent is in each draw; the first draw is the sample itself.
 
-    Attributes
-    ----------
-    people : how many respondents there are.
-    resamples : how many draws.
-    seed : of the draws; the same numbers give the same draws.
+    The answers of one person hang together, so that pairs are not drawn one by one (a cluster
+    bootstrap: Davison and Hinkley 1997, section 3.8). All predictors are judged on the same draws.
     """
 
-    people: int
-    resamples: int
-    seed: tuple[int, ...]
-    _kept: list[tuple[slice, Floats]] = field(default_factory=list, repr=False, compare=False)
+    def __init__(self, people: int, resamples: int, seed: int, words: Sequence[str] = ()) -> None:
+        """Draw `resamples` times; `words` name the sample, so that no two have the same draws.
 
-    def blocks(self) -> Iterator[tuple[slice, Floats]]:
-        """Yield respondents and how often each is drawn, (1 + resamples, block); row 0 is ones.
-
-        How many of a draw fall into each block is multinomial, and within a block each respondent
-        is as likely as another: together the draws are those of the whole at once, and the memory
-        is that of a block.
+        Raises ValueError for fewer than one resample.
         """
-        if self.people * self.resamples > KEPT:
-            yield from self._draw()
-            return
-        if not self._kept:
-            self._kept.extend(self._draw())
-        yield from self._kept
+        if resamples < 1:
+            raise ValueError(f"resamples must be at least 1, not {resamples}")
+        rng = np.random.default_rng([seed, *(zlib.crc32(word.encode()) for word in words)])
+        # A respondent is in a draw once on average, and never 255 times.
+        self.counts = np.ones((resamples + 1, people), dtype=np.uint8)
+        for row in self.counts[1:]:
+            row[:] = np.bincount(rng.integers(people, size=people), minlength=people)
 
-    def _draw(self) -> Iterator[tuple[slice, Floats]]:
-        rng = np.random.default_rng(list(self.seed))
-        starts = range(0, self.people, BLOCK)
-        sizes = [min(BLOCK, self.people - start) for start in starts]
-        if not sizes:
-            return
-        shares = np.array(sizes) / self.people
-        drawn = rng.multinomial(self.people, shares, size=self.resamples)
-        for i, (start, size) in enumerate(zip(starts, sizes, strict=True)):
-            out = np.ones((self.resamples + 1, size))
-            cells = rng.integers(size, size=int(drawn[:, i].sum()))
-            cells += np.repeat(np.arange(self.resamples) * size, drawn[:, i])
-            counts = np.bincount(cells, minlength=self.resamples * size)
-            out[1:] = counts.reshape(self.resamples, size)
-            yield slice(start, start + size), out
+    def of(self, members: npt.NDArray[np.bool_]) -> Draws:
+        """Return the same draws of some of the people."""
+        some = object.__new__(Draws)
+        some.counts = self.counts[:, members]
+        return some
 
-    def totals(self, sums: Floats) -> Floats:
-        """Return sums over each draw, (1 + resamples, columns), of `sums` (people, columns).
+    def sums(self, by_person: Floats, weights: Floats | None = None) -> Floats:
+        """Return the sums of columns in each draw.
 
-        Row 0 is the sum over everyone as they are.
+        Parameters
+        ----------
+        by_person : (people, columns), float64, or float32 for counts that are whole numbers.
+        weights : (people), how much each counts.
+
+        Returns
+        -------
+        (1 + resamples, columns), float64.
         """
-        out = np.zeros((self.resamples + 1, sums.shape[1]))
-        for part, draws in self.blocks():
-            out += draws @ sums[part]
+        if weights is not None:
+            by_person = by_person * weights[:, None].astype(by_person.dtype)
+        out = np.empty((len(self.counts), by_person.shape[1]))
+        for start in range(0, len(self.counts), _CHUNK):
+            part = self.counts[start : start + _CHUNK].astype(by_person.dtype)
+            out[start : start + _CHUNK] = part @ by_person
         return out
 
 
-def seeded(people: int, resamples: int, seed: int, *words: str) -> Bootstrap:
-    """Return the draws of a named set of pairs: the same words, the same draws."""
-    return Bootstrap(people, resamples, (seed, *(zlib.crc32(word.encode()) for word in words)))
-
-
-def check(resamples: int, level: float) -> None:
-    """Raise ValueError for settings that make no interval."""
-    if resamples < 1 or not 0 < level < 1:
-        raise ValueError(f"resamples must be at least 1 and level in (0, 1): {resamples}, {level}")
-
-
-def person_sums(values: Floats, person: Ints, people: int) -> Floats:
-    """Return (people,) sums of values; NaN counts as nothing."""
-    return np.asarray(
-        np.bincount(person, weights=np.nan_to_num(values), minlength=people), dtype=np.float64
-    )
-
-
-def interval(draws: Floats, level: float) -> tuple[float | None, float | None]:
-    """Return the percentile interval of a statistic's draws, of those where it is defined."""
-    found = draws[np.isfinite(draws)]
+def interval(values: Floats, level: float = 0.95) -> tuple[float | None, float | None]:
+    """Return the percentile interval of all draws but the first; None where none is a number."""
+    found = values[1:][np.isfinite(values[1:])]
     if not found.size:
         return None, None
     tail = (1.0 - level) / 2.0
     low, high = np.quantile(found, [tail, 1.0 - tail])
-    return float(low), float(high)
+    return rounded(low), rounded(high)
 
 
-def ratio(above: Floats, below: Floats) -> Floats:
-    """Return above / below, NaN where below is nothing."""
-    out: Floats = np.full(np.shape(above), np.nan)
-    return np.divide(above, below, out=out, where=below > 0)
+def p_value(differences: Floats) -> float:
+    """Return the two-sided bootstrap p-value of no difference.
+
+    Twice the smaller share of draws on either side of 0, the observed sample counted as one of
+    them, so that it is never 0 (Davison and Hinkley 1997, equation 4.13).
+    """
+    drawn = differences[1:][np.isfinite(differences[1:])]
+    if not drawn.size:
+        return 1.0
+    n = len(drawn) + 1
+    below, above = (drawn <= 0).sum() + 1, (drawn >= 0).sum() + 1
+    return float(min(1.0, 2.0 * min(below, above) / n))
+
+
+def rounded(value: float) -> float | None:
+    """Return a number to nine digits: sums differ in the last ones by the order of rows."""
+    return float(f"{value:.9g}") if np.isfinite(value) else None

@@ -1,15 +1,14 @@
-"""The reliability curve: how often predictors are right when they are so sure."""
+"""The reliability curve: how often answers of a stated probability are right."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
-from lupom.science.evaluation.bootstrap import check, interval, ratio
-from lupom.science.evaluation.parts import judged
-from lupom.science.evaluation.statistics import BINS, bin_sums, numbers
+from lupom.science.evaluation.bootstrap import Draws, interval, rounded
+from lupom.science.evaluation.measures import BINS, calibration_sums, ratio
+from lupom.science.evaluation.sample import samples
 
 CALIBRATION = pa.schema(
     [
@@ -19,13 +18,13 @@ CALIBRATION = pa.schema(
         ("predictor", pa.string()),
         ("llm", pa.string()),
         ("bin", pa.int64()),
-        ("above", pa.float64()),
-        ("up_to", pa.float64()),
+        ("from", pa.float64()),
+        ("to", pa.float64()),
+        ("n", pa.int64()),
         ("confidence", pa.float64()),
         ("accuracy", pa.float64()),
         ("low", pa.float64()),
         ("high", pa.float64()),
-        ("n", pa.int64()),
     ]
 )
 
@@ -33,45 +32,46 @@ CALIBRATION = pa.schema(
 def calibration(
     scores: Any, *, seed: int = 0, resamples: int = 1000, level: float = 0.95
 ) -> pa.Table:
-    """Return the reliability curve of every predictor that gives distributions.
+    """Return the reliability curve of each predictor that gives probabilities.
 
     Parameters
     ----------
     scores : a table as `scores.score` returns it.
-    seed, resamples, level : as in `metrics`.
+    seed, resamples, level : of the bootstrap over respondents.
 
     Returns
     -------
-    A row for each of ten bins of confidence (the probability of the answer given) that holds
-    something: above < confidence <= up_to, the mean confidence, the share that was right with its
-    interval, and n.
-
-    Raises
-    ------
-    ValueError : for a missing column, or settings that make no interval.
+    A row for each of ten bins (from, to) of the probability given to the answer that has
+    predictions: how many, their mean probability (`confidence`), the share that is right
+    (`accuracy`) and its interval. (DeGroot and Fienberg 1983.)
     """
-    check(resamples, level)
     rows: list[dict[str, Any]] = []
-    for part in judged(scores, seed=seed, resamples=resamples):
-        for name, one, person in part.predictors():
-            right, sure = numbers(one, "correct"), numbers(one, "confidence")
-            there = np.isfinite(right) & np.isfinite(sure)
-            if not there.any():
-                continue
-            sums = bin_sums(right, sure, there, person, len(part.people))
-            totals = part.bootstrap.totals(sums)
-            hits, mass, n = (totals[:, i * BINS : (i + 1) * BINS] for i in range(3))
-            shares = ratio(hits, n)
-            for at in np.flatnonzero(n[0] > 0):
-                low, high = interval(shares[1:, at], level)
+    for sample in samples(scores):
+        words = (sample.survey, sample.scenario, sample.pairs)
+        draws = Draws(len(sample.people), resamples, seed, words)
+        for judged in sample.judged:
+            sums = calibration_sums(judged, draws)
+            number, sure, right = sums[:, 0], sums[:, 1], sums[:, 2]
+            accuracy, confidence = ratio(right, number), ratio(sure, number)
+            for place in range(BINS):
+                if number[0, place] == 0:
+                    continue
+                low, high = interval(accuracy[:, place], level)
                 rows.append(
                     {
-                        **part.key,
-                        **name,
-                        **{"bin": int(at) + 1, "above": at / BINS, "up_to": (at + 1) / BINS},
-                        "confidence": float(mass[0, at] / n[0, at]),
-                        **{"accuracy": float(shares[0, at]), "low": low, "high": high},
-                        "n": int(n[0, at]),
+                        "survey": sample.survey,
+                        "scenario": sample.scenario,
+                        "pairs": sample.pairs,
+                        "predictor": judged.predictor,
+                        "llm": judged.llm,
+                        "bin": place + 1,
+                        "from": place / BINS,
+                        "to": (place + 1) / BINS,
+                        "n": int(number[0, place]),
+                        "confidence": rounded(confidence[0, place]),
+                        "accuracy": rounded(accuracy[0, place]),
+                        "low": low,
+                        "high": high,
                     }
                 )
     return pa.Table.from_pylist(rows, schema=CALIBRATION)

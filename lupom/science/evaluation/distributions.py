@@ -1,57 +1,70 @@
-"""Whether predictions of many people are spread and hang together as the answers do."""
+"""Whether predictions, taken together, look like the people they stand for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from lupom.science.evaluation.bootstrap import Floats, Ints
-from lupom.science.evaluation.groups import members
-from lupom.science.evaluation.parts import Judged, judged
-from lupom.science.evaluation.statistics import numbers
+from lupom.science.evaluation.bootstrap import Draws, Floats, Ints, interval, rounded
+from lupom.science.evaluation.groups import SMALLEST, attributes_of, groups
+from lupom.science.evaluation.measures import ratio
+from lupom.science.evaluation.sample import Judged, Sample, samples
+from lupom.science.evaluation.scores import (
+    Options,
+    distributions_of,
+    options_of,
+    question_of,
+)
 from lupom.science.inputs import arrow, require
 
-DISTRIBUTIONS = pa.schema(
+DISTRIBUTION_METRICS = pa.schema(
     [
         ("survey", pa.string()),
         ("scenario", pa.string()),
         ("pairs", pa.string()),
         ("predictor", pa.string()),
         ("llm", pa.string()),
-        ("metric", pa.string()),
-        ("attribute", pa.string()),
-        ("group_value", pa.string()),
         ("question_id", pa.string()),
-        ("other_question_id", pa.string()),
+        ("attribute", pa.string()),
+        ("group", pa.string()),
+        ("metric", pa.string()),
         ("value", pa.float64()),
-        ("predicted", pa.float64()),
-        ("truth", pa.float64()),
+        ("low", pa.float64()),
+        ("high", pa.float64()),
         ("n", pa.int64()),
     ]
 )
-# With fewer pairs a distribution of answers is mostly chance.
-ENOUGH = 10
-# With fewer respondents who have both questions, so is an association.
-ENOUGH_BOTH = 30
+_SPREAD = ("survey", "respondent_id", "question_id", "predictor", "probabilities")
+# Fewer respondents who were asked both questions, and their association is noise.
+BOTH = 30
 
 
 @dataclass(frozen=True)
 class _Question:
-    """One question's predictions by one predictor: a row a pair."""
+    """A question's options: labels, and positions from 0 to 1 (None where they have no order)."""
 
-    name: str
-    positions: Floats  # (options,), NaN where an option has none
-    truth: Ints
-    guess: Ints  # -1 where invalid
-    spread: Floats  # (pairs, options), rows of NaN without a distribution
-    weight: Floats
-    person: Ints
+    labels: tuple[str, ...]
+    positions: Floats | None
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """One question's answers in every draw, (1 + resamples, options) each.
+
+    Attributes
+    ----------
+    truth : given answers; spread : predicted probabilities; answer : predicted answers.
+    """
+
+    truth: Floats
+    spread: Floats
+    answer: Floats
+    n: int
 
 
 def distribution_metrics(
@@ -59,242 +72,250 @@ def distribution_metrics(
     questions: Any,
     respondents: Any = None,
     *,
-    attributes: Any = None,
-    enough: int = ENOUGH,
-    enough_both: int = ENOUGH_BOTH,
+    attributes: Sequence[str] | None = None,
+    seed: int = 0,
+    resamples: int = 200,
+    level: float = 0.95,
+    smallest: int = SMALLEST,
 ) -> pa.Table:
-    """Return how alike the distributions of predictions and of answers are.
+    """Return how close predicted distributions are to those of the answers given.
 
     Parameters
     ----------
-    scores : a table as `scores.score` returns it, with probabilities and weight.
+    scores : a table as `scores.score` returns it.
     questions : survey, question_id, options, ordinal.
-    respondents : survey, respondent_id, attributes, to tell groups apart.
-    attributes : which attributes; all without.
-    enough, enough_both : how many pairs of a question, and how many respondents who have both of
-        two questions, a figure needs.
+    respondents : survey, respondent_id, attributes, for the groups; None for none.
+    smallest : groups of fewer respondents, and questions with fewer predictions in a group, are
+        left out.
 
     Returns
     -------
-    Rows by metric; attribute and group_value are null where all respondents count. Distributions
-    are weighted by survey weights, over options with a position where there are any (refusals
-    stand apart, as in OpinionQA, Santurkar et al. 2023).
-        similarity : 1 - Wasserstein distance of the mean predicted distribution and that of the
-            answers, over the distance of the scale's ends; without positions 1 - total variation.
-            For each question. Predictions without a distribution count as their answer.
-        similarity_answers : the same of the answers predicted, not their probabilities.
-        representativeness : mean of similarity over questions (question_id null).
-        representativeness_answers : the same of similarity_answers.
-        refusals_predicted : share of predicted probability on options without a position, beside
-            the share of answers (`predicted`, `truth`; value is their difference).
-        variance_ratio : variance of predicted answers in positions over that of answers given. Less
-            than 1: predicted people are more alike than people are. For each question, and for all
-            as the ratio of the means of variances in units of the scale.
-        association : for two questions, Cramer's V of predicted answers less that of answers given
-            (`predicted`, `truth`), over respondents with both.
-        association_kept : correlation of the two over all such couples of questions.
+    Rows by predictor, for one question (question_id) or all together (null), for one group
+    (attribute, group) or everyone (null). All are weighted by survey weights; refusals are no
+    answers, so that they are apart. The metrics:
+        similarity : 1 minus the Wasserstein distance of the predicted and the given distribution,
+            positions scaled to 0 to 1; 1 minus the total variation distance where options have no
+            order. A prediction without probabilities counts as its answer.
+        representativeness : the mean of that over questions (OpinionQA: Santurkar et al. 2023,
+            section 3).
+        variance_ratio : variance of the predicted answers over that of the given ones, positions
+            as above (1 minus the sum of squared shares where there is no order); over all
+            questions, sums of both. Below 1 predicted people are more alike than people.
+        association_given, association_predicted, association_error : mean over pairs of questions
+            that at least 30 respondents have predictions of: Cramer's V of the given answers, of
+            the predicted ones, and the mean absolute difference.
 
-    Raises
-    ------
-    ValueError : for a missing column.
+    Raises ValueError for a missing column.
     """
-    asked = arrow(questions)
-    require(asked, ("survey", "question_id", "options", "ordinal"), "questions")
-    known: dict[tuple[str, str], tuple[list[str], Floats]] = {}
-    for row in asked.to_pylist():
-        labels = list(row["options"] or ())
-        given = list(row["ordinal"] or ()) + [None] * len(labels)
-        places = [np.nan if p is None else float(p) for p in given[: len(labels)]]
-        known[row["survey"], row["question_id"]] = labels, np.array(places)
+    table = arrow(scores)
+    known = _questions(questions)
+    options = options_of(arrow(questions))
+    people = {} if respondents is None else attributes_of(respondents)
     rows: list[dict[str, Any]] = []
-    for part in judged(scores, resamples=1):
-        groups: list[tuple[str | None, str | None, npt.NDArray[np.bool_]]] = [
-            (None, None, np.ones(len(part.people), dtype=bool))
-        ]
-        if respondents is not None:
-            for attribute, values, member in members(part, arrow(respondents), attributes):
-                groups += [(attribute, v, member == i) for i, v in enumerate(values)]
-        for name, one, person in part.predictors():
-            own = list(_questions(part, one, person, known))
-            for group, value, chosen in groups:
-                where = {"attribute": group, "group_value": value}
-                for row in _alike(own, chosen, enough):
-                    rows.append({**part.key, **name, **where, **row})
-            for row in _together(own, enough_both):
-                rows.append({**part.key, **name, **row})
-    return pa.Table.from_pylist(rows, schema=DISTRIBUTIONS)
+    for sample in samples(table):
+        words = (sample.survey, sample.scenario, sample.pairs)
+        draws = Draws(len(sample.people), resamples, seed, words)
+        asked = [known.get((sample.survey, name)) for name in sample.questions]
+        names = people.get(sample.survey, {})
+        every = attributes or sorted({a for person in names.values() for a in person})
+        divided = [(a, g, m) for a in every for g, m in groups(sample, names, a, smallest)]
+        for judged in sample.judged:
+            head = {
+                "survey": sample.survey,
+                "scenario": sample.scenario,
+                "pairs": sample.pairs,
+                "predictor": judged.predictor,
+                "llm": judged.llm,
+            }
+            spreads = _spreads(table, judged, asked, options)
+            whole = _counted(sample, judged, asked, spreads, draws, sample.weights)
+            rows += _rows(head, sample, asked, whole, level, questions_too=True)
+            rows += _associations(head, judged, asked, level)
+            for attribute, group, mask in divided:
+                of_group = {**head, "attribute": attribute, "group": group}
+                some, own = draws.of(mask), judged.of(mask)
+                kept = mask[judged.person]
+                part = {q: s[kept[judged.question == q]] for q, s in spreads.items()}
+                found = _counted(sample, own, asked, part, some, sample.weights[mask])
+                rows += _rows(of_group, sample, asked, found, level, smallest=smallest)
+    return pa.Table.from_pylist(rows, schema=DISTRIBUTION_METRICS)
 
 
-def _questions(
-    part: Judged, table: pa.Table, person: Ints, known: dict[tuple[str, str], Any]
-) -> Iterator[_Question]:
-    names = np.array(table["question_id"].to_pylist(), dtype=object)
-    truth = np.nan_to_num(numbers(table, "truth_code")).astype(np.int64) - 1
-    guess = np.nan_to_num(numbers(table, "answer_code")).astype(np.int64) - 1
-    weight = numbers(table, "weight")
-    weight = np.where(np.isfinite(weight) & (weight >= 0), weight, 1.0)
-    has = "probabilities" in table.column_names
-    maps = table["probabilities"].to_pylist() if has else [None] * table.num_rows
-    for name in sorted(set(names.tolist())):
-        labels, positions = known.get((part.survey, name), ([], np.zeros(0)))
-        at = np.flatnonzero((names == name) & (truth >= 0))
-        if not labels or not at.size:
+def _questions(questions: Any) -> dict[tuple[str, str], _Question]:
+    table = arrow(questions)
+    require(table, ("survey", "question_id", "options", "ordinal"), "questions")
+    out = {}
+    for row in table.select(["survey", "question_id", "options", "ordinal"]).to_pylist():
+        labels = tuple(row["options"] or ())
+        given = [np.nan if p is None else float(p) for p in row["ordinal"] or ()]
+        positions = np.array([*given, *[np.nan] * (len(labels) - len(given))], dtype=float)
+        span = np.nanmax(positions) - np.nanmin(positions) if np.isfinite(positions).any() else 0.0
+        scaled = (positions - np.nanmin(positions)) / span if span > 0 else None
+        out[row["survey"], row["question_id"]] = _Question(labels, scaled)
+    return out
+
+
+def _spreads(
+    table: pa.Table, judged: Judged, asked: Sequence[_Question | None], options: Options
+) -> dict[int, Floats]:
+    """Return predicted probabilities by question, (predictions, options), rows of 0 for invalid."""
+    own = table.select(_SPREAD).take(pa.array(judged.rows))
+    spread, has = distributions_of(own, question_of(own, options), options)
+    guess = np.nan_to_num(judged.numbers["answer_code"]).astype(np.int64) - 1
+    spread[guess < 0] = 0.0
+    bare = np.flatnonzero((guess >= 0) & ~has)
+    spread[bare, guess[bare]] = 1.0
+    out = {}
+    for q, question in enumerate(asked):
+        if question is not None and question.labels:
+            out[q] = spread[judged.question == q, : len(question.labels)]
+    return out
+
+
+def _counted(
+    sample: Sample,
+    judged: Judged,
+    asked: Sequence[_Question | None],
+    spreads: dict[int, Floats],
+    draws: Draws,
+    weights: Floats,
+) -> dict[int, _Counted]:
+    out = {}
+    people = draws.counts.shape[1]
+    for q, spread in spreads.items():
+        rows = np.flatnonzero(judged.question == q)
+        if not len(rows):
             continue
-        place = {label: i for i, label in enumerate(labels)}
-        spread = np.full((len(at), len(labels)), np.nan)
-        for row, i in enumerate(at):
-            given: Any = maps[i]
-            if given and guess[i] >= 0:
-                spread[row] = 0.0
-                for label, p in dict(given).items():
-                    spread[row, place[label]] = p
-                total = spread[row].sum()
-                spread[row] = spread[row] / total if total > 0 else np.nan
-        yield _Question(name, positions, truth[at], guess[at], spread, weight[at], person[at])
+        width = spread.shape[1]
+        by_person = np.zeros((people, 3 * width))
+        person = judged.person[rows]
+        truth = judged.numbers["truth_code"][rows].astype(np.int64) - 1
+        guess = np.nan_to_num(judged.numbers["answer_code"][rows]).astype(np.int64) - 1
+        np.add.at(by_person, (person, truth), 1.0)
+        for option in range(width):
+            by_person[:, width + option] = np.bincount(
+                person, weights=spread[:, option], minlength=people
+            )
+        valid = guess >= 0
+        np.add.at(by_person, (person[valid], 2 * width + guess[valid]), 1.0)
+        sums = draws.sums(by_person, weights).reshape(-1, 3, width)
+        shares = ratio(sums, np.broadcast_to(sums.sum(axis=2, keepdims=True), sums.shape))
+        out[q] = _Counted(shares[:, 0], shares[:, 1], shares[:, 2], len(rows))
+    return out
 
 
-def _alike(
-    questions: list[_Question], chosen: npt.NDArray[np.bool_], enough: int
-) -> Iterator[dict[str, Any]]:
-    """Yield similarity, representativeness, refusals and variance of the chosen respondents."""
-    found: dict[str, list[tuple[float, int]]] = {"": [], "_answers": []}
-    variances = []
-    for q in questions:
-        rows = chosen[q.person] & (q.guess >= 0)
-        n = int(rows.sum())
-        if n < max(enough, 1) or not q.weight[rows].sum() > 0:
-            continue
-        eye = np.eye(len(q.positions))
-        weight = q.weight[rows] / q.weight[rows].sum()
-        hard = eye[q.guess[rows]]
-        soft = np.where(np.isnan(q.spread[rows]), hard, q.spread[rows])
-        true = weight @ eye[q.truth[rows]]
-        for ending, given in (("", soft), ("_answers", hard)):
-            value = similarity(weight @ given, true, q.positions)
-            if value is not None:
-                found[ending].append((value, n))
-                yield {
-                    "metric": "similarity" + ending,
-                    **{"question_id": q.name, "value": value, "n": n},
-                }
-        apart = ~np.isfinite(q.positions)
-        if apart.any() and not apart.all():
-            guessed, given_share = float((weight @ soft)[apart].sum()), float(true[apart].sum())
-            yield {
-                **{"metric": "refusals_predicted", "question_id": q.name, "n": n},
-                **{"predicted": guessed, "truth": given_share, "value": guessed - given_share},
-            }
-        pair = _variances(q, rows, enough)
-        if pair is not None:
-            predicted, truth, count = pair
-            variances.append(pair)
-            if truth > 0:
-                yield {
-                    **{"metric": "variance_ratio", "question_id": q.name, "n": count},
-                    **{"value": predicted / truth, "predicted": predicted, "truth": truth},
-                }
-    for ending, values in found.items():
-        if values:
-            yield {
-                "metric": "representativeness" + ending,
-                "value": float(np.mean([v for v, _ in values])),
-                "n": sum(n for _, n in values),
-            }
-    if variances:
-        predicted, truth = (float(np.mean([v[i] for v in variances])) for i in (0, 1))
-        if truth > 0:
-            yield {
-                **{"metric": "variance_ratio", "n": sum(v[2] for v in variances)},
-                **{"value": predicted / truth, "predicted": predicted, "truth": truth},
-            }
-
-
-def similarity(predicted: Floats, truth: Floats, positions: Floats) -> float | None:
-    """Return 1 - the distance of two distributions, as a share of the greatest possible.
+def similarity(given: Floats, predicted: Floats, positions: Floats | None) -> Floats:
+    """Return 1 minus the distance of two distributions over a question's options, (draws).
 
     Parameters
     ----------
-    predicted, truth : (options,) masses.
-    positions : (options,) positions, NaN for options that stand apart. Where two or more have one,
-        the distance is Wasserstein's over those, each distribution divided by its sum there; where
-        none has, it is total variation over all options.
-
-    Returns
-    -------
-    A share, or None where a distribution has no mass on the options that count.
+    given, predicted : shares, (draws, options).
+    positions : (options) from 0 to 1, NaN for options outside of the order, which are left out;
+        None for options without an order.
     """
-    placed = np.isfinite(positions)
-    if not placed.any():
-        a, b = predicted / max(predicted.sum(), 1e-300), truth / max(truth.sum(), 1e-300)
-        return 1.0 - 0.5 * float(np.abs(a - b).sum())
-    order = np.argsort(positions[placed], kind="stable")
-    at = positions[placed][order]
-    a, b = predicted[placed][order], truth[placed][order]
-    if at[-1] == at[0] or not a.sum() > 0 or not b.sum() > 0:
-        return None
-    apart = np.abs(np.cumsum(a / a.sum()) - np.cumsum(b / b.sum()))[:-1]
-    return 1.0 - float((apart * np.diff(at)).sum() / (at[-1] - at[0]))
+    if positions is None:
+        return np.asarray(1.0 - np.abs(given - predicted).sum(axis=1) / 2.0)
+    there = np.flatnonzero(np.isfinite(positions))
+    there = there[np.argsort(positions[there], kind="stable")]
+    one, other = _renormalised(given[:, there]), _renormalised(predicted[:, there])
+    steps = np.diff(positions[there])
+    apart = np.abs(np.cumsum(one, axis=1) - np.cumsum(other, axis=1))[:, :-1]
+    return np.asarray(1.0 - apart @ steps)
 
 
-def _variances(
-    q: _Question, rows: npt.NDArray[np.bool_], enough: int
-) -> tuple[float, float, int] | None:
-    """Return the variances of predictions and answers in units of the scale, and of how many."""
-    guess, truth = q.positions[q.guess[rows]], q.positions[q.truth[rows]]
-    both = np.isfinite(guess) & np.isfinite(truth)
-    ends = q.positions[np.isfinite(q.positions)]
-    if both.sum() < max(enough, 2) or ends.max() == ends.min():
-        return None
-    weight, width = q.weight[rows][both], ends.max() - ends.min()
-
-    def variance(values: Floats) -> float:
-        mean = np.average(values, weights=weight)
-        return float(np.average((values - mean) ** 2, weights=weight)) / float(width) ** 2
-
-    if not weight.sum() > 0:
-        return None
-    return variance(guess[both]), variance(truth[both]), int(both.sum())
+def variance(shares: Floats, positions: Floats | None) -> Floats:
+    """Return the variance of answers, (draws): of positions, or 1 minus the squared shares."""
+    if positions is None:
+        return np.asarray(1.0 - np.square(shares).sum(axis=1))
+    there = np.isfinite(positions)
+    kept = _renormalised(shares[:, there])
+    mean = kept @ positions[there]
+    return np.asarray(kept @ np.square(positions[there]) - np.square(mean))
 
 
-def _together(questions: list[_Question], enough: int) -> Iterator[dict[str, Any]]:
-    """Yield the association of every two questions that enough respondents have."""
-    kept = []
-    for a, b in combinations(questions, 2):
-        _, at_a, at_b = np.intersect1d(a.person, b.person, return_indices=True)
-        valid = (a.guess[at_a] >= 0) & (b.guess[at_b] >= 0)
-        at_a, at_b = at_a[valid], at_b[valid]
-        if len(at_a) < max(enough, 2):
+def _renormalised(shares: Floats) -> Floats:
+    return ratio(shares, np.broadcast_to(shares.sum(axis=1, keepdims=True), shares.shape))
+
+
+def _rows(
+    head: dict[str, Any],
+    sample: Sample,
+    asked: Sequence[_Question | None],
+    counted: dict[int, _Counted],
+    level: float,
+    *,
+    questions_too: bool = False,
+    smallest: int = 0,
+) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    close, one, other, total = [], [], [], 0
+    for q, found in counted.items():
+        question = asked[q]
+        assert question is not None
+        alike = similarity(found.truth, found.spread, question.positions)
+        given = variance(found.truth, question.positions)
+        predicted = variance(found.answer, question.positions)
+        if np.isfinite(alike[0]):
+            close.append(alike)
+            one.append(predicted)
+            other.append(given)
+            total += found.n
+        if questions_too or found.n >= smallest > 0:
+            of = {**head, "question_id": sample.questions[q]}
+            rows.append(_row(of, "similarity", alike, found.n, level))
+            rows.append(_row(of, "variance_ratio", ratio(predicted, given), found.n, level))
+    if close:
+        rows.append(_row(head, "representativeness", np.nanmean(close, axis=0), total, level))
+        both = ratio(np.nansum(one, axis=0), np.nansum(other, axis=0))
+        rows.append(_row(head, "variance_ratio", both, total, level))
+    return [row for row in rows if row["value"] is not None]
+
+
+def _row(head: dict[str, Any], metric: str, values: Floats, n: int, level: float) -> dict[str, Any]:
+    low, high = interval(values, level)
+    return {**head, "metric": metric, "value": rounded(values[0]), "low": low, "high": high, "n": n}
+
+
+def _associations(
+    head: dict[str, Any], judged: Judged, asked: Sequence[_Question | None], level: float
+) -> list[dict[str, Any]]:
+    """Return how far associations between questions are kept; no intervals, few pairs allow any."""
+    cells: dict[int, dict[int, tuple[int, int]]] = {}
+    truth = np.nan_to_num(judged.numbers["truth_code"]).astype(np.int64)
+    guess = np.nan_to_num(judged.numbers["answer_code"]).astype(np.int64)
+    for person, question, t, g in zip(judged.person, judged.question, truth, guess, strict=True):
+        if t > 0 and g > 0:
+            cells.setdefault(int(question), {})[int(person)] = (int(t), int(g))
+    given, predicted = [], []
+    for a, b in combinations(sorted(cells), 2):
+        shared = sorted(cells[a].keys() & cells[b].keys())
+        if len(shared) < BOTH:
             continue
-        truth = cramers_v(a.truth[at_a], b.truth[at_b])
-        predicted = cramers_v(a.guess[at_a], b.guess[at_b])
-        if truth is None:
-            continue
-        # Who predicts one answer for all predicts no association.
-        value = 0.0 if predicted is None else predicted
-        kept.append((value, truth, len(at_a)))
-        yield {
-            **{"metric": "association", "question_id": a.name, "other_question_id": b.name},
-            **{"value": value - truth, "predicted": value, "truth": truth, "n": len(at_a)},
-        }
-    if len(kept) > 2:
-        predicted_all, truth_all, counts = (np.array(column) for column in zip(*kept, strict=True))
-        if predicted_all.std() > 0 and truth_all.std() > 0:
-            yield {
-                "metric": "association_kept",
-                "value": float(np.corrcoef(predicted_all, truth_all)[0, 1]),
-                **{"predicted": float(predicted_all.mean()), "truth": float(truth_all.mean())},
-                "n": int(counts.sum()),
-            }
+        first = np.array([cells[a][person] for person in shared])
+        second = np.array([cells[b][person] for person in shared])
+        given.append(cramers_v(first[:, 0], second[:, 0]))
+        predicted.append(cramers_v(first[:, 1], second[:, 1]))
+    if not given:
+        return []
+    found = {
+        "association_given": np.mean(given),
+        "association_predicted": np.mean(predicted),
+        "association_error": np.mean(np.abs(np.subtract(given, predicted))),
+    }
+    return [
+        {**head, "metric": name, "value": rounded(float(value)), "n": len(given)}
+        for name, value in found.items()
+    ]
 
 
-def cramers_v(a: Ints, b: Ints) -> float | None:
-    """Return Cramer's V of two codes, 0 to 1, None where one of them does not vary."""
-    x, y = np.unique(a, return_inverse=True)[1], np.unique(b, return_inverse=True)[1]
-    rows, columns = int(x.max()) + 1, int(y.max()) + 1
-    if min(rows, columns) < 2:
-        return None
-    table = np.bincount(x * columns + y, minlength=rows * columns).reshape(rows, columns)
-    n = table.sum()
-    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / n
-    chi2 = float(((table - expected) ** 2 / expected).sum())
-    return float(np.sqrt(chi2 / (n * (min(rows, columns) - 1))))
+def cramers_v(one: Ints, other: Ints) -> float:
+    """Return Cramer's V of two columns of codes, 0 where one of them has a single value."""
+    a, first = np.unique(one, return_inverse=True)
+    b, second = np.unique(other, return_inverse=True)
+    if min(len(a), len(b)) < 2:
+        return 0.0
+    table = np.zeros((len(a), len(b)))
+    np.add.at(table, (first, second), 1.0)
+    expected = table.sum(axis=1, keepdims=True) @ table.sum(axis=0, keepdims=True) / table.sum()
+    chi = (np.square(table - expected) / expected).sum()
+    return float(np.sqrt(chi / (table.sum() * (min(table.shape) - 1))))

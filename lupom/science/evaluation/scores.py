@@ -34,29 +34,13 @@ _PREDICTION = (
 
 
 @dataclass(frozen=True)
-class _Options:
+class Options:
     """The options of all questions: labels and positions by question, and where to find them."""
 
     keys: pa.Array
     labels: tuple[tuple[str, ...], ...]
     positions: Floats  # (questions, width), NaN where an option has none or there is no option
-    groups: Ints  # the same, the group of a collapsed scale, -1 where there is no position
-    kinds: tuple[str | None, ...]
-
-    @property
-    def open_ended(self) -> Bools:
-        """Which questions have no options and are of a kind that needs none."""
-        return np.array(
-            [
-                not o and k in ("numeric", "text")
-                for o, k in zip(self.labels, self.kinds, strict=True)
-            ],
-            dtype=bool,
-        )
-
-    @property
-    def numeric(self) -> Bools:
-        return np.array([k == "numeric" for k in self.kinds], dtype=bool)
+    middles: Floats  # (questions), halfway between the first and the last position
 
 
 def score(
@@ -72,22 +56,28 @@ def score(
     ----------
     predictions : survey, respondent_id, question_id, predictor, llm, answer, probabilities (a map
         from options, or null), missing_mass, status ('valid' or not), call_id.
-    holdout : survey, respondent_id, question_id, role, answer, and scenario if there is one. Only
-        role 'test' counts; predictions of other pairs are left out.
-    questions : survey, question_id, options, ordinal, and kind if there is one. Questions of kind
-        'numeric' without options are scored by the difference of numbers, and those of kind 'text'
-        by nothing but whether there is an answer.
+    holdout : survey, respondent_id, question_id, role, answer, and scenario if there are several.
+        Only role 'test' counts; predictions of other pairs are left out.
+    questions : survey, question_id, options, ordinal, and kind. Questions of kind 'numeric' and
+        'text' have no options.
     llm_pairs : survey, respondent_id, question_id of the pairs an LLM was asked, if any.
-    respondents : survey, respondent_id, weight, if weights are wanted.
+    respondents : survey, respondent_id, weight; without it all weigh 1.
 
     Returns
     -------
     The predictions' columns, and for each
+        scenario : of the pair; 'known' where the holdout does not say.
+        weight : the respondent's.
         truth : the answer given.
         truth_code, answer_code : their places among the question's options, from 1; answer_code is
-            null where the prediction is invalid.
+            null where the prediction is invalid, and both are for numbers and texts.
         correct : whether the answer is the truth; false where the prediction is invalid, which it
-            is when its status is not 'valid' or its answer is none of the options.
+            is when its status is not 'valid' or its answer is none of the options. A number is
+            right when it is equal, a text when its words are.
+        collapsed_correct : the same where all options of a scale below its middle are one, and all
+            above it.
+        absolute_error : distance of the numbers; null but for questions of kind 'numeric'.
+        confidence : the probability of the answer; null as nll.
         ordinal_error : distance of answer and truth in the question's ordinal positions; null where
             either has none or the prediction is invalid.
         nll : minus the natural log of the truth's probability, which counts as at least 1e-4; null
@@ -95,13 +85,6 @@ def score(
         brier : sum over the question's options of the squared difference between probability and
             outcome, 0 to 2 (Brier 1950); null as nll.
         in_llm_sample : whether the pair is among `llm_pairs`.
-        scenario, kind, weight : the pair's, the question's and the respondent's (null without).
-        collapsed_correct : whether answer and truth are in the same group of an ordinal scale: its
-            halves, or its ends and its middle where the number of positions is odd. Null where the
-            truth has no position.
-        absolute_error : difference of the numbers; null for all but numeric questions.
-        confidence : the probability of the answer; null without a distribution.
-        valid : whether the prediction is one.
     Probabilities are divided by their sum.
 
     Raises
@@ -114,58 +97,58 @@ def score(
     require(truths, (*_PAIR, "role", "answer"), "holdout")
     require(known, ("survey", "question_id", "options", "ordinal"), "questions")
     truths = truths.filter(pc.equal(truths["role"], "test"))
+    if "scenario" not in truths.column_names:
+        truths = truths.append_column("scenario", pa.repeat("known", len(truths)))
     place = pc.index_in(_key(table, _PAIR), value_set=_key(truths, _PAIR))
     table = table.select(_PREDICTION).filter(pc.is_valid(place))
     _check_once(table)
-    options = _options(known)
+    options = options_of(known)
     truth = truths["answer"].combine_chunks().take(place.drop_null())
-    question = _question(table, options)
+    question = question_of(table, options)
     truth_code = _codes(truth, question, options)
-    open_ended = options.open_ended[question]
-    lost = (truth_code < 0) & ~open_ended
-    if lost.any():
-        row = int(np.flatnonzero(lost)[0])
+    free = np.array([not labels for labels in options.labels], dtype=bool)[question]
+    if ((truth_code < 0) & ~free).any():
+        row = int(np.flatnonzero((truth_code < 0) & ~free)[0])
         raise ValueError(
             f"the held-out answer {truth[row].as_py()!r} to {table['question_id'][row]} is none of "
             f"the question's options {list(options.labels[int(question[row])])}"
         )
     code = _codes(table["answer"].combine_chunks(), question, options)
-    stated = np.asarray(pc.fill_null(pc.equal(table["status"], "valid"), False))
-    code[~stated] = -1
-    numeric = open_ended & options.numeric[question]
-    gap = np.full(len(code), np.nan)
-    if numeric.any():
-        gap = np.abs(_floats(table["answer"].combine_chunks()) - _floats(truth))
-        gap[~(numeric & stated)] = np.nan
-    said = np.asarray(pc.is_valid(table["answer"].combine_chunks()))
-    valid = np.where(numeric, np.isfinite(gap), np.where(open_ended, stated & said, code >= 0))
+    said = np.asarray(pc.fill_null(pc.equal(table["status"], "valid"), False))
+    code[~said] = -1
+    valid = code >= 0
     rows = np.arange(len(code))
+    same, distance = _free(table, truth, free & said)
     step = np.abs(options.positions[question, code] - options.positions[question, truth_code])
     nll, brier = np.full(len(code), np.nan), np.full(len(code), np.nan)
-    spread, has = _distributions(table, question, options)
-    has &= (code >= 0) & (truth_code >= 0)
+    spread, has = distributions_of(table, question, options)
+    has &= valid
     p = spread[rows, truth_code]
     nll[has] = -np.log(np.clip(p[has], FLOOR, 1.0))
     # sum (p_k - y_k)^2 = sum p_k^2 - 2 p_truth + 1
     brier[has] = (np.square(spread).sum(axis=1) - 2.0 * p + 1.0)[has]
+    side = np.sign(options.positions - options.middles[:, None])
+    collapsed = side[question, code] == side[question, truth_code]
+    collapsed |= code == truth_code
     asked = pa.nulls(0, pa.string()) if llm_pairs is None else _key(arrow(llm_pairs), _PAIR)
     columns = {
+        "scenario": pc.fill_null(truths["scenario"].combine_chunks(), "known").take(
+            place.drop_null()
+        ),
+        "weight": _weights(table, respondents),
         "truth": truth,
-        "truth_code": pa.array(truth_code + 1, mask=truth_code < 0),
-        "answer_code": pa.array(code + 1, mask=code < 0),
-        "correct": pa.array(code == truth_code, mask=open_ended),
-        "ordinal_error": _nullable(np.where(code >= 0, step, np.nan)),
+        "truth_code": pa.array(truth_code + 1, mask=free),
+        "answer_code": pa.array(code + 1, mask=~valid),
+        "correct": pa.array(np.where(free, same, valid & (code == truth_code))),
+        "collapsed_correct": pa.array(np.where(free, same, valid & collapsed)),
+        "absolute_error": _nullable(distance),
+        "confidence": _nullable(np.where(has, spread[rows, code], np.nan)),
+        "ordinal_error": _nullable(np.where(valid, step, np.nan)),
         "nll": _nullable(nll),
         "brier": _nullable(brier),
         "in_llm_sample": pc.is_in(_key(table, _PAIR), value_set=asked),
-        "scenario": _scenario(truths).take(place.drop_null()),
-        "kind": pa.array(options.kinds, pa.string()).take(pa.array(question)),
-        "weight": _weights(table, respondents),
-        "collapsed_correct": _collapsed(options, question, code, truth_code),
-        "absolute_error": _nullable(gap),
-        "confidence": _nullable(np.where(has, spread[rows, code], np.nan)),
-        "valid": pa.array(valid.astype(bool)),
     }
+    table = table.drop_columns([name for name in columns if name in table.column_names])
     for name, column in columns.items():
         table = table.append_column(name, column)
     return table
@@ -191,71 +174,61 @@ def _check_once(table: pa.Table) -> None:
         )
 
 
-def _options(questions: pa.Table) -> _Options:
+def options_of(questions: pa.Table) -> Options:
+    """Return the options of questions: survey, question_id, options, ordinal."""
     labels = tuple(tuple(o or ()) for o in questions["options"].to_pylist())
     positions = np.full((len(labels), max(map(len, labels), default=0) + 1), np.nan)
     for i, given in enumerate(questions["ordinal"].to_pylist()):
         for code, position in enumerate(given or ()):
             positions[i, code] = np.nan if position is None else position
-    kinds = (
-        questions["kind"].to_pylist() if "kind" in questions.column_names else [None] * len(labels)
-    )
-    groups = collapsed(positions)
-    return _Options(
-        _key(questions, ("survey", "question_id")), labels, positions, groups, tuple(kinds)
-    )
-
-
-def collapsed(positions: Floats) -> Ints:
-    """Return the group of each option, (questions, width): 0 low, 1 middle, 2 high, -1 without.
-
-    Distinct positions are halved; where their number is odd, the one in the middle is a group of
-    its own.
-    """
-    out = np.full(positions.shape, -1, dtype=np.int64)
-    for row, own in zip(out, positions, strict=True):
-        there = np.isfinite(own)
-        steps, place = np.unique(own[there], return_inverse=True)
-        middle = (len(steps) - 1) / 2
-        row[there] = 1 + np.sign(place - middle).astype(np.int64)
-    return out
-
-
-def _collapsed(options: _Options, question: Ints, code: Ints, truth_code: Ints) -> pa.Array:
-    truth = options.groups[question, truth_code]
-    guess = np.where(code >= 0, options.groups[question, code], -1)
-    return pa.array(truth == guess, mask=(truth < 0) | (truth_code < 0))
-
-
-def _scenario(truths: pa.Table) -> pa.Array:
-    if "scenario" in truths.column_names:
-        return truths["scenario"].cast(pa.string()).fill_null("known").combine_chunks()
-    return pa.array(["known"] * truths.num_rows, pa.string())
+    there = np.isfinite(positions)
+    lowest = np.where(there, positions, np.inf).min(axis=1, initial=np.inf)
+    highest = np.where(there, positions, -np.inf).max(axis=1, initial=-np.inf)
+    with np.errstate(invalid="ignore"):
+        middles = (lowest + highest) / 2.0
+    return Options(_key(questions, ("survey", "question_id")), labels, positions, middles)
 
 
 def _weights(table: pa.Table, respondents: Any) -> pa.Array:
+    """Return each prediction's respondent's weight; 1 where none is known."""
     if respondents is None:
-        return pa.nulls(table.num_rows, pa.float64())
+        return pa.repeat(1.0, len(table))
     people = arrow(respondents)
-    names = ("survey", "respondent_id")
-    require(people, (*names, "weight"), "respondents")
-    place = pc.index_in(_key(table, names), value_set=_key(people, names))
-    return people["weight"].cast(pa.float64()).combine_chunks().take(place)
+    require(people, ("survey", "respondent_id", "weight"), "respondents")
+    person = ("survey", "respondent_id")
+    place = pc.index_in(_key(table, person), value_set=_key(people, person))
+    return pc.fill_null(people["weight"].cast(pa.float64()).combine_chunks().take(place), 1.0)
 
 
-def _floats(column: pa.Array) -> Floats:
-    """Return texts as numbers, NaN where they are none."""
-    out = np.full(len(column), np.nan)
-    for i, text in enumerate(column.to_pylist()):
-        try:
-            value = float(text)
-        except (TypeError, ValueError):
-            continue
-        out[i] = value if np.isfinite(value) else np.nan
-    return out
+def _free(table: pa.Table, truth: pa.Array, free: Bools) -> tuple[Bools, Floats]:
+    """Return whether answers without options are right, and the distance of those in numbers."""
+    same, distance = np.zeros(len(free), dtype=bool), np.full(len(free), np.nan)
+    answers = table["answer"]
+    for row in np.flatnonzero(free):
+        answer, given = answers[int(row)].as_py(), truth[int(row)].as_py()
+        numbers = _number(answer), _number(given)
+        if None not in numbers:
+            distance[row] = abs(numbers[0] - numbers[1])  # type: ignore[operator]
+            same[row] = distance[row] == 0.0
+        else:
+            same[row] = answer is not None and _words(answer) == _words(given)
+    return same, distance
 
 
-def _question(table: pa.Table, options: _Options) -> Ints:
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(str(text).replace(",", ""))
+    except ValueError:
+        return None
+    return number if np.isfinite(number) else None
+
+
+def _words(text: str) -> list[str]:
+    return str(text).casefold().split()
+
+
+def question_of(table: pa.Table, options: Options) -> Ints:
+    """Return each row's question's place; raises ValueError for a question without a row."""
     found = pc.index_in(_key(table, ("survey", "question_id")), value_set=options.keys)
     if found.null_count:
         row = int(pc.index(pc.is_null(found), True).as_py())
@@ -265,7 +238,7 @@ def _question(table: pa.Table, options: _Options) -> Ints:
     return np.asarray(found, dtype=np.int64)
 
 
-def _codes(answers: pa.Array, question: Ints, options: _Options) -> Ints:
+def _codes(answers: pa.Array, question: Ints, options: Options) -> Ints:
     """Return each answer as the index of its option in its own question, -1 where it is none."""
     encoded = answers.dictionary_encode()
     place = {label: i for i, label in enumerate(encoded.dictionary.to_pylist())}
@@ -279,7 +252,7 @@ def _codes(answers: pa.Array, question: Ints, options: _Options) -> Ints:
     return np.asarray(codes[label_of, question])
 
 
-def _distributions(table: pa.Table, question: Ints, options: _Options) -> tuple[Floats, Bools]:
+def distributions_of(table: pa.Table, question: Ints, options: Options) -> tuple[Floats, Bools]:
     """Return probabilities (rows, width) that sum to one, and which rows have them."""
     maps = table["probabilities"].combine_chunks()
     out = np.zeros((len(question), options.positions.shape[1]))

@@ -1,0 +1,204 @@
+"""Scored predictions as arrays: the predictions of all predictors on one set of pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lupom.science.inputs import arrow, require
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+NUMBERS = (
+    *("correct", "collapsed_correct", "ordinal_error", "absolute_error", "nll", "brier"),
+    *("confidence", "truth_code", "answer_code"),
+)
+_NEEDED = (
+    *("survey", "respondent_id", "question_id", "predictor", "llm", "scenario", "weight", "status"),
+    *NUMBERS,
+    "in_llm_sample",
+)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One predictor's scored predictions on a set of pairs, ordered by respondent and question.
+
+    Attributes
+    ----------
+    person, question : (n) places among the sample's people and questions.
+    valid : (n) whether the prediction is one.
+    numbers : by name (n), NaN where a prediction has none.
+    rows : (n) their rows in the table of scores.
+    """
+
+    predictor: str
+    llm: str | None
+    person: Ints
+    question: Ints
+    valid: Bools
+    numbers: dict[str, Floats]
+    rows: Ints
+
+    @property
+    def name(self) -> tuple[str, str | None]:
+        return self.predictor, self.llm
+
+    def of(self, members: Bools) -> Judged:
+        """Return the predictions for some of the people, with places among these."""
+        kept = members[self.person]
+        place = np.cumsum(members) - 1
+        return Judged(
+            self.predictor,
+            self.llm,
+            place[self.person[kept]],
+            self.question[kept],
+            self.valid[kept],
+            {name: values[kept] for name, values in self.numbers.items()},
+            self.rows[kept],
+        )
+
+
+@dataclass(frozen=True)
+class Sample:
+    """All predictors of one survey on one set of pairs.
+
+    Attributes
+    ----------
+    scenario : 'known', 'new_respondent' or 'new_question'.
+    pairs : 'all' are all test pairs, for predictors that predict each of them; 'llm' are the pairs
+        an LLM was asked.
+    people, questions : their ids in alphabetic order.
+    weights : (people) survey weights.
+    judged : by predictor and LLM in alphabetic order.
+    """
+
+    survey: str
+    scenario: str
+    pairs: str
+    people: tuple[str, ...]
+    questions: tuple[str, ...]
+    weights: Floats
+    judged: tuple[Judged, ...]
+
+    @property
+    def weighted(self) -> bool:
+        """Whether the weights say anything."""
+        return bool(self.weights.size and np.ptp(self.weights) > 0)
+
+
+def samples(scores: Any) -> Iterator[Sample]:
+    """Yield the samples of a table of scores, by survey, scenario and set of pairs.
+
+    Raises ValueError for a missing column, and for a respondent with two weights.
+    """
+    table = arrow(scores)
+    require(table, _NEEDED, "scores")
+    codes, words = {}, {}
+    for name in ("survey", "scenario", "predictor", "llm", "respondent_id", "question_id"):
+        codes[name], words[name] = encoded(table[name])
+    asked = np.asarray(table["in_llm_sample"])
+    for survey, survey_name in enumerate(words["survey"]):
+        for scenario, scenario_name in enumerate(words["scenario"]):
+            here = np.flatnonzero((codes["survey"] == survey) & (codes["scenario"] == scenario))
+            if not here.size:
+                continue
+            for pairs in ("all", "llm"):
+                rows = here if pairs == "all" else here[asked[here]]
+                made = _sample(table, codes, words, rows, survey_name, scenario_name, pairs)
+                if made is not None:
+                    yield made
+
+
+def encoded(column: pa.ChunkedArray) -> tuple[Ints, list[str]]:
+    """Return a text column as places in its values' alphabetic order, -1 for null, and these."""
+    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if not pa.types.is_dictionary(column.type):
+        column = column.cast(pa.string()).dictionary_encode()
+    values = column.dictionary.cast(pa.string()).to_pylist()
+    order = sorted(range(len(values)), key=lambda i: values[i])
+    place = np.empty(len(values) + 1, dtype=np.int64)
+    place[order] = np.arange(len(values))
+    place[-1] = -1
+    return place[np.asarray(pc.fill_null(column.indices, -1), dtype=np.int64)], sorted(values)
+
+
+def _sample(
+    table: pa.Table,
+    codes: dict[str, Ints],
+    words: dict[str, list[str]],
+    rows: Ints,
+    survey: str,
+    scenario: str,
+    pairs: str,
+) -> Sample | None:
+    if not rows.size:
+        return None
+    people, person = np.unique(codes["respondent_id"][rows], return_inverse=True)
+    questions, question = np.unique(codes["question_id"][rows], return_inverse=True)
+    cell = person * len(questions) + question
+    predictor, llm = codes["predictor"][rows], codes["llm"][rows]
+    whole = len(np.unique(cell))
+    judged = []
+    for p, name in enumerate(words["predictor"]):
+        for m, alias in enumerate([None, *words["llm"]]):
+            own = np.flatnonzero((predictor == p) & (llm == m - 1))
+            if not own.size or (pairs == "all" and len(own) < whole):
+                continue
+            own = own[np.argsort(cell[own], kind="stable")]
+            at = rows[own]
+            judged.append(
+                Judged(
+                    name,
+                    alias,
+                    person[own],
+                    question[own],
+                    _taken(table["answer_code"], at) > 0,
+                    {number: _taken(table[number], at) for number in NUMBERS},
+                    at,
+                )
+            )
+    # Numbers and texts have no code: there, what says "valid" is valid.
+    judged = [_with_valid(one, table) for one in judged]
+    if not judged:
+        return None
+    weights = np.full(len(people), np.nan)
+    weights[person] = _taken(table["weight"], rows)
+    return Sample(
+        survey,
+        scenario,
+        pairs,
+        tuple(words["respondent_id"][i] for i in people),
+        tuple(words["question_id"][i] for i in questions),
+        np.nan_to_num(weights, nan=1.0),
+        tuple(judged),
+    )
+
+
+def _with_valid(one: Judged, table: pa.Table) -> Judged:
+    uncoded = np.isnan(one.numbers["truth_code"])
+    if not uncoded.any():
+        return one
+    status = np.asarray(pc.fill_null(pc.equal(table["status"].take(one.rows), "valid"), False))
+    return Judged(
+        one.predictor,
+        one.llm,
+        one.person,
+        one.question,
+        np.where(uncoded, status, one.valid),
+        one.numbers,
+        one.rows,
+    )
+
+
+def _taken(column: pa.ChunkedArray, rows: Ints) -> Floats:
+    whole = column.cast(pa.int8()) if pa.types.is_boolean(column.type) else column
+    return np.asarray(whole.take(pa.array(rows)).cast(pa.float64()).to_numpy())

@@ -1,0 +1,124 @@
+"""Paired differences: the direction, the tests, and the corrections."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from lupom.science.evaluation.comparisons import (
+    benjamini_hochberg,
+    comparisons,
+    holm,
+    mcnemar,
+)
+from tests.science.evaluation.people import right, scored, sure, truths
+
+
+def rows(table: pa.Table, metric: str = "accuracy", pairs: str = "all") -> list[dict]:
+    found = comparisons(table, resamples=200).to_pylist()
+    return [row for row in found if row["metric"] == metric and row["pairs"] == pairs]
+
+
+def test_the_better_predictor_stands_first_and_is_favoured() -> None:
+    table = scored(truths(150, 3), {("a", None): right(0.4), ("b", None): right(0.7)}, count=3)
+    [row] = rows(table)
+    assert (row["predictor"], row["against"], row["favours"]) == ("b", "a", "b")
+    assert row["difference"] == pytest.approx(0.3, abs=0.1)
+    assert 0 < row["low"] < row["difference"] < row["high"]
+    assert row["p_bootstrap"] < 0.02
+    assert row["p_mcnemar"] < 1e-6
+    assert (row["only_predictor"] - row["only_against"]) / row["n"] == pytest.approx(
+        row["difference"]
+    )
+    assert row["best_baseline"]
+
+
+def test_of_a_loss_less_is_better() -> None:
+    table = scored(
+        truths(150, 3),
+        {("a", None): right(0.4), ("b", None): right(0.7)},
+        count=3,
+        probabilities=sure(0.6),
+    )
+    [row] = rows(table, "nll")
+    assert row["predictor"] == "b"
+    assert row["difference"] < 0 < -row["high"]
+    assert row["p_mcnemar"] is None
+
+
+def test_two_alike_are_not_told_apart() -> None:
+    table = scored(truths(60, 2), {("a", None): right(0.5), ("b", None): right(0.5)}, count=2)
+    [row] = rows(table)
+    assert row["low"] < 0 < row["high"] or row["difference"] == 0
+    assert row["favours"] is None
+
+
+def test_the_same_twice_has_no_difference() -> None:
+    table = scored(
+        truths(30, 2), {("a", None): lambda *_: "often", ("b", None): lambda *_: "often"}, count=2
+    )
+    [row] = rows(table)
+    assert (row["difference"], row["low"], row["high"]) == (0.0, 0.0, 0.0)
+    assert (row["p_bootstrap"], row["p_mcnemar"], row["favours"]) == (1.0, 1.0, None)
+
+
+def test_the_best_baseline_needs_no_llm_and_is_no_stack() -> None:
+    table = scored(
+        truths(80, 2),
+        {
+            ("history", "m"): right(0.9),
+            ("stack_plain", None): right(0.8),
+            ("majority", None): right(0.5),
+            ("logistic", None): right(0.6),
+        },
+        count=2,
+    )
+    found = rows(table)
+    assert len(found) == 6
+    assert all("logistic" in (r["predictor"], r["against"]) for r in found if r["best_baseline"])
+    assert sum(r["best_baseline"] for r in found) == 3
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 30), st.integers(0, 30))
+def test_mcnemar_is_the_exact_test_with_half_of_the_middle(b: int, c: int) -> None:
+    p = mcnemar(b, c)
+    assert p == mcnemar(c, b)
+    assert 0 < p <= 1
+    exact = binomtest(min(b, c), b + c).pvalue if b + c else 1.0
+    assert p <= exact + 1e-12
+
+
+def test_mcnemar_of_a_textbook() -> None:
+    # Fagerland, Lydersen and Laake (2013), table 1: discordant counts 1 and 7.
+    assert mcnemar(1, 7) == pytest.approx(0.039, abs=0.0005)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(0, 1), max_size=12))
+def test_corrections_only_raise_and_keep_the_order(p: list[float]) -> None:
+    values = np.array(p, dtype=float)
+    for corrected in (holm(values), benjamini_hochberg(values)):
+        assert (corrected >= values - 1e-12).all()
+        assert (corrected <= 1.0).all()
+        order = np.argsort(values, kind="stable")
+        assert (np.diff(corrected[order]) >= -1e-12).all()
+    assert (holm(values) >= benjamini_hochberg(values) - 1e-12).all()
+
+
+def test_corrections_by_hand() -> None:
+    p = np.array([0.01, 0.04, 0.03, 0.005])
+    assert holm(p) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert benjamini_hochberg(p) == pytest.approx([0.02, 0.04, 0.04, 0.02])
+
+
+def test_predictors_of_other_pairs_are_not_compared() -> None:
+    table = scored(truths(20, 2), {("a", None): right(0.5), ("b", "m"): right(0.5)}, count=2)
+    part = table.filter(
+        pa.array([r["predictor"] == "a" or r["question_id"] == "q0" for r in table.to_pylist()])
+    )
+    assert rows(part, pairs="llm") == []
