@@ -70,12 +70,31 @@ answered as (
     where respondent_role is null and question_role is null
 ),
 
+{% if var('protocol', 'drawn') == 'persona_db' %}
+-- The published test pairs and no others. Where the published answer is a refusal there is nothing to
+-- predict here; published_metrics counts those.
+published as (
+    {% for name in var('published_pairs', ['published_pairs']) %}
+    {{ 'union' if not loop.first }}
+    select distinct
+        survey, cast(author_id as varchar) as respondent_id, cast(conversation_id as varchar) as question_id
+    from {{ ref(name) }}
+    {% endfor %}
+),
+
+test as (
+    select survey, respondent_id, question_id, answer
+    from answered
+    semi join published using (survey, respondent_id, question_id)
+),
+{% else %}
 test as (
     select survey, respondent_id, question_id, answer
     from answered
     qualify row_number() over (partition by survey order by draw, respondent_id, question_id)
         <= least({{ var('test_pairs', 1000) }}, n // 5)
 ),
+{% endif %}
 
 reference as (
     select *, count(*) over (partition by survey) as n_reference
