@@ -12,6 +12,7 @@ def model(lupom):
     )
     predictions = lupom.ref("baselines").select(columns)
     predictions = predictions.union(lupom.ref("predictions").select(columns))
+    predictions = predictions.union(lupom.ref("persona_predictions").select(columns))
     predictions = predictions.union(lupom.ref("stacked").select(columns))
     # What has options is scored by them; number_scores has numeric questions.
     closed = lupom.ref("questions").filter("kind not in ('numeric', 'text')")

@@ -35,6 +35,7 @@ def project() -> FakeProject:
     project.build("prediction/baselines.py")
     project.connection.execute(NO_PREDICTIONS)
     project.connection.execute("create table stacked as select * from predictions")
+    project.connection.execute("create table persona_predictions as select * from predictions")
     project.connection.execute(FIRST_OPTION)
     project.build("evaluation/scores.py")
     project.build("evaluation/metrics.py")
