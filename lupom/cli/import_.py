@@ -57,7 +57,11 @@ def import_(
         click.echo(path.relative_to(root).as_posix())
     if read.codebook_text is not None:
         click.echo("Next: review the codebook, and import again if you edit it.", err=True)
-    known = read_project(root).vars.get("surveys")
+    variables = read_project(root).vars
+    known = variables.get("surveys")
     if isinstance(known, list) and name not in known:
         listed = ", ".join(map(str, [*known, name]))
         click.echo(f"Then put it into lupom_project.yml, 'surveys: [{listed}]'.", err=True)
+    compared = variables.get("neighbour_demographics")
+    if isinstance(compared, list) and not set(compared) <= read.layout.attributes.keys():
+        click.echo("It lacks some of 'neighbour_demographics': set that to 'all' there.", err=True)

@@ -13,7 +13,9 @@ CSV = "id,age,trust,note\na,20,Agree,x\nb,64,Disagree,x\nc,40,Refused,x\n"
 @pytest.fixture
 def lupom(tmp_path, monkeypatch, capsys):
     """Run a command in a project that has no surveys yet; returns exit code, stdout and stderr."""
-    (tmp_path / "lupom_project.yml").write_text("name: demo\nvars: {surveys: [other]}\n")
+    (tmp_path / "lupom_project.yml").write_text(
+        "name: demo\nvars: {surveys: [other], neighbour_demographics: [RACE]}\n"
+    )
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "all.sql").write_text("select {{ var('surveys') | length }} as n")
     (tmp_path / "panel.csv").write_text(CSV)
@@ -46,6 +48,7 @@ def test_a_file_becomes_seeds_and_a_codebook_to_review(lupom, tmp_path):
     assert "ignored: note (everyone has the same: x)" in err
     assert "answers: 2 answered, 1 refused" in err
     assert "'surveys: [other, panel]'" in err
+    assert "It lacks some of 'neighbour_demographics': set that to 'all' there." in err
     with Project(tmp_path) as project:
         assert project.nodes["panel_responses"].tags == {"holdout"}
         project.run(select="panel_responses")

@@ -37,8 +37,10 @@ def project() -> FakeProject:
     project.connection.execute("create table stacked as select * from predictions")
     project.connection.execute("create table persona_predictions as select * from predictions")
     project.connection.execute(FIRST_OPTION)
-    project.build("evaluation/scores.py")
-    project.build("evaluation/metrics.py")
+    for name in ("scores.py", "metrics.py", "comparisons.py", "calibration.py"):
+        project.build(f"evaluation/{name}")
+    for name in ("group_metrics.py", "distribution_metrics.py", "leaderboard.sql"):
+        project.build(f"evaluation/{name}")
     return project
 
 
@@ -68,9 +70,55 @@ def test_baselines_land_within_noise_of_the_figures(project: FakeProject) -> Non
     assert nll == pytest.approx(0.693, abs=0.05)
 
 
-def test_scores_and_metrics_are_tagged(project: FakeProject) -> None:
-    assert project.configs["scores"]["tags"] == ["holdout"]
-    assert project.configs["metrics"]["tags"] == ["holdout"]
+TABLES = ("metrics", "comparisons", "calibration", "group_metrics", "distribution_metrics")
+
+
+@pytest.mark.parametrize("name", ["scores", *TABLES, "leaderboard"])
+def test_what_has_seen_held_out_answers_is_tagged(project: FakeProject, name: str) -> None:
+    assert project.configs[name]["tags"] == ["holdout"]
+
+
+def test_the_leaderboard_has_everyone_once(project: FakeProject) -> None:
+    rows = project.rows("select predictor, vs_best is null from leaderboard where pairs = 'all'")
+    assert sorted(name for name, _ in rows) == sorted(BASELINES)
+    # Only the best one is not compared with the best one.
+    assert sum(best for _, best in rows) == 1
+    assert project.rows("select llm from leaderboard where predictor = 'history'") == [("default",)]
+
+
+def test_the_majority_is_worse_than_the_best_and_predicts_less_variance(
+    project: FakeProject,
+) -> None:
+    [(difference, low, p)] = project.rows(
+        "select difference, low, p_holm from comparisons where pairs = 'all' "
+        "and best_baseline and metric = 'accuracy' and against = 'majority'"
+    )
+    assert 0 < low < difference
+    assert p < 0.1
+    ratios = dict(
+        project.rows(
+            "select predictor, value from distribution_metrics where metric = 'variance_ratio' "
+            "and pairs = 'all' and question_id is null and attribute is null"
+        )
+    )
+    assert ratios["majority"] == pytest.approx(0)
+    assert 0.2 < ratios["logistic_answers"] < 1.1
+
+
+def test_groups_add_up(project: FakeProject) -> None:
+    whole = dict(
+        project.rows(
+            "select predictor, round(value * n) from metrics "
+            "where metric = 'accuracy' and pairs = 'all'"
+        )
+    )
+    parts = dict(
+        project.rows(
+            "select predictor, round(sum(value * n)) from group_metrics where attribute = 'SEX' "
+            "and measure = 'value' and metric = 'accuracy' and pairs = 'all' group by 1"
+        )
+    )
+    assert parts == whole
 
 
 def test_everyone_is_judged_on_the_pairs_of_the_llm(project: FakeProject) -> None:

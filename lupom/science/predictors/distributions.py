@@ -205,7 +205,7 @@ def pairs_of(survey: str, predictions: pa.Table, tuning: pa.Table, questions: pa
     """
     asked = questions.sort_by("question_id")
     ids = tuple(asked["question_id"].to_pylist())
-    options = tuple(tuple(o) for o in asked["options"].to_pylist())
+    options = tuple(tuple(o or ()) for o in asked["options"].to_pylist())
     column_of = {question: i for i, question in enumerate(ids)}
     names = ["question_id", "respondent_id", "role", "scenario"]
     distinct = predictions.select(names).group_by(names).aggregate([])

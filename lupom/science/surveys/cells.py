@@ -61,7 +61,7 @@ def literal(value: Any, kind: type, *, table: str, column: str, row: str) -> Any
     if len(source) > LONGEST_LITERAL:
         raise ValueError(f"{where}: the cell has {len(source):,} characters, too many for {shape}")
     try:
-        tree = _NanToNone().visit(ast.parse(source, mode="eval"))
+        tree = _NanToNone().visit(_parsed(source))
         out = ast.literal_eval(tree)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
         raise ValueError(
@@ -74,6 +74,16 @@ def literal(value: Any, kind: type, *, table: str, column: str, row: str) -> Any
             f"{where}: expected a {kind.__name__} such as {shape}, got {_short(source)}"
         )
     return out
+
+
+def _parsed(source: str) -> ast.Expression:
+    """Parse an expression, once more where Python 3.11 stumbles over other threads that parse."""
+    for _ in range(3):
+        try:
+            return ast.parse(source, mode="eval")
+        except SystemError:
+            continue
+    return ast.parse(source, mode="eval")
 
 
 class _NanToNone(ast.NodeTransformer):

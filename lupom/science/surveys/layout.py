@@ -21,7 +21,7 @@ from lupom.science.surveys.columns import Column, File
 Rows = list[list[str]]
 
 _CANONICAL = {labels.REFUSED: "Refused", labels.DONT_KNOW: "Don't know"}
-INFO = ("key", "question", "option_mapping", "references", "option_ordinal", "topic")
+INFO = ("key", "question", "option_mapping", "references", "option_ordinal", "topic", "kind")
 
 
 @dataclass
@@ -163,7 +163,7 @@ def _asked(column: Column, q: Question, name: str) -> tuple[list[str], list[str]
     used = dict.fromkeys(v for v in said.values() if v)
     references = [*options, *used]
     positions: list[Any] = list(q.positions)
-    if q.bins:
+    if q.bins or (q.kind == "ordinal" and not positions):
         positions = [float(i) for i in range(1, len(options) + 1)]
     mapping: dict[Any, str] = {}
     if not q.bins and any(code != label for code, label in q.options.items()):
@@ -176,7 +176,8 @@ def _asked(column: Column, q: Question, name: str) -> tuple[list[str], list[str]
         repr(references),
         repr(positions) if positions else "",
     )
-    return [q.key, q.question, *cells_, q.topic], texts
+    kind = "ordinal" if q.bins else q.kind  # ranges of numbers are predicted as steps of a scale
+    return [q.key, q.question, *cells_, q.topic, kind], texts
 
 
 def _known(column: Column, a: Attribute, name: str) -> tuple[list[str], list[str]]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from lupom.science.surveys import codebook, guesses, layout
+from lupom.science.surveys import codebook, guesses, layout, opinionqa
 from lupom.science.surveys.columns import Column, File
 
 
@@ -176,3 +176,18 @@ def test_a_codebook_of_lists_without_end_is_refused():
 def test_a_pick_of_several_is_told_from_a_scale():
     (question,) = guesses.guess(survey(q=["Selected", "Not selected"]), "x").questions
     assert question.kind == "multiple"
+
+
+@pytest.mark.parametrize(
+    ("entry", "kind", "ordinal"),
+    [
+        ("kind: ordinal, options: [Red, Blue]", "ordinal", [1, 2]),
+        ("kind: single, options: [Red, Blue], positions: [1, 2]", "single", [1, 2]),
+        ("kind: multiple, options: [Red, Blue]", "multiple", [None, None]),
+    ],
+)
+def test_the_kind_a_codebook_gives_is_the_questions(entry, kind, ordinal):
+    book = codebook.load(f"survey: x\nquestions: [{{column: q, {entry}}}]", "c.yml")
+    info = layout.arrow(layout.build(survey(q=["Red", "Blue"]), book).info)
+    (question,) = opinionqa.questions({"x": info}).to_pylist()
+    assert (question["kind"], question["ordinal"]) == (kind, ordinal)
