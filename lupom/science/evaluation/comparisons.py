@@ -111,7 +111,7 @@ def _of_metric(
             "difference": rounded(difference[0]),
             "low": low,
             "high": high,
-            "p_bootstrap": p_value(difference),
+            "p_bootstrap": rounded(p_value(difference, len(sample.people))),
             "n": found[i][metric][1],
         }
         if metric == "accuracy":
