@@ -19,6 +19,15 @@ def model(lupom):
     predictions = predictions.join(
         closed.select("survey, question_id"), "survey, question_id", how="semi"
     )
+    numeric = lupom.ref("questions").filter("kind = 'numeric'").select("survey, question_id")
+    numbers = (
+        "survey, respondent_id, question_id, predictor, llm, cast(value as varchar) as answer, "
+        "null::map(varchar, double) as probabilities, null::double as missing_mass, status, "
+    )
+    asked = lupom.ref("predictions").join(numeric, "survey, question_id", how="semi")
+    predictions = predictions.union(asked.select(numbers + "call_id"))
+    medians = lupom.ref("number_baselines")
+    predictions = predictions.union(medians.select(numbers + "null::varchar as call_id"))
     return scores.score(
         predictions,
         lupom.ref("holdout"),

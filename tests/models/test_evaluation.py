@@ -19,12 +19,13 @@ FIGURES = {
 
 NO_PREDICTIONS = (
     "create table predictions as select survey, respondent_id, question_id, predictor, llm, "
-    "answer, probabilities, missing_mass, status, call_id from baselines limit 0"
+    "answer, probabilities, missing_mass, status, call_id, null::double as value "
+    "from baselines limit 0"
 )
 # An LLM that always gives the first option, and once nothing usable.
 FIRST_OPTION = (
     "insert into predictions select survey, respondent_id, question_id, 'history', 'default', "
-    "options[1], null, null, if(row_number() over () = 1, 'invalid', 'valid'), 'call' "
+    "options[1], null, null, if(row_number() over () = 1, 'invalid', 'valid'), 'call', null "
     "from llm_pairs join questions using (survey, question_id) where role = 'test'"
 )
 
@@ -34,6 +35,7 @@ def project() -> FakeProject:
     project = staged(seed=1)
     project.build("prediction/baselines.py")
     project.connection.execute(NO_PREDICTIONS)
+    project.build("prediction/number_baselines.sql")
     project.connection.execute("create table stacked as select * from predictions")
     project.connection.execute("create table persona_predictions as select * from predictions")
     project.connection.execute(FIRST_OPTION)

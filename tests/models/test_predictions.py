@@ -274,7 +274,16 @@ def test_predictions_of_options_have_distributions_and_others_have_none(asked: A
 def test_options_are_scored_as_such_and_numbers_by_their_distance(asked: Asked) -> None:
     kinds = "select distinct kind from {} join questions using (survey, question_id) order by kind"
     closed = [("multiple",), ("ordinal",), ("single",)]
-    assert asked.rows(kinds.format("scores")) == closed
+    assert asked.rows("select distinct kind from scores order by kind") == [
+        ("multiple",),
+        ("numeric",),
+        ("ordinal",),
+        ("single",),
+    ]
+    assert asked.rows(
+        "select bool_and(s.absolute_error = n.absolute_error), count(*) > 2 from scores as s "
+        "join number_scores as n using (survey, respondent_id, question_id, predictor)"
+    ) == [(True, True)]
     assert asked.rows(kinds.format("baselines")) == closed
     assert asked.rows(kinds.format("stacked")) == closed
     assert asked.rows(kinds.format("persona_predictions")) == closed

@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from lupom.science.evaluation.bootstrap import Draws, interval, rounded
-from lupom.science.evaluation.measures import measures
-from lupom.science.evaluation.sample import samples
+from lupom.science.evaluation.measures import Measured, measures
+from lupom.science.evaluation.sample import KINDS, OPTIONS, Sample, samples
 
 METRICS = pa.schema(
     [
@@ -67,7 +67,9 @@ def metrics(
         brier : mean Brier score, 0 to 2; of predictions with a distribution.
         calibration_error : mean distance of the answer's probability and how often such answers are
             right, over ten bins of equal width (expected calibration error, Guo et al. 2017).
-        absolute_error : mean distance of a predicted number and the one given.
+        absolute_error : mean distance of the predicted number and the one given, of numeric
+            questions; numeric_share_invalid is the share of invalid predictions of these.
+        text_match : share of free texts with the words given; text_share_invalid as above.
         ceiling_share : accuracy as a share of the ceiling, if there is one.
 
     Raises
@@ -78,18 +80,20 @@ def metrics(
     if resamples < 1 or not 0 < level < 1:
         raise ValueError(f"resamples must be at least 1 and level in (0, 1): {resamples}, {level}")
     rows: list[dict[str, Any]] = []
-    for sample in samples(scores):
+    for sample in samples(scores, KINDS):
         most = ceiling.get(sample.survey) if isinstance(ceiling, Mapping) else ceiling
         if most is not None and not 0 < most <= 1:
             raise ValueError(f"{sample.survey}: a retest ceiling is a share, not {most}")
-        words = (sample.survey, sample.scenario, sample.pairs)
+        words: tuple[str, ...] = (sample.survey, sample.scenario, sample.pairs)
+        if sample.kind != OPTIONS:
+            words = (*words, sample.kind)
         draws = Draws(len(sample.people), resamples, seed, words)
         ways: list[tuple[str, Any]] = [("none", None)]
         if sample.weighted:
             ways.append(("survey", sample.weights))
         for judged in sample.judged:
             for weighting, weights in ways:
-                found = measures(judged, draws, weights)
+                found = _named(sample, measures(judged, draws, weights))
                 if most is not None and "accuracy" in found:
                     values, n = found["accuracy"]
                     found["ceiling_share"] = (values / most, n)
@@ -111,3 +115,13 @@ def metrics(
                         }
                     )
     return pa.Table.from_pylist(rows, schema=METRICS)
+
+
+def _named(sample: Sample, found: Measured) -> Measured:
+    """Return the metrics of a sample; of numbers and texts those that say something of them."""
+    if sample.kind == OPTIONS:
+        return found
+    names = {"share_invalid": f"{sample.kind}_share_invalid"}
+    names |= {"absolute_error": "absolute_error"} if sample.kind == "numeric" else {}
+    names |= {"accuracy": "text_match"} if sample.kind == "text" else {}
+    return {new: found[old] for old, new in names.items() if old in found}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +21,11 @@ NUMBERS = (
     *("correct", "collapsed_correct", "ordinal_error", "absolute_error", "nll", "brier"),
     *("confidence", "truth_code", "answer_code"),
 )
+# What a question is answered by: one of its options, a number, or words of one's own.
+OPTIONS, NUMERIC, TEXT = KINDS = ("options", "numeric", "text")
 _NEEDED = (
     *("survey", "respondent_id", "question_id", "predictor", "llm", "scenario", "weight", "status"),
+    "kind",
     *NUMBERS,
     "in_llm_sample",
 )
@@ -74,6 +77,7 @@ class Sample:
     Attributes
     ----------
     scenario : 'known', 'new_respondent' or 'new_question'.
+    kind : what its questions are answered by, 'options', 'numeric' or 'text'.
     pairs : 'all' are all test pairs, for predictors that predict each of them; 'llm' are the pairs
         an LLM was asked.
     people, questions : their ids in alphabetic order.
@@ -83,6 +87,7 @@ class Sample:
 
     survey: str
     scenario: str
+    kind: str
     pairs: str
     people: tuple[str, ...]
     questions: tuple[str, ...]
@@ -95,8 +100,8 @@ class Sample:
         return bool(self.weights.size and np.ptp(self.weights) > 0)
 
 
-def samples(scores: Any) -> Iterator[Sample]:
-    """Yield the samples of a table of scores, by survey, scenario and set of pairs.
+def samples(scores: Any, kinds: Sequence[str] = (OPTIONS,)) -> Iterator[Sample]:
+    """Yield the samples of a table of scores, by survey, scenario, kind and set of pairs.
 
     Raises ValueError for a missing column, and for a respondent with two weights.
     """
@@ -106,16 +111,19 @@ def samples(scores: Any) -> Iterator[Sample]:
     for name in ("survey", "scenario", "predictor", "llm", "respondent_id", "question_id"):
         codes[name], words[name] = encoded(table[name])
     asked = np.asarray(table["in_llm_sample"])
+    kind = pc.index_in(pc.fill_null(table["kind"], ""), value_set=pa.array([NUMERIC, TEXT]))
+    answered_by = np.asarray(pc.fill_null(kind, -1).combine_chunks(), dtype=np.int64) + 1
     for survey, survey_name in enumerate(words["survey"]):
         for scenario, scenario_name in enumerate(words["scenario"]):
             here = np.flatnonzero((codes["survey"] == survey) & (codes["scenario"] == scenario))
-            if not here.size:
-                continue
-            for pairs in ("all", "llm"):
-                rows = here if pairs == "all" else here[asked[here]]
-                made = _sample(table, codes, words, rows, survey_name, scenario_name, pairs)
-                if made is not None:
-                    yield made
+            for kind in kinds:
+                of_kind = here[answered_by[here] == KINDS.index(kind)]
+                for pairs in ("all", "llm"):
+                    rows = of_kind if pairs == "all" else of_kind[asked[of_kind]]
+                    where = (survey_name, scenario_name, kind, pairs)
+                    made = _sample(table, codes, words, rows, where)
+                    if made is not None:
+                        yield made
 
 
 def encoded(column: pa.ChunkedArray) -> tuple[Ints, list[str]]:
@@ -136,15 +144,14 @@ def _sample(
     codes: dict[str, Ints],
     words: dict[str, list[str]],
     rows: Ints,
-    survey: str,
-    scenario: str,
-    pairs: str,
+    where: tuple[str, str, str, str],
 ) -> Sample | None:
     if not rows.size:
         return None
     people, person = np.unique(codes["respondent_id"][rows], return_inverse=True)
     questions, question = np.unique(codes["question_id"][rows], return_inverse=True)
     cell = person * len(questions) + question
+    pairs = where[-1]
     predictor, llm = codes["predictor"][rows], codes["llm"][rows]
     whole = len(np.unique(cell))
     judged = []
@@ -173,9 +180,7 @@ def _sample(
     weights = np.full(len(people), np.nan)
     weights[person] = _taken(table["weight"], rows)
     return Sample(
-        survey,
-        scenario,
-        pairs,
+        *where,
         tuple(words["respondent_id"][i] for i in people),
         tuple(words["question_id"][i] for i in questions),
         np.nan_to_num(weights, nan=1.0),

@@ -41,6 +41,7 @@ class Options:
     labels: tuple[tuple[str, ...], ...]
     positions: Floats  # (questions, width), NaN where an option has none or there is no option
     middles: Floats  # (questions), halfway between the first and the last position
+    kinds: pa.Array  # (questions)
 
 
 def score(
@@ -68,6 +69,7 @@ def score(
     The predictions' columns, and for each
         scenario : of the pair; 'known' where the holdout does not say.
         weight : the respondent's.
+        kind : the question's; 'text' where it has no options and does not say.
         truth : the answer given.
         truth_code, answer_code : their places among the question's options, from 1; answer_code is
             null where the prediction is invalid, and both are for numbers and texts.
@@ -136,6 +138,7 @@ def score(
             place.drop_null()
         ),
         "weight": _weights(table, respondents),
+        "kind": options.kinds.take(pa.array(question)),
         "truth": truth,
         "truth_code": pa.array(truth_code + 1, mask=free),
         "answer_code": pa.array(code + 1, mask=~valid),
@@ -186,7 +189,16 @@ def options_of(questions: pa.Table) -> Options:
     highest = np.where(there, positions, -np.inf).max(axis=1, initial=-np.inf)
     with np.errstate(invalid="ignore"):
         middles = (lowest + highest) / 2.0
-    return Options(_key(questions, ("survey", "question_id")), labels, positions, middles)
+    given = [None] * len(labels)
+    if "kind" in questions.column_names:
+        given = questions["kind"].to_pylist()
+    # What has options is scored by them, whatever it is called.
+    kinds = [
+        ("single" if kind in (None, "numeric", "text") else kind) if options else kind or "text"
+        for kind, options in zip(given, labels, strict=True)
+    ]
+    key = _key(questions, ("survey", "question_id"))
+    return Options(key, labels, positions, middles, pa.array(kinds, pa.string()))
 
 
 def _weights(table: pa.Table, respondents: Any) -> pa.Array:

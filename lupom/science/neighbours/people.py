@@ -69,6 +69,7 @@ class People:
         questions: pa.Table | None = None,
         embed: Embed | None = None,
         method: str = "auto",
+        elsewhere: frozenset[str] = frozenset(),
     ) -> None:
         rows = {str(r["respondent_id"]): r for r in roles.to_pylist()}
         self.ids = sorted(rows)
@@ -80,7 +81,7 @@ class People:
         self._asked = np.array([r.get("asked", True) for r in ordered], dtype=bool)
         self._values, self._dimensions = values, dimensions
         self._attributes, self._known, self._questions = attributes, known, questions
-        self._embed, self._method = embed, method
+        self._embed, self._method, self._elsewhere = embed, method, elsewhere
         self._made: dict[tuple[str, str], Features] = {}
 
     def compared_by(self, setting: Setting) -> str:
@@ -224,11 +225,15 @@ class People:
         held = self._held
         seen = sorted({name for mine in held for name in mine})
         names = seen if setting.demographics == "all" else list(setting.demographics)
-        for name in names:
-            if seen and name not in seen:
-                raise ValueError(
-                    f"no respondent has the attribute {name!r}; known are {', '.join(seen)}"
-                )
+        # What another survey has is no slip of the pen; this one is compared by what it has itself.
+        missing = [name for name in names if seen and name not in seen]
+        strange = [name for name in missing if name not in self._elsewhere]
+        if strange or (missing and len(missing) == len(names)):
+            name = (strange or missing)[0]
+            raise ValueError(
+                f"no respondent has the attribute {name!r}; known are {', '.join(seen)}"
+            )
+        names = [name for name in names if name not in missing]
         codes = np.full((len(self.ids), len(names)), -1, dtype=np.int64)
         words = []
         for j, name in enumerate(names):
@@ -340,6 +345,7 @@ class Inputs:
         tables = [_whole(table, columns) for table, columns in required]
         extra = [None if t is None else _whole(t, columns) for t, columns in optional]
         there = [table for table in extra if table is not None]
+        elsewhere = _attribute_names(extra[0])
         for survey, (roles, dimensions, values, *rest) in surveys(*tables, *there):
             given = iter(rest)
             known_of = [None if table is None else next(given) for table in extra]
@@ -355,8 +361,17 @@ class Inputs:
                     questions=questions,
                     embed=self.embed,
                     method=self.method,
+                    elsewhere=elsewhere,
                 ),
             )
+
+
+def _attribute_names(attributes: pa.Table | None) -> frozenset[str]:
+    """Return the names of all attributes in a table of respondents."""
+    if attributes is None:
+        return frozenset()
+    maps = attributes["attributes"].to_pylist()
+    return frozenset(name for one in maps for name in dict(one or ()))
 
 
 def _whole(table: Any, columns: tuple[str, ...]) -> pa.Table:

@@ -95,6 +95,21 @@ def test_demographics_count_when_asked_for():
         found(Setting("demographics"), attributes=ATTRIBUTES)
 
 
+def test_an_attribute_that_only_another_survey_has_is_left_out():
+    other = pa.table(
+        {
+            "survey": ["z"],
+            "respondent_id": ["z1"],
+            "attributes": pa.array([[("age", "50")]], ATTRIBUTES["attributes"].type),
+        }
+    )
+    both = pa.concat_tables([ATTRIBUTES, other])
+    setting = Setting(demographics=("sex", "age"), demographic_weight=3, k=2)
+    assert neighbours_of(found(setting, attributes=both), "t") == ["b", "c"]
+    with pytest.raises(ValueError, match="no respondent has the attribute 'age'"):
+        found(Setting("demographics", demographics=("age",)), attributes=both)
+
+
 def test_a_doubtful_value_counts_less():
     # That a is averse is a guess; that a trusts little is certain.
     sure = pa.array([0.2 if r["respondent_id"] == "a" and r["dimension_id"] == "risk" else 1.0
