@@ -2,7 +2,8 @@
 
 A batch is noted in the state before it is created, with a token it carries, so that a run killed at
 any moment leaves none behind that nobody knows of. Answers go into the ledger as all others do; an
-invalid one is asked again, with its error, in the next batch.
+invalid one is asked again, with its error, in the next batch. Fewer calls than the alias's
+`batch_minimum` are asked one by one instead, at the full price.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ class Batches:
     async def ask(self, line: Line, asking: Asking, items: Sequence[Item]) -> None:
         """Collect what has come back, submit what is not yet out.
 
+        Where the alias is not asked by the batch (any more), nothing is submitted: what is out is
+        collected, as it is paid for, and the rest is asked one by one.
+
         Fails the asking with WaitingError while calls are out, with BudgetError or LLMError as
         asking one by one does.
         """
@@ -63,10 +67,16 @@ class Batches:
                 asking.count(key, entry.status, cached=True)
                 del waiting[key]
         out: set[str] = set()
+        batched = line.by_batch(True)
         for batch in self._state.open_batches(line.endpoint):
-            out |= await self._collect(line, asking, batch, waiting)
+            out |= await self._collect(batched, asking, batch, waiting)
         rest = [i for key, i in waiting.items() if key not in out and key not in asking.own]
-        out |= await self._submit(line, asking, rest)
+        few = rest
+        if line.settings.batch:
+            submitted, few = await self._submit(line, asking, rest)
+            out |= submitted
+        if few:
+            await self._desk.ask(line.by_batch(False), asking, few)
         count = sum(key in out for key in waiting)
         if count:
             raise WaitingError(f"{count} calls are out in a batch")
@@ -144,11 +154,15 @@ class Batches:
             }
         )
 
-    async def _submit(self, line: Line, asking: Asking, items: Sequence[Item]) -> set[str]:
-        """Submit calls; returns their keys."""
+    async def _submit(
+        self, line: Line, asking: Asking, items: Sequence[Item]
+    ) -> tuple[set[str], list[Item]]:
+        """Submit calls; returns the keys of those that are out, and those too few for a batch."""
         provider = cast(BatchProvider, line.provider)
         out: set[str] = set()
         for part in self._parts(line, items):
+            if len(part) < line.settings.least_batch:
+                return out, [item for item, _, _ in part]
             if asking.halt.is_set():
                 raise Halted
             lines = [text for _, text, _ in part]
@@ -172,7 +186,7 @@ class Batches:
             batch_id = await self._send(line, asking, token, submit)
             await self._state.update_batch(token, batch_id=batch_id, status="out")
             out |= {item.key for item, _, _ in part}
-        return out
+        return out, []
 
     def _parts(self, line: Line, items: Sequence[Item]) -> Iterator[list[tuple[Item, str, Amount]]]:
         """Yield calls with their lines and the most they may take, as many as fit one batch."""

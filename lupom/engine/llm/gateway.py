@@ -372,7 +372,8 @@ class Gateway:
         loop = self._running()
         if stop is not None and stop.is_set():
             asking.halt.set()
-        ask = self._batches.ask if line.settings.batch else self._desk.ask
+        batched = line.settings.batch or self._state.open_batches(line.endpoint)
+        ask = self._batches.ask if batched else self._desk.ask
         future = asyncio.run_coroutine_threadsafe(ask(line, asking, items), loop)
         try:
             while not future.done():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,14 @@ class Line:
             self.quota = Quota(settings.requests_per_minute, settings.tokens_per_minute)
         tools = settings.provider in ("anthropic", "bedrock")
         self._overhead = float(TOOL_OVERHEAD if tools else _OVERHEAD)
+
+    def by_batch(self, batch: bool) -> Line:
+        """Return this line with a batch's prices, or the full ones; all else is shared."""
+        if self.settings.batch == batch:
+            return self
+        line = copy.copy(self)
+        line.settings = self.settings.model_copy(update={"batch": batch})
+        return line
 
     def most(self, size: int) -> Amount:
         """Return the most that a request of so many bytes may take, answer included.

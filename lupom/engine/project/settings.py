@@ -107,6 +107,9 @@ class LLMSettings(Strict):
     fallback: str | None = None
     mode: Literal["auto", "json_schema", "tools", "json"] = "auto"
     batch: bool = False
+    batch_minimum: int | None = Field(default=None, ge=1)
+    batch_uri: str | None = None
+    batch_role: str | None = None
     logprobs: bool = True
     prompt_cache: bool | Literal["5m", "1h"] = True
     extra: dict[str, Any] = Field(default_factory=dict)
@@ -125,8 +128,7 @@ class LLMSettings(Strict):
             raise ValueError("'base_url' belongs to an openai alias; embedded runs in process")
         if self.provider != "bedrock" and self.region:
             raise ValueError("'region' belongs to a bedrock alias")
-        if self.batch and self.provider != "openai":
-            raise ValueError("'batch' belongs to an openai alias")
+        self._check_batch()
         if self.provider == "bedrock" and self.api_key_env:
             raise ValueError(
                 "a bedrock alias finds its credentials by AWS's own rules, not by 'api_key_env'"
@@ -134,6 +136,30 @@ class LLMSettings(Strict):
         if self.provider == "embedded" and self.price is None:
             self.price = Price(input=0, output=0)
         return self
+
+    def _check_batch(self) -> None:
+        if self.batch and self.provider not in ("openai", "bedrock"):
+            raise ValueError("'batch' belongs to an openai or a bedrock alias")
+        given = {"batch_uri": self.batch_uri, "batch_role": self.batch_role}
+        for name, value in given.items():
+            if value and self.provider != "bedrock":
+                raise ValueError(f"'{name}' belongs to a bedrock alias")
+            if not value and self.batch and self.provider == "bedrock":
+                raise ValueError(
+                    f"'batch' of a bedrock alias needs '{name}': its files go through S3, where"
+                    " Bedrock reads and writes them in a role"
+                )
+        if self.batch_uri and not re.fullmatch(r"s3://[^/]+(/.*)?", self.batch_uri):
+            raise ValueError(f"'batch_uri' is '{self.batch_uri}'; s3://bucket/prefix is one")
+        if self.batch_role and not self.batch_role.startswith("arn:"):
+            raise ValueError(f"'batch_role' is '{self.batch_role}'; arn:aws:iam::...:role/... is")
+        if self.batch and self.provider == "bedrock" and self.mode == "tools":
+            raise ValueError("batches on Bedrock take no tools: 'mode' json_schema, json or auto")
+
+    @property
+    def least_batch(self) -> int:
+        """Calls below which no batch is made; Bedrock's quota is 100 for most models."""
+        return self.batch_minimum or (100 if self.provider == "bedrock" else 1)
 
     @property
     def paid(self) -> Price | None:

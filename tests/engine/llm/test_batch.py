@@ -230,6 +230,6 @@ def test_killed_before_it_was_created_it_is_created_anew(server, tmp_path, note,
     assert {a.status for a in go()} == {"ok"}
 
 
-def test_batches_are_for_openai_aliases():
-    with pytest.raises(ValueError, match="'batch' belongs to an openai alias"):
+def test_batches_are_for_openai_and_bedrock_aliases():
+    with pytest.raises(ValueError, match="'batch' belongs to an openai or a bedrock alias"):
         LLMSettings(provider="embedded", batch=True)

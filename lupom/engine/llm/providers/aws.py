@@ -1,4 +1,4 @@
-"""A boto3 client of Bedrock in threads, and AWS's errors in words a user can act on."""
+"""boto3 clients in threads, and AWS's errors in words a user can act on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lupom.engine.llm.providers.base import ProviderError
 from lupom.engine.llm.providers.client import RejectedError, is_of_one_request
@@ -16,11 +16,14 @@ from lupom.engine.llm.providers.client import RejectedError, is_of_one_request
 if TYPE_CHECKING:
     from lupom.engine.project.settings import EmbeddingSettings, LLMSettings
 
+T = TypeVar("T")
+RUNTIME = "bedrock-runtime"
 # Where boto3's own chain names no region; all ready models are offered there.
 REGION = "us-east-1"
 # A thread waits for one answer; beyond this many they would only wait for one another.
 MOST_THREADS = 256
 _CONNECT = 10.0
+_NAMES = {"s3": "S3", "bedrock": "Bedrock"}
 _MESSAGE = 400
 _SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK")
 
@@ -46,7 +49,7 @@ _NO_CREDENTIALS = frozenset(
 
 
 class Runtime:
-    """The Bedrock runtime as one alias uses it: a client made at the first call, and its threads.
+    """Bedrock as one alias uses it: clients made at their first call, and their threads.
 
     boto3 blocks, so each request in flight has a thread: for an LLM as many as its `concurrency`.
     """
@@ -60,48 +63,59 @@ class Runtime:
         self._threads = min(threads, MOST_THREADS)
         self._under = under
         self._lock = threading.Lock()
-        self._client: Any = None
+        self._clients: dict[str, Any] = {}
         self._pool: ThreadPoolExecutor | None = None
         self.region = settings.region or "?"
 
     async def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        """Make one call; raises ProviderError only."""
+        """Make one call of the model; raises ProviderError only."""
+
+        def action(client: Any) -> dict[str, Any]:
+            call: Callable[..., dict[str, Any]] = getattr(client, operation)
+            reply = call(modelId=self._settings.model, **arguments)
+            if hasattr(reply.get("body"), "read"):
+                reply["body"] = reply["body"].read()
+            return reply
+
+        return await self.use(RUNTIME, action)
+
+    async def use(
+        self, service: str, action: Callable[[Any], T], timeout: float | None = None
+    ) -> T:
+        """Do something with a service's client, in a thread, within the alias's `timeout` or
+        another one; raises ProviderError only."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix=f"llm-{self._alias}")
         loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self._pool, self._call, operation, arguments)
+        work = loop.run_in_executor(self._pool, lambda: action(self._client(service)))
+        timeout = timeout or self._settings.timeout
         try:
             # boto3's limit is on the wait for the next bytes; this one is on the whole.
-            async with asyncio.timeout(self._settings.timeout + _CONNECT):
+            async with asyncio.timeout(timeout + _CONNECT):
                 return await work
         except ProviderError:
             raise
         except TimeoutError:
-            text = f"no answer within {self._settings.timeout:g} s"
-            raise ProviderError(text, retryable=True) from None
+            raise ProviderError(f"no answer within {timeout:g} s", retryable=True) from None
         except Exception as error:
-            raise self._error(error) from None
+            raise self._error(error, service) from None
 
     async def close(self) -> None:
         """Close connections and threads."""
         pool, self._pool = self._pool, None
         if pool is not None:
             await asyncio.to_thread(pool.shutdown, cancel_futures=True)
-        client, self._client = self._client, None
-        if client is not None:
+        clients, self._clients = self._clients, {}
+        for client in clients.values():
             client.close()
 
-    def _call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    def _client(self, service: str) -> Any:
         with self._lock:
-            if self._client is None:
-                self._client = self._made()
-        call: Callable[..., dict[str, Any]] = getattr(self._client, operation)
-        reply = call(modelId=self._settings.model, **arguments)
-        if hasattr(reply.get("body"), "read"):
-            reply["body"] = reply["body"].read()
-        return reply
+            if service not in self._clients:
+                self._clients[service] = self._made(service)
+            return self._clients[service]
 
-    def _made(self) -> Any:
+    def _made(self, service: str) -> Any:
         try:
             import boto3  # type: ignore[import-untyped,import-not-found,unused-ignore]
             from botocore.config import (  # type: ignore[import-untyped,import-not-found,unused-ignore]
@@ -120,16 +134,16 @@ class Runtime:
             tcp_keepalive=True,
         )
         return session.client(
-            "bedrock-runtime",
+            service,
             region_name=self.region,
-            endpoint_url=self._settings.base_url,
+            endpoint_url=self._settings.base_url if service == RUNTIME else None,
             config=config,
         )
 
-    def _error(self, error: Exception) -> ProviderError:
+    def _error(self, error: Exception, service: str) -> ProviderError:
         response = getattr(error, "response", None)
         if isinstance(response, Mapping) and "Error" in response:
-            return self._refusal(response)
+            return self._refusal(response, service)
         kinds = [kind.__name__ for kind in type(error).__mro__]
         text = _clean(str(error)) or type(error).__name__
         if "HTTPClientError" in kinds or "ConnectionError" in kinds:
@@ -144,7 +158,7 @@ class Runtime:
             )
         return ProviderError(f"{type(error).__name__}: {text}")
 
-    def _refusal(self, response: Mapping[str, Any]) -> ProviderError:
+    def _refusal(self, response: Mapping[str, Any], service: str) -> ProviderError:
         """Make the error of a status: what can be retried, what cannot, and what to do."""
         code = str(response["Error"].get("Code"))
         message = _clean(str(response["Error"].get("Message") or "no reason given"))
@@ -166,6 +180,12 @@ class Runtime:
                 hint="`aws sts get-caller-identity` says whose they are; `aws sso login` renews"
                 " expired ones",
             )
+        if service != RUNTIME:
+            hint = (
+                f"a batch needs s3:PutObject, s3:GetObject and s3:ListBucket under batch_uri,"
+                f" bedrock:CreateModelInvocationJob, and iam:PassRole of batch_role: see {under}"
+            )
+            return ProviderError(f"{_NAMES.get(service, service)} says {text}", hint=hint)
         if "prompt caching" in lowered:
             return RejectedError(text, about="prompt caching", refused=False)
         if "end of its life" in lowered or "legacy" in lowered:

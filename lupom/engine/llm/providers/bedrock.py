@@ -18,8 +18,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.llm.providers.aws import Runtime
-from lupom.engine.llm.providers.base import ProviderError, ProviderReply, ProviderRequest
-from lupom.engine.llm.providers.client import RejectedError
+from lupom.engine.llm.providers.base import (
+    Collected,
+    ProviderError,
+    ProviderReply,
+    ProviderRequest,
+)
+from lupom.engine.llm.providers.client import RejectedError, is_of_one_request
+from lupom.engine.llm.providers.jobs import ENDED, Jobs
 from lupom.engine.llm.providers.manner import Manner, Manners, Memory, told
 from lupom.engine.llm.providers.prefix import place_of
 from lupom.engine.llm.schemas import LIMITS, without
@@ -64,6 +70,7 @@ class BedrockProvider:
         self._runtime = Runtime(
             alias, settings, threads=settings.concurrency, under=f"llms.{alias}"
         )
+        self._jobs = Jobs(self._runtime, settings)
         self._manners = Manners(self.identity(), settings.mode, start_of(self._model), memory)
 
     def identity(self) -> dict[str, Any]:
@@ -82,13 +89,37 @@ class BedrockProvider:
                 except RejectedError as error:
                     if error.refused or not self._adapt(error.about, body):
                         raise
-            try:
-                reply = _reply(raw)
-            except (KeyError, IndexError, TypeError, ValueError, AttributeError):
-                shown = json.dumps(raw, ensure_ascii=False, default=str)[:120]
-                raise ProviderError(f"the body is no message: {shown}", retryable=True) from None
+            reply = _read(raw)
             await self._manners.learn(request, reply, mode)
             return reply
+
+    def batch_line(self, name: str, request: ProviderRequest) -> str:
+        """Return the record of a job that asks one request, as Converse would be asked it."""
+        self._manners.recall()
+        # Jobs of Converse refuse tools, whatever the model takes.
+        mode = "json" if self._manners.manner.mode == "tools" else None
+        record = {"recordId": name, "modelInput": self._body(request, mode)}
+        return json.dumps(record, ensure_ascii=False)
+
+    async def submit_batch(self, lines: Sequence[str], token: str) -> str:
+        """Put the records into S3 and create the job; returns its ARN."""
+        return await self._jobs.submit(lines, token)
+
+    async def find_batch(self, token: str) -> str | None:
+        """Look for the job whose name has a token."""
+        return await self._jobs.find(token)
+
+    async def collect_batch(self, batch_id: str) -> Collected:
+        """Return the replies of a job that has ended, however it did."""
+        status, told_, prefix = await self._jobs.state(batch_id)
+        if status not in ENDED:
+            return Collected()
+        replies: dict[str, ProviderReply | ProviderError] = {}
+        for record in await self._jobs.records(prefix):
+            replies.update(_record(record))
+        # A job that expired or was stopped has the answers made by then; the rest goes again.
+        failed = status == "Failed" and not replies
+        return Collected(replies, (told_ or "no reason given") if failed else None)
 
     async def check(self) -> str:
         """Count the tokens of a word, which is free; raises ProviderError."""
@@ -108,8 +139,9 @@ class BedrockProvider:
     async def close(self) -> None:
         await self._runtime.close()
 
-    def _body(self, request: ProviderRequest) -> dict[str, Any]:
+    def _body(self, request: ProviderRequest, mode: str | None = None) -> dict[str, Any]:
         manner = self._manners.manner
+        mode = mode or manner.mode
         inference: dict[str, Any] = {"maxTokens": request.max_tokens}
         if manner.temperature:
             inference["temperature"] = request.temperature
@@ -118,11 +150,11 @@ class BedrockProvider:
         if request.schema is not None:
             schema = request.schema if manner.lengths else without(request.schema, LIMITS)
             name = request.schema_name
-            if manner.mode == "json_schema":
+            if mode == "json_schema":
                 wanted = {"name": name, "schema": json.dumps(schema, ensure_ascii=False)}
                 structure = {"type": "json_schema", "structure": {"jsonSchema": wanted}}
                 body["outputConfig"] = {"textFormat": structure}
-            elif manner.mode == "tools":
+            elif mode == "tools":
                 body["toolConfig"] = _tool(name, request.schema, manner.choice)
             else:
                 role, text = texts[-1]
@@ -211,6 +243,30 @@ def _blocks(text: str, cut: int | None, point: Mapping[str, Any]) -> list[dict[s
 def _has_cache(body: Mapping[str, Any]) -> bool:
     blocks = [*body.get("system", ()), *(b for m in body["messages"] for b in m["content"])]
     return any("cachePoint" in block for block in blocks)
+
+
+def _record(record: Mapping[str, Any]) -> dict[str, ProviderReply | ProviderError]:
+    """Return what came of one record of a job."""
+    name = str(record.get("recordId"))
+    error = record.get("error")
+    try:
+        if not error:
+            return {name: _read(record["modelOutput"])}
+        code, message = int(error.get("errorCode") or 0), str(error.get("errorMessage"))
+    except ProviderError as torn:
+        return {name: torn}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
+    refused = is_of_one_request(code, message.lower())
+    return {name: ProviderError(f"status {code}: {message}", refused=refused)}
+
+
+def _read(raw: Mapping[str, Any]) -> ProviderReply:
+    try:
+        return _reply(raw)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+        shown = json.dumps(raw, ensure_ascii=False, default=str)[:120]
+        raise ProviderError(f"the body is no message: {shown}", retryable=True) from None
 
 
 def _reply(raw: Mapping[str, Any]) -> ProviderReply:
