@@ -220,12 +220,10 @@ class Project:
         )
         if options.budget is not None:
             read_limit(options.budget)
-        if tests:
-            wanted = [self.tests[name] for name in self.select_tests(select, exclude)]
-            chosen = self.chosen(select, exclude)
-        else:
-            wanted, chosen = [], self.select(select, exclude)
-        selected = self._with_seeds(chosen)
+        selected = self._with_seeds(
+            self.chosen(select, exclude) if tests else self.select(select, exclude)
+        )
+        wanted = self._buildable(select, exclude, selected) if tests else []
         self._check_sources(selected, wanted, offline=offline)
         if not wanted and not self._stale(selected, options).doing():
             built = [n for n in selected if self.nodes[n].materialized != "ephemeral"]
@@ -269,6 +267,21 @@ class Project:
         flags = {"select": _words(select), "exclude": _words(exclude), "vars": self.given_vars}
         options = Options(store_failures=store_failures, fail_fast=fail_fast)
         return run_session(self, (), options, flags, command="test", tests=wanted)
+
+    def _buildable(self, select_: Names, exclude: Names, selected: tuple[str, ...]) -> list[Node]:
+        """Return the tests of a selection whose tables it builds, or stand already."""
+        known = set(selected) | {name for name, record in self.records().items() if record.exists}
+        return [
+            test
+            for test in (self.tests[name] for name in self.select_tests(select_, exclude))
+            if test.config["test"] == "unit"
+            or all(
+                parent in known
+                or self.nodes[parent].resource == "source"
+                or self.nodes[parent].materialized == "ephemeral"
+                for parent in test.parents
+            )
+        ]
 
     def _hear(self, reporter: Reporter | None, stop: threading.Event | None) -> None:
         """Report to somebody from now on: in a notebook, without a reporter, below its cell."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+INFO = "seeds/gss_2018/gss_2018_info.csv"
 RESPONSES = "seeds/gss_2018/gss_2018_responses.csv"
 
 Copy = Callable[..., Path]
@@ -19,7 +20,7 @@ def copy_project(
     folder: Path, *, respondents: int | None = None, base_url: str | None = None
 ) -> Path:
     """Copy the shipped project, cut to its first respondents, with its LLM at `base_url`."""
-    for name in ("models", "prompts", "seeds", "lupom_project.yml"):
+    for name in ("models", "prompts", "seeds", "tests/data", "lupom_project.yml"):
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))

@@ -10,10 +10,10 @@ from tests.shipped.conftest import copy_project
 VARS = {
     "test_pairs": 200,
     "tuning_pairs": 200,
-    "llm_test_respondents": 20,
-    "llm_reference_respondents": 20,
+    "llm_test_respondents": 12,
+    "llm_reference_respondents": 12,
     "llm_pairs": 20,
-    "llm_tuning_pairs": 5,
+    "llm_tuning_pairs": 2,
 }
 
 
@@ -30,10 +30,11 @@ def test_personas_are_inferred_refined_matched_and_used(tmp_path):
 
         assert one("select count(*) from persona_dimensions") >= 3
         assert one("select count(distinct level) from persona_dimensions") >= 2
-        assert one("select count(distinct respondent_id) from persona_values") == 40
+        assert one("select count(distinct respondent_id) from persona_values") == 24
         assert one("select count(*) from refined_persona_values") > 0
         assert one("select count(*) from similar_respondents") > 0
-        assert one("select count(*) from predictions") == 50
+        assert one("select count(*) from predictions") == 2 * one("select count(*) from llm_pairs")
+        assert one("select count(*) from llm_pairs where role = 'test'") >= 10
         assert one("select count(*) from metrics where pairs = 'llm'") > 0
         # Values are candidate values, whatever a model of this size would rather say.
         assert (

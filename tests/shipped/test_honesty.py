@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from lupom import Project
-from tests.shipped.conftest import RESPONSES, copy_project, read_csv, write_csv
+from tests.shipped.conftest import INFO, RESPONSES, copy_project, read_csv, write_csv
 from tests.support.answers import fit, number_of, schema_of
 from tests.support.llm_server import LLMServer
 
@@ -142,3 +142,24 @@ def test_two_runs_give_the_same_tables(tmp_path):
         second, *_ = run(other)
     different = {name for name in first if first[name] != second[name]}
     assert different == set()
+
+
+def test_a_duplicate_of_a_held_out_question_is_reported(tmp_path):
+    folder = copy_project(tmp_path / "project", respondents=300)
+    info, answers = folder / INFO, folder / RESPONSES
+    rows = read_csv(info)
+    twin = [*rows[1]]
+    key = rows[0].index("key")
+    copied, twin[key] = twin[key], "TWIN"
+    twin[rows[0].index("question")] = "Something else altogether"
+    write_csv(info, [*rows, twin])
+    rows = read_csv(answers)
+    place = rows[0].index(copied)
+    write_csv(answers, [[*rows[0], "TWIN"], *([*row, row[place]] for row in rows[1:])])
+    with Project(folder, vars=VARS) as project:
+        result = project.run(["+question_twins"], no_llm=True, tests=True)
+        assert [n.message for n in result.nodes if n.status in ("error", "fail")] == []
+        twins = project.query("select question_id, twin_id, association from question_twins").rows()
+    assert twins == [(*sorted([copied, "TWIN"]), 1.0)]
+    [test] = [node for node in result.nodes if node.node == "no_question_twins"]
+    assert (test.status, test.rows) == ("warn", 1)

@@ -132,6 +132,23 @@ def test_build_skips_what_follows_from_a_failed_test(project):
     assert result.nodes[-1].node == "names"
 
 
+def test_build_leaves_out_tests_of_tables_it_does_not_build(make_project):
+    folder = make_project(
+        {
+            "seeds/people.csv": PEOPLE,
+            "models/towns.sql": "select 1 as id",
+            "models/adults.sql": MODEL,
+            "models/adults.yml": properties("relationships: {to: ref('towns')}, not_null"),
+        }
+    )
+    with Project(folder) as opened:
+        first = opened.run("adults", tests=True)
+        opened.run("towns")
+        second = opened.run("adults", tests=True)
+    assert [n.node for n in first.nodes if n.kind == "test"] == ["not_null_adults_id"]
+    assert {n.node for n in second.nodes} == {"not_null_adults_id", "relationships_adults_id"}
+
+
 def test_build_tests_what_is_up_to_date_too(project):
     folder = project("unique, not_null")
     with Project(folder) as opened:

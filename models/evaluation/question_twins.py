@@ -1,0 +1,13 @@
+"""Questions that give each other away, by their wording and by their answers."""
+
+from lupom.science.evaluation import twins
+
+
+def model(lupom):
+    # Held-out answers too: a question that is held out from everyone has no others.
+    lupom.config(tags=["holdout"])
+    return twins.question_twins(
+        lupom.ref("responses").filter("status = 'answered'"),
+        lupom.ref("questions"),
+        least=lupom.var("twin_association", 0.9),
+    )
