@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("explain", "Say where one answer of an LLM comes from."),
     "export": ("export", "Write models to Parquet, CSV, JSON lines or SPSS files."),
     "query": ("query", "Run SQL on the store, read-only."),
+    "docs": ("docs", "Make pages of the project, to show and to explore, and serve them."),
     "source": ("source", "Check how fresh the sources are."),
     "setup": ("setup", "Fetch and prepare the weights of the embedded LLM."),
     "debug": ("debug", "Check versions, project, store and LLMs."),

@@ -36,6 +36,7 @@ class Prompt:
     ----------
     source_hash : changes with the template and with each one it includes.
     variables : the columns it uses.
+    sources : text by file name, of the template and of each one it refers to.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -54,6 +55,7 @@ class Prompt:
         # Blocks of the template and of those it extends; whether something stands outside of them.
         self._defined: set[str] = set()
         self._needs_root = False
+        self.sources: dict[str, str] = {}
         self.variables, self.source_hash = self._read()
         self._template: Template = self._environment.get_template(self.file.name)
         self._blocks = [role for role in ROLES if role in self._defined]
@@ -69,7 +71,7 @@ class Prompt:
         outside = (nodes.Assign, nodes.AssignBlock, nodes.Macro, nodes.Import, nodes.FromImport)
         known = set(self._environment.globals)
         variables: set[str] = set()
-        sources: dict[str, str] = {}
+        sources = self.sources
         waiting = [self.file.name]
         bases = {self.file.name}
         while waiting:

@@ -18,6 +18,7 @@ from lupom import __version__
 from lupom.engine.project.nodes import Node
 from lupom.engine.run import results as r
 from lupom.engine.run.identities import code_hash
+from lupom.engine.run.versions import keep_versions
 
 if TYPE_CHECKING:
     from lupom.engine.workspace import Project
@@ -112,6 +113,9 @@ def write_artifacts(
     """
     folder = project.files.target_folder
     try:
+        if result.run_id is not None:
+            asked = (node.node for node in result.nodes if node.calls is not None)
+            keep_versions(project, result.run_id, asked)
         if result.run_id is not None or not (folder / "manifest.json").is_file():
             write(folder, "manifest.json", manifest(project))
         write(folder, "run_results.json", run_results(project, result, command, arguments))

@@ -1,0 +1,65 @@
+"""The texts of prompts over time: what each LLM model asked with, from which run on.
+
+They are kept beside the ledger, in `.lupom/prompts/`: `HASH.json` has the texts of one version (the
+template and what it includes), `versions.jsonl` a line whenever a model's prompt is another.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lupom.engine.workspace import Project
+
+
+def keep_versions(project: Project, run_id: str, nodes: Iterable[str]) -> None:
+    """Keep the prompts of LLM models of a run that are other than at the last one.
+
+    Raises OSError when the folder cannot be written.
+    """
+    from lupom.engine.llm.prompts import Prompt
+
+    folder = project.files.state_folder / "prompts"
+    last = {version["node"]: version["hash"] for version in versions(project)}
+    lines = []
+    for name in sorted(set(nodes)):
+        node = project.nodes.get(name)
+        if node is None or node.materialized != "llm":
+            continue
+        prompt, digest = str(node.config["prompt"]), node.parts["prompt"]
+        if last.get(name) == digest:
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = folder / f"{digest}.json"
+        if not kept.is_file():
+            now = Prompt(project.files.prompts, prompt)
+            if now.source_hash != digest:
+                continue  # edited while the run went on: its text is not known any more
+            kept.write_text(json.dumps(now.sources, ensure_ascii=False), encoding="utf-8")
+        lines.append({"node": name, "prompt": prompt, "hash": digest, "run_id": run_id})
+    if lines:
+        with (folder / "versions.jsonl").open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+
+
+def versions(project: Project) -> list[dict[str, Any]]:
+    """Return what was kept, the oldest first: node, prompt, hash, run_id, texts.
+
+    A line that a killed process left half written is passed over.
+    """
+    folder = project.files.state_folder / "prompts"
+    try:
+        lines = (folder / "versions.jsonl").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        try:
+            version = json.loads(line)
+            texts = json.loads((folder / f"{version['hash']}.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        found.append({**version, "texts": texts})
+    return found

@@ -1,0 +1,92 @@
+"use strict";
+LUPOM.pages.lineage = () => {
+  const nodes = LUPOM.start.nodes;
+  if (!nodes.length) return [h("h1", {}, "Lineage"), h("p", {}, "The project has no models yet.")];
+  const W = 190, H = 36, DX = 250, DY = 54;
+  const left = Math.min(...nodes.map((n) => n.x));
+  const place = new Map(nodes.map((n) => [n.name, n]));
+  const layers = new Map();
+  for (const n of nodes) layers.set(n.x, (layers.get(n.x) || 0) + 1);
+  const tallest = Math.max(...layers.values());
+  const px = (n) => (n.x - left) * DX + 20;
+  const py = (n) => (n.y + (tallest - layers.get(n.x)) / 2) * DY + 20;
+  const width = layers.size && (Math.max(...nodes.map((n) => n.x)) - left) * DX + W + 40;
+  const height = tallest * DY + 40;
+  const state = { text: "", kind: "", tag: "", status: "", colour: "kind" };
+  const edges = [];
+  const boxes = new Map();
+  const drawing = svg("svg", { class: "lineage" });
+  for (const n of nodes) {
+    for (const p of n.parents) {
+      const a = place.get(p);
+      const x1 = px(a) + W, y1 = py(a) + H / 2, x2 = px(n), y2 = py(n) + H / 2, m = Math.max(40, (x2 - x1) / 2);
+      const path = svg("path", { class: "edge", d: `M${x1},${y1}C${x1 + m},${y1} ${x2 - m},${y2} ${x2},${y2}` });
+      edges.push({ path, from: p, to: n.name });
+      drawing.append(path);
+    }
+  }
+  for (const n of nodes) {
+    const name = n.name.length > 23 ? n.name.slice(0, 22) + "\u2026" : n.name;
+    const box = svg("a", { href: "#/model/" + encodeURIComponent(n.name), "aria-label": n.name + ", " + KINDS[n.kind] + ", " + (WORDS[n.status] || n.status) },
+      svg("title", {}, n.name + (n.description ? "\n" + n.description.slice(0, 300) : "")),
+      svg("rect", { class: "box", x: px(n), y: py(n), width: W, height: H, rx: 6 }),
+      svg("rect", { class: "stripe", x: px(n), y: py(n), width: 7, height: H, rx: 3 }),
+      svg("text", { x: px(n) + 14, y: py(n) + 15 }, name),
+      svg("text", { class: "small", x: px(n) + 14, y: py(n) + 29 }));
+    const near = (on) => {
+      for (const e of edges) if (e.from === n.name || e.to === n.name) e.path.classList.toggle("near", on);
+    };
+    box.addEventListener("mouseenter", () => near(true));
+    box.addEventListener("mouseleave", () => near(false));
+    box.addEventListener("focus", () => near(true));
+    box.addEventListener("blur", () => near(false));
+    boxes.set(n.name, box);
+    drawing.append(box);
+  }
+  const { frame, centre } = pannable(drawing, width, height, "Lineage of " + nodes.length + " nodes");
+  const list = h("div");
+  const legend = h("p", { class: "legend" });
+  const said = h("p", { role: "status", class: "quiet" });
+  function matches(n) {
+    const t = state.text.trim().toLowerCase();
+    return (!t || n.name.toLowerCase().includes(t)) && (!state.kind || n.kind === state.kind) &&
+      (!state.tag || n.tags.includes(state.tag)) && (!state.status || tone(n.status) === state.status);
+  }
+  function draw(move) {
+    const found = nodes.filter(matches);
+    const names = new Set(found.map((n) => n.name));
+    for (const n of nodes) {
+      const box = boxes.get(n.name);
+      box.setAttribute("class", "node " + (state.colour === "kind" ? "kind-" + n.kind : "tone-" + tone(n.status)) + (names.has(n.name) ? "" : " dim"));
+      const tests = n.tests ? ", tests " + n.tests : "";
+      box.lastChild.textContent = state.colour === "kind" ? KINDS[n.kind] + (n.rows === null ? "" : ", " + number(n.rows) + " rows")
+        : SIGNS[tone(n.status)] + " " + (WORDS[n.status] || n.status) + tests;
+    }
+    for (const e of edges) e.path.classList.toggle("dim", !(names.has(e.from) && names.has(e.to)));
+    if (move && found.length && found.length < nodes.length) centre(px(found[0]) + W / 2, py(found[0]) + H / 2);
+    said.textContent = found.length === nodes.length ? nodes.length + " nodes" : found.length + " of " + nodes.length + " nodes";
+    const keys = state.colour === "kind" ? [...new Set(nodes.map((n) => n.kind))].map((k) => ["kind-" + k, KINDS[k]])
+      : [["tone-good", "\u2713 succeeded"], ["tone-bad", "\u2715 failed"], ["tone-middle", "! not finished, or a warning"], ["tone-none", "\u25cb no result"]];
+    legend.replaceChildren(...keys.map(([c, text]) => h("span", { class: "key " + c }, text)));
+    list.replaceChildren(table([
+      { title: "Name", key: "name", show: (n) => link(["model", n.name], n.name) },
+      { title: "Kind", key: "kind", show: (n) => KINDS[n.kind] },
+      { title: "Rows", key: "rows", align: "right" },
+      { title: "Last result", key: "status", show: (n) => badge(n.status) },
+      { title: "Tests", key: "tests", show: (n) => (n.tests ? badge(n.tests) : "") },
+      { title: "Tags", show: (n) => n.tags.join(", ") },
+      { title: "Description", show: (n) => h("span", { class: "clip" }, n.description) },
+    ], found, { page: 100, caption: "Nodes", empty: "No node matches." }));
+  }
+  const tags = [...new Set(nodes.flatMap((n) => n.tags))].sort();
+  const search = h("input", { type: "search", autocomplete: "off", oninput: () => { state.text = search.value; draw(true); } });
+  const set = (key) => (value) => { state[key] = value; draw(key !== "colour"); };
+  draw(false);
+  return [h("h1", {}, "Lineage"),
+    h("div", { class: "fields" }, h("label", { class: "field" }, h("span", {}, "Name"), search),
+      select("Kind", [["", "all"], ...[...new Set(nodes.map((n) => n.kind))].map((k) => [k, KINDS[k]])], "", set("kind")),
+      tags.length > 0 && select("Tag", [["", "all"], ...tags], "", set("tag")),
+      select("Last result", [["", "all"], ["good", "succeeded"], ["bad", "failed"], ["middle", "not finished"], ["none", "none"]], "", set("status")),
+      select("Colour by", [["kind", "kind"], ["status", "last result"]], "kind", set("colour"))),
+    legend, frame, said, list];
+};
