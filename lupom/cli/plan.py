@@ -44,8 +44,9 @@ def plan(
 ) -> None:
     """Say what a run would do, why, and at what cost. No call is made.
 
-    For an LLM model: rows in all, rows answered before, calls to make, their tokens and price.
-    Below a model that is to be built only a range is known.
+    For an LLM model: rows in all, rows answered before, calls to make, their tokens and price;
+    calls that are out in a batch are counted apart, under "why". Below a model that is to be
+    built only a range is known.
 
     \b
     Example:

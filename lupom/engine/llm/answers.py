@@ -106,10 +106,12 @@ class Tally:
 class Unanswered:
     """What an ask would have to ask: rows without an end, and the calls for them by alias.
 
-    A row whose answer is invalid at one alias waits for that alias's fallback.
+    A row whose answer is invalid at one alias waits for that alias's fallback. Of the rows, `out`
+    wait for a batch: their calls are made already.
     """
 
     rows: int = 0
+    out: int = 0
     calls: dict[str, list[Call]] = field(default_factory=dict)
 
     @property

@@ -102,6 +102,9 @@ def forecast(
     (99 in 100 totals) and room for change. Calls of other nodes at other models tell nothing.
     """
     settings = llms[alias]
+    if len(calls) < settings.least_batch:
+        # Too few for a batch: they are made at once, at the full price.
+        settings = settings.model_copy(update={"batch": False})
     if not calls:
         price = None if settings.paid is None else Range()
         return Forecast(0, Range(), Range(), price)

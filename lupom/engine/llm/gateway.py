@@ -152,8 +152,11 @@ class Gateway:
             ends = self.lookup(key for key, _ in rows)
             missing = {k: c for k, c in rows if k not in ends or (retry_invalid and ends[k] != OK)}
             if missing:
-                out.calls[name] = list(missing.values())
                 out.rows += sum(key in missing for key, _ in rows)
+                batched = self._state.batched(self._line(name).endpoint)
+                out.out += sum(key in missing and key in batched for key, _ in rows)
+                calls_ = [call for key, call in missing.items() if key not in batched]
+                out.calls |= {name: calls_} if calls_ else {}
             waiting = [call for key, call in rows if key not in missing and ends[key] != OK]
         return out
 

@@ -67,28 +67,32 @@ def _estimate(
 
     with reading.store.hold(read_only=reading.store.idle) as cursor:
         prepared = prepare(reading, node, cursor)
-    rows, count = 0, 0
+    rows, count, out = 0, 0, 0
     taken: dict[str, Forecast] = {}
     for part in prepared.parts():
         for alias, indices in part.by_alias().items():
             calls = [part.calls[i] for i in indices]
             waiting = context.gateway.unanswered(alias, calls, retry_invalid=retry_invalid)
             rows += waiting.rows
+            out += waiting.out
             count += waiting.count
             for name, asked in ({alias: calls} if anew else waiting.calls).items():
                 one = taking(context, node.name, {name: asked})
                 taken[name] = taken[name] + one if name in taken else one
     priced = [one.cost for one in taken.values() if one.cost is not None]
-    several = len(prepared.asked) > 1
+    notes = [f"{out:,} rows are out in a batch"] if out else []
+    if len(prepared.asked) > 1:
+        notes += [_said(name, taken[name]) for name in sorted(taken)]
     return Estimate(
         rows=len(prepared),
         cached=len(prepared) - rows,
+        out=out,
         low=count,
         high=count,
         tokens=sum((one.tokens for one in taken.values()), Range()),
         cost=sum(priced, Range()) if priced or not taken else None,
         unpriced=[name for name, one in sorted(taken.items()) if one.cost is None],
-        note="; ".join(_said(name, taken[name]) for name in sorted(taken)) if several else "",
+        note="; ".join(notes),
     )
 
 

@@ -19,13 +19,15 @@ class Estimate:
     """LLM calls of a node as far as they are known before it runs.
 
     A range (`low`, `high`) where what the node reads may still change; `high` is None where it is
-    not built at all. Tokens and money (USD) are of the calls to make, as a range of its own; money
-    None is "price unknown". `unpriced` names the aliases whose price is unknown: where rows are
-    asked of several, money is of the others.
+    not built at all. `out` counts rows whose calls are out in a batch; the others are of the calls
+    to make: tokens and money (USD) as a range of its own; money None is "price unknown". `unpriced`
+    names the aliases whose price is unknown: where rows are asked of several, money is of the
+    others.
     """
 
     rows: int | None = None
     cached: int | None = None
+    out: int = 0
     low: int | None = None
     high: int | None = None
     tokens: Range | None = None

@@ -185,6 +185,17 @@ class State:
         still = table.c.status.in_(("submitting", "out"))
         return self._rows(table.select().where(mine, still).order_by(table.c.created_at))
 
+    def batched(self, endpoint: str) -> frozenset[str]:
+        """Return the keys of the calls of an endpoint that are out in batches."""
+        from sqlalchemy import text
+
+        query = (
+            "select json_extract(value, '$.key') from batches, json_each(batches.calls)"
+            " where endpoint = :endpoint and status in ('submitting', 'out')"
+        )
+        with self._engine.connect() as connection:
+            return frozenset(connection.scalars(text(query), {"endpoint": endpoint}))
+
     def promised(self) -> tuple[int, float]:
         """Return tokens and USD that the batches still out may take."""
         from sqlalchemy import text

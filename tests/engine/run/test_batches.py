@@ -94,3 +94,42 @@ def test_the_plan_halves_the_price(folder):
     path = folder / "lupom_project.yml"
     path.write_text(path.read_text().replace("batch: true", "batch: false"))
     assert cost().low == pytest.approx(2 * halved.low)
+
+
+def test_the_plan_counts_what_is_out_apart(folder, server):
+    def notes():
+        with Project(folder) as project:
+            (step,) = [s for s in project.plan().steps if s.node == "notes"]
+        return step.estimate
+
+    server.batches = "wait"
+    with Project(folder) as project:
+        project.run()
+    out = notes()
+    assert (out.rows, out.cached, out.out, out.high) == (15, 0, 15, 0)
+    assert (out.tokens.high, out.cost.high) == (0, 0)
+    assert out.note == "15 rows are out in a batch"
+    # Two more people are two more calls to make.
+    (folder / "seeds" / "people.csv").write_text(people(17))
+    more = notes()
+    assert (more.rows, more.cached, more.out, more.high) == (17, 0, 15, 2)
+    assert more.cost.high > 0
+    server.batches = "complete"
+    (folder / "seeds" / "people.csv").write_text(people(15))
+    with Project(folder) as project:
+        assert project.run().status == "success"
+    assert notes() is None
+    assert [len(batch) for batch in server.batched] == [15]
+
+
+def test_the_plan_knows_which_calls_are_too_few_for_a_batch(folder):
+    def cost(minimum):
+        path = folder / "lupom_project.yml"
+        given = path.read_text().replace("batch: true,", f"batch: true, batch_minimum: {minimum},")
+        path.write_text(given)
+        with Project(folder) as project:
+            (step,) = [s for s in project.plan().steps if s.node == "notes"]
+        path.write_text(given.replace(f" batch_minimum: {minimum},", ""))
+        return step.estimate.cost
+
+    assert cost(16).low == pytest.approx(2 * cost(15).low)

@@ -122,7 +122,7 @@ class Asking:
                 waiting = self.context.gateway.unanswered(
                     alias, [later.calls[i] for i in indices], retry_invalid=self.retry_invalid
                 )
-                rows += waiting.rows
+                rows += waiting.rows - waiting.out
                 rest = rest + taking(self.context, self.node.name, waiting.calls)
         return f"{rows} of {self.counts.total} rows, {said(rest.tokens, rest.cost)}"
 
