@@ -13,16 +13,15 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.llm.providers.base import ProviderReply, ProviderRequest
-from lupom.engine.llm.providers.client import ANTHROPIC, Endpoint, RejectedError
-from lupom.engine.llm.providers.manner import Manner, Manners, Memory, told
-from lupom.engine.llm.providers.prefix import place_of
+from lupom.engine.llm.providers.base import STOPS, ProviderReply, ProviderRequest
+from lupom.engine.llm.providers.client import ANTHROPIC, Endpoint
+from lupom.engine.llm.providers.manner import Manner, Manners, Memory, told, with_extra
+from lupom.engine.llm.providers.prefix import in_blocks, place_of
 from lupom.engine.llm.schemas import LIMITS, without
 
 if TYPE_CHECKING:
     from lupom.engine.project.settings import LLMSettings
 
-_STOPS = {"end_turn": "stop", "tool_use": "stop", "stop_sequence": "stop", "max_tokens": "length"}
 _STRUCTURE = ("output_config", "output_format", "json_schema", "structured output", "schema")
 
 
@@ -48,25 +47,17 @@ class AnthropicProvider:
 
     async def complete(self, request: ProviderRequest) -> ProviderReply:
         """Answer one request; raises ProviderError."""
-        async with self._manners.turn():
-            while True:
-                mode = self._manners.manner.mode
-                body = self._body(request)
-                try:
-                    raw = await self._endpoint.post("/v1/messages", body)
-                    break
-                except RejectedError as error:
-                    if error.refused or not self._adapt(error.about, body):
-                        raise
-            try:
-                reply = _reply(raw)
-            except (KeyError, IndexError, TypeError, ValueError, AttributeError):
-                shown = json.dumps(raw, ensure_ascii=False)[:120]
-                raise self._endpoint.error(
-                    f"the body is no message: {shown}", retryable=True
-                ) from None
-            await self._manners.learn(request, reply, mode)
-            return reply
+        return await self._manners.ask(request, self._body, self._send, self._adapt, self._read)
+
+    async def _send(self, body: dict[str, Any]) -> dict[str, Any]:
+        return await self._endpoint.post("/v1/messages", body)
+
+    def _read(self, raw: Mapping[str, Any]) -> ProviderReply:
+        try:
+            return _reply(raw)
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+            shown = json.dumps(raw, ensure_ascii=False)[:120]
+            raise self._endpoint.error(f"the body is no message: {shown}", retryable=True) from None
 
     async def check(self) -> str:
         """Return a line about the address and its model; raises ProviderError."""
@@ -101,37 +92,14 @@ class AnthropicProvider:
             else:
                 role, text = texts[-1]
                 texts[-1] = (role, f"{text}\n\n{told(request.schema)}")
-        system, messages = self._blocks(request, texts)
+        cached = self._settings.prompt_cache
+        place = place_of(request, texts) if cached and manner.cache else None
+        mark = {"type": "ephemeral", **({"ttl": "1h"} if cached == "1h" else {})}
+        system, messages = in_blocks(texts, place, lambda text, cut: _blocks(text, cut, mark))
         if system:
             body["system"] = system
         body["messages"] = messages
-        for key, value in request.extra.items():
-            known = body.get(key)
-            if isinstance(known, dict) and isinstance(value, Mapping):
-                value = {**known, **value}
-            body[key] = value
-        return body
-
-    def _blocks(
-        self, request: ProviderRequest, texts: list[tuple[str, str]]
-    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """Return system blocks and messages, what all requests share marked for the cache."""
-        cached = self._settings.prompt_cache
-        place = place_of(request, texts) if cached and self._manners.manner.cache else None
-        mark = {"type": "ephemeral", **({"ttl": "1h"} if cached == "1h" else {})}
-        system: list[dict[str, Any]] = []
-        messages: list[dict[str, Any]] = []
-        for i, (role, text) in enumerate(texts):
-            blocks: list[dict[str, Any]] = [{"type": "text", "text": text}]
-            if place is not None and place[0] == i:
-                cut = place[1]
-                blocks = [{"type": "text", "text": text[:cut], "cache_control": mark}]
-                blocks += [{"type": "text", "text": text[cut:]}] if cut < len(text) else []
-            if role == "system":
-                system += blocks
-            else:
-                messages.append({"role": role, "content": blocks})
-        return system, messages
+        return with_extra(body, request.extra)
 
     def _adapt(self, about: str, body: Mapping[str, Any]) -> bool:
         """Give up what was complained about; False when that is nothing we can do without."""
@@ -152,6 +120,13 @@ class AnthropicProvider:
         return True
 
 
+def _blocks(text: str, cut: int | None, mark: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if cut is None:
+        return [{"type": "text", "text": text}]
+    rest = [{"type": "text", "text": text[cut:]}] if cut < len(text) else []
+    return [{"type": "text", "text": text[:cut], "cache_control": dict(mark)}, *rest]
+
+
 def _reply(raw: Mapping[str, Any]) -> ProviderReply:
     content = raw["content"]
     called = next((block["input"] for block in content if block["type"] == "tool_use"), None)
@@ -168,7 +143,7 @@ def _reply(raw: Mapping[str, Any]) -> ProviderReply:
         # What comes from the cache, or goes there, is counted beside the other input.
         tokens_in=int(usage["input_tokens"]) + read + written,
         tokens_out=int(usage["output_tokens"]),
-        finish_reason=_STOPS.get(reason, reason),
+        finish_reason=STOPS.get(reason, reason),
         tokens_cached=read,
         tokens_written=written,
     )

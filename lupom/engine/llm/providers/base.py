@@ -14,6 +14,9 @@ from typing import Any, Protocol
 
 from lupom.engine.errors import LLMError
 
+# How Claude's and Converse's reasons to finish are called here.
+STOPS = {"end_turn": "stop", "tool_use": "stop", "stop_sequence": "stop", "max_tokens": "length"}
+
 
 @dataclass(frozen=True, slots=True)
 class ProviderRequest:

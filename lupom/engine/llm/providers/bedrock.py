@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from lupom.engine.llm.providers.aws import Runtime
 from lupom.engine.llm.providers.base import (
+    STOPS,
     Collected,
     ProviderError,
     ProviderReply,
@@ -26,14 +27,12 @@ from lupom.engine.llm.providers.base import (
 )
 from lupom.engine.llm.providers.client import RejectedError, is_of_one_request
 from lupom.engine.llm.providers.jobs import ENDED, Jobs
-from lupom.engine.llm.providers.manner import Manner, Manners, Memory, told
-from lupom.engine.llm.providers.prefix import place_of
+from lupom.engine.llm.providers.manner import Manner, Manners, Memory, told, with_extra
+from lupom.engine.llm.providers.prefix import in_blocks, place_of
 from lupom.engine.llm.schemas import LIMITS, without
 
 if TYPE_CHECKING:
     from lupom.engine.project.settings import LLMSettings
-
-_STOPS = {"end_turn": "stop", "tool_use": "stop", "stop_sequence": "stop", "max_tokens": "length"}
 
 
 def start_of(model: str) -> Manner:
@@ -79,19 +78,10 @@ class BedrockProvider:
 
     async def complete(self, request: ProviderRequest) -> ProviderReply:
         """Answer one request; raises ProviderError."""
-        async with self._manners.turn():
-            while True:
-                mode = self._manners.manner.mode
-                body = self._body(request)
-                try:
-                    raw = await self._runtime.call("converse", **body)
-                    break
-                except RejectedError as error:
-                    if error.refused or not self._adapt(error.about, body):
-                        raise
-            reply = _read(raw)
-            await self._manners.learn(request, reply, mode)
-            return reply
+        return await self._manners.ask(request, self._body, self._send, self._adapt, _read)
+
+    async def _send(self, body: dict[str, Any]) -> dict[str, Any]:
+        return await self._runtime.call("converse", **body)
 
     def batch_line(self, name: str, request: ProviderRequest) -> str:
         """Return the record of a job that asks one request, as Converse would be asked it."""
@@ -164,23 +154,11 @@ class BedrockProvider:
         cached = self._settings.prompt_cache
         place = place_of(request, texts) if cached and manner.cache else None
         point = {"type": "default", **({"ttl": "1h"} if cached == "1h" else {})}
-        system, messages = [], []
-        for i, (role, text) in enumerate(texts):
-            cut = place[1] if place is not None and place[0] == i else None
-            blocks = _blocks(text, cut, point)
-            if role == "system":
-                system += blocks
-            else:
-                messages.append({"role": role, "content": blocks})
+        system, messages = in_blocks(texts, place, lambda text, cut: _blocks(text, cut, point))
         if system:
             body["system"] = system
         body["messages"] = messages
-        for key, value in request.extra.items():
-            known = body.get(key)
-            if isinstance(known, dict) and isinstance(value, Mapping):
-                value = {**known, **value}
-            body[key] = value
-        return body
+        return with_extra(body, request.extra)
 
     def _adapt(self, about: str, body: Mapping[str, Any]) -> bool:
         """Give up what a model complained about; False when that is nothing we can do without."""
@@ -285,7 +263,7 @@ def _reply(raw: Mapping[str, Any]) -> ProviderReply:
         # Converse counts what comes from the cache, or goes there, beside the other input.
         tokens_in=int(usage["inputTokens"]) + read + written,
         tokens_out=int(usage["outputTokens"]),
-        finish_reason=_STOPS.get(reason, reason),
+        finish_reason=STOPS.get(reason, reason),
         tokens_cached=read,
         tokens_written=written,
     )

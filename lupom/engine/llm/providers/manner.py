@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from lupom.engine.llm.providers.base import ProviderReply, ProviderRequest
+from lupom.engine.llm.providers.client import RejectedError
 
+T = TypeVar("T")
 AUTO = "auto"
 # Ways to get an answer that fits a schema, the best one first.
 MODES = ("json_schema", "tools", "json")
@@ -107,7 +109,7 @@ class Manners:
         self._settled = False
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[Manner]:
+    async def _turn(self) -> AsyncIterator[Manner]:
         """Wait until it is one's turn to send: alone while the manner is not settled."""
         self.recall()
         if not self._settled:
@@ -126,7 +128,34 @@ class Manners:
         finally:
             self._alone.release()
 
-    async def learn(self, request: ProviderRequest, reply: ProviderReply, mode: str) -> None:
+    async def ask(
+        self,
+        request: ProviderRequest,
+        body: Callable[[ProviderRequest], dict[str, Any]],
+        send: Callable[[dict[str, Any]], Awaitable[T]],
+        adapt: Callable[[str, dict[str, Any]], bool],
+        read: Callable[[T], ProviderReply],
+    ) -> ProviderReply:
+        """Send a request's body, without what is complained of and can be done without, and learn.
+
+        `adapt` is told a complaint and the body; False where nothing of it can be given up. Raises
+        ProviderError.
+        """
+        async with self._turn():
+            while True:
+                mode = self.manner.mode
+                sent = body(request)
+                try:
+                    raw = await send(sent)
+                    break
+                except RejectedError as error:
+                    if error.refused or not adapt(error.about, sent):
+                        raise
+            reply = read(raw)
+            await self._learn(request, reply, mode)
+            return reply
+
+    async def _learn(self, request: ProviderRequest, reply: ProviderReply, mode: str) -> None:
         """Draw conclusions from a reply to a request in a mode, and remember a manner that works.
 
         An endpoint that takes a schema and answers with something else does not hold to it, so the
@@ -188,6 +217,16 @@ def _fits(text: str, schema: Mapping[str, Any], *, exactly: bool) -> bool:
     except ValueError:
         return False
     return isinstance(value, dict) and set(schema.get("required", ())) <= set(value)
+
+
+def with_extra(body: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a body with further parameters in it; those of a group go beside its others."""
+    for key, value in extra.items():
+        known = body.get(key)
+        if isinstance(known, dict) and isinstance(value, Mapping):
+            value = {**known, **value}
+        body[key] = value
+    return body
 
 
 def told(schema: Mapping[str, Any]) -> str:

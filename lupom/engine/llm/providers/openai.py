@@ -52,19 +52,10 @@ class OpenAIProvider:
 
     async def complete(self, request: ProviderRequest) -> ProviderReply:
         """Answer one request; raises ProviderError."""
-        async with self._manners.turn():
-            while True:
-                mode = self._manners.manner.mode
-                body = self._body(request)
-                try:
-                    raw = await self._endpoint.post("/chat/completions", body)
-                    break
-                except RejectedError as error:
-                    if error.refused or not self._adapt(error.about, body):
-                        raise
-            reply = self._read(raw)
-            await self._manners.learn(request, reply, mode)
-            return reply
+        return await self._manners.ask(request, self._body, self._send, self._adapt, self._read)
+
+    async def _send(self, body: dict[str, Any]) -> dict[str, Any]:
+        return await self._endpoint.post("/chat/completions", body)
 
     def _read(self, reply: Mapping[str, Any]) -> ProviderReply:
         try:

@@ -1,8 +1,9 @@
-"""Where a prompt cache should begin to differ: the end of what all requests have in common."""
+"""Messages as blocks of text, and where a prompt cache ends: with what all requests share."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from lupom.engine.llm.providers.base import ProviderRequest
 
@@ -27,3 +28,23 @@ def place_of(request: ProviderRequest, texts: Sequence[tuple[str, str]]) -> tupl
         left -= len(text)
         whole = (i, len(text))
     return whole
+
+
+def in_blocks(
+    texts: Sequence[tuple[str, str]],
+    place: tuple[int, int] | None,
+    blocks: Callable[[str, int | None], list[dict[str, Any]]],
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the system's blocks, and the messages with theirs.
+
+    `blocks` makes those of a text, given the place in it where what is shared ends, if it does.
+    """
+    system: list[dict[str, Any]] = []
+    messages: list[dict[str, Any]] = []
+    for i, (role, text) in enumerate(texts):
+        made = blocks(text, place[1] if place is not None and place[0] == i else None)
+        if role == "system":
+            system += made
+        else:
+            messages.append({"role": role, "content": made})
+    return system, messages
