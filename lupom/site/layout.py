@@ -31,6 +31,9 @@ def layers(parents: Mapping[str, Sequence[str]]) -> dict[str, tuple[int, int]]:
             waiting[child] -= 1
             if not waiting[child]:
                 ready.append(child)
+    for name in nodes:
+        # Only of a graph with a cycle, which no project has: its nodes are drawn all the same.
+        column.setdefault(name, 0)
     for name in order:
         if not any(p in children for p in parents[name]) and children[name]:
             column[name] = min(column[child] for child in children[name]) - 1

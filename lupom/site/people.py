@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from lupom.site.layout import layers
 from lupom.site.shards import Shards
 from lupom.site.tables import Tables
 
@@ -29,17 +30,28 @@ def write(shards: Shards, tables: Tables) -> list[dict[str, Any]]:
 
 def _survey(shards: Shards, tables: Tables, survey: str) -> dict[str, Any]:
     tables.do("drop table if exists _site_people")
-    tables.do("create temp table _site_people (n bigint, respondent_id varchar, attributes json)")
+    tables.do(
+        "create temp table _site_people"
+        " (n bigint, respondent_id varchar, attributes json, has tinyint)"
+    )
     attributes = "attributes" if tables.has("respondents", "attributes") else "map()"
     tables.rows(
-        "insert into _site_people select row_number() over (order by"
+        "insert into _site_people (n, respondent_id, attributes) select row_number() over (order by"
         " try_cast(respondent_id as bigint) nulls last, respondent_id) - 1, respondent_id,"
         f" to_json({attributes}) from respondents where survey = ?",
         [survey],
     )
     ((count,),) = tables.rows("select count(*) from _site_people")
+    _mark(tables, survey)
     questions = _questions(tables, survey)
     dimensions = _dimensions(tables, survey)
+    edges = _edges(tables, survey)
+    ids = {dimension["id"] for dimension in dimensions}
+    pairs = [(edge["parent"], edge["child"]) for edge in edges]
+    above = {one: [p for p, child in pairs if child == one and p in ids] for one in ids}
+    places = layers(above)
+    for dimension in dimensions:
+        dimension["x"], dimension["y"] = places[dimension["id"]]
     words = _index(shards, tables, survey, count)
     _details(shards, tables, survey, count, questions, dimensions)
     shards.write(
@@ -47,7 +59,7 @@ def _survey(shards: Shards, tables: Tables, survey: str) -> dict[str, Any]:
         {
             "questions": questions,
             "dimensions": dimensions,
-            "edges": _edges(tables, survey),
+            "edges": edges,
             "attributes": words,
         },
     )
@@ -61,12 +73,31 @@ def _survey(shards: Shards, tables: Tables, survey: str) -> dict[str, Any]:
     }
 
 
+def _mark(tables: Tables, survey: str) -> None:
+    """Note of every respondent whether there is a persona (1) and predictions (2)."""
+    has = ["0"]
+    persona = "persona_values" if tables.has("persona_values") else "refined_persona_values"
+    scores = "scores" if tables.has("scores") else "predictions"
+    for flag, table in ((1, persona), (2, scores)):
+        if tables.has(table, "survey", "respondent_id"):
+            has.append(
+                f"if(respondent_id in (select respondent_id from {table}"
+                f" where survey = $survey), {flag}, 0)"
+            )
+    tables.rows(
+        f"update _site_people set has = {' + '.join(has)} where $survey is not null",
+        {"survey": survey},
+    )
+
+
 def _questions(tables: Tables, survey: str) -> list[dict[str, Any]]:
     if not tables.has("questions", "survey", "question_id", "question", "options"):
         return []
+    extra = ", battery, item" if tables.has("questions", "battery", "item") else ""
     order = "position, question_id" if tables.has("questions", "position") else "question_id"
     return tables.dicts(
-        "select question_id as id, question as text, options from questions where survey = ?"
+        f"select question_id as id, question as text, options{extra} from questions"
+        " where survey = ?"
         f" order by {order}",
         [survey],
     )
@@ -121,10 +152,11 @@ def _index(shards: Shards, tables: Tables, survey: str, count: int) -> list[dict
     words: dict[str, dict[str, int]] = {}
     for block, start in enumerate(range(0, count, INDEX)):
         rows = tables.rows(
-            "select respondent_id, attributes from _site_people where n >= ? and n < ? order by n",
+            "select respondent_id, attributes, has from _site_people where n >= ? and n < ?"
+            " order by n",
             [start, start + INDEX],
         )
-        given = [json.loads(attributes) or {} for _, attributes in rows]
+        given = [json.loads(attributes) or {} for _, attributes, _ in rows]
         for attribute in dict.fromkeys(key for one in given for key in one):
             words.setdefault(attribute, {})
         codes: dict[str, list[int]] = {}
@@ -138,7 +170,11 @@ def _index(shards: Shards, tables: Tables, survey: str, count: int) -> list[dict
         # By place and not by name: an attribute may be called anything.
         shards.write(
             f"index/{survey}/{block}",
-            {"ids": [row[0] for row in rows], "codes": [codes[a] for a in words]},
+            {
+                "ids": [row[0] for row in rows],
+                "codes": [codes[a] for a in words],
+                "has": [row[2] for row in rows],
+            },
         )
     return [{"name": a, "values": list(known)} for a, known in words.items()]
 

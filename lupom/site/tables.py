@@ -43,11 +43,14 @@ class Tables:
         """Say whether a relation is built and has these columns."""
         return table in self.columns and all(c in self.columns[table] for c in columns)
 
-    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def rows(
+        self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()
+    ) -> list[tuple[Any, ...]]:
         """Return the rows of a query; none without a store."""
         if self._cursor is None:
             return []
-        return list(self._cursor.execute(sql, list(parameters)).fetchall())
+        given = parameters if isinstance(parameters, Mapping) else list(parameters)
+        return list(self._cursor.execute(sql, given).fetchall())
 
     def dicts(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Return the rows of a query as dicts."""
