@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compile": ("compile", "Show the SQL and the rendered prompts of models."),
     "show": ("show", "Show the first rows of a model."),
     "explain": ("explain", "Say where one answer of an LLM comes from."),
+    "report": ("report", "Write one page on how good the predictions are."),
     "export": ("export", "Write models to Parquet, CSV, JSON lines or SPSS files."),
     "query": ("query", "Run SQL on the store, read-only."),
     "docs": ("docs", "Make pages of the project, to show and to explore, and serve them."),

@@ -1,0 +1,147 @@
+"""Charts as HTML and SVG text: dots with intervals, and reliability curves.
+
+A dot chart is rows of text with a track of its own each, so that its words keep their size on a
+phone. Everything shown is escaped here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """One row of a dot chart; `kind` colours it: 'llm', 'combined' or 'plain'."""
+
+    label: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    kind: str = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One bin of a reliability curve: how sure, how often right, and how many."""
+
+    confidence: float
+    accuracy: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+def dots(
+    rows: Sequence[Dot],
+    title: str,
+    *,
+    digits: int = 3,
+    percent: bool = False,
+    reference: float | None = None,
+    domain: tuple[float, float] | None = None,
+) -> Markup:
+    """Return a chart with a row for each dot: its label, a track with dot and interval, its value.
+
+    Parameters
+    ----------
+    title : what a screen reader says of the whole.
+    reference : where a line stands through all tracks, such as 0 for differences.
+    domain : what the tracks reach from and to, so that several charts have one scale.
+
+    Raises ValueError without rows, or for a value that is no number.
+    """
+    numbers = [x for row in rows for x in (row.value, row.low, row.high) if x is not None]
+    if not numbers or not all(math.isfinite(x) for x in numbers):
+        raise ValueError(f"nothing to draw in '{title}'")
+    ends = [*numbers, *(domain or ()), *([] if reference is None else [reference])]
+    least, most = min(ends), max(ends)
+    pad = (most - least) * 0.05 or 0.05
+    least, most = least - pad, most + pad
+
+    def place(x: float) -> str:
+        return f"{100 * (x - least) / (most - least):.2f}%"
+
+    line = Markup("")
+    if reference is not None:
+        line = Markup('<i class="reference" style="left:{}"></i>').format(place(reference))
+    parts = []
+    for row in rows:
+        span = Markup("")
+        if row.low is not None and row.high is not None:
+            width = f"{100 * (row.high - row.low) / (most - least):.2f}%"
+            span = Markup('<i class="interval" style="left:{};width:{}"></i>').format(
+                place(row.low), width
+            )
+        parts.append(
+            Markup(
+                '<div class="row {}"><span class="label">{}</span><span class="track">{}{}'
+                '<i class="mark" style="left:{}"></i></span><span class="value">{}</span></div>'
+            ).format(
+                row.kind, row.label, line, span, place(row.value), _number(row, digits, percent)
+            )
+        )
+    return Markup('<div class="dots" role="img" aria-label="{}">{}</div>').format(
+        title, Markup("").join(parts)
+    )
+
+
+def _number(row: Dot, digits: int, percent: bool) -> str:
+    def said(x: float) -> str:
+        return f"{100 * x:.1f} %" if percent else f"{x:.{digits}f}"
+
+    if row.low is None or row.high is None:
+        return said(row.value)
+    low, high = (
+        (f"{100 * row.low:.1f}", f"{100 * row.high:.1f}")
+        if percent
+        else (f"{row.low:.{digits}f}", f"{row.high:.{digits}f}")
+    )
+    return f"{said(row.value)} [{low}, {high}]"
+
+
+def reliability(points: Sequence[Point], title: str) -> Markup:
+    """Return a square with the curve of accuracy over confidence, the diagonal, and intervals.
+
+    A dot's size goes with the number of predictions in it. Raises ValueError without points.
+    """
+    if not points:
+        raise ValueError(f"nothing to draw in '{title}'")
+    size, edge = 200, 24
+    inner = size - 2 * edge
+    most = max(point.n for point in points)
+
+    def x(value: float) -> float:
+        return edge + inner * value
+
+    def y(value: float) -> float:
+        return size - edge - inner * value
+
+    marks = []
+    for point in points:
+        at = x(point.confidence)
+        if point.low is not None and point.high is not None:
+            marks.append(
+                f'<line class="interval" x1="{at:.1f}" x2="{at:.1f}"'
+                f' y1="{y(point.low):.1f}" y2="{y(point.high):.1f}"/>'
+            )
+        radius = 3 + 5 * math.sqrt(point.n / most)
+        marks.append(
+            f'<circle class="mark" cx="{at:.1f}" cy="{y(point.accuracy):.1f}" r="{radius:.1f}">'
+            f"<title>{escape(f'{point.n} predictions: {point.confidence:.2f} sure, ')}"
+            f"{escape(f'{point.accuracy:.2f} right')}</title></circle>"
+        )
+    axis = "".join(
+        f'<text x="{x(v):.1f}" y="{size - 6}" text-anchor="middle">{v:g}</text>'
+        f'<text x="{edge - 5}" y="{y(v) + 4:.1f}" text-anchor="end">{v:g}</text>'
+        for v in (0, 0.5, 1)
+    )
+    frame = f'<rect class="frame" x="{edge}" y="{edge}" width="{inner}" height="{inner}"/>'
+    diagonal = f'<line class="reference" x1="{x(0)}" y1="{y(0)}" x2="{x(1)}" y2="{y(1)}"/>'
+    return Markup(
+        f'<svg class="reliability" viewBox="0 0 {size} {size}" role="img"'
+        f' aria-label="{escape(title)}">{frame}{diagonal}{axis}{"".join(marks)}</svg>'
+    )

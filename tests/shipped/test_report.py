@@ -1,0 +1,132 @@
+"""The report and the notebook over the shipped survey, and the page in a real browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from lupom import Project
+from lupom.engine.errors import StoreError
+from lupom.site.charts import Dot, Point, dots, reliability
+from lupom.site.report import gather, render, write_report
+from tests.support.browser import browser
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def page(without_llm, tmp_path_factory) -> Path:
+    with Project(without_llm) as project:
+        return write_report(project, tmp_path_factory.mktemp("report") / "report.html")
+
+
+def test_the_page_answers_five_questions(page):
+    text = page.read_text(encoding="utf-8")
+    for question in (
+        "How good?",
+        "Compared with what?",
+        "For whom?",
+        "At what cost?",
+        "Should I use the LLM here?",
+    ):
+        assert f"<dt>{question}</dt><dd>" in text
+    assert "stack_plain against logistic_answers" in text
+    assert "No LLM has predicted anything yet." in text
+    assert "Nothing: no LLM was asked." in text
+    assert "<script" not in text
+    assert "http:" not in text
+    assert "https:" not in text
+
+
+def test_figures_and_the_tables_beneath_them_agree(without_llm):
+    with Project(without_llm) as project:
+        report = gather(project)
+        [(value,)] = project.query(
+            "select accuracy from leaderboard where pairs = 'all' and predictor = 'majority'"
+        ).rows()
+    [figure] = [f for f in report.parts[0].figures if f.caption.startswith("Accuracy, with")]
+    [row] = [row for row in figure.table.rows if row[0] == "majority"]
+    assert row[1] == f"{100 * value:.1f} %"
+    assert row[1] in figure.charts[0][1]
+
+
+def test_what_people_wrote_cannot_become_markup(without_llm):
+    hostile = '<img src=x onerror=alert(1)>"'
+    with Project(without_llm) as project:
+        report = gather(project)
+    report.project = hostile
+    report.parts[0].title = hostile
+    report.answers.append((hostile, [hostile]))
+    report.parts[0].figures[0].charts[0] = (hostile, dots([Dot(hostile, 1.0)], hostile))
+    report.parts[0].figures[1].charts[0] = (
+        "",
+        reliability([Point(0.5, 0.5, None, None, 3)], hostile),
+    )
+    text = render(report)
+    assert "<img" not in text
+    assert "&lt;img" in text
+
+
+def test_without_an_evaluation_there_is_no_report(tmp_path):
+    (tmp_path / "lupom_project.yml").write_text("name: demo\n")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "one.sql").write_text("select 1 as n")
+    with Project(tmp_path) as project:
+        project.run()
+        with pytest.raises(StoreError, match="the evaluation is not built yet"):
+            write_report(project)
+
+
+@pytest.mark.parametrize("chart", [lambda: dots([], "x"), lambda: reliability([], "x")])
+def test_an_empty_chart_is_an_error(chart):
+    with pytest.raises(ValueError, match="nothing to draw in 'x'"):
+        chart()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_in_a_browser(page, width, scheme):
+    with browser() as chromium:
+        view = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        said = []
+        view.on("console", lambda message: said.append(message.text))
+        view.on("pageerror", lambda error: said.append(str(error)))
+        view.goto(page.as_uri())
+        assert said == []
+        # Nothing is wider than the window, and every figure has marks that are seen.
+        assert view.evaluate("document.documentElement.scrollWidth") <= width
+        figures = view.locator("figure")
+        assert figures.count() >= 5
+        for i in range(figures.count()):
+            marks = figures.nth(i).locator(".mark")
+            assert marks.count() > 0
+            assert marks.first.is_visible()
+        background = view.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (background == "rgb(255, 255, 255)") == (scheme == "light")
+        # The numbers are a key press away.
+        view.locator("summary").first.focus()
+        view.keyboard.press("Enter")
+        assert view.locator("details table").first.is_visible()
+
+
+def test_the_notebook_shows_the_same(without_llm, monkeypatch):
+    folder = without_llm / "analyses"
+    shutil.copytree(ROOT / "analyses", folder, dirs_exist_ok=True)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    notebook = nbformat.read(folder / "evaluation.ipynb", as_version=4)
+    assert not any(cell.get("outputs") for cell in notebook.cells)
+    NotebookClient(
+        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    ).execute()
+    shown = "".join(
+        output.get("data", {}).get("text/html", "")
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+    )
+    assert "stack_plain" in shown
+    assert "<svg" in shown
