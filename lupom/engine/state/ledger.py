@@ -54,6 +54,7 @@ class Taken:
     tokens_cached: int
     tokens_written: int
     ok: bool
+    attempts: int
 
 
 _COLUMNS = (
@@ -158,14 +159,14 @@ class Ledger:
         conditions = "".join(f" and {name} = :{name}" for name in bound)
         query = (
             "select characters, tokens_in, tokens_out, tokens_cached, tokens_written,"
-            f" status = '{OK}' from calls where status <> '{PENDING}' and tokens_in > 0"
-            f" and characters > 0{conditions} order by seq desc limit :limit"
+            f" status = '{OK}', max(attempts, 1) from calls where status <> '{PENDING}'"
+            f" and tokens_in > 0 and characters > 0{conditions} order by seq desc limit :limit"
         )
         with self._engine.connect() as connection:
             rows = connection.execute(text(query), {**bound, "limit": limit})
             return [
-                Taken(characters, tokens_in, tokens_out, cached, written, bool(ok))
-                for characters, tokens_in, tokens_out, cached, written, ok in rows
+                Taken(characters, tokens_in, tokens_out, cached, written, bool(ok), attempts)
+                for characters, tokens_in, tokens_out, cached, written, ok, attempts in rows
             ]
 
     def spent(self) -> tuple[int, float]:

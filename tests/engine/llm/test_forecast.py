@@ -106,6 +106,15 @@ def test_another_node_at_the_same_model_tells_of_prompts_only(server, state, ess
     assert prediction.tokens_out.high > 40 * 200
 
 
+def test_attempts_of_another_node_do_not_raise_the_low_end(server, state, essay):
+    server.answers = lambda _body: {"text": "x", "mood": "none of these"}
+    run(server, state, essay, texts(20, 1), "first")
+    server.answers = None
+    prediction = foresee(state, essay, texts(20, 2), node="others")
+    run(server, state, essay, texts(20, 2), "second")
+    assert held(state, prediction, "second") == (True, True, True)
+
+
 def test_without_a_price_there_is_no_cost_and_without_calls_no_tokens(state, note):
     assert foresee(state, note, ["Question"], price=None).cost is None
     nothing = foresee(state, note, [])
