@@ -16,13 +16,13 @@ from lupom.engine.graph import Graph, check_guarded, select
 from lupom.engine.hashes import FileHashes
 from lupom.engine.project.discovery import read_project
 from lupom.engine.project.nodes import Node
+from lupom.engine.reading import Names, Reading, words
 from lupom.engine.run.context import Context
 from lupom.engine.run.deferral import deferrable, other_store
 from lupom.engine.run.identities import Identities, asked_of, set_llms
 from lupom.engine.run.plan import Plan, make_plan
 from lupom.engine.run.results import Reporter, RunResult
 from lupom.engine.run.spending import read_limit
-from lupom.engine.run.tables import Table
 from lupom.engine.sources.resolve import Sources
 from lupom.engine.store.duck import Store, TableRecord, content_hash, relation_kinds
 
@@ -30,10 +30,8 @@ if TYPE_CHECKING:
     from lupom.engine.run.explanation import Explanation
     from lupom.engine.run.export import Written
 
-Names = str | Sequence[str] | None
 
-
-class Project:
+class Project(Reading):
     """A LUPoM project.
 
     Parameters
@@ -109,10 +107,10 @@ class Project:
     def _select(self, graph: Graph[Node], select_: Names, exclude: Names = None) -> tuple[str, ...]:
         from lupom.engine.run.methods import default_selector, methods
 
-        chosen = _words(select_)
+        chosen = words(select_)
         if chosen is None and (default := default_selector(self.files.root)):
             chosen = [default]
-        return select(graph, chosen, _words(exclude), methods(self, self._state_folder))
+        return select(graph, chosen, words(exclude), methods(self, self._state_folder))
 
     def select_tests(self, select_: Names = None, exclude: Names = None) -> tuple[str, ...]:
         """Return names of data tests: those selected by name, and those of any selected node.
@@ -232,7 +230,7 @@ class Project:
             return result
         from lupom.engine.run.session import run_session
 
-        flags = {"select": _words(select), "exclude": _words(exclude), "vars": self.given_vars}
+        flags = {"select": words(select), "exclude": words(exclude), "vars": self.given_vars}
         command = "build" if tests else "run"
         return run_session(self, selected, options, flags, command=command, tests=wanted)
 
@@ -264,7 +262,7 @@ class Project:
         self._check_sources((), wanted)
         if not self.store.exists and any(t.config["test"] != "unit" for t in wanted):
             raise StoreError(f"there is no store yet at {self.store.path}", hint="lupom run")
-        flags = {"select": _words(select), "exclude": _words(exclude), "vars": self.given_vars}
+        flags = {"select": words(select), "exclude": words(exclude), "vars": self.given_vars}
         options = Options(store_failures=store_failures, fail_fast=fail_fast)
         return run_session(self, (), options, flags, command="test", tests=wanted)
 
@@ -311,43 +309,6 @@ class Project:
             quarantined=self.quarantined() if options.retry_invalid else frozenset(),
         )
 
-    def query(self, sql: str, parameters: Sequence[Any] | None = None) -> Table:
-        """Run SQL on the store, read-only; raises StoreError with DuckDB's message."""
-        import duckdb
-
-        try:
-            with self.store.hold(read_only=True) as cursor:
-                relation = cursor.sql(sql, params=list(parameters) if parameters else None)
-                if relation is None:
-                    raise UsageError("the SQL gives no rows", hint="the store is open read-only")
-                return Table(relation.to_arrow_table())
-        except duckdb.Error as error:
-            raise StoreError("\n".join(r for r in str(error).splitlines() if r.strip())) from error
-
-    def table(self, name: str, limit: int | None = None) -> Table:
-        """Return a model's rows; raises UsageError if it is unknown, StoreError if not built."""
-        from lupom.engine.store.names import quoted
-
-        self._check_model(name)
-        if self.nodes[name].materialized == "ephemeral":
-            raise UsageError(
-                f"'{name}' is ephemeral: it has no table", hint="lupom compile shows it"
-            )
-        with self.store.hold(read_only=True) as cursor:
-            if name not in relation_kinds(cursor):
-                raise StoreError(f"'{name}' is not built yet", hint=f"lupom run --select +{name}")
-        tail = "" if limit is None else f" limit {int(limit)}"
-        return self.query(f"select * from {quoted('main', name)}{tail}")
-
-    def quarantine(self, name: str) -> Table:
-        """Return the rows of an LLM model that have no valid answer: key, error, what came back."""
-        self._check_model(name)
-        return self.query(
-            "select key, error, answer, call_id from lupom_meta.quarantine"
-            " where node = ? order by key",
-            [name],
-        )
-
     def compile(self, select: Names = None, exclude: Names = None) -> dict[str, str]:
         """Return the SQL of the selected SQL and LLM models by name, as DuckDB gets it."""
         names = self.select(select, exclude)
@@ -356,17 +317,6 @@ class Project:
             for name in names
             if self.nodes[name].language == "sql"
         }
-
-    def rendered_prompt(self, name: str) -> list[dict[str, str]]:
-        """Return the messages of an LLM model's first row.
-
-        Raises StoreError when the tables it reads are not built yet.
-        """
-        from lupom.engine.run.materializations.rows import prepare
-
-        with self.store.hold(read_only=True) as cursor:
-            prepared = prepare(self.context, self.nodes[name], cursor, limit=1)
-        return [dict(m) for part in prepared.parts() for m in part.calls[0].messages]
 
     def explain(
         self, model: str, /, *values: object, truth: bool = False, **key: object
@@ -396,7 +346,7 @@ class Project:
         """
         from lupom.engine.run.export import export
 
-        return list(export(self, _words(models) or [], form, to, endpoint_url=endpoint_url))
+        return list(export(self, words(models) or [], form, to, endpoint_url=endpoint_url))
 
     def clean(self) -> list[Path]:
         """Delete target/ (artifacts, caches); never the store or the ledger. Returns what went."""
@@ -417,10 +367,6 @@ class Project:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _check_model(self, name: str) -> None:
-        if name not in self.nodes:
-            raise UsageError(f"no model '{name}'", hint=did_you_mean(name, self.nodes))
 
     def _check_vars(self, given: Mapping[str, Any], used: set[str]) -> None:
         for name in sorted(self.files.declared_vars - used):
@@ -522,10 +468,3 @@ class Project:
         with self.store.hold(read_only=self.store.idle) as cursor:
             rows = cursor.execute("select distinct node from lupom_meta.quarantine").fetchall()
         return frozenset(row[0] for row in rows)
-
-
-def _words(names: Names) -> list[str] | None:
-    if names is None:
-        return None
-    words: Iterable[str] = [names] if isinstance(names, str) else names
-    return list(words) or None

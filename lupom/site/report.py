@@ -4,7 +4,7 @@ to use the LLM here."""
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,13 +14,13 @@ from markupsafe import Markup
 
 from lupom import __version__
 from lupom.engine.errors import StoreError
+from lupom.site.answers import answers
 from lupom.site.charts import Dot, Point, dots, reliability
+from lupom.site.findings import Findings, Row, best_of, kind_of, name_of, plain, share, signed
 
 if TYPE_CHECKING:
     from lupom.engine.workspace import Project
 
-Row = dict[str, Any]
-COMBINED = ("stack_plain", "stack", "routed")
 SCENARIOS = {
     "known": "people and questions that are known otherwise",
     "new_respondent": "new respondents, of whom no answer is known",
@@ -100,7 +100,7 @@ def render(report: Report) -> str:
 
 def gather(project: Project) -> Report:
     """Read from the store what the report shows; raises StoreError without a leaderboard."""
-    tables = _Tables(project)
+    tables = Findings(project)
     board = tables.rows("leaderboard")
     if not board:
         raise StoreError("the evaluation is not built yet", hint="lupom run, then lupom report")
@@ -114,68 +114,15 @@ def gather(project: Project) -> Report:
     report.router = _router(tables)
     report.cost = _cost(tables)
     report.twins = _twins(tables)
-    report.answers = _answers(tables, board)
+    report.answers = answers(tables, board)
     report.made = _made(project, tables)
     return report
-
-
-class _Tables:
-    """The store's tables as rows; one that is not built has none."""
-
-    def __init__(self, project: Project) -> None:
-        self._project = project
-        found = project.query("select table_name from duckdb_tables() where schema_name = 'main'")
-        self._there = {name for (name,) in found.rows()}
-        self._known: dict[str, list[Row]] = {}
-
-    def rows(self, name: str, where: Mapping[str, Any] | None = None) -> list[Row]:
-        if name not in self._there:
-            return []
-        if name not in self._known:
-            table = self._project.query(f'select * from main."{name}"').arrow
-            self._known[name] = table.to_pylist(maps_as_pydicts="lossy")
-        wanted = (where or {}).items()
-        return [row for row in self._known[name] if all(row[k] == v for k, v in wanted)]
-
-    def query(self, sql: str) -> list[Row]:
-        return list(self._project.query(sql).arrow.to_pylist(maps_as_pydicts="lossy"))
-
-    def has(self, name: str) -> bool:
-        return name in self._there
-
-
-def _name(row: Mapping[str, Any], predictor: str = "predictor", llm: str = "llm") -> str:
-    return row[predictor] if row[llm] is None else f"{row[predictor]} ({row[llm]})"
-
-
-def _kind(row: Mapping[str, Any], predictor: str = "predictor", llm: str = "llm") -> str:
-    if row[predictor] in COMBINED:
-        return "combined"
-    return "plain" if row[llm] is None else "llm"
-
-
-def _share(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:.1f} %"
-
-
-def _signed(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:+.1f}"
-
-
-def _nats(value: float) -> str:
-    return f"{round(value, 3) + 0.0:.3f}"
-
-
-def _plain(value: Any, digits: int = 3) -> str:
-    if value is None:
-        return ""
-    return f"{value:.{digits}f}" if isinstance(value, float) else f"{value:,}"
 
 
 # -- the figures of one survey, scenario and set of pairs ----------------------------------------
 
 
-def _part(tables: _Tables, head: tuple[str, str, str]) -> Part:
+def _part(tables: Findings, head: tuple[str, str, str]) -> Part:
     survey, scenario, pairs = head
     where = {"survey": survey, "scenario": scenario, "pairs": pairs}
     board = tables.rows("leaderboard", where)
@@ -196,7 +143,7 @@ def _part(tables: _Tables, head: tuple[str, str, str]) -> Part:
 def _accuracy(board: list[Row]) -> Figure:
     rows = sorted(board, key=lambda r: -r["accuracy"])
     chart = dots(
-        [Dot(_name(r), r["accuracy"], r["low"], r["high"], _kind(r)) for r in rows],
+        [Dot(name_of(r), r["accuracy"], r["low"], r["high"], kind_of(r)) for r in rows],
         "Accuracy of each predictor with its 95 % interval",
         percent=True,
     )
@@ -204,8 +151,8 @@ def _accuracy(board: list[Row]) -> Figure:
         ["predictor", "accuracy", "from", "to", "log loss", "calibration error", "invalid"],
         [
             [
-                *(_name(r), _share(r["accuracy"]), _share(r["low"]), _share(r["high"])),
-                *(_plain(r["nll"]), _plain(r["calibration"]), _share(r["invalid"])),
+                *(name_of(r), share(r["accuracy"]), share(r["low"]), share(r["high"])),
+                *(plain(r["nll"]), plain(r["calibration"]), share(r["invalid"])),
             ]
             for r in rows
         ],
@@ -213,26 +160,26 @@ def _accuracy(board: list[Row]) -> Figure:
     return Figure("Accuracy, with 95 % intervals over respondents", [("", chart)], table)
 
 
-def _losses(tables: _Tables, where: Mapping[str, Any]) -> list[Figure]:
+def _losses(tables: Findings, where: Mapping[str, Any]) -> list[Figure]:
     rows = tables.rows("metrics", {**where, "metric": "nll", "weighting": "none"})
     if not rows:
         return []
     rows = sorted(rows, key=lambda r: r["value"])
     chart = dots(
-        [Dot(_name(r), r["value"], r["low"], r["high"], _kind(r)) for r in rows],
+        [Dot(name_of(r), r["value"], r["low"], r["high"], kind_of(r)) for r in rows],
         "Log loss of each predictor with its 95 % interval; less is better",
     )
     table = Table(
         ["predictor", "log loss", "from", "to", "predictions"],
         [
-            [_name(r), *(_plain(r[k]) for k in ("value", "low", "high")), f"{r['n']:,}"]
+            [name_of(r), *(plain(r[k]) for k in ("value", "low", "high")), f"{r['n']:,}"]
             for r in rows
         ],
     )
     return [Figure("Log loss in nats; less is better", [("", chart)], table)]
 
 
-def _differences(tables: _Tables, where: Mapping[str, Any]) -> list[Figure]:
+def _differences(tables: Findings, where: Mapping[str, Any]) -> list[Figure]:
     """Return the accuracy of every predictor less that of the best one without an LLM."""
     board = tables.rows("leaderboard", where)
     rows = [r for r in board if r["vs_best"] is not None]
@@ -245,10 +192,10 @@ def _differences(tables: _Tables, where: Mapping[str, Any]) -> list[Figure]:
     rows = sorted(rows, key=lambda r: -r["vs_best"])
     chart = dots(
         [
-            Dot(_name(r), 100 * r["vs_best"], 100 * r["vs_low"], 100 * r["vs_high"], _kind(r))
+            Dot(name_of(r), 100 * r["vs_best"], 100 * r["vs_low"], 100 * r["vs_high"], kind_of(r))
             for r in rows
         ],
-        f"Accuracy less that of {_name(best[0])}, in points",
+        f"Accuracy less that of {name_of(best[0])}, in points",
         digits=1,
         reference=0.0,
     )
@@ -256,20 +203,22 @@ def _differences(tables: _Tables, where: Mapping[str, Any]) -> list[Figure]:
         ["predictor", "difference in points", "from", "to", "p (Holm)"],
         [
             [
-                *(_name(r), _signed(r["vs_best"]), _signed(r["vs_low"]), _signed(r["vs_high"])),
-                _plain(p_of.get((r["predictor"], r["llm"]))),
+                *(name_of(r), signed(r["vs_best"]), signed(r["vs_low"]), signed(r["vs_high"])),
+                plain(p_of.get((r["predictor"], r["llm"]))),
             ]
             for r in rows
         ],
     )
-    caption = f"Accuracy less that of {_name(best[0])}, the best without an LLM, on the same pairs"
+    caption = (
+        f"Accuracy less that of {name_of(best[0])}, the best without an LLM, on the same pairs"
+    )
     return [Figure(caption, [("", chart)], table)]
 
 
-def _calibration(tables: _Tables, where: Mapping[str, Any]) -> list[Figure]:
+def _calibration(tables: Findings, where: Mapping[str, Any]) -> list[Figure]:
     curves: dict[str, list[Row]] = {}
     for row in tables.rows("calibration", where):
-        curves.setdefault(_name(row), []).append(row)
+        curves.setdefault(name_of(row), []).append(row)
     if not curves:
         return []
     charts, rows = [], []
@@ -278,7 +227,7 @@ def _calibration(tables: _Tables, where: Mapping[str, Any]) -> list[Figure]:
         charts.append((name, reliability(points, f"How often {name} is right when it is so sure")))
         rows += [
             [
-                *(name, *(_plain(b[k], 2) for k in ("confidence", "accuracy", "low", "high"))),
+                *(name, *(plain(b[k], 2) for k in ("confidence", "accuracy", "low", "high"))),
                 f"{b['n']:,}",
             ]
             for b in bins
@@ -288,9 +237,9 @@ def _calibration(tables: _Tables, where: Mapping[str, Any]) -> list[Figure]:
     return [Figure(caption, charts, Table(columns, rows))]
 
 
-def _groups(tables: _Tables, where: Mapping[str, Any], board: list[Row]) -> list[Figure]:
+def _groups(tables: Findings, where: Mapping[str, Any], board: list[Row]) -> list[Figure]:
     """Return the accuracy of the best predictor by group, and its gaps."""
-    best = _best(board)
+    best = best_of(board)
     found = tables.rows(
         "group_metrics",
         {**where, "metric": "accuracy", "predictor": best["predictor"], "llm": best["llm"]},
@@ -305,8 +254,8 @@ def _groups(tables: _Tables, where: Mapping[str, Any], board: list[Row]) -> list
     for attribute in sorted(gaps, key=lambda a: -gaps[a]["low"]):
         rows = [r for r in values if r["attribute"] == attribute]
         chart = dots(
-            [Dot(str(r["group"]), r["value"], r["low"], r["high"], _kind(r)) for r in rows],
-            f"Accuracy of {_name(best)} by {attribute}",
+            [Dot(str(r["group"]), r["value"], r["low"], r["high"], kind_of(r)) for r in rows],
+            f"Accuracy of {name_of(best)} by {attribute}",
             percent=True,
             domain=domain,
         )
@@ -315,16 +264,16 @@ def _groups(tables: _Tables, where: Mapping[str, Any], board: list[Row]) -> list
         ["attribute", "group", "accuracy", "from", "to", "respondents"],
         [
             [
-                *(r["attribute"], str(r["group"]), _share(r["value"]), _share(r["low"])),
-                *(_share(r["high"]), f"{r['respondents']:,}"),
+                *(r["attribute"], str(r["group"]), share(r["value"]), share(r["low"])),
+                *(share(r["high"]), f"{r['respondents']:,}"),
             ]
             for r in values
         ],
     )
-    return [Figure(f"Accuracy of {_name(best)} by group", charts, table)]
+    return [Figure(f"Accuracy of {name_of(best)} by group", charts, table)]
 
 
-def _distributions(tables: _Tables, where: Mapping[str, Any]) -> list[Figure]:
+def _distributions(tables: Findings, where: Mapping[str, Any]) -> list[Figure]:
     figures = []
     for metric, caption in (
         ("representativeness", "How like the distribution of answers the predicted one is; 1 is"),
@@ -336,33 +285,22 @@ def _distributions(tables: _Tables, where: Mapping[str, Any]) -> list[Figure]:
             continue
         rows = sorted(rows, key=lambda r: -r["value"])
         chart = dots(
-            [Dot(_name(r), r["value"], r["low"], r["high"], _kind(r)) for r in rows],
+            [Dot(name_of(r), r["value"], r["low"], r["high"], kind_of(r)) for r in rows],
             caption,
             reference=1.0,
         )
         table = Table(
             ["predictor", metric.replace("_", " "), "from", "to"],
-            [[_name(r), *(_plain(r[k]) for k in ("value", "low", "high"))] for r in rows],
+            [[name_of(r), *(plain(r[k]) for k in ("value", "low", "high"))] for r in rows],
         )
         figures.append(Figure(caption, [("", chart)], table))
     return figures
 
 
-def _best(board: Iterable[Row]) -> Row:
-    """Return the predictor with the least log loss, and without any the most accurate."""
-    rows = list(board)
-    with_loss = [r for r in rows if r["nll"] is not None]
-    return (
-        min(with_loss, key=lambda r: r["nll"])
-        if with_loss
-        else max(rows, key=lambda r: r["accuracy"])
-    )
-
-
 # -- whether the LLM is worth it, and what it cost ------------------------------------------------
 
 
-def _router(tables: _Tables) -> list[Figure]:
+def _router(tables: Findings) -> list[Figure]:
     figures = []
     rows = tables.rows("router")
     for head in dict.fromkeys((r["survey"], r["llm"], r["scenario"]) for r in rows):
@@ -391,7 +329,7 @@ def _router(tables: _Tables) -> list[Figure]:
             [
                 [
                     *(r["question_id"] or "all questions", f"{r['n']:,}"),
-                    *(_plain(r[f"nll_gain_{k}"]) for k in ("pooled", "low", "high")),
+                    *(plain(r[f"nll_gain_{k}"]) for k in ("pooled", "low", "high")),
                     "ask the LLM" if r["recommendation"] == "llm" else "do without",
                 ]
                 for r in own
@@ -406,7 +344,7 @@ def _router(tables: _Tables) -> list[Figure]:
     return figures
 
 
-def _cost(tables: _Tables) -> Table | None:
+def _cost(tables: Findings) -> Table | None:
     if not tables.has("calls"):
         return None
     rows = tables.query(
@@ -428,7 +366,7 @@ def _cost(tables: _Tables) -> Table | None:
     )
 
 
-def _twins(tables: _Tables) -> Table | None:
+def _twins(tables: Findings) -> Table | None:
     rows = tables.rows("question_twins")
     if not rows:
         return None
@@ -437,138 +375,14 @@ def _twins(tables: _Tables) -> Table | None:
         [
             [
                 *(r["survey"], r["question_id"], r["twin_id"]),
-                *("yes" if r["same_wording"] else "no", _plain(r["association"])),
+                *("yes" if r["same_wording"] else "no", plain(r["association"])),
             ]
             for r in rows
         ],
     )
 
 
-# -- the answers in sentences ---------------------------------------------------------------------
-
-
-def _answers(tables: _Tables, board: list[Row]) -> list[tuple[str, list[str]]]:
-    good, against, whom, use = [], [], [], []
-    for survey, scenario, pairs in dict.fromkeys(
-        (r["survey"], r["scenario"], r["pairs"]) for r in board
-    ):
-        rows = [
-            r
-            for r in board
-            if (r["survey"], r["scenario"], r["pairs"]) == (survey, scenario, pairs)
-        ]
-        which = "all test pairs" if pairs == "all" else "the LLM's pairs"
-        where = f"{survey}, {which}" + ("" if scenario == "known" else f", {scenario}")
-        good.append(_how_good(where, rows))
-        against.append(_against(where, rows))
-        if said := _for_whom(tables, where, rows):
-            whom.append(said)
-        if pairs == "llm":
-            use.append(_use(tables, survey, scenario, where, rows))
-    return [
-        ("How good?", good),
-        ("Compared with what?", against),
-        ("For whom?", whom or ["No group is large enough to tell."]),
-        ("At what cost?", [_spent(tables)]),
-        ("Should I use the LLM here?", use or ["No LLM has predicted anything yet."]),
-    ]
-
-
-def _how_good(where: str, rows: list[Row]) -> str:
-    best = _best(rows)
-    said = (
-        f"{where}: {_name(best)} is right in {_share(best['accuracy'])} of {best['n']:,} pairs"
-        f" [{100 * best['low']:.1f}, {100 * best['high']:.1f}]"
-    )
-    return said + ("." if best["nll"] is None else f", log loss {best['nll']:.3f}.")
-
-
-def _against(where: str, rows: list[Row]) -> str:
-    best = _best(rows)
-    rivals = [r for r in rows if r["vs_best"] is None]
-    if not rivals:
-        return f"{where}: there is nothing to compare with."
-    if best in rivals:
-        return f"{where}: {_name(best)} is itself the best predictor that needs no LLM."
-    points = (
-        f"{_signed(best['vs_best'])} points [{_signed(best['vs_low'])}, {_signed(best['vs_high'])}]"
-    )
-    sure = best["vs_low"] > 0 or best["vs_high"] < 0
-    tail = "" if sure else "; the interval holds 0, so this may be chance"
-    rival = f"{_name(rivals[0])}, the most accurate without an LLM"
-    return f"{where}: {_name(best)} against {rival}: {points}{tail}."
-
-
-def _for_whom(tables: _Tables, where: str, rows: list[Row]) -> str | None:
-    best = _best(rows)
-    head = {k: best[k] for k in ("survey", "scenario", "pairs", "predictor", "llm")}
-    gaps = tables.rows("group_metrics", {**head, "metric": "accuracy", "measure": "gap"})
-    if not gaps:
-        return None
-    widest = max(gaps, key=lambda r: r["low"])
-    groups = tables.rows(
-        "group_metrics",
-        {**head, "metric": "accuracy", "measure": "value", "attribute": widest["attribute"]},
-    )
-    most, least = (f(groups, key=lambda r: r["value"]) for f in (max, min))
-    return (
-        f"{where}: the widest gap of {_name(best)} is by {widest['attribute']}:"
-        f" {most['group']} {_share(most['value'])}, {least['group']} {_share(least['value'])}."
-        f" A gap between groups of this size is at least {100 * widest['low']:.1f} points in 97.5 %"
-        " of draws; gaps are positive by chance too."
-    )
-
-
-def _spent(tables: _Tables) -> str:
-    if not tables.has("calls"):
-        return "Nothing: no LLM was asked."
-    [row] = tables.query(
-        "select count(*) as calls, coalesce(sum(tokens_in + tokens_out), 0) as tokens,"
-        " sum(cost) as cost, count(cost) as priced from main.calls"
-    )
-    if not row["calls"]:
-        return "Nothing: no LLM was asked."
-    money = "price unknown"
-    if row["priced"] == row["calls"]:
-        money = f"{row['cost']:.2f} USD"
-    said = f"{row['calls']:,} calls, {row['tokens']:,} tokens, {money}, personas included."
-    if tables.has("predictions"):
-        [made] = tables.query("select count(*) as n from main.predictions")
-        if made["n"] and row["priced"] == row["calls"]:
-            said += (
-                f" That is {row['cost'] / made['n']:.4f} USD for each of {made['n']:,} predictions."
-            )
-    return said
-
-
-def _use(tables: _Tables, survey: str, scenario: str, where: str, rows: list[Row]) -> str:
-    whole = [
-        r
-        for r in tables.rows(
-            "router", {"survey": survey, "scenario": scenario, "question_id": None}
-        )
-        if r["n"]
-    ]
-    said = []
-    for r in whole:
-        advice = "ask it" if r["recommendation"] == "llm" else "do without it"
-        gain, low, high = (_nats(r[f"nll_gain_{k}"]) for k in ("pooled", "low", "high"))
-        said.append(
-            f"{r['llm']}: {advice}. On {r['n']:,} tuning pairs it gains {gain} nats [{low}, {high}]"
-            " over the predictors that need none."
-        )
-    if not whole:
-        said.append("there were no tuning pairs to tell by (llm_tuning_pairs).")
-    widths = [r["high"] - r["low"] for r in rows if r["llm"] is not None]
-    if widths and max(widths) > 0.1:
-        said.append(
-            f"With {rows[0]['n']:,} pairs the intervals are {100 * max(widths):.0f} points wide:"
-            " raise llm_pairs and llm_tuning_pairs before you rely on this."
-        )
-    return f"{where}: " + " ".join(said)
-
-
-def _made(project: Project, tables: _Tables) -> list[str]:
+def _made(project: Project, tables: Findings) -> list[str]:
     made = [
         f"LUPoM {__version__}, project {project.name}, target {project.files.target_name},"
         f" {datetime.now(UTC):%Y-%m-%d %H:%M} UTC.",
