@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 
-def layers(parents: Mapping[str, Sequence[str]]) -> dict[str, tuple[int, int]]:
+def layers(parents: Mapping[str, Sequence[str]]) -> dict[str, tuple[int, float]]:
     """Return column and row of every node, parents always left of their children.
 
     A node stands one column right of its rightmost parent; nodes without parents stand just left
     of their first child. Rows follow the mean row of the neighbours (the barycentre method of
-    Sugiyama, Tagawa and Toda, 1981), six sweeps; ties keep the order by name.
+    Sugiyama, Tagawa and Toda, 1981), six sweeps; ties keep the order by name. Every column is
+    centred. Nodes without any edge stand below all others.
     """
     nodes = sorted(parents)
     column: dict[str, int] = {}
@@ -38,7 +39,8 @@ def layers(parents: Mapping[str, Sequence[str]]) -> dict[str, tuple[int, int]]:
         if not any(p in children for p in parents[name]) and children[name]:
             column[name] = min(column[child] for child in children[name]) - 1
     rows: dict[int, list[str]] = {}
-    for name in sorted(column):
+    alone = [n for n in nodes if not children[n] and not any(p in children for p in parents[n])]
+    for name in sorted(column.keys() - set(alone)):
         rows.setdefault(column[name], []).append(name)
     place = {name: float(i) for names in rows.values() for i, name in enumerate(names)}
     for sweep in range(6):
@@ -50,7 +52,13 @@ def layers(parents: Mapping[str, Sequence[str]]) -> dict[str, tuple[int, int]]:
             # Centred, so that a short layer is not always at the top.
             shift = len(rows[one]) / 2
             place.update({n: i - shift for i, n in enumerate(rows[one])})
-    return {name: (one, i) for one, names in rows.items() for i, name in enumerate(names)}
+    tallest = max(map(len, rows.values()), default=0)
+    first, across = min(rows, default=0), max(len(rows), 4)
+    return {
+        name: (one, i + (tallest - len(names)) / 2)
+        for one, names in rows.items()
+        for i, name in enumerate(names)
+    } | {name: (first + i % across, tallest + 0.5 + i // across) for i, name in enumerate(alone)}
 
 
 def _mean(values: Sequence[float], otherwise: float) -> float:

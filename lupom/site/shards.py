@@ -31,6 +31,11 @@ def literal(value: Any) -> str:
     The value goes through JSON.parse, so that a key `__proto__` is a key and nothing else.
     """
     text = json.dumps(plain(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return parsed(text)
+
+
+def parsed(text: str) -> str:
+    """Return the expression of a value that is JSON text already."""
     return f"JSON.parse('{_UNSAFE.sub(_escaped, text)}')"
 
 
@@ -99,8 +104,15 @@ class Shards:
 
     def write(self, key: str, value: Any) -> str:
         """Write one value; returns the file's name, which the page asks for with the key."""
+        return self._write(key, literal(value))
+
+    def write_json(self, key: str, text: str) -> str:
+        """Write one value that is JSON text."""
+        return self._write(key, parsed(text))
+
+    def _write(self, key: str, expression: str) -> str:
         name = f"{file_name(key)}.js"
-        self.write_text(name, f"LUPOM.push({literal(key)},{literal(value)});\n")
+        self.write_text(name, f"LUPOM.push({literal(key)},{expression});\n")
         return name
 
     def write_text(self, name: str, text: str) -> None:

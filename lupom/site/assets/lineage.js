@@ -5,13 +5,10 @@ LUPOM.pages.lineage = () => {
   const W = 190, H = 36, DX = 250, DY = 54;
   const left = Math.min(...nodes.map((n) => n.x));
   const place = new Map(nodes.map((n) => [n.name, n]));
-  const layers = new Map();
-  for (const n of nodes) layers.set(n.x, (layers.get(n.x) || 0) + 1);
-  const tallest = Math.max(...layers.values());
   const px = (n) => (n.x - left) * DX + 20;
-  const py = (n) => (n.y + (tallest - layers.get(n.x)) / 2) * DY + 20;
-  const width = layers.size && (Math.max(...nodes.map((n) => n.x)) - left) * DX + W + 40;
-  const height = tallest * DY + 40;
+  const py = (n) => n.y * DY + 20;
+  const width = (Math.max(...nodes.map((n) => n.x)) - left) * DX + W + 40;
+  const height = (Math.max(...nodes.map((n) => n.y)) + 1) * DY + 40;
   const state = { text: "", kind: "", tag: "", status: "", colour: "kind" };
   const edges = [];
   const boxes = new Map();
