@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lupom import __version__
 from lupom.engine.errors import LupomError
+from lupom.engine.run.identities import asked_of
 
 if TYPE_CHECKING:
     from lupom.engine.workspace import Project
@@ -45,14 +47,35 @@ def diagnose(project: Project) -> Iterator[Check]:
     yield _store(project)
     state = project.files.state_folder / "state.db"
     yield Check("ledger", True, str(state) if state.is_file() else f"{state} (not yet made)")
-    used = {n.config["llm"] for n in models if n.materialized == "llm"}
-    for alias in project.files.settings.llms:
-        if alias not in used | project.files.declared_llms:
-            continue
+    for alias in _aliases(project):
         try:
             yield Check(f"llm {alias}", True, project.context.gateway.check(alias))
         except LupomError as error:
             yield Check(f"llm {alias}", False, str(error))
+
+
+def _aliases(project: Project) -> list[str]:
+    """Return the LLMs to check, in the order of the settings.
+
+    Those of the project file, and of the ready ones those that models name, that vars name, that
+    the rows of a table were asked of, and that any of these falls back on.
+    """
+    known = project.files.settings.llms
+    wanted = {n.config["llm"] for n in project.nodes.values() if n.materialized == "llm"}
+    wanted |= project.files.declared_llms
+    for value in project.files.vars.values():
+        wanted |= {v for v in (value if isinstance(value, list) else [value]) if isinstance(v, str)}
+    with suppress(LupomError):
+        for record in project.store.records().values() if project.store.exists else ():
+            wanted |= set(asked_of(record))
+    wanted &= set(known)
+    pending = list(wanted)
+    while pending:
+        stronger = known[pending.pop()].fallback
+        if stronger is not None and stronger not in wanted:
+            wanted.add(stronger)
+            pending.append(stronger)
+    return [alias for alias in known if alias in wanted]
 
 
 def _store(project: Project) -> Check:

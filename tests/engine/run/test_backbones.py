@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lupom import LupomError, Project
+from lupom.engine.diagnosis import diagnose
 from tests.engine.run.test_llm import FILES, people
 from tests.support.bedrock_server import BedrockServer
 from tests.support.llm_server import LLMServer
@@ -116,3 +117,24 @@ def test_without_access_the_run_fails_with_what_to_do(folder, bedrock):
 def test_an_alias_that_is_neither_declared_nor_ready_is_told(folder):
     with pytest.raises(LupomError, match="did you mean 'sonnet'"):
         run(folder, "sonet")
+
+
+def test_debug_checks_the_aliases_that_vars_and_rows_name_and_their_fallbacks(folder, bedrock):
+    def checked(**vars):
+        with Project(folder, vars=vars) as project:
+            return {c.what: c.ok for c in diagnose(project) if c.what.startswith("llm ")}
+
+    # The project file's own, with what they fall back on.
+    own = {"llm default": True, "llm haiku": True, "llm sonnet": True}
+    assert checked() == own
+    assert checked(predictor="llama70b3") == {**own, "llm llama70b3": True}
+    named = "models/notes.sql"
+    text = (folder / named).read_text()
+    config = "materialized='llm', llm_column='backbone',"
+    text = text.replace("materialized='llm',", config).replace(
+        "select ", "select 'mistrallarge' as backbone, ", 1
+    )
+    (folder / named).write_text(text)
+    with Project(folder) as project:
+        assert project.run("notes").status == "success"
+    assert checked() == {**own, "llm mistrallarge": True}

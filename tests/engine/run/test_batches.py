@@ -133,3 +133,43 @@ def test_the_plan_knows_which_calls_are_too_few_for_a_batch(folder):
         return step.estimate.cost
 
     assert cost(16).low == pytest.approx(2 * cost(15).low)
+
+
+def test_on_bedrock_too_one_run_submits_and_the_next_collects(make_project, monkeypatch, capsys):
+    pytest.importorskip("boto3")
+    pytest.importorskip("moto")
+    from tests.support import s3_servers
+    from tests.support.bedrock_jobs import JobServer
+
+    s3_servers.keyed(monkeypatch)
+    with s3_servers.moto() as s3, JobServer(s3=s3_servers.client(s3)) as bedrock:
+        bedrock.s3.create_bucket(Bucket="study")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3)
+        for service in ("BEDROCK", "BEDROCK_RUNTIME"):
+            monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", bedrock.url)
+        batch = "batch: true, batch_minimum: 10, batch_uri: 's3://study/calls'"
+        role = "batch_role: 'arn:aws:iam::123456789012:role/batches'"
+        folder = make_project(
+            {
+                "lupom_project.yml": f"""
+                    name: demo
+                    models: {{+materialized: table, +llm: haiku}}
+                    llms: {{haiku: {{{batch}, {role}}}}}
+                    """,
+                **FILES,
+                "seeds/people.csv": people(15),
+            }
+        )
+        code, err = lupom(capsys, "run", "--project-dir", str(folder))
+        assert code == 4
+        assert "notes: 15 of 15 rows are out in a batch" in err
+        code, err = lupom(capsys, "run", "--project-dir", str(folder))
+        assert code == 0
+        assert [len(records) for records in bedrock.batched] == [15]
+        assert bedrock.answered == 0
+        with Project(folder) as project:
+            price = project.files.settings.llms["haiku"].price
+            sql = "select sum(cost), sum(tokens_in)::double, sum(tokens_out)::double"
+            ((cost, tokens_in, tokens_out),) = project.query(f"{sql} from lupom.calls").rows()
+        full = (tokens_in * price.input + tokens_out * price.output) / 1e6
+        assert cost == pytest.approx(full / 2)
