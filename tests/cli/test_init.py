@@ -222,3 +222,6 @@ def test_the_wheel_carries_the_project_and_runs_outside_a_checkout(tmp_path):
         "query", "select count(*) from histories", "--format", "csv", cwd=tmp_path / "demo"
     )
     assert counted.split()[-1] == "2348"
+    page = Path(lupom("docs", "generate", cwd=tmp_path / "demo").strip())
+    assets = {path.name for path in (ROOT / "lupom/site/assets").iterdir()}
+    assert assets <= {path.name for path in page.parent.iterdir()}

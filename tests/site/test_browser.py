@@ -153,6 +153,10 @@ def test_the_lineage_is_filtered_moved_and_opened(tab, site):
     page.get_by_label("Name", exact=True).fill("persona_d")
     assert page.locator("svg .node:not(.dim)").count() == 1
     assert page.locator("tbody tr").count() == 1
+    page.get_by_label("Name", exact=True).fill("+metrics+")
+    assert page.locator("tbody tr").count() == 2  # leaderboard, which it reads, and itself
+    page.get_by_label("Name", exact=True).fill("persona_values+")
+    assert page.locator("tbody tr").count() == 2
     page.get_by_label("Name", exact=True).fill("")
     page.get_by_label("Tag").select_option("people")
     assert page.locator("tbody tr").count() == 1

@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from lupom.engine.errors import LupomError
+
 if TYPE_CHECKING:
     from lupom.engine.workspace import Project
 
@@ -34,7 +36,10 @@ def keep_versions(project: Project, run_id: str, nodes: Iterable[str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         kept = folder / f"{digest}.json"
         if not kept.is_file():
-            now = Prompt(project.files.prompts, prompt)
+            try:
+                now = Prompt(project.files.prompts, prompt)
+            except LupomError:
+                continue  # as below
             if now.source_hash != digest:
                 continue  # edited while the run went on: its text is not known any more
             kept.write_text(json.dumps(now.sources, ensure_ascii=False), encoding="utf-8")
@@ -58,6 +63,7 @@ def versions(project: Project) -> list[dict[str, Any]]:
     for line in lines:
         try:
             version = json.loads(line)
+            version = {key: str(version[key]) for key in ("node", "prompt", "hash", "run_id")}
             texts = json.loads((folder / f"{version['hash']}.json").read_text(encoding="utf-8"))
         except (OSError, ValueError, KeyError, TypeError):
             continue

@@ -1,5 +1,5 @@
 "use strict";
-LUPOM.pages.lineage = () => {
+LUPOM.pages.lineage = (given) => {
   const nodes = LUPOM.start.nodes;
   if (!nodes.length) return [h("h1", {}, "Lineage"), h("p", {}, "The project has no models yet.")];
   const W = 190, H = 36, DX = 250, DY = 54;
@@ -9,7 +9,7 @@ LUPOM.pages.lineage = () => {
   const py = (n) => n.y * DY + 20;
   const width = (Math.max(...nodes.map((n) => n.x)) - left) * DX + W + 40;
   const height = (Math.max(...nodes.map((n) => n.y)) + 1) * DY + 40;
-  const state = { text: "", kind: "", tag: "", status: "", colour: "kind" };
+  const state = { text: given || "", kind: "", tag: "", status: "", colour: "kind" };
   const edges = [];
   const boxes = new Map();
   const drawing = svg("svg", { class: "lineage" });
@@ -44,13 +44,29 @@ LUPOM.pages.lineage = () => {
   const list = h("div");
   const legend = h("p", { class: "legend" });
   const said = h("p", { role: "status", class: "quiet" });
-  function matches(n) {
-    const t = state.text.trim().toLowerCase();
-    return (!t || n.name.toLowerCase().includes(t)) && (!state.kind || n.kind === state.kind) &&
+  // A part of a name; with + before it also what these read, with + behind it also what reads them.
+  function named() {
+    const m = /^(\+?)(.*?)(\+?)$/.exec(state.text.trim().toLowerCase());
+    const found = new Set(nodes.filter((n) => (m[1] || m[3] ? n.name.toLowerCase() === m[2] : n.name.toLowerCase().includes(m[2]))).map((n) => n.name));
+    if (!found.size && (m[1] || m[3])) for (const n of nodes) if (n.name.toLowerCase().includes(m[2])) found.add(n.name);
+    const grow = (near) => {
+      const reached = [...found];
+      for (const name of reached) for (const other of near.get(name)) if (!reached.includes(other)) reached.push(other);
+      return reached;
+    };
+    const down = new Map(nodes.map((n) => [n.name, []]));
+    for (const n of nodes) for (const p of n.parents) down.get(p).push(n.name);
+    const more = [...(m[1] ? grow(new Map(nodes.map((n) => [n.name, n.parents]))) : []), ...(m[3] ? grow(down) : [])];
+    for (const name of more) found.add(name);
+    return found;
+  }
+  function matches(n, those) {
+    return those.has(n.name) && (!state.kind || n.kind === state.kind) &&
       (!state.tag || n.tags.includes(state.tag)) && (!state.status || tone(n.status) === state.status);
   }
   function draw(move) {
-    const found = nodes.filter(matches);
+    const those = named();
+    const found = nodes.filter((n) => matches(n, those));
     const names = new Set(found.map((n) => n.name));
     for (const n of nodes) {
       const box = boxes.get(n.name);
@@ -76,9 +92,10 @@ LUPOM.pages.lineage = () => {
     ], found, { page: 100, caption: "Nodes", empty: "No node matches." }));
   }
   const tags = [...new Set(nodes.flatMap((n) => n.tags))].sort();
-  const search = h("input", { type: "search", autocomplete: "off", oninput: () => { state.text = search.value; draw(true); } });
+  const search = h("input", { type: "search", autocomplete: "off", value: state.text, placeholder: "a part of it, or +name+", oninput: () => { state.text = search.value; draw(true); } });
   const set = (key) => (value) => { state[key] = value; draw(key !== "colour"); };
   draw(false);
+  if (given) requestAnimationFrame(() => requestAnimationFrame(() => draw(true)));
   return [h("h1", {}, "Lineage"),
     h("div", { class: "fields" }, h("label", { class: "field" }, h("span", {}, "Name"), search),
       select("Kind", [["", "all"], ...[...new Set(nodes.map((n) => n.kind))].map((k) => [k, KINDS[k]])], "", set("kind")),

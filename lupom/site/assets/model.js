@@ -7,7 +7,7 @@ LUPOM.pages.model = async (name) => {
   const names = (list) => (list.length ? list.map((n, i) => [i ? ", " : "", link(["model", n], n)]) : "none");
   const facts = [["Kind", KINDS[node.kind] + (node.kind === "llm" || node.kind === "source" || node.kind === "seed" ? "" : ", " + node.materialized)],
     ["File", node.file || "none"], ["Rows", node.built ? number(node.rows) : "not built"], ["Last result", badge(node.status)],
-    node.tags.length && ["Tags", node.tags.join(", ")], ["Reads", names(node.parents)], ["Read by", names(children.map((n) => n.name))]];
+    node.tags.length && ["Tags", node.tags.join(", ")], ["Reads", names(node.parents)], ["Read by", names(children.map((n) => n.name))], ["Lineage", link(["lineage", "+" + name + "+"], "show in the graph")]];
   const parts = [h("h1", {}, name), node.description && h("p", {}, node.description), definitions(facts)];
   if (page.columns.length) parts.push(section("Columns", table([
     { title: "Name", key: "name", show: (c) => h("code", {}, c.name) },

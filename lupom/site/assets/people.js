@@ -189,6 +189,7 @@ LUPOM.pages.person = async (survey, text) => {
   const question = (q) => (typeof q === "number" ? questions[q].text : q);
   const said = (q, a) => (typeof a === "number" && typeof q === "number" ? questions[q].options[a] : a);
   const value = (d, v) => (v === null ? h("span", { class: "quiet" }, "unknown") : typeof v === "number" ? dimensions[d].values[v] : v);
+  const battery = (q) => (typeof q === "number" && questions[q].battery) || "";
   const given = people.attributes(n);
   const step = (to, title) => (to >= 0 && to < about.respondents ? link(["person", about.survey, String(to)], title) : null);
   const parts = [h("h1", {}, "Respondent " + people.id(n)),
@@ -215,7 +216,7 @@ LUPOM.pages.person = async (survey, text) => {
   }
   parts.push(section("Predictions", byQuestion.size ? [...byQuestion].map(([q, { truth, rows }]) => {
     const options = [...new Set(rows.flatMap((r) => [...r.probabilities.keys()]))].sort((a, b) => (a > b) - (a < b));
-    return [h("h3", {}, question(q)), h("p", {}, truth === null ? "Not scored." : ["Answered: ", h("strong", {}, said(q, truth))]),
+    return [battery(q) && h("p", { class: "quiet battery" }, battery(q)), h("h3", {}, (battery(q) && questions[q].item) || question(q)), h("p", {}, truth === null ? "Not scored." : ["Answered: ", h("strong", {}, said(q, truth))]),
       table([
         { title: "Predictor", key: "predictor" },
         { title: "Prediction", show: (r) => (r.answer === null ? "invalid" : [truth === null ? "" : h("span", { class: "badge " + (r.answer === truth ? "good" : "bad") }, r.answer === truth ? "\u2713 " : "\u2715 ", h("span", { class: "hidden" }, r.answer === truth ? "right: " : "wrong: ")), said(q, r.answer)]) },
@@ -224,7 +225,6 @@ LUPOM.pages.person = async (survey, text) => {
   }) : h("p", { class: "quiet" }, "No answer of this respondent is predicted.")));
   // A battery's preface stands once, above the first of its items.
   const answers = [...(details.h || [])].sort(([a], [b]) => (typeof a === "number" && typeof b === "number" ? a - b : 0));
-  const battery = (q) => (typeof q === "number" && questions[q].battery) || "";
   const first = new Set(answers.filter(([q], i) => battery(q) && (i === 0 || battery(answers[i - 1][0]) !== battery(q))).map(([q]) => q));
   const item = (q) => (battery(q) ? [first.has(q) && h("div", { class: "quiet" }, battery(q)), h("div", { class: "item" }, questions[q].item || questions[q].text)] : question(q));
   parts.push(section("Known answers", table([
