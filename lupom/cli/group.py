@@ -84,7 +84,7 @@ def lupom() -> None:
       lupom plan                        what would run, and what it would cost
       lupom run                         build it
       lupom run --select persona_values+
-      lupom query "select * from metrics"
+      lupom query "select * from leaderboard"
     """
 
 

@@ -249,10 +249,17 @@ def _show_at_end(project: Project, selected: tuple[str, ...]) -> None:
         click.echo(f"\n{name}\n")
         click.echo(render(table.columns, table.rows(), "table"))
         shown.append(name)
-    models = [n for n in selected if project.nodes[n].materialized == "llm"]
+    models = [n for n in selected if project.nodes[n].materialized == "llm" and _rows(project, n)]
     click.echo("\nNext:", err=True)
     if shown:
         click.echo(f'  lupom query "select * from {shown[0]}" --format csv', err=True)
     if models:
         click.echo(f"  lupom show {models[-1]}", err=True)
-    click.echo("  lupom plan", err=True)
+    if "leaderboard" in shown:
+        click.echo("  lupom report", err=True)
+    click.echo("  lupom docs generate", err=True)
+
+
+def _rows(project: Project, name: str) -> int:
+    record = project.records().get(name)
+    return 0 if record is None else record.row_count or 0

@@ -50,4 +50,8 @@ left join sided as s
     on s.survey = w.survey and s.scenario = w.scenario and s.pairs = w.pairs
     and s.predictor = w.predictor and s.llm is not distinct from w.llm
     and s.against = b.best and s.against_llm is null
+-- Where no LLM has predicted, its pairs are some of all pairs and say nothing of their own.
+where w.pairs = 'all' or (w.survey, w.scenario) in (
+    select (survey, scenario) from wide where llm is not null
+)
 order by w.survey, w.scenario, w.pairs, w.nll nulls last, w.accuracy desc, w.predictor, w.llm
