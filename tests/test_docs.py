@@ -18,6 +18,29 @@ def test_the_reference_of_commands_is_the_commands_own():
     assert (ROOT / "docs" / "commands.md").read_text(encoding="utf-8") == reference()
 
 
+def test_the_reference_of_settings_is_that_of_the_code():
+    from lupom.engine.project.reference import reference
+
+    assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == reference()
+
+
+def test_every_setting_says_what_it_means():
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert not re.findall(r"^\| `.*\|  \|$", text, re.M)
+
+
+def test_the_reference_of_tables_is_that_of_the_models():
+    from lupom.engine.dictionary import dictionary
+
+    assert (ROOT / "docs" / "tables.md").read_text(encoding="utf-8") == dictionary(ROOT)
+
+
+def test_every_page_is_on_the_map():
+    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    for page in (ROOT / "docs").glob("*.md"):
+        assert page.name == "index.md" or f"({page.name})" in text, page.name
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):

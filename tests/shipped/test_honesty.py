@@ -6,7 +6,7 @@ import random
 
 from lupom import Project
 from tests.shipped.conftest import INFO, RESPONSES, copy_project, read_csv, write_csv
-from tests.support.answers import fit, number_of, schema_of
+from tests.support.answers import personas
 from tests.support.llm_server import LLMServer
 
 VARS = {
@@ -23,19 +23,6 @@ VARS = {
     "new_respondent_pairs": 60,
     "new_question_pairs": 60,
 }
-
-
-def personas(body):
-    """Propose and merge dimensions under names of letters, as the response classes want them."""
-    wanted = schema_of(body)
-    if wanted is None or not {"dimensions", "name"} & wanted.get("properties", {}).keys():
-        return None
-    answer = fit(wanted, body["messages"][-1]["content"])
-    for dimension in answer.get("dimensions", [answer]):
-        word = "".join(chr(ord("a") + int(digit)) for digit in str(number_of(str(dimension)))[:8])
-        dimension["name"] = f"Love of {word}"
-        dimension["description"] = f"How much somebody is fond of {word}"
-    return answer
 
 
 def run(folder, *, vars=VARS, **options):

@@ -126,3 +126,16 @@ def logprobs_of(
         alternatives = [{"token": t, "logprob": p, "bytes": None} for t, p in ranked[:top]]
         out.append({"token": piece, "logprob": own, "bytes": None, "top_logprobs": alternatives})
     return out
+
+
+def personas(body: dict[str, Any]) -> dict[str, Any] | None:
+    """Propose and merge dimensions under names of letters, as the response classes want them."""
+    wanted = schema_of(body)
+    if wanted is None or not {"dimensions", "name"} & wanted.get("properties", {}).keys():
+        return None
+    answer: dict[str, Any] = fit(wanted, body["messages"][-1]["content"])
+    for dimension in answer.get("dimensions", [answer]):
+        word = "".join(chr(ord("a") + int(digit)) for digit in str(number_of(str(dimension)))[:8])
+        dimension["name"] = f"Love of {word}"
+        dimension["description"] = f"How much somebody is fond of {word}"
+    return answer

@@ -26,19 +26,28 @@ PROJECT_FILE = "lupom_project.yml"
 
 class _PropertyBlock(Tested):
     name: str
+    """The model or seed."""
     description: str = ""
+    """What a row is, and what for."""
     columns: list[ColumnBlock] = Field(default_factory=list)
+    """Its columns."""
     config: dict[str, Any] = Field(default_factory=dict)
+    """Its config."""
 
 
 class PropertiesFile(Strict):
     """A YAML file under models/ or seeds/."""
 
     version: int = 2
+    """dbt's number of the format."""
     models: list[_PropertyBlock] = Field(default_factory=list)
+    """Properties of models."""
     seeds: list[_PropertyBlock] = Field(default_factory=list)
+    """Properties of seeds."""
     sources: list[SourceBlock] = Field(default_factory=list)
+    """Tables that LUPoM reads and never writes."""
     unit_tests: list[UnitBlock] = Field(default_factory=list)
+    """Tests of models on given rows."""
 
 
 class _Vars(dict[str, Any]):

@@ -17,15 +17,20 @@ SELECTORS_FILE = "selectors.yml"
 
 class _Selector(Strict):
     name: str
+    """For `--selector`, and `selector:NAME`."""
     description: str = ""
+    """What it selects."""
     definition: str | dict[str, Any]
+    """A selector's text, or dbt's blocks."""
     default: bool = False
+    """Whether it counts where nothing is selected."""
 
 
 class SelectorsFile(Strict):
     """The file selectors.yml."""
 
     selectors: list[_Selector] = Field(default_factory=list)
+    """Selections with a name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,9 @@ COMPARISON = r"^\s*(=|==|!=|<>|>=|<=|>|<)\s*(\d+)\s*$"
 class Strict(BaseModel):
     """A settings block in which an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid", protected_namespaces=(), use_attribute_docstrings=True
+    )
 
 
 class Price(Strict):
@@ -27,9 +29,13 @@ class Price(Strict):
     """
 
     input: float = Field(ge=0)
+    """Of the prompt."""
     output: float = Field(ge=0)
+    """Of the answer."""
     cache_read: float | None = Field(default=None, ge=0)
+    """Of what the prompt cache gives; `input` by default."""
     cache_write: float | None = Field(default=None, ge=0)
+    """Of what it takes; `input` by default."""
 
 
 _LIMIT = re.compile(
@@ -46,7 +52,9 @@ class Limit(Strict):
     """
 
     money: float | None = Field(default=None, ge=0)
+    """USD."""
     tokens: int | None = Field(default=None, ge=0)
+    """Tokens, in and out together."""
 
     @model_validator(mode="before")
     @classmethod
@@ -78,7 +86,9 @@ class BudgetSettings(Strict):
     """Budgets: of each run, and of all runs of the project together by the ledger."""
 
     run: Limit | None = None
+    """What each run may spend; `--budget` takes its place."""
     project: Limit | None = None
+    """What all runs together may spend, by the ledger."""
 
 
 class LLMSettings(Strict):
@@ -90,32 +100,59 @@ class LLMSettings(Strict):
     """
 
     provider: Literal["openai", "embedded", "bedrock", "anthropic"]
+    """Which interface is spoken."""
     base_url: str | None = None
+    """An address of one's own; without it the provider's."""
     region: str | None = None
+    """bedrock: by default AWS's own rules, else us-east-1."""
     model: str | None = None
+    """The provider's name of the model."""
     api_key_env: str | None = None
+    """Environment variable with the key; by default the provider's own."""
     headers: dict[str, str] = Field(default_factory=dict)
+    """Further headers to send."""
     concurrency: int = Field(default=8, ge=1, le=10_000)
+    """Requests in flight, over all models of a run."""
     temperature: float = Field(default=0.0, ge=0)
+    """0 takes the likeliest answer."""
     max_tokens: int = Field(default=512, ge=1)
+    """The longest answer."""
     timeout: float = Field(default=60.0, gt=0)
+    """Seconds for a request."""
     attempts: int = Field(default=3, ge=1)
+    """Answers asked for until one is valid."""
     max_retries: int = Field(default=6, ge=0)
+    """Failures of transport before the alias is given up."""
     price: Price | None = None
+    """Without it costs are unknown, and a budget of money is refused."""
     requests_per_minute: int | None = Field(default=None, ge=1)
+    """Spread over the minute; no limit by default."""
     tokens_per_minute: int | None = Field(default=None, ge=1)
+    """Spread over the minute; no limit by default."""
     fallback: str | None = None
+    """Alias that is asked what this one has no valid answer to."""
     mode: Literal["auto", "json_schema", "tools", "json"] = "auto"
+    """How answers are made to fit their class; `auto` finds out."""
     batch: bool = False
+    """openai, bedrock: ask by the batch, at half the price."""
     batch_minimum: int | None = Field(default=None, ge=1)
+    """Fewer calls make no batch; by default 1, bedrock 100."""
     batch_uri: str | None = None
+    """bedrock: s3://bucket/prefix for the files of batches."""
     batch_role: str | None = None
+    """bedrock: the role that reads and writes them."""
     logprobs: bool = True
+    """Ask for the distribution of choices."""
     prompt_cache: bool | Literal["5m", "1h"] = True
+    """bedrock, anthropic: mark what all prompts begin with."""
     extra: dict[str, Any] = Field(default_factory=dict)
+    """Further parameters, as the provider spells them."""
     model_path: str | None = None
+    """embedded: a GGUF file; by default SmolLM2."""
     context: int = Field(default=4096, ge=256)
+    """embedded: tokens of context."""
     threads: int | None = Field(default=None, ge=1)
+    """embedded: threads of a worker."""
 
     @model_validator(mode="after")
     def _one_address(self) -> LLMSettings:
@@ -175,15 +212,25 @@ class EmbeddingSettings(Strict):
     on Bedrock."""
 
     provider: Literal["wordllama", "openai", "bedrock"]
+    """Which interface is spoken."""
     base_url: str | None = None
+    """An address of one's own; without it the provider's."""
     region: str | None = None
+    """bedrock: by default AWS's own rules."""
     model: str | None = None
+    """The provider's name of the model."""
     api_key_env: str | None = None
+    """Environment variable with the key; by default the provider's own."""
     headers: dict[str, str] = Field(default_factory=dict)
+    """Further headers to send."""
     dimensions: int | None = Field(default=None, ge=1)
+    """Length of vectors, where the model lets one choose."""
     timeout: float = Field(default=60.0, gt=0)
+    """Seconds for a request."""
     max_retries: int = Field(default=6, ge=0)
+    """Failures of transport before it is given up."""
     price: Price | None = None
+    """`input` counts; without it costs are unknown."""
 
     @model_validator(mode="after")
     def _one_address(self) -> EmbeddingSettings:
@@ -201,8 +248,11 @@ class Target(Strict):
     """One store: a DuckDB file, and how long a commit waits for whoever holds it (seconds)."""
 
     path: str = "lupom.duckdb"
+    """The DuckDB file, from the project's folder."""
     threads: int = Field(default=4, ge=1)
+    """Nodes at a time."""
     store_wait: float = Field(default=60.0, ge=0)
+    """Seconds that a commit waits for whoever holds the file."""
 
 
 class TestConfig(Strict):
@@ -215,38 +265,66 @@ class TestConfig(Strict):
     """
 
     severity: Literal["error", "warn"] = "error"
+    """Whether failing rows fail the run or warn."""
     where: str | None = None
+    """SQL that says which rows are looked at."""
     warn_if: str = Field(default="!= 0", pattern=COMPARISON)
+    """Number of failing rows to warn at."""
     error_if: str = Field(default="!= 0", pattern=COMPARISON)
+    """Number of failing rows to fail at."""
     limit: int | None = Field(default=None, ge=1)
+    """How many failing rows are kept."""
     store_failures: bool = False
+    """Keep failing rows in `lupom_failures.NAME`."""
     enabled: bool = True
+    """Whether it is run."""
     tags: list[str] = Field(default_factory=list)
+    """For selections."""
     meta: dict[str, Any] = Field(default_factory=dict)
+    """Anything; LUPoM does not read it."""
 
 
 class ProjectSettings(Strict):
     """The whole of lupom_project.yml; only `name` is required."""
 
     name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    """The project's name."""
     version: str | int | float | None = None
+    """Anything; LUPoM does not read it."""
     description: str = ""
+    """For people."""
     model_paths: list[str] = Field(default_factory=lambda: ["models"])
+    """Folders of models."""
     seed_paths: list[str] = Field(default_factory=lambda: ["seeds"])
+    """Folders of CSV files."""
     test_paths: list[str] = Field(default_factory=lambda: ["tests/data"])
+    """Folders of data tests in SQL."""
     prompt_path: str = "prompts"
+    """Folder of prompts and response classes."""
     target_path: str = "target"
+    """Folder of artifacts and caches."""
     vars: dict[str, Any] = Field(default_factory=dict)
+    """What models ask by `var()`; `--vars` overrides."""
     target: str = "dev"
+    """The target to use where none is named."""
     targets: dict[str, Target] = Field(default_factory=lambda: {"dev": Target()})
+    """Stores, by name."""
     llms: dict[str, LLMSettings] = Field(default_factory=dict)
+    """LLM aliases, by name."""
     embeddings: dict[str, EmbeddingSettings] = Field(default_factory=dict)
+    """Embeddings aliases, by name."""
     budget: BudgetSettings = Field(default_factory=BudgetSettings)
+    """What may be spent."""
     models: dict[str, Any] = Field(default_factory=dict)
+    """Config of models by folder; keys of config begin with `+`."""
     seeds: dict[str, Any] = Field(default_factory=dict)
+    """Config of seeds by folder."""
     data_tests: TestConfig = Field(default_factory=lambda: TestConfig())
+    """Defaults of data tests."""
     guarded_tags: list[str] = Field(default_factory=list)
+    """Tables with such a tag are read only by models with it, or with `filters_TAG`."""
     show_at_end: list[str] = Field(default_factory=list)
+    """Tables to print at the end of a run."""
 
     @model_validator(mode="before")
     @classmethod
@@ -259,27 +337,39 @@ class ProjectSettings(Strict):
 class ModelConfig(Strict):
     """What a model may be configured with, in its file, in YAML or in lupom_project.yml."""
 
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
-
     materialized: (
         Literal["view", "table", "incremental", "ephemeral", "seed", "python", "llm"] | None
     ) = None
+    """What is made of it; by default a view, or what its kind of file is."""
     enabled: bool = True
+    """Whether it is part of the project."""
     tags: list[str] = Field(default_factory=list)
+    """For selections and guards; tags of all places add up."""
     meta: dict[str, Any] = Field(default_factory=dict)
+    """Anything; LUPoM does not read it."""
     # incremental
     unique_key: str | list[str] | None = None
+    """incremental: rows with the same are replaced."""
     # llm
     prompt: str | None = None
+    """llm: template below `prompts/`, without `.jinja`."""
     response: str | None = None
+    """llm: class in `prompts/responses.py`."""
     llm: str | None = None
+    """llm: the alias; `default` by default."""
     llm_column: str | None = None
+    """llm: column of the select that says which alias a row is asked of."""
     key: list[str] | None = None
+    """llm: columns that name a row."""
     max_invalid_share: float | None = Field(default=None, ge=0, le=1)
+    """llm: more invalid answers than this share make the node fail."""
     explain: list[str | dict[str, dict[str, str]]] = Field(default_factory=list)
+    """llm: tables whose rows `lupom explain` shows beside an answer."""
     # seed
     column_types: dict[str, str] = Field(default_factory=dict)
+    """seed: types by column; `{"*": VARCHAR}` leaves all as text."""
     delimiter: str = ","
+    """seed: what stands between cells."""
 
     @model_validator(mode="before")
     @classmethod

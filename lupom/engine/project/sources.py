@@ -29,15 +29,20 @@ class Tested(Strict):
     """A block that may have data tests."""
 
     data_tests: list[str | dict[str, Any]] = Field(default_factory=list)
+    """Data tests of it: names, or names with arguments."""
     tests: list[str | dict[str, Any]] = Field(default_factory=list)
+    """The same, under its older name."""
 
 
 class ColumnBlock(Tested):
     """A column as the properties describe it."""
 
     name: str
+    """The column's name."""
     description: str = ""
+    """What stands in it."""
     data_type: str | None = None
+    """Its type, for people."""
 
 
 class S3Settings(Strict):
@@ -50,12 +55,19 @@ class S3Settings(Strict):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     endpoint_url: str | None = None
+    """An address other than AWS's."""
     region: str | None = None
+    """Where the bucket is."""
     profile: str | None = None
+    """A profile of the AWS configuration."""
     anonymous: bool = False
+    """Ask without credentials, for public buckets."""
     timeout: float = Field(default=30.0, gt=0, le=3600)
+    """Seconds a server may be silent."""
     retries: int = Field(default=4, ge=0, le=20)
+    """How often a request is made again."""
     concurrency: int = Field(default=8, ge=1, le=64)
+    """Requests in flight."""
 
     @field_validator("endpoint_url", "region", "profile", mode="before")
     @classmethod
@@ -78,7 +90,9 @@ class Age(Strict):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     count: float = Field(gt=0)
+    """How many of them."""
     period: Literal["second", "minute", "hour", "day"]
+    """The unit."""
 
     @property
     def seconds(self) -> float:
@@ -94,37 +108,61 @@ class Freshness(Strict):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     warn_after: Age | None = None
+    """Older than this is a warning."""
     error_after: Age | None = None
+    """Older than this is an error."""
     filter: str | None = None
+    """SQL that says which rows count."""
 
 
 class _Table(Tested):
     name: str
+    """The table's name in `source()`."""
     description: str = ""
+    """What it is."""
     columns: list[ColumnBlock] = Field(default_factory=list)
+    """Its columns."""
     file: str | None = None
+    """File or object below `folder`; a pattern reads several."""
     format: Literal["csv", "parquet", "json", "blob"] | None = None
+    """By default by the file's ending."""
     delimiter: str | None = Field(default=None, min_length=1, max_length=4)
+    """csv: what stands between cells."""
     encoding: Literal["utf-8", "utf-16", "latin-1"] | None = None
+    """csv: by default UTF-8."""
     column_types: dict[str, str] = Field(default_factory=dict)
+    """csv: types by column."""
     all_varchar: bool = False
+    """csv: read every column as text."""
     identifier: str | None = None
+    """Its name in the database, where that differs."""
     loaded_at_field: str | None = None
+    """Column with the time a row came."""
     freshness: Freshness | None = None
+    """How old it may be; instead of the source's."""
 
 
 class SourceBlock(Strict):
     """One entry under `sources:`."""
 
     name: str
+    """The source's name in `source()`."""
     description: str = ""
+    """What it is."""
     folder: str | None = None
+    """Folder, or s3://bucket/prefix, of its files."""
     schema_name: str = Field(default="main", alias="schema")
+    """Schema of its tables."""
     database: str | None = None
+    """Another DuckDB file with its tables."""
     s3: S3Settings = Field(default_factory=S3Settings)
+    """How S3 is reached."""
     loaded_at_field: str | None = None
+    """Column with the time a row came."""
     freshness: Freshness | None = None
+    """How old its tables may be."""
     tables: list[_Table]
+    """Its tables."""
 
 
 def read_source(

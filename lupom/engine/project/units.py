@@ -20,17 +20,24 @@ _INPUT = re.compile(
 
 class _Given(Strict):
     input: str
+    """`ref('x')`, `source('x', 'y')` or `this`."""
     rows: list[dict[str, Any]] | str = Field(default_factory=list)
+    """The rows, as a list or as CSV text."""
     fixture: str | None = None
+    """A CSV file with them, beside the YAML."""
     format: Literal["dict", "csv"] = "dict"
+    """How `rows` are written."""
 
 
 class _Scripted(Strict):
     """What the LLM says: an `answer` as the response class has it, or `text` as it came."""
 
     when: dict[str, Any] = Field(default_factory=dict)
+    """Columns of the select with their values; without it every row."""
     answer: dict[str, Any] | None = None
+    """As the response class has it."""
     text: str | None = None
+    """As it came."""
 
     @model_validator(mode="after")
     def _one(self) -> _Scripted:
@@ -41,14 +48,20 @@ class _Scripted(Strict):
 
 class _Prompt(Strict):
     when: dict[str, Any] = Field(default_factory=dict)
+    """Columns of the select with their values; without it every row."""
     contains: list[str] = Field(default_factory=list)
+    """Texts that must be in the prompt."""
     excludes: list[str] = Field(default_factory=list)
+    """Texts that must not be."""
 
 
 class _Expect(Strict):
     rows: list[dict[str, Any]] | None = None
+    """The rows that come out, in any order."""
     invalid: int | None = Field(default=None, ge=0)
+    """How many rows have no valid answer."""
     prompts: list[_Prompt] = Field(default_factory=list)
+    """What prompts must and must not say."""
 
     @model_validator(mode="after")
     def _something(self) -> _Expect:
@@ -59,25 +72,37 @@ class _Expect(Strict):
 
 class _Overrides(Strict):
     vars: dict[str, Any] = Field(default_factory=dict)
+    """Vars for this test."""
 
 
 class _UnitConfig(Strict):
     tags: list[str] = Field(default_factory=list)
+    """For selections."""
     enabled: bool = True
+    """Whether it is run."""
     meta: dict[str, Any] = Field(default_factory=dict)
+    """Anything; LUPoM does not read it."""
 
 
 class UnitBlock(Strict):
     """A unit test as YAML has it."""
 
     name: str
+    """The test's name."""
     description: str = ""
+    """What it shows."""
     model: str
+    """The model that is tested."""
     given: list[_Given] = Field(default_factory=list)
+    """What the model reads."""
     answers: list[_Scripted] = Field(default_factory=list)
+    """What the LLM says."""
     expect: _Expect
+    """What must come out."""
     overrides: _Overrides = Field(default_factory=_Overrides)
+    """What is set for it."""
     config: _UnitConfig = Field(default_factory=_UnitConfig)
+    """Config of the test."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,145 @@
+"""The reference of settings as Markdown, from the Pydantic models of a project's YAML files.
+
+`python -m lupom.engine.project.reference > docs/settings.md` writes it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from lupom.engine.project.discovery import PropertiesFile
+from lupom.engine.project.selectors import SelectorsFile
+from lupom.engine.project.settings import ModelConfig, ProjectSettings, TestConfig
+
+_HEAD = """# Settings
+
+Every key of every YAML file of a project. Made from the code by
+`python -m lupom.engine.project.reference`; a test compares. Unknown keys are errors, with file,
+line and what may have been meant. Values may be Jinja: `"{{ env_var('NAME', 'default') }}"`.
+"""
+# Files in the order of the page; then what is config of something, read by its own rules.
+_FILES: list[tuple[str, str, type[BaseModel]]] = [
+    ("lupom_project.yml", "", ProjectSettings),
+    ("models/*.yml, seeds/*.yml", "Properties of models, seeds and sources.", PropertiesFile),
+    ("selectors.yml", "Selections with a name; see [Automation](automation.md).", SelectorsFile),
+]
+_CONFIGS: list[tuple[str, str, type[BaseModel]]] = [
+    (
+        "Config of models and seeds",
+        "In `config()`, under `config:` in YAML, or by folder in lupom_project.yml, there with a"
+        " `+` before the key. `filters_TAG: true` lets a model read tables with a guarded tag.",
+        ModelConfig,
+    ),
+    (
+        "Config of data tests",
+        "Beside a test's arguments, in `config()` of a test in SQL, or for all of them under"
+        " `data_tests:` in lupom_project.yml.",
+        TestConfig,
+    ),
+]
+
+
+def reference() -> str:
+    """Return every key with type, default and description: a table per block."""
+    parts = [_HEAD]
+    done: set[type[BaseModel]] = {model for _, _, model in _CONFIGS}
+    for title, words, model in _FILES:
+        parts.append(_section(f"## {title}", words or _words(model), model))
+        done.add(model)
+        for path, block in _below(model, done):
+            parts.append(_section(f"### `{path}`", _words(block), block))
+    for title, words, model in _CONFIGS:
+        parts.append(_section(f"## {title}", words, model))
+    return "\n".join(parts)
+
+
+def _below(
+    model: type[BaseModel], done: set[type[BaseModel]], prefix: str = ""
+) -> Iterator[tuple[str, type[BaseModel]]]:
+    """Give the blocks that stand below a model's keys, each once, with where it first stands."""
+    for name, field in model.model_fields.items():
+        for block in _models(field.annotation):
+            if block in done:
+                continue
+            done.add(block)
+            path = f"{prefix}{field.alias or name}{_brackets(field.annotation)}"
+            yield path, block
+            yield from _below(block, done, f"{path}.")
+
+
+def _section(head: str, words: str, model: type[BaseModel]) -> str:
+    lines = [head, "", *([words, ""] if words else [])]
+    lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
+    for name, field in model.model_fields.items():
+        cells = [f"`{field.alias or name}`", _type(field), _default(field), field.description or ""]
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _words(model: type[BaseModel]) -> str:
+    # A class without a docstring of its own inherits its parent's, which says nothing of it.
+    return inspect.cleandoc(model.__dict__.get("__doc__") or "")
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for part in typing.get_args(annotation) for found in _models(part)]
+
+
+def _brackets(annotation: Any) -> str:
+    """Say how a block stands below its key: by name, or in a list."""
+    return {dict: ".NAME", list: "[]"}.get(typing.get_origin(annotation) or annotation, "")
+
+
+def _type(field: FieldInfo) -> str:
+    bounds = []
+    for constraint in field.metadata:
+        for attribute, sign in (("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<")):
+            if (bound := getattr(constraint, attribute, None)) is not None:
+                bounds.append(f"{sign} {bound:,}")
+    return ", ".join([_spelled(field.annotation), *bounds])
+
+
+def _spelled(annotation: Any) -> str:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Literal:
+        return " or ".join(f"`{value}`" for value in arguments)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(_spelled(a) for a in arguments if a is not type(None))
+    if origin is list:
+        return f"list of {_spelled(arguments[0])}"
+    if origin is dict:
+        return f"{_spelled(arguments[1])} by name"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "block"
+    names = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+    return names.get(annotation, "anything")
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if value is None:
+        return "none"
+    if isinstance(value, BaseModel) or value == {} or value == []:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return f"`{next(iter(value))}`"
+    if isinstance(value, list):
+        return ", ".join(f"`{v}`" for v in value)
+    return f"`{value}`" if str(value) else '`""`'
+
+
+if __name__ == "__main__":
+    print(reference(), end="")
