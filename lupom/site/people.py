@@ -194,7 +194,7 @@ def _details(
     _words(tables, "_site_questions", [(q["id"], q["options"] or []) for q in questions])
     _words(tables, "_site_dimensions", [(d["id"], d["values"] or []) for d in dimensions])
     parts = _parts(tables)
-    predictions = _predictions_table(tables)
+    predictions = _predictions(tables)
     for start in range(0, count, BATCH):
         end = min(start + BATCH, count)
         people: list[list[str]] = [[] for _ in range(start, end)]
@@ -202,9 +202,12 @@ def _details(
             for n, text in tables.rows(sql, [survey, start, end]):
                 people[n - start].append(f'"{part}":[{text}]')
         if predictions:
-            found = _predictions(tables, predictions, survey, start, end, questions)
-            for n, rows in found.items():
-                text = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
+            found: dict[int, list[list[Any]]] = {}
+            for sql in predictions:
+                rows = tables.rows(sql, [survey, start, end])
+                _add_predictions(found, rows, questions)
+            for n, of_one in found.items():
+                text = json.dumps(of_one, ensure_ascii=False, separators=(",", ":"))
                 people[n - start].append(f'"t":{text}')
         for page in range(start, end, PAGE):
             texts = (",".join(one) for one in people[page - start : page - start + PAGE])
@@ -279,23 +282,33 @@ def _parts(tables: Tables) -> dict[str, str]:
     return parts
 
 
-def _predictions_table(tables: Tables) -> str:
-    """Return scores, where truths stand beside; before those are built, predictions; or ''."""
+def _predictions(tables: Tables) -> list[str]:
+    """Return the SQL of predictions beside truths: of options, and of numbers.
+
+    Before scores are built, they are predictions without truths.
+    """
+    columns = ("question_id", "predictor", "llm")
+    found = []
     for table in ("scores", "predictions"):
-        if tables.has(table, "question_id", "predictor", "llm", "answer", "probabilities"):
-            return table
-    return ""
+        if tables.has(table, *columns, "answer", "probabilities"):
+            truth = "t.truth" if tables.has(table, "truth") else "null"
+            found.append((table, f"t.answer, {truth}, t.probabilities"))
+            break
+    if tables.has("number_scores", *columns, "value", "truth"):
+        found.append(("number_scores", "t.value::varchar, t.truth::varchar, null"))
+    return [
+        f"select p.n, t.question_id, t.predictor, t.llm, {shown} from {table} as t"
+        f" {_JOIN} {_WHERE} order by p.n, t.question_id, t.predictor, t.llm"
+        for table, shown in found
+    ]
 
 
-def _predictions(
-    tables: Tables,
-    table: str,
-    survey: str,
-    start: int,
-    end: int,
+def _add_predictions(
+    found: dict[int, list[list[Any]]],
+    rows: list[tuple[Any, ...]],
     questions: list[dict[str, Any]],
-) -> dict[int, list[list[Any]]]:
-    """Return [question, predictor, answer, truth, [[option, probability], ...]] by respondent."""
+) -> None:
+    """Add [question, predictor, answer, truth, [[option, probability], ...]] by respondent."""
     places = {question["id"]: i for i, question in enumerate(questions)}
     codes = [{option: j for j, option in enumerate(q["options"] or [])} for q in questions]
 
@@ -304,13 +317,6 @@ def _predictions(
             return None
         return str(text)[:LONGEST] if place is None else codes[place].get(text, text[:LONGEST])
 
-    truth = "t.truth" if tables.has(table, "truth") else "null"
-    rows = tables.rows(
-        f"select p.n, t.question_id, t.predictor, t.llm, t.answer, {truth}, t.probabilities"
-        f" from {table} as t {_JOIN} {_WHERE} order by p.n, t.question_id, t.predictor, t.llm",
-        [survey, start, end],
-    )
-    found: dict[int, list[list[Any]]] = {}
     for n, question, predictor, llm, answer, given, probabilities in rows:
         place = places.get(question)
         shown = [[word(place, option), _round(p)] for option, p in (probabilities or {}).items()]
@@ -318,7 +324,6 @@ def _predictions(
         first = question if place is None else place
         row = [first, name, word(place, answer), word(place, given), shown]
         found.setdefault(n, []).append(row)
-    return found
 
 
 def _round(value: float | None) -> float | None:

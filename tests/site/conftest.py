@@ -51,6 +51,9 @@ FILES = {
             'Yes' as answer, map {'Yes': 0.8, 'No': 0.2} as probabilities, 'No' as truth,
             false as correct
         from {{ ref('respondents') }}""",
+    "models/number_scores.sql": """
+        select 'test' as survey, '1' as respondent_id, 'age_at_first_job' as question_id,
+            'median' as predictor, null::varchar as llm, 18.5 as value, 21.0 as truth""",
     "models/leaderboard.sql": """
         select 'test' as survey, 'known' as scenario, 'all' as pairs, p as predictor,
             null::varchar as llm, a as accuracy, a - 0.05 as low, a + 0.05 as high, 0.7 as nll,

@@ -10,6 +10,7 @@ import pytest
 
 from lupom import Project
 from lupom.site import generate
+from lupom.site.shards import file_name
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
 ARGUMENTS = [
@@ -178,6 +179,21 @@ def test_dragging_moves_the_graph_and_a_click_after_it_opens_nothing(tab, site):
     page.mouse.up()
     assert graph.get_attribute("viewBox") != before
     assert page.inner_text("h1") == "Lineage"
+
+
+def test_tables_sort_by_their_heads(tab, site):
+    page = tab(site)
+    page.get_by_role("button", name="Rows").click()
+    assert page.locator("tbody a").first.inner_text() == "known_responses"
+    assert page.locator("th[aria-sort]").get_attribute("aria-sort") == "descending"
+    page.get_by_role("button", name="Rows").click()
+    assert page.locator("tbody a").first.inner_text() != "known_responses"
+
+
+def test_the_page_names_files_of_data_as_the_shards_do(tab, site):
+    page = tab(site)
+    for key in ("start", "people/A b", "index/\u00e4\U0001f600/0", "x" * 200, "node/" + "Y" * 90):
+        assert page.evaluate("key => LUPOM.fileName(key)", key) == file_name(key)
 
 
 def test_the_keyboard_reaches_the_content_first(tab, site):

@@ -47,6 +47,11 @@ def test_a_value_the_llm_left_unknown_is_null(read):
     assert read("details/test/0")[1]["p"] == [[0, None], [1, None]]
 
 
+def test_predicted_numbers_stand_beside_the_number_given(read):
+    (_, number) = read("details/test/0")[1]["t"]
+    assert number == ["age_at_first_job", "median", "18.5", "21.0", []]
+
+
 def test_tables_of_the_evaluation_are_written_by_column(read):
     board = read("evaluation/leaderboard/test")
     assert board["n"] == 2

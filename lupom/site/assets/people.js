@@ -190,6 +190,7 @@ LUPOM.pages.person = async (survey, text) => {
   const said = (q, a) => (typeof a === "number" && typeof q === "number" ? questions[q].options[a] : a);
   const value = (d, v) => (v === null ? h("span", { class: "quiet" }, "unknown") : typeof v === "number" ? dimensions[d].values[v] : v);
   const battery = (q) => (typeof q === "number" && questions[q].battery) || "";
+  const numeric = (q) => typeof q === "number" && !(questions[q].options || []).length;
   const given = people.attributes(n);
   const step = (to, title) => (to >= 0 && to < about.respondents ? link(["person", about.survey, String(to)], title) : null);
   const parts = [h("h1", {}, "Respondent " + people.id(n)),
@@ -219,7 +220,7 @@ LUPOM.pages.person = async (survey, text) => {
     return [battery(q) && h("p", { class: "quiet battery" }, battery(q)), h("h3", {}, (battery(q) && questions[q].item) || question(q)), h("p", {}, truth === null ? "Not scored." : ["Answered: ", h("strong", {}, said(q, truth))]),
       table([
         { title: "Predictor", key: "predictor" },
-        { title: "Prediction", show: (r) => (r.answer === null ? "invalid" : [truth === null ? "" : h("span", { class: "badge " + (r.answer === truth ? "good" : "bad") }, r.answer === truth ? "\u2713 " : "\u2715 ", h("span", { class: "hidden" }, r.answer === truth ? "right: " : "wrong: ")), said(q, r.answer)]) },
+        { title: "Prediction", show: (r) => (r.answer === null ? "invalid" : [truth === null || numeric(q) ? "" : h("span", { class: "badge " + (r.answer === truth ? "good" : "bad") }, r.answer === truth ? "\u2713 " : "\u2715 ", h("span", { class: "hidden" }, r.answer === truth ? "right: " : "wrong: ")), said(q, r.answer)]) },
         ...options.map((o) => ({ title: said(q, o) + (o === truth ? " (given)" : ""), show: (r) => chance(r.probabilities.get(o), o === truth ? "" : "second") })),
       ], rows, { caption: "Predictions of " + question(q) })];
   }) : h("p", { class: "quiet" }, "No answer of this respondent is predicted.")));
