@@ -1,127 +1,234 @@
-"""The five answers of the report, in sentences."""
+"""The report's five answers in sentences."""
 
 from __future__ import annotations
 
-from lupom.site.findings import Findings, Row, best_of, name_of, nats, share, signed
+from typing import Any
+
+from lupom.site.findings import (
+    Findings,
+    Row,
+    best_of,
+    kind_of,
+    money,
+    name_of,
+    plain,
+    share,
+    signed,
+    within,
+)
+
+# An interval this wide (in accuracy) says little about which of two predictors is better.
+WIDE = 0.1
 
 
 def answers(tables: Findings, board: list[Row]) -> list[tuple[str, list[str]]]:
-    """Return question and answers: how good, against what, for whom, at what cost, and whether."""
+    """Return question and answers, an answer for each survey, scenario and set of pairs."""
     good, against, whom, use = [], [], [], []
     for survey, scenario, pairs in dict.fromkeys(
         (r["survey"], r["scenario"], r["pairs"]) for r in board
     ):
-        rows = [
-            r
-            for r in board
-            if (r["survey"], r["scenario"], r["pairs"]) == (survey, scenario, pairs)
-        ]
-        which = "all test pairs" if pairs == "all" else "the LLM's pairs"
-        where = f"{survey}, {which}" + ("" if scenario == "known" else f", {scenario}")
-        good.append(_how_good(where, rows))
-        against.append(_against(where, rows))
-        if said := _for_whom(tables, where, rows):
-            whom.append(said)
+        head = {"survey": survey, "scenario": scenario, "pairs": pairs}
+        rows = [r for r in board if all(r[k] == v for k, v in head.items())]
+        which = "all test pairs" if pairs == "all" else "the pairs the LLM was asked"
+        where = f"{survey}, {which}"
+        if scenario != "known":
+            where += f", {scenario.replace('_', ' ')}s"
+        good.append(f"{where}: {_how_good(rows)}")
+        against.append(f"{where}: {_against(tables, head, rows)}")
+        if said := _for_whom(tables, head, rows):
+            whom.append(f"{where}: {said}")
         if pairs == "llm":
-            use.append(_use(tables, survey, scenario, where, rows))
+            use.append(f"{where}: {_use(tables, survey, scenario, rows)}")
+    nothing = "There is nothing to judge: the leaderboard is empty."
     return [
-        ("How good?", good),
-        ("Compared with what?", against),
-        ("For whom?", whom or ["No group is large enough to tell."]),
+        ("How good?", good or [nothing]),
+        ("Compared with what?", against or [nothing]),
+        ("For whom?", whom or ["No group has the 20 respondents it takes to tell."]),
         ("At what cost?", [_spent(tables)]),
         ("Should I use the LLM here?", use or ["No LLM has predicted anything yet."]),
     ]
 
 
-def _how_good(where: str, rows: list[Row]) -> str:
+def _right(row: Row) -> str:
+    said = f"right in {share(row['accuracy'])} of {row['n']:,} pairs"
+    return said + within(plain(_points(row["low"]), 1), plain(_points(row["high"]), 1))
+
+
+def _points(value: float | None) -> float | None:
+    return None if value is None else 100 * value
+
+
+def _how_good(rows: list[Row]) -> str:
     best = best_of(rows)
-    said = (
-        f"{where}: {name_of(best)} is right in {share(best['accuracy'])} of {best['n']:,} pairs"
-        f" [{100 * best['low']:.1f}, {100 * best['high']:.1f}]"
-    )
-    return said + ("." if best["nll"] is None else f", log loss {best['nll']:.3f}.")
+    said = f"{name_of(best)} is best. It is {_right(best)}"
+    if best["nll"] is not None:
+        said += f"; its log loss, {best['nll']:.3f}, is the least"
+    by_llm = [r for r in rows if kind_of(r) == "llm"]
+    if by_llm and best not in by_llm:
+        one = best_of(by_llm)
+        said += f". The LLM alone is best as {name_of(one)}: {_right(one)}"
+    return said + "."
 
 
-def _against(where: str, rows: list[Row]) -> str:
+def _against(tables: Findings, head: dict[str, Any], rows: list[Row]) -> str:
+    """Compare with the best baseline: the LLM's best where there is one, else the best of all."""
+    rivals = [r for r in rows if r["vs_best"] is None and kind_of(r) == "plain"]
+    if len(rivals) != 1:
+        return "there is no predictor without an LLM to compare with."
+    [rival] = rivals
     best = best_of(rows)
-    rivals = [r for r in rows if r["vs_best"] is None]
-    if not rivals:
-        return f"{where}: there is nothing to compare with."
-    if best in rivals:
-        return f"{where}: {name_of(best)} is itself the best predictor that needs no LLM."
-    points = (
-        f"{signed(best['vs_best'])} points [{signed(best['vs_low'])}, {signed(best['vs_high'])}]"
-    )
-    sure = best["vs_low"] > 0 or best["vs_high"] < 0
-    tail = "" if sure else "; the interval holds 0, so this may be chance"
-    rival = f"{name_of(rivals[0])}, the most accurate without an LLM"
-    return f"{where}: {name_of(best)} against {rival}: {points}{tail}."
+    judged = [best]
+    if head["pairs"] == "llm":
+        # What the LLM adds by itself, and what it adds to the others.
+        kinds = ("llm", "combined")
+        of_llm = [[r for r in rows if r["llm"] is not None and kind_of(r) == k] for k in kinds]
+        judged = [best_of(some) for some in of_llm if some] or judged
+    p_of = p_values(tables, head)
+    said = []
+    for row in judged:
+        if row is rival:
+            said.append(f"{name_of(row)} is itself the most accurate that needs no LLM.")
+        elif row["vs_best"] is not None:
+            p = p_of.get((row["predictor"], row["llm"]))
+            said.append(f"{name_of(row)} against {name_of(rival)}: {_difference(row, p)}")
+    return f"the most accurate without an LLM is {name_of(rival)}. " + " ".join(said)
 
 
-def _for_whom(tables: Findings, where: str, rows: list[Row]) -> str | None:
+def _difference(row: Row, p: float | None) -> str:
+    low, high = row["vs_low"], row["vs_high"]
+    if not any((row["vs_best"], low, high)):
+        return "no difference on these pairs."
+    said = f"{signed(row['vs_best'])} points{within(signed(low), signed(high))}"
+    if p is not None:
+        said += f", p = {p:.3f}" if p >= 0.001 else ", p < 0.001"
+        said += " corrected for all comparisons"
+    if None in (low, high) or low <= 0 <= high:
+        said += "; this may be chance"
+    elif p is not None and p >= 0.05:
+        said += "; clear by itself, but among so many comparisons it may be chance"
+    return said + "."
+
+
+def p_values(tables: Findings, head: dict[str, Any]) -> dict[tuple[str, str | None], float]:
+    """Return the corrected p of accuracy against the most accurate baseline, by predictor."""
+    board = tables.rows("leaderboard", {**head, "vs_best": None, "llm": None})
+    bests = {r["predictor"] for r in board if kind_of(r) == "plain"}
+    found: dict[tuple[str, str | None], float] = {}
+    for c in tables.rows("comparisons", {**head, "metric": "accuracy"}):
+        if c["against"] in bests and c["against_llm"] is None:
+            found[c["predictor"], c["llm"]] = c["p_holm"]
+        elif c["predictor"] in bests and c["llm"] is None:
+            found[c["against"], c["against_llm"]] = c["p_holm"]
+    return found
+
+
+def _for_whom(tables: Findings, head: dict[str, Any], rows: list[Row]) -> str | None:
     best = best_of(rows)
-    head = {k: best[k] for k in ("survey", "scenario", "pairs", "predictor", "llm")}
-    gaps = tables.rows("group_metrics", {**head, "metric": "accuracy", "measure": "gap"})
+    of_best = {**head, "metric": "accuracy", "predictor": best["predictor"], "llm": best["llm"]}
+    found = tables.rows("group_metrics", of_best)
+    gaps = [
+        r
+        for r in found
+        if r["measure"] == "gap" and r["value"] is not None and r["low"] is not None
+    ]
     if not gaps:
         return None
-    widest = max(gaps, key=lambda r: r["low"])
-    groups = tables.rows(
-        "group_metrics",
-        {**head, "metric": "accuracy", "measure": "value", "attribute": widest["attribute"]},
+    widest = max(gaps, key=lambda r: (r["low"], r["attribute"]))
+    groups = [
+        r
+        for r in found
+        if r["measure"] == "value"
+        and r["attribute"] == widest["attribute"]
+        and r["value"] is not None
+    ]
+    if len(groups) < 2:
+        return None
+    most, least = (f(groups, key=lambda r: (r["value"], r["group"])) for f in (max, min))
+    said = (
+        f"{name_of(best)} differs most by {widest['attribute']}: {most['group']}"
+        f" {share(most['value'])}, {least['group']} {share(least['value'])}, a gap of"
+        f" {plain(100 * widest['value'], 1)} points"
+        f"{within(plain(_points(widest['low']), 1), plain(_points(widest['high']), 1))}."
     )
-    most, least = (f(groups, key=lambda r: r["value"]) for f in (max, min))
-    return (
-        f"{where}: the widest gap of {name_of(best)} is by {widest['attribute']}:"
-        f" {most['group']} {share(most['value'])}, {least['group']} {share(least['value'])}."
-        f" A gap between groups of this size is at least {100 * widest['low']:.1f} points in 97.5 %"
-        " of draws; gaps are positive by chance too."
-    )
+    if None in (least["high"], most["low"]) or least["high"] >= most["low"]:
+        said += " The intervals of the two groups overlap, so this may be chance:"
+    else:
+        said += " The intervals of the two groups do not overlap, but remember:"
+    return said + " the widest of many gaps is above 0 by chance alone."
 
 
 def _spent(tables: Findings) -> str:
+    nothing = "Nothing: no LLM was asked."
     if not tables.has("calls"):
-        return "Nothing: no LLM was asked."
+        return nothing
     [row] = tables.query(
-        "select count(*) as calls, coalesce(sum(tokens_in + tokens_out), 0) as tokens,"
+        "select count(*) as calls, coalesce(sum(tokens_in + tokens_out), 0)::bigint as tokens,"
         " sum(cost) as cost, count(cost) as priced from main.calls"
     )
     if not row["calls"]:
-        return "Nothing: no LLM was asked."
-    money = "price unknown"
-    if row["priced"] == row["calls"]:
-        money = f"{row['cost']:.2f} USD"
-    said = f"{row['calls']:,} calls, {row['tokens']:,} tokens, {money}, personas included."
-    if tables.has("predictions"):
-        [made] = tables.query("select count(*) as n from main.predictions")
-        if made["n"] and row["priced"] == row["calls"]:
-            said += (
-                f" That is {row['cost'] / made['n']:.4f} USD for each of {made['n']:,} predictions."
-            )
+        return nothing
+    priced = row["priced"] == row["calls"]
+    said = (
+        f"{row['calls']:,} calls, {row['tokens']:,} tokens,"
+        f" {money(row['cost']) if priced else 'price unknown'}, everything included."
+    )
+    if tables.has("predictions") and priced and row["cost"]:
+        [made] = tables.query(
+            "select count(*) as n, avg(c.cost) as cost from main.predictions as p"
+            " join main.calls as c on c.call_id = p.call_id"
+        )
+        if made["n"] and made["cost"] is not None:
+            said += f" The calls that predict cost {money(made['cost'])} an answer."
+    if priced and not row["cost"]:
+        said += " The LLM in use has no price; it costs this machine's time."
     return said
 
 
-def _use(tables: Findings, survey: str, scenario: str, where: str, rows: list[Row]) -> str:
-    whole = [
-        r
-        for r in tables.rows(
-            "router", {"survey": survey, "scenario": scenario, "question_id": None}
-        )
-        if r["n"]
-    ]
-    said = []
-    for r in whole:
-        advice = "ask it" if r["recommendation"] == "llm" else "do without it"
-        gain, low, high = (nats(r[f"nll_gain_{k}"]) for k in ("pooled", "low", "high"))
-        said.append(
-            f"{r['llm']}: {advice}. On {r['n']:,} tuning pairs it gains {gain} nats [{low}, {high}]"
-            " over the predictors that need none."
-        )
+def _use(tables: Findings, survey: str, scenario: str, rows: list[Row]) -> str:
+    found = tables.rows("router", {"survey": survey, "scenario": scenario})
+    found = [r for r in found if r["n"] and r["nll_gain_pooled"] is not None]
+    whole = [r for r in found if r["question_id"] is None]
+    said = [_advice(r, found) for r in whole]
     if not whole:
-        said.append("there were no tuning pairs to tell by (llm_tuning_pairs).")
-    widths = [r["high"] - r["low"] for r in rows if r["llm"] is not None]
-    if widths and max(widths) > 0.1:
+        said.append("there were no tuning pairs to tell by (var llm_tuning_pairs).")
+    routed = [r for r in rows if r["predictor"] == "routed"]
+    base = [r for r in rows if r["predictor"] == "stack_plain"]
+    if routed and base:
         said.append(
-            f"With {rows[0]['n']:,} pairs the intervals are {100 * max(widths):.0f} points wide:"
-            " raise llm_pairs and llm_tuning_pairs before you rely on this."
+            f"On the test pairs, following the advice is right in {share(routed[0]['accuracy'])},"
+            f" doing without an LLM in {share(base[0]['accuracy'])}."
         )
-    return f"{where}: " + " ".join(said)
+    widths = [r["high"] - r["low"] for r in rows if None not in (r["llm"], r["low"], r["high"])]
+    if widths and max(widths) > WIDE:
+        said.append(
+            f"But {rows[0]['n']:,} pairs are too few to say: the LLM's accuracy has an interval of"
+            f" {100 * max(widths):.0f} points. Raise llm_pairs and llm_tuning_pairs before you rely"
+            " on this."
+        )
+    return " ".join(said)
+
+
+def _advice(row: Row, found: list[Row]) -> str:
+    questions = [r for r in found if r["question_id"] is not None and r["llm"] == row["llm"]]
+    worth = sum(r["recommendation"] == "llm" for r in questions)
+    advice = "ask it" if row["recommendation"] == "llm" else "do without it"
+    low, high = plain(row["nll_gain_low"]), plain(row["nll_gain_high"])
+    said = f"{row['llm']}: over all, {advice}. On {row['n']:,} tuning pairs it gains"
+    if {plain(row["nll_gain_pooled"]), low, high} <= {"0.000", ""}:
+        said += " nothing: the combination leaves it out"
+    else:
+        said += (
+            f" {plain(row['nll_gain_pooled'])} nats an answer{within(low, high)} over the"
+            " predictors that need none"
+        )
+        if row["nll_gain_low"] is not None and row["nll_gain_low"] <= 0 <= row["nll_gain_high"]:
+            said += " (this may be chance)"
+    if row["accuracy_gain_pooled"] is not None:
+        said += (
+            f", and {signed(row['accuracy_gain_pooled'])} points of accuracy"
+            f"{within(signed(row['accuracy_gain_low']), signed(row['accuracy_gain_high']))}"
+        )
+    said += f". By question, it is worth asking for {worth} of {len(questions)}."
+    if row["price_per_correct"] is not None:
+        said += f" One more correct answer costs {money(row['price_per_correct'])}."
+    return said

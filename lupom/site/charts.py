@@ -41,6 +41,7 @@ def dots(
     *,
     digits: int = 3,
     percent: bool = False,
+    points: bool = False,
     reference: float | None = None,
     domain: tuple[float, float] | None = None,
 ) -> Markup:
@@ -49,6 +50,8 @@ def dots(
     Parameters
     ----------
     title : what a screen reader says of the whole.
+    digits : decimals of the numbers; or, of shares, `percent` shows percent and `points` signed
+        percentage points.
     reference : where a line stands through all tracks, such as 0 for differences.
     domain : what the tracks reach from and to, so that several charts have one scale.
 
@@ -81,7 +84,12 @@ def dots(
                 '<div class="row {}"><span class="label">{}</span><span class="track">{}{}'
                 '<i class="mark" style="left:{}"></i></span><span class="value">{}</span></div>'
             ).format(
-                row.kind, row.label, line, span, place(row.value), _number(row, digits, percent)
+                row.kind,
+                _wrapping(row.label),
+                line,
+                span,
+                place(row.value),
+                _number(row, digits, percent, points),
             )
         )
     return Markup('<div class="dots" role="img" aria-label="{}">{}</div>').format(
@@ -89,21 +97,26 @@ def dots(
     )
 
 
-def _number(row: Dot, digits: int, percent: bool) -> str:
+def _wrapping(label: str) -> Markup:
+    """Return a label that may be broken after its underscores."""
+    return Markup("_<wbr>").join(label.split("_"))
+
+
+def _number(row: Dot, digits: int, percent: bool, points: bool) -> str:
     def said(x: float) -> str:
-        return f"{100 * x:.1f} %" if percent else f"{x:.{digits}f}"
+        # What rounds to 0 is 0, not -0.
+        shown = round(100 * x, 1) if percent or points else round(x, digits)
+        if points:
+            return f"{shown:+.1f}" if shown else "0.0"
+        return f"{shown + 0.0:.{1 if percent else digits}f}"
 
+    value = said(row.value) + (" %" if percent else "")
     if row.low is None or row.high is None:
-        return said(row.value)
-    low, high = (
-        (f"{100 * row.low:.1f}", f"{100 * row.high:.1f}")
-        if percent
-        else (f"{row.low:.{digits}f}", f"{row.high:.{digits}f}")
-    )
-    return f"{said(row.value)} [{low}, {high}]"
+        return value
+    return f"{value} [{said(row.low)}, {said(row.high)}]"
 
 
-def reliability(points: Sequence[Point], title: str) -> Markup:
+def reliability(points: Sequence[Point], title: str, *, kind: str = "plain") -> Markup:
     """Return a square with the curve of accuracy over confidence, the diagonal, and intervals.
 
     A dot's size goes with the number of predictions in it. Raises ValueError without points.
@@ -142,6 +155,6 @@ def reliability(points: Sequence[Point], title: str) -> Markup:
     frame = f'<rect class="frame" x="{edge}" y="{edge}" width="{inner}" height="{inner}"/>'
     diagonal = f'<line class="reference" x1="{x(0)}" y1="{y(0)}" x2="{x(1)}" y2="{y(1)}"/>'
     return Markup(
-        f'<svg class="reliability" viewBox="0 0 {size} {size}" role="img"'
+        f'<svg class="reliability {escape(kind)}" viewBox="0 0 {size} {size}" role="img"'
         f' aria-label="{escape(title)}">{frame}{diagonal}{axis}{"".join(marks)}</svg>'
     )

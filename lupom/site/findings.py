@@ -1,16 +1,24 @@
-"""What the evaluation found, read from the store, and how numbers are written."""
+"""What the report reads from the store, and how it words numbers."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+
+from lupom.engine.store.names import quoted
 
 if TYPE_CHECKING:
     from lupom.engine.workspace import Project
 
 Row = dict[str, Any]
-# Predictors that combine others.
 COMBINED = ("stack_plain", "stack", "routed")
+SCENARIOS = {
+    "known": "people and questions that are known otherwise",
+    "new_respondent": "new respondents, of whom no answer is known",
+    "new_question": "new questions, which nobody's answer is known to",
+}
 
 
 class Findings:
@@ -20,64 +28,83 @@ class Findings:
         self._project = project
         found = project.query("select table_name from duckdb_tables() where schema_name = 'main'")
         self._there = {name for (name,) in found.rows()}
-        self._known: dict[str, list[Row]] = {}
 
     def rows(self, name: str, where: Mapping[str, Any] | None = None) -> list[Row]:
-        if name not in self._there:
+        """Return the rows whose columns have these values; None is null."""
+        if not self.has(name):
             return []
-        if name not in self._known:
-            table = self._project.query(f'select * from main."{name}"').arrow
-            self._known[name] = table.to_pylist(maps_as_pydicts="lossy")
-        wanted = (where or {}).items()
-        return [row for row in self._known[name] if all(row[k] == v for k, v in wanted)]
+        wanted = where or {}
+        terms = [
+            f"{quoted(column)} is null" if value is None else f"{quoted(column)} = ?"
+            for column, value in wanted.items()
+        ]
+        tail = f" where {' and '.join(terms)}" if terms else ""
+        values = [value for value in wanted.values() if value is not None]
+        # In an order of its own: a table's own order is nobody's promise.
+        return self.query(f"select * from {quoted('main', name)}{tail} order by all", values)
 
-    def query(self, sql: str) -> list[Row]:
-        return list(self._project.query(sql).arrow.to_pylist(maps_as_pydicts="lossy"))
+    def query(self, sql: str, values: list[Any] | None = None) -> list[Row]:
+        """Return the rows of a query; a number that is none (NaN, infinite) is None."""
+        table = self._project.query(sql, values).arrow
+        found = table.to_pylist(maps_as_pydicts="lossy")
+        return [{name: _number(value) for name, value in row.items()} for row in found]
 
     def has(self, name: str) -> bool:
         return name in self._there
 
 
+def _number(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def name_of(row: Mapping[str, Any], predictor: str = "predictor", llm: str = "llm") -> str:
-    """Return what a predictor is called, its LLM behind it."""
-    return row[predictor] if row[llm] is None else f"{row[predictor]} ({row[llm]})"
+    """Return a predictor's name, with its LLM's alias if it has one."""
+    return str(row[predictor]) if row[llm] is None else f"{row[predictor]} ({row[llm]})"
 
 
-def kind_of(row: Mapping[str, Any], predictor: str = "predictor", llm: str = "llm") -> str:
-    """Return what a predictor is: 'llm', 'combined' or 'plain'."""
-    if row[predictor] in COMBINED:
+def kind_of(row: Mapping[str, Any]) -> str:
+    """Return 'combined', 'llm' or 'plain', as charts mark them."""
+    if row["predictor"] in COMBINED:
         return "combined"
-    return "plain" if row[llm] is None else "llm"
-
-
-def share(value: float | None) -> str:
-    """Return a share in percent; '' for none."""
-    return "" if value is None else f"{100 * value:.1f} %"
-
-
-def signed(value: float | None) -> str:
-    """Return a share in points with its sign."""
-    return "" if value is None else f"{100 * value:+.1f}"
-
-
-def nats(value: float) -> str:
-    """Return nats with three digits, and no minus before 0."""
-    return f"{round(value, 3) + 0.0:.3f}"
-
-
-def plain(value: Any, digits: int = 3) -> str:
-    """Return a number with so many digits; '' for none."""
-    if value is None:
-        return ""
-    return f"{value:.{digits}f}" if isinstance(value, float) else f"{value:,}"
+    return "plain" if row["llm"] is None else "llm"
 
 
 def best_of(board: Iterable[Row]) -> Row:
     """Return the predictor with the least log loss, and without any the most accurate."""
     rows = list(board)
     with_loss = [r for r in rows if r["nll"] is not None]
-    return (
-        min(with_loss, key=lambda r: r["nll"])
-        if with_loss
-        else max(rows, key=lambda r: r["accuracy"])
-    )
+    if with_loss:
+        return min(with_loss, key=lambda r: r["nll"])
+    return max(rows, key=lambda r: r["accuracy"])
+
+
+def share(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.1f} %"
+
+
+def signed(value: float | None) -> str:
+    """Return points, signed: '+1.0'; what rounds to 0 has no sign."""
+    if value is None:
+        return ""
+    points = round(100 * value, 1)
+    return f"{points:+.1f}" if points else "0.0"
+
+
+def plain(value: Any, digits: int = 3) -> str:
+    if value is None:
+        return ""
+    return f"{round(value, digits) + 0.0:.{digits}f}" if isinstance(value, float) else f"{value:,}"
+
+
+def money(value: float) -> str:
+    """Return dollars with as many digits as say something."""
+    if value == 0 or value >= 1:
+        return f"{value:,.2f} USD"
+    return f"{value:.{max(2, 1 - math.floor(math.log10(value)))}f} USD"
+
+
+def within(low: str, high: str) -> str:
+    """Return an interval to put after a number, or nothing."""
+    return f" [{low}, {high}]" if low and high else ""

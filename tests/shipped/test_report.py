@@ -11,18 +11,54 @@ import pytest
 from nbclient import NotebookClient
 
 from lupom import Project
-from lupom.engine.errors import StoreError
 from lupom.site.charts import Dot, Point, dots, reliability
 from lupom.site.report import gather, render, write_report
+from tests.shipped.conftest import copy_project
 from tests.support.browser import browser
+from tests.support.llm_server import LLMServer
 
 ROOT = Path(__file__).parents[2]
+
+# Marks whose middle is outside the chart they belong to: placed wrongly, or moved by a style.
+MARKS_OUTSIDE = """Array.from(document.querySelectorAll('figure .mark')).filter(mark => {
+  const m = mark.getBoundingClientRect();
+  const c = mark.closest('.track, svg').getBoundingClientRect();
+  const x = m.x + m.width / 2, y = m.y + m.height / 2;
+  return !m.width || x < c.left || x > c.right || y < c.top || y > c.bottom;
+}).map(mark => mark.outerHTML)"""
 
 
 @pytest.fixture(scope="module")
 def page(without_llm, tmp_path_factory) -> Path:
     with Project(without_llm) as project:
         return write_report(project, tmp_path_factory.mktemp("report") / "report.html")
+
+
+@pytest.fixture(scope="module")
+def page_with_llm(tmp_path_factory) -> Path:
+    """The report of a few respondents, of whom an LLM was asked; its answers are made up."""
+    few = {"test_pairs": 200, "tuning_pairs": 200, "llm_pairs": 30, "llm_tuning_pairs": 30}
+    folder = tmp_path_factory.mktemp("asked") / "project"
+    with LLMServer() as server:
+        copy_project(folder, respondents=80, base_url=server.base_url)
+        settings = folder / "lupom_project.yml"
+        text = settings.read_text(encoding="utf-8")
+        priced = "model: test-model, price: {input: 0.5, output: 1.5}}"
+        settings.write_text(text.replace("model: test-model}", priced), encoding="utf-8")
+        with Project(folder, vars={**few, "bootstrap_resamples": 100}) as project:
+            result = project.run()
+            assert [node.message for node in result.nodes if node.status == "error"] == []
+            return write_report(project, folder / "report.html")
+
+
+def test_with_an_llm_the_page_says_what_it_is_worth_and_costs(page_with_llm):
+    text = page_with_llm.read_text(encoding="utf-8")
+    assert "The LLM alone is best as" in text or "(default) is best." in text
+    assert "the most accurate without an LLM is" in text
+    assert "The calls that predict cost 0.000" in text
+    assert "By question, it is worth asking for" in text
+    assert "pairs are too few to say" in text
+    assert "<td>prediction_answers</td><td>default: test-model</td>" in text
 
 
 def test_the_page_answers_five_questions(page):
@@ -72,16 +108,6 @@ def test_what_people_wrote_cannot_become_markup(without_llm):
     assert "&lt;img" in text
 
 
-def test_without_an_evaluation_there_is_no_report(tmp_path):
-    (tmp_path / "lupom_project.yml").write_text("name: demo\n")
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "one.sql").write_text("select 1 as n")
-    with Project(tmp_path) as project:
-        project.run()
-        with pytest.raises(StoreError, match="the evaluation is not built yet"):
-            write_report(project)
-
-
 @pytest.mark.parametrize("chart", [lambda: dots([], "x"), lambda: reliability([], "x")])
 def test_an_empty_chart_is_an_error(chart):
     with pytest.raises(ValueError, match="nothing to draw in 'x'"):
@@ -90,7 +116,9 @@ def test_an_empty_chart_is_an_error(chart):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_the_page_in_a_browser(page, width, scheme):
+@pytest.mark.parametrize("which", ["page", "page_with_llm"])
+def test_the_page_in_a_browser(request, which, width, scheme):
+    page = request.getfixturevalue(which)
     with browser() as chromium:
         view = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
         said = []
@@ -106,6 +134,7 @@ def test_the_page_in_a_browser(page, width, scheme):
             marks = figures.nth(i).locator(".mark")
             assert marks.count() > 0
             assert marks.first.is_visible()
+        assert view.evaluate(MARKS_OUTSIDE) == []
         background = view.evaluate("getComputedStyle(document.body).backgroundColor")
         assert (background == "rgb(255, 255, 255)") == (scheme == "light")
         # The numbers are a key press away.

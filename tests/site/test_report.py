@@ -1,0 +1,139 @@
+"""The report over projects of a few SQL models: what is missing, what is odd, what is hostile."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from lupom import Project
+from lupom.engine.errors import StoreError
+from lupom.site.report import gather, render
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+LEADERBOARD = """
+select 's' as survey, 'known' as scenario, pairs, predictor, llm, accuracy, low, high, nll,
+    0.1 as calibration, 0.0 as invalid, 45 as n, vs_best, vs_low, vs_high
+from (values
+    ('all', 'majority', null, 0.5, 0.4, 0.6, 1.0, null, null, null),
+    ('llm', 'majority', null, 0.5, 0.3, 0.7, 1.0, null, null, null),
+    ('llm', 'history', 'HOSTILE', 0.7, 0.55, 0.85, 'nan'::double, 0.2, {low}, 0.35)
+) as t(pairs, predictor, llm, accuracy, low, high, nll, vs_best, vs_low, vs_high)
+""".replace("HOSTILE", HOSTILE)
+ROUTER = """
+select 's' as survey, 'HOSTILE' as llm, 'known' as scenario, question_id, 40 as n,
+    gain as nll_gain, gain as nll_gain_pooled, low as nll_gain_low, high as nll_gain_high,
+    gain as accuracy_gain, gain as accuracy_gain_pooled, low as accuracy_gain_low,
+    high as accuracy_gain_high, null::double as price, 0.02::double as price_per_correct,
+    recommendation
+from (values
+    (null, 0.05, 0.01, 0.09, 'llm'),
+    ('Q1', 0.08, 0.02, 0.14, 'llm'),
+    ('Q2', 0.01, -0.05, 0.07, 'plain'),
+    ('Q3', 'nan'::double, 'nan'::double, 'nan'::double, 'plain')
+) as t(question_id, gain, low, high, recommendation)
+""".replace("HOSTILE", HOSTILE)
+NUMBERS = """
+select 's' as survey, r as respondent_id, 'AGE' as question_id, 'median' as predictor,
+    null::varchar as llm, 40.0 as value, 'valid' as status, 'known' as scenario, truth,
+    abs(truth - 40) as absolute_error, abs(truth - 40) / 100 as relative_error,
+    false as in_llm_sample
+from (values ('a', 30.0), ('a', 50.0), ('b', 60.0), ('c', 80.0)) as t(r, truth)
+"""
+
+
+def report_of(folder: Path, models: dict[str, str]):
+    (folder / "models").mkdir()
+    (folder / "lupom_project.yml").write_text("name: demo\n")
+    for name, sql in models.items():
+        (folder / "models" / f"{name}.sql").write_text("{{ config(materialized='table') }}\n" + sql)
+    with Project(folder) as project:
+        result = project.run()
+        assert [node.message for node in result.nodes if node.status == "error"] == []
+        return gather(project)
+
+
+def answer(report, question: str) -> str:
+    return " ".join(dict(report.answers)[question])
+
+
+def test_what_is_not_there_is_said_in_words(tmp_path):
+    report = report_of(tmp_path, {"leaderboard": LEADERBOARD.format(low="0.05")})
+    part = report.parts[0]
+    assert [figure.caption for figure in part.figures] == [
+        "Accuracy, with 95 % intervals over respondents"
+    ]
+    assert part.left_out[0] == "Log loss: nothing to show, `metrics` has no such rows here."
+    assert len(part.left_out) == 5
+    text = render(report)
+    assert "no LLM was asked about tuning pairs" in text
+    assert "Calibration: nothing to show" in text
+    assert answer(report, "At what cost?") == "Nothing: no LLM was asked."
+
+
+def test_a_difference_is_given_with_its_interval_and_what_it_may_be(tmp_path):
+    said = answer(
+        report_of(tmp_path, {"leaderboard": LEADERBOARD.format(low="0.05")}), "Compared with what?"
+    )
+    assert "+20.0 points [+5.0, +35.0]." in said
+    (tmp_path / "other").mkdir()
+    crossing = {"leaderboard": LEADERBOARD.format(low="-0.02")}
+    said = answer(report_of(tmp_path / "other", crossing), "Compared with what?")
+    assert "+20.0 points [-2.0, +35.0]; this may be chance." in said
+
+
+def test_a_correction_for_many_comparisons_is_heard(tmp_path):
+    comparisons = f"""
+    select 's' as survey, 'known' as scenario, 'llm' as pairs, 'accuracy' as metric,
+        'history' as predictor, '{HOSTILE}' as llm, 'majority' as against,
+        null::varchar as against_llm, true as best_baseline, 0.4 as p_holm
+    """
+    models = {"leaderboard": LEADERBOARD.format(low="0.05"), "comparisons": comparisons}
+    said = answer(report_of(tmp_path, models), "Compared with what?")
+    assert "p = 0.400 corrected for all comparisons; clear by itself, but among so many" in said
+
+
+def test_the_advice_is_the_routers_and_few_pairs_are_called_few(tmp_path):
+    models = {"leaderboard": LEADERBOARD.format(low="0.05"), "router": ROUTER}
+    report = report_of(tmp_path, models)
+    said = answer(report, "Should I use the LLM here?")
+    assert (
+        "over all, ask it. On 40 tuning pairs it gains 0.050 nats an answer [0.010, 0.090]" in said
+    )
+    assert "worth asking for 1 of 2." in said
+    assert "One more correct answer costs 0.020 USD." in said
+    assert "45 pairs are too few to say: the LLM's accuracy has an interval of 30 points" in said
+    [figure] = report.router
+    assert [row[0] for row in figure.table.rows] == ["all questions", "Q1", "Q2"]
+
+
+def test_errors_of_numbers_have_intervals_over_people(tmp_path):
+    report = report_of(tmp_path, {"number_scores": NUMBERS})
+    [figure] = report.numbers
+    # Errors .1 .1 | .2 | .4 of three people: the mean .2, and residuals of people -.2, 0 and .2.
+    half = 1.96 * (0.2**2 + 0.2**2) ** 0.5 / 4
+    assert figure.table.rows == [["median", "0.200", f"{0.2 - half:.3f}", f"{0.2 + half:.3f}", "4"]]
+    assert "the leaderboard is empty" in answer(report, "How good?")
+    assert "Questions answered with a number" in render(report)
+
+
+def test_names_cannot_become_markup(tmp_path):
+    models = {"leaderboard": LEADERBOARD.format(low="0.05"), "router": ROUTER}
+    text = render(report_of(tmp_path, models))
+    assert "&lt;img src=x" in text
+    seen = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            seen.append(tag)
+            assert not [name for name, _ in attrs if name.startswith("on")]
+
+    Reader().feed(text)
+    assert "figure" in seen
+    assert not {"img", "script", "iframe", "object"} & set(seen)
+
+
+def test_without_an_evaluation_there_is_no_report(tmp_path):
+    with pytest.raises(StoreError, match="the evaluation is not built yet"):
+        report_of(tmp_path, {"one": "select 1 as n"})
