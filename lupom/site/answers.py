@@ -215,7 +215,7 @@ def _advice(row: Row, found: list[Row]) -> str:
     low, high = plain(row["nll_gain_low"]), plain(row["nll_gain_high"])
     said = f"{row['llm']}: over all, {advice}. On {row['n']:,} tuning pairs it gains"
     if {plain(row["nll_gain_pooled"]), low, high} <= {"0.000", ""}:
-        said += " nothing: the combination leaves it out"
+        said += " nothing over the predictors that need none; the combination hardly hears it"
     else:
         said += (
             f" {plain(row['nll_gain_pooled'])} nats an answer{within(low, high)} over the"
@@ -223,11 +223,11 @@ def _advice(row: Row, found: list[Row]) -> str:
         )
         if row["nll_gain_low"] is not None and row["nll_gain_low"] <= 0 <= row["nll_gain_high"]:
             said += " (this may be chance)"
-    if row["accuracy_gain_pooled"] is not None:
-        said += (
-            f", and {signed(row['accuracy_gain_pooled'])} points of accuracy"
-            f"{within(signed(row['accuracy_gain_low']), signed(row['accuracy_gain_high']))}"
-        )
+        if row["accuracy_gain_pooled"] is not None:
+            said += (
+                f", and {signed(row['accuracy_gain_pooled'])} points of accuracy"
+                f"{within(signed(row['accuracy_gain_low']), signed(row['accuracy_gain_high']))}"
+            )
     said += f". By question, it is worth asking for {worth} of {len(questions)}."
     if row["price_per_correct"] is not None:
         said += f" One more correct answer costs {money(row['price_per_correct'])}."

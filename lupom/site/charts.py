@@ -62,7 +62,9 @@ def dots(
         raise ValueError(f"nothing to draw in '{title}'")
     ends = [*numbers, *(domain or ()), *([] if reference is None else [reference])]
     least, most = min(ends), max(ends)
-    pad = (most - least) * 0.05 or 0.05
+    # What reads alike must not look apart: the track is no shorter than twenty of the last digit.
+    short = 20 * (0.001 if percent or points else 10.0**-digits) - (most - least)
+    pad = max((most - least) * 0.05, short / 2)
     least, most = least - pad, most + pad
 
     def place(x: float) -> str:

@@ -118,7 +118,7 @@ def _part(tables: Findings, head: dict[str, str], board: list[Row]) -> Part:
     ):
         part.figures += found
         if not found:
-            part.left_out.append(f"{what}: nothing to show, `{table}` has no such rows here.")
+            part.left_out.append(f"{what}: nothing to show, the table {table} has no such rows.")
     return part
 
 

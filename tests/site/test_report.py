@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from lupom import Project
 from lupom.engine.errors import StoreError
+from lupom.site.charts import Dot, dots
 from lupom.site.report import gather, render
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -64,7 +66,7 @@ def test_what_is_not_there_is_said_in_words(tmp_path):
     assert [figure.caption for figure in part.figures] == [
         "Accuracy, with 95 % intervals over respondents"
     ]
-    assert part.left_out[0] == "Log loss: nothing to show, `metrics` has no such rows here."
+    assert part.left_out[0] == "Log loss: nothing to show, the table metrics has no such rows."
     assert len(part.left_out) == 5
     text = render(report)
     assert "no LLM was asked about tuning pairs" in text
@@ -116,6 +118,13 @@ def test_errors_of_numbers_have_intervals_over_people(tmp_path):
     assert figure.table.rows == [["median", "0.200", f"{0.2 - half:.3f}", f"{0.2 + half:.3f}", "4"]]
     assert "the leaderboard is empty" in answer(report, "How good?")
     assert "Questions answered with a number" in render(report)
+
+
+def test_what_reads_alike_does_not_look_apart():
+    rounding = dots([Dot("a", 1e-16), Dot("b", -1e-16)], "gains", reference=0.0)
+    assert re.findall(r'class="mark" style="left:([^"]*)"', rounding) == ["50.00%", "50.00%"]
+    apart = dots([Dot("a", 0.1), Dot("b", -0.1)], "gains", reference=0.0)
+    assert re.findall(r'class="mark" style="left:([^"]*)"', apart) == ["95.45%", "4.55%"]
 
 
 def test_names_cannot_become_markup(tmp_path):
