@@ -53,7 +53,7 @@ shares as (
         select
             {{ pair }},
             unnest(coalesce(
-                map_entries(probabilities), [struct_pack(key := answer, value := 1.0::double)]
+                map_entries(cast(probabilities as map(varchar, double))), [struct_pack(key := answer, value := 1.0::double)]
             )) as entry
         from draws
         where answer is not null and kind not in ('numeric', 'text')
