@@ -237,6 +237,23 @@ def test_ctrl_c_finishes_what_is_in_flight_and_the_next_run_goes_on(make, server
     assert server.requests == 20
 
 
+def test_of_two_runs_at_once_the_second_is_refused_and_asks_nothing(make, server):
+    folder = make(6, settings="concurrency: 1")
+    refused = []
+
+    def meanwhile(_body):
+        if len(refused) < 1:
+            said = r"another run .*: run [\w-]+ \(PID \d+\)"
+            with pytest.raises(LupomError, match=said) as caught:
+                run(folder, full_refresh=True)
+            refused.append(caught.value)
+
+    server.answers = meanwhile
+    assert run(folder).status == "success"
+    assert len(refused) == 1
+    assert server.requests == 6
+
+
 def test_another_process_reads_the_store_while_the_llm_is_asked(make, server):
     folder = make(3, extra={"models/before.sql": "select 7 as x"})
     run(folder, select="before")
