@@ -12,6 +12,7 @@ from lupom.science.surveys import cells
 KINDS = ("single", "ordinal", "multiple", "numeric")
 
 _HEAD = """\
+# yaml-language-server: $schema=../schemas/codebook.json
 # What LUPoM makes of {file}: its guess, for you to review.
 # Edit it, then run the same import again: what stands here is what is done.
 #
