@@ -62,8 +62,9 @@ def comparisons(
         p_mcnemar : McNemar's exact test with the mid-p correction (Fagerland, Lydersen and Laake
             2013) of accuracy; it takes pairs as independent, which those of one person are not.
         only_predictor, only_against : pairs that one got right and the other not; of accuracy.
-        p_holm, p_bh : p_bootstrap corrected for the comparisons of the metric on these pairs, by
-            Holm (1979) and by Benjamini and Hochberg (1995).
+        p_holm, p_bh : p_bootstrap corrected by Holm (1979) and by Benjamini and Hochberg (1995),
+            for the comparisons with the best baseline on these pairs as one family and for all
+            others as another.
         best_baseline : whether one of the two is the best predictor without an LLM by this metric.
             It is chosen on the pairs it is judged on, which is in its favour.
         favours : the better predictor where p_holm is below 1 - level, else null.
@@ -120,10 +121,15 @@ def _of_metric(
             row["only_against"] = int((wrong & ~right).sum())
             row["p_mcnemar"] = rounded(mcnemar(row["only_predictor"], row["only_against"]))
         rows.append(row)
-    values = np.array([row["p_bootstrap"] for row in rows])
-    for row, by_holm, by_bh in zip(rows, holm(values), benjamini_hochberg(values), strict=True):
-        row["p_holm"], row["p_bh"] = float(by_holm), float(by_bh)
-        row["favours"] = row["predictor"] if by_holm < 1.0 - level else None
+    # What one asks first, whether anything beats the best baseline, is a family of its own: among
+    # all pairs of fifteen predictors a difference of 27 points on 45 pairs would go under.
+    for first in (True, False):
+        family = [row for row in rows if row["best_baseline"] is first]
+        values = np.array([row["p_bootstrap"] for row in family])
+        corrected = zip(family, holm(values), benjamini_hochberg(values), strict=True)
+        for row, by_holm, by_bh in corrected:
+            row["p_holm"], row["p_bh"] = float(by_holm), float(by_bh)
+            row["favours"] = row["predictor"] if by_holm < 1.0 - level else None
     return rows
 
 
