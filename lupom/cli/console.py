@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import textwrap
 import threading
 import time
 from datetime import datetime
@@ -12,9 +14,8 @@ import click
 
 from lupom.engine.run import results as r
 
-# Dots fill up to here, so that a line with its outcome stays within 100 columns, and within 80
-# for names of ordinary length.
-_WIDTH = 62
+# Dots fill a line up to its outcome, which ends here; a line that would be longer is said shorter.
+_WIDTH = 80
 _WORDS = {
     r.SUCCESS: ("OK created", "green"),
     r.WARN: ("WARN created", "yellow"),
@@ -35,11 +36,12 @@ _TEST_WORDS = {
 
 
 class Console:
-    """Prints a run as it goes. Colour only on a terminal and without NO_COLOR (click's rule)."""
+    """Prints a run as it goes. Colour only on a terminal and without NO_COLOR (no-color.org)."""
 
     def __init__(self, started: float | None = None) -> None:
         self._lock = threading.Lock()
         self._live = sys.stderr.isatty()
+        self._coloured = self._live and not os.environ.get("NO_COLOR")
         self._bar: Any = None
         self._tasks: dict[str, Any] = {}
         self._begun: dict[str, float] = {}
@@ -87,7 +89,13 @@ class Console:
         """The run ended; what is said of it for people comes as notes."""
 
     def note(self, message: str) -> None:
-        self._line(message)
+        if not self._live:
+            self._line(message)
+            return
+        first, *more = textwrap.wrap(message, _WIDTH - 10) or [""]
+        self._line(first)
+        for line in more:
+            self.say(" " * 10 + line)
 
     def say(self, text: str) -> None:
         """Print text as it is, above the bar if there is one."""
@@ -106,7 +114,12 @@ class Console:
 
     def _line(self, text: str, outcome: str | None = None, colour: str | None = None) -> None:
         stamp = datetime.now().strftime("%H:%M:%S")
-        dots = "" if outcome is None else " " + "." * max(3, _WIDTH - len(text)) + " "
+        dots = ""
+        if outcome is not None:
+            room = _WIDTH - len(stamp) - len(outcome) - 6
+            if len(text) + 3 > room:
+                text = text.replace(" created ", " ", 1).replace(" model ", " ", 1)
+            dots = " " + "." * max(3, room - len(text)) + " "
         with self._lock:
             if self._bar is not None:
                 from rich.text import Text
@@ -118,8 +131,11 @@ class Console:
                     line.append("]")
                 self._bar.console.print(line, soft_wrap=True)
                 return
-            styled = "" if outcome is None else f"[{click.style(outcome, fg=colour)}]"
+            styled = "" if outcome is None else f"[{self._styled(outcome, colour)}]"
             click.echo(f"{stamp}  {text}{dots}{styled}", err=True)
+
+    def _styled(self, text: str, colour: str | None) -> str:
+        return click.style(text, fg=colour) if colour and self._coloured else text
 
     def _draw(self, node: str, progress: r.NodeProgress) -> None:
         with self._lock:
@@ -133,7 +149,7 @@ class Console:
                 self._tasks[node],
                 completed=progress.done,
                 total=progress.total,
-                words=_progress(progress, elapsed),
+                words=_progress(progress, elapsed).replace(" rows", ""),
             )
 
     def _undraw(self, node: str) -> None:
@@ -150,11 +166,13 @@ class Console:
 def _make_bar() -> Any:
     from rich.console import Console as RichConsole
     from rich.progress import BarColumn, Progress, TextColumn
+    from rich.table import Column
 
+    # The words say everything; the name, and then the bar, give way where the terminal is narrow.
     return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=16),
-        TextColumn("{task.fields[words]}"),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis")),
+        BarColumn(bar_width=8),
+        TextColumn("{task.fields[words]}", table_column=Column(no_wrap=True)),
         console=RichConsole(stderr=True),
         transient=True,
         refresh_per_second=5,
@@ -162,17 +180,26 @@ def _make_bar() -> Any:
 
 
 def _progress(progress: r.NodeProgress, elapsed: float) -> str:
-    """Say how far a node is: '40 of 100 rows, 3.1/s, 19 s left'."""
+    """Say how far a node is: '40 of 100 rows, 3.1/s, 19 s left, $0.12, 12k tokens'."""
     words = f"{progress.done} of {progress.total} rows"
     fresh = progress.done - progress.cached
     if fresh > 0 and elapsed > 0:
         rate = fresh / elapsed
         words += f", {rate:.1f}/s, {_span((progress.total - progress.done) / rate)} left"
-    if progress.invalid:
-        words += f", {progress.invalid} invalid"
     if progress.cost:
         words += f", ${progress.cost:.2f}"
+    if tokens := progress.tokens_in + progress.tokens_out:
+        words += f", {_short(tokens)} tokens"
+    if progress.invalid:
+        words += f", {progress.invalid} invalid"
     return words
+
+
+def _short(number: int) -> str:
+    """Return a number in four characters or so: 950, 12k, 3.4M."""
+    if number < 1_000:
+        return str(number)
+    return f"{number / 1e3:.0f}k" if number < 999_500 else f"{number / 1e6:.1f}M"
 
 
 def _span(seconds: float) -> str:

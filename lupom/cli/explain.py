@@ -35,9 +35,9 @@ def explain(
 
     \b
     Example:
-      lupom explain prediction_answers 1234 NATEDUC everything
-      lupom explain prediction_answers --key respondent_id=1234 --key question_id=NATEDUC
-      lupom explain persona_values 1234 --format json
+      lupom explain prediction_answers 648 nateduc everything
+      lupom explain prediction_answers --key respondent_id=648 --key question_id=nateduc
+      lupom explain persona_values 648 --format json
     """
     import json
 
