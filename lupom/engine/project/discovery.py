@@ -131,7 +131,7 @@ def find_root(start: Path | None) -> Path:
             return folder
     raise UsageError(
         f"no {PROJECT_FILE} in {here} or above it",
-        hint="go to a project's folder, or give --project-dir",
+        hint="lupom init NAME makes one; or go to a project's folder, or give --project-dir",
     )
 
 
