@@ -213,7 +213,7 @@ def _kind(kind: str) -> str:
 
 
 def _outcome(result: r.NodeResult) -> str:
-    words = [] if result.rows is None else [f"{result.rows} rows"]
+    words = [] if result.rows is None else [f"{result.rows} row{'s' if result.rows != 1 else ''}"]
     if result.calls is not None and result.calls.total:
         words.append(f"{result.calls.asked} calls")
         if result.calls.cached:

@@ -145,3 +145,43 @@ def test_a_run_that_was_killed_is_done_again_as_a_whole(lupom, folder, server):
         project.context.state.start_run("run", target="dev", arguments=arguments)
     assert lupom("retry")[0] == 0
     assert ended(folder) == {"others": "success", "people": "success"}
+
+
+@pytest.fixture
+def tested(folder):
+    """The project with a test that its table of people fails: two of one id."""
+    (folder / "seeds" / "people.csv").write_text(people(3) + people(1).splitlines()[1] + "\n")
+    (folder / "models" / "copy.sql").write_text("select id from {{ ref('people') }}")
+    (folder / "models" / "after.sql").write_text("select count(*) as n from {{ ref('copy') }}")
+    (folder / "models" / "copy.yml").write_text(
+        "models: [{name: copy, columns: [{name: id, data_tests: [unique, not_null]}]}]\n"
+    )
+    return folder
+
+
+def test_after_a_build_the_failed_test_and_what_it_held_back_are_done_again(tested, lupom):
+    assert lupom("build", "--select", "copy", "after")[0] == 1
+    assert ended(tested) == {
+        "people": "success",
+        "copy": "success",
+        "not_null_copy_id": "pass",
+        "unique_copy_id": "fail",
+        "after": "skipped",
+    }
+    code, err = lupom("retry")
+    assert code == 1
+    # The model was built: only its test, and what that held back, are left.
+    assert ended(tested) == {"unique_copy_id": "fail", "after": "skipped"}
+    assert "copy ...." not in err
+
+
+def test_after_a_test_only_what_failed_is_tested_again(tested, lupom):
+    lupom("run", "--select", "copy")
+    assert lupom("test")[0] == 1
+    code, err = lupom("retry")
+    assert code == 1
+    assert "1 of 1 FAIL test unique_copy_id" in err
+    (tested / "models" / "copy.sql").write_text("select distinct id from {{ ref('people') }}")
+    lupom("run", "--select", "copy")
+    lupom("test")
+    assert lupom("retry")[0] == 0
