@@ -486,16 +486,3 @@ def test_a_column_the_prompt_lacks_is_named_with_its_line(make, server):
 
 def test_the_environment_of_the_tests_has_no_key():
     assert "OPENAI_API_KEY" not in os.environ
-
-
-def test_a_run_keeps_the_text_of_its_prompts_and_only_when_it_is_another(make):
-    from lupom.engine.run.versions import versions
-
-    folder = make(2)
-    first = run(folder)
-    run(folder, full_refresh=True)
-    (folder / "prompts/note.jinja").write_text("A short note on {{ name }} of {{ town }}.")
-    last = run(folder)
-    with Project(folder) as project:
-        kept = [(v["node"], v["run_id"], v["texts"]["note.jinja"][:8]) for v in versions(project)]
-    assert kept == [("notes", first.run_id, "Write a "), ("notes", last.run_id, "A short ")]
