@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import SourceError, did_you_mean
 from lupom.engine.project.nodes import Source
+from lupom.engine.store.dialect import csv_options
 from lupom.engine.store.names import literal
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 # A table for people has fewer; DuckDB takes minutes over a header of a million.
 MOST_COLUMNS = 20_000
 _HEADER_BYTES = 1 << 21
-_TYPES = "['BOOLEAN', 'BIGINT', 'DOUBLE', 'DATE', 'TIMESTAMP', 'VARCHAR']"
 
 
 def select(source: Source, paths: Sequence[Path]) -> str:
@@ -38,26 +38,15 @@ def select(source: Source, paths: Sequence[Path]) -> str:
     reading = source.reading
     options = [
         files,
-        "header = true",
-        "skip = 0",
-        "comment = ''",
-        "null_padding = false",
-        "ignore_errors = false",
-        "strict_mode = true",
         "compression = 'none'",
         f"union_by_name = {by_name}",
-        f"delim = {literal(reading.get('delimiter') or ',')}",
-        "quote = '\"'",
-        "escape = '\"'",
         f"encoding = {literal(reading.get('encoding') or 'utf-8')}",
+        *csv_options(
+            reading.get("delimiter") or ",",
+            reading.get("column_types"),
+            all_varchar=bool(reading.get("all_varchar")),
+        ),
     ]
-    if reading.get("all_varchar"):
-        options.append("all_varchar = true")
-    else:
-        options += ["sample_size = -1", f"auto_type_candidates = {_TYPES}"]
-    if types := reading.get("column_types"):
-        pairs = ", ".join(f"{literal(k)}: {literal(v)}" for k, v in types.items())
-        options.append(f"types = {{{pairs}}}")
     return f"read_csv({', '.join(options)})"
 
 

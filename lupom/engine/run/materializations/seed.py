@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lupom.engine.errors import ModelError, did_you_mean
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
+from lupom.engine.store.dialect import csv_options
 from lupom.engine.store.duck import TableRecord
 from lupom.engine.store.names import literal, quoted
 
@@ -26,31 +27,17 @@ def build(context: Context, node: Node, record: TableRecord) -> TableRecord:
 
     relation = quoted("main", node.name)
     types = node.config.get("column_types") or {}
-    options = [
-        literal(node.path),
-        # The dialect is given whole: a sniffer that finds a way to read a torn file loses rows.
-        "header = true",
-        "skip = 0",
-        "comment = ''",
-        "null_padding = false",
-        "ignore_errors = false",
-        "strict_mode = true",
-        "sample_size = -1",
-        "auto_type_candidates = ['BOOLEAN', 'BIGINT', 'DOUBLE', 'DATE', 'TIMESTAMP', 'VARCHAR']",
-        f"delim = {literal(node.config.get('delimiter', ','))}",
-        "quote = '\"'",
-        "escape = '\"'",
-    ]
-    if types.get("*", "").upper() == "VARCHAR" and len(types) == 1:
-        options.append("all_varchar = true")
-    elif "*" in types:
+    all_varchar = len(types) == 1 and types.get("*", "").upper() == "VARCHAR"
+    if "*" in types and not all_varchar:
         raise ModelError(
             f"column_types: '*' can only be VARCHAR, and alone, not {types}", file=node.file
         )
-    elif types:
-        pairs = ", ".join(f"{literal(k)}: {literal(v)}" for k, v in types.items())
-        options.append(f"types = {{{pairs}}}")
-    select = f"select * from read_csv({', '.join(options)})"
+    options = csv_options(
+        node.config.get("delimiter", ","),
+        None if all_varchar else types,
+        all_varchar=all_varchar,
+    )
+    select = f"select * from read_csv({', '.join([literal(node.path), *options])})"
 
     def load(cursor: duckdb.DuckDBPyConnection) -> None:
         if not node.path.stat().st_size:
