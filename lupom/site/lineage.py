@@ -153,7 +153,7 @@ def _prompts(
     """Return the versions of an LLM model's prompt, the newest first, each with what changed."""
     if node.materialized != "llm":
         return []
-    from lupom.engine.llm.prompts import Prompt
+    from lupom.engine.llm.profiles import load_prompt
 
     name, digest = str(node.config["prompt"]), node.parts.get("prompt", "")
     found = [
@@ -168,7 +168,8 @@ def _prompts(
     ]
     if not found or found[-1]["hash"] != digest:
         # Not asked with yet, or run before versions were kept.
-        texts = Prompt(project.files.prompts, name).sources
+        profile = project.files.settings.llms[str(node.config["llm"])].profile
+        texts = load_prompt(project.files.prompts, name, profile).sources
         now = {"name": name, "hash": digest, "run_id": None, "started": None, "texts": texts}
         found.append(now)
     before: dict[str, str] | None = None

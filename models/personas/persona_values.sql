@@ -1,4 +1,4 @@
-{{ config(materialized='llm', prompt=var('persona_prompt', 'infer_persona'), response='PersonaValues',
+{{ config(materialized='llm', prompt='infer_persona', response='PersonaValues',
           key=['survey', 'respondent_id', 'part']) }}
 -- The value of each dimension for each respondent of the sample, read off the answers that may be
 -- known. `persona_calls` says what one call decides: all dimensions, those of one level, or one

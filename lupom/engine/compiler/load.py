@@ -288,8 +288,7 @@ def identity_part(identity: Callable[[str], Mapping[str, Any]], alias: str) -> s
 def _add_llm_parts(
     files: ProjectFiles, node: Node, llm_identity: Callable[[str], Mapping[str, Any]]
 ) -> None:
-    from lupom.engine.llm.prompts import Prompt
-    from lupom.engine.llm.responses import load_response
+    from lupom.engine.llm.profiles import PROFILES, load_wordings, parts_of
 
     config, line = node.config, _config_line(node)
     for needed in ("prompt", "response", "key"):
@@ -310,15 +309,16 @@ def _add_llm_parts(
             or "aliases: " + (", ".join(sorted(files.settings.llms)) or "none yet"),
         )
     try:
-        prompt = Prompt(files.prompts, config["prompt"])
-        response = load_response(files.prompts / "responses.py", config["response"])
+        wordings = load_wordings(files.prompts, config["prompt"], config["response"])
+        own = files.settings.llms[alias].profile
+        # Which aliases rows name is in the data, so any profile may be asked.
+        others = PROFILES if config.get("llm_column") else ()
+        node.parts.update(parts_of(wordings, [own, *others]))
     except LupomError as error:
         if error.file is None:
             error.file, error.line = node.file, line
         error.within(files.root)
         raise
-    node.parts["prompt"] = prompt.source_hash
-    node.parts["response class"] = response.source_hash
     # Which aliases rows name is in the data: those that were asked are added from the record.
     if not config.get("llm_column"):
         node.parts[llm_part(alias)] = identity_part(llm_identity, alias)

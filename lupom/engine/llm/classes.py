@@ -73,6 +73,18 @@ def load_class(file: Path, name: str) -> tuple[type[BaseModel], str]:
     return found, _hash(tree, name)
 
 
+def defines_class(file: Path, name: str) -> bool:
+    """Tell whether a file of response classes is there and has a class `name` at its top level.
+
+    Raises CompileError with file and line where it is not Python.
+    """
+    try:
+        source = file.read_bytes()
+    except FileNotFoundError:
+        return False
+    return any(name in _defines(node) for node in _parsed(file, source).body)
+
+
 def _parsed(file: Path, source: bytes) -> ast.Module:
     try:
         with _parsing:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ ROLES = ("system", "user")
 
 
 class Prompt:
-    """One prompt: `NAME.jinja` in the prompts folder, with whatever it includes.
+    """One prompt: `NAME.jinja` in the first of some folders that has it, with what it includes.
 
     Its text is the user message; with `{% block user %}`, and `{% block system %}` where wanted,
     the blocks are the messages. NULL renders as nothing, and a column the select does not give is
@@ -39,19 +39,20 @@ class Prompt:
     sources : text by file name, of the template and of each one it refers to.
     """
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folders: Sequence[Path], name: str) -> None:
         """Read and compile it; raises CompileError with file and line."""
         self.name = name
-        self._folder = Path(folder)
-        self.file = self._folder / f"{name}{SUFFIX}"
+        self._folders = [Path(folder) for folder in folders]
+        self.file = self._path(f"{name}{SUFFIX}")
         if not self.file.is_file():
-            known = [p.name.removesuffix(SUFFIX) for p in self._folder.glob(f"*{SUFFIX}")]
+            files = [file for folder in self._folders for file in folder.glob(f"*{SUFFIX}")]
+            known = {file.name.removesuffix(SUFFIX) for file in files}
             raise CompileError(
                 # The mistake is where the prompt is named, not in a file that is not there.
                 f"there is no prompt '{name}'",
                 hint=did_you_mean(name, known) or f"prompts: {', '.join(sorted(known)) or 'none'}",
             )
-        self._environment = _environment(self._folder)
+        self._environment = _environment(self._folders)
         # Blocks of the template and of those it extends; whether something stands outside of them.
         self._defined: set[str] = set()
         self._needs_root = False
@@ -63,6 +64,11 @@ class Prompt:
             raise CompileError(
                 "a prompt with {% block system %} needs a {% block user %} too", file=self.file
             )
+
+    def _path(self, name: str) -> Path:
+        """Return where a template is, or would be."""
+        paths = [folder / name for folder in self._folders]
+        return next((path for path in paths if path.is_file()), paths[-1])
 
     def _read(self) -> tuple[frozenset[str], str]:
         """Return variables and hash of the template and all it refers to."""
@@ -78,7 +84,7 @@ class Prompt:
             name = waiting.pop()
             if name in sources:
                 continue
-            path = self._folder / name
+            path = self._path(name)
             try:
                 sources[name] = path.read_text(encoding="utf-8")
                 tree = self._environment.parse(sources[name], name, str(path))
@@ -165,7 +171,7 @@ class Prompt:
         inside = [
             frame
             for frame in traceback.extract_tb(error.__traceback__)
-            if Path(frame.filename).parent == self._folder and frame.filename.endswith(SUFFIX)
+            if Path(frame.filename).parent in self._folders and frame.filename.endswith(SUFFIX)
         ]
         return inside[-1] if inside else None
 
@@ -178,12 +184,12 @@ class Prompt:
         return None if frame is None else frame.lineno
 
 
-def _environment(folder: Path) -> Environment:
+def _environment(folders: Sequence[Path]) -> Environment:
     from jinja2 import FileSystemLoader, StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     return ImmutableSandboxedEnvironment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader(folders),
         undefined=StrictUndefined,
         finalize=lambda value: "" if value is None else value,
         trim_blocks=True,

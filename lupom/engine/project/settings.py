@@ -107,6 +107,8 @@ class LLMSettings(Strict):
     """bedrock: by default AWS's own rules, else us-east-1."""
     model: str | None = None
     """The provider's name of the model."""
+    profile: Literal["capable", "small"] = "capable"
+    """Which prompts it is asked with: `small` those of `prompts/small/`; so is embedded."""
     api_key_env: str | None = None
     """Environment variable with the key; by default the provider's own."""
     headers: dict[str, str] = Field(default_factory=dict)
@@ -172,6 +174,8 @@ class LLMSettings(Strict):
             )
         if self.provider == "embedded" and self.price is None:
             self.price = Price(input=0, output=0)
+        if self.provider == "embedded" and "profile" not in self.model_fields_set:
+            self.profile = "small"
         return self
 
     def _check_batch(self) -> None:

@@ -157,7 +157,7 @@ def try_prompt(
     with _stale_built(project, node) as memory, memory.context.store.hold() as cursor:
         prepared = prepare(memory.context, node, cursor)
     standing = groups(project, node, list(prepared.keys))
-    with _beside_others(project.files.prompts, prompt) as (folder, word):
+    with _in_a_folder(prompt) as (folder, word):
         return run_trial(project, node, prepared, standing, folder, word, sample, budget)
 
 
@@ -334,13 +334,11 @@ def drawn(keys: Sequence[Key], size: int) -> list[Key]:
 
 
 @contextmanager
-def _beside_others(prompts: Path, prompt: Path) -> Iterator[tuple[Path, str]]:
-    """Give a prompt a folder with the project's others, which it may include."""
+def _in_a_folder(prompt: Path) -> Iterator[tuple[Path, str]]:
+    """Give a prompt a folder of its own, whatever its file is called and stands beside."""
     from lupom.engine.llm.prompts import SUFFIX
 
     with tempfile.TemporaryDirectory() as folder:
-        for path in prompts.glob(f"*{SUFFIX}"):
-            shutil.copy(path, folder)
         name = prompt.name.removesuffix(SUFFIX)
         shutil.copy(prompt, Path(folder) / f"{name}{SUFFIX}")
         yield Path(folder), name

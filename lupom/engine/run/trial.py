@@ -34,11 +34,23 @@ def run_trial(
     budget: str | None,
 ) -> Trial:
     """Ask the sample, and count what the other rows would take; see `diff.try_prompt`."""
+    from lupom.engine.llm.profiles import folders
     from lupom.engine.llm.prompts import Prompt
 
     if not standing:
         raise UsageError(f"'{node.name}' has no answers to compare with")
-    prepared = replace(prepared, prompt=Prompt(folder, prompt))
+    files = project.files
+    wordings = {
+        # The project's own templates may be included, as the alias's profile has them.
+        alias: replace(
+            wording,
+            prompt=Prompt(
+                [folder, *folders(files.prompts, files.settings.llms[alias].profile)], prompt
+            ),
+        )
+        for alias, wording in prepared.wordings.items()
+    }
+    prepared = replace(prepared, wordings=wordings)
     chosen = set(drawn(list(standing), size))
     trial = Trial(node.name, list(prepared.keys))
     context = project.context

@@ -248,7 +248,7 @@ def _llm(
     expect = test.block.expect
     faults = []
     if expect.rows is not None:
-        columns = [*prepared.keys, *prepared.spec.columns()]
+        columns = [*prepared.keys, *prepared.fields]
         faults += _differences(rows, expect.rows, columns, test)
     if (expect.invalid or 0) != len(invalid):
         shown = f": {invalid[0]}" if invalid else ""

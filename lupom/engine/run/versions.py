@@ -21,7 +21,7 @@ def keep_versions(project: Project, run_id: str, nodes: Iterable[str]) -> None:
 
     Raises OSError when the folder cannot be written.
     """
-    from lupom.engine.llm.prompts import Prompt
+    from lupom.engine.llm.profiles import load_prompt
 
     folder = project.files.state_folder / "prompts"
     last = {version["node"]: version["hash"] for version in versions(project)}
@@ -37,7 +37,8 @@ def keep_versions(project: Project, run_id: str, nodes: Iterable[str]) -> None:
         kept = folder / f"{digest}.json"
         if not kept.is_file():
             try:
-                now = Prompt(project.files.prompts, prompt)
+                profile = project.files.settings.llms[str(node.config["llm"])].profile
+                now = load_prompt(project.files.prompts, prompt, profile)
             except LupomError:
                 continue  # as below
             if now.source_hash != digest:

@@ -18,7 +18,7 @@ def prompt(tmp_path: Path):
         (tmp_path / "ask.jinja").write_text(text, encoding="utf-8")
         for name, content in others.items():
             (tmp_path / f"{name}.jinja").write_text(content, encoding="utf-8")
-        return Prompt(tmp_path, "ask")
+        return Prompt([tmp_path], "ask")
 
     return prompt
 
@@ -134,7 +134,7 @@ def test_a_failing_expression_names_file_and_line(prompt):
 def test_a_prompt_that_is_not_there_is_told_from_one_that_is(prompt, tmp_path):
     prompt("text")
     with pytest.raises(CompileError, match="did you mean 'ask'"):
-        Prompt(tmp_path, "asck")
+        Prompt([tmp_path], "asck")
 
 
 @pytest.mark.parametrize(

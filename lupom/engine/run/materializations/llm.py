@@ -108,14 +108,16 @@ def build(
 
 def build_empty(context: Context, node: Node, record: TableRecord) -> TableRecord:
     """Make an LLM model's table with its columns and no rows: a run without an LLM."""
-    from lupom.engine.llm.responses import load_response
+    from lupom.engine.llm.profiles import columns_of, load_wordings
 
     with context.store.hold() as cursor:
         relation = cursor.sql(context.sql(node))
         types = dict(zip(relation.columns, (str(t) for t in relation.types), strict=True))
-    spec = load_response(context.files.prompts / "responses.py", node.config["response"])
-    keys = [key for key in node.config["key"] if key in types]
-    columns = {**{k: types[k] for k in keys}, **spec.columns(), "call_id": "VARCHAR"}
+    config = node.config
+    wordings = load_wordings(context.files.prompts, config["prompt"], config["response"])
+    fields = columns_of(wordings.values())
+    keys = [key for key in config["key"] if key in types]
+    columns = {**{k: types[k] for k in keys}, **fields, "call_id": "VARCHAR"}
     return context.store.commit(
         record, lambda cursor: _create(cursor, node, columns), quarantine=[]
     )
@@ -128,7 +130,7 @@ def _create(cursor: duckdb.DuckDBPyConnection, node: Node, columns: dict[str, st
 
 def _columns(prepared: Prepared) -> dict[str, str]:
     columns = {key: prepared.types[key] for key in prepared.keys}
-    for name, kind in prepared.spec.columns().items():
+    for name, kind in prepared.fields.items():
         if name in columns:
             raise ModelError(f"the response has a field '{name}' that is also a key column")
         columns[name] = kind
@@ -139,7 +141,7 @@ def _table(prepared: Prepared, part: Part, answers: list[Answer]) -> pa.Table:
     """Make the rows of the answers: key columns as the select gave them, then what came back."""
     import pyarrow as pa
 
-    fields = list(prepared.spec.columns())
+    fields = list(prepared.fields)
     indices: list[int] = []
     values: dict[str, list[Any]] = {name: [] for name in fields}
     call_ids: list[str] = []
@@ -154,7 +156,7 @@ def _table(prepared: Prepared, part: Part, answers: list[Answer]) -> pa.Table:
             for name in fields:
                 values[name].append(merged.get(name))
     keys = prepared.table.select(prepared.keys).take(pa.array(indices, type=pa.int64()))
-    kinds = prepared.spec.columns()
+    kinds = prepared.fields
     arrays = {name: keys.column(name) for name in prepared.keys}
     arrays.update({n: pa.array(_plain(values[n]), type=arrow_type(kinds[n])) for n in fields})
     arrays["call_id"] = pa.array(call_ids, type=pa.string())

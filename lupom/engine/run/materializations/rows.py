@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lupom.engine.llm.answers import Call
-    from lupom.engine.llm.prompts import Prompt
-    from lupom.engine.llm.responses import ResponseSpec, RowResponse
+    from lupom.engine.llm.profiles import Wording
+    from lupom.engine.llm.responses import RowResponse
 
 # The column of a select that says which draw of a repeated question a row is.
 DRAW = "draw"
@@ -62,13 +62,15 @@ class Prepared:
     keys : the key's columns.
     alias : the LLM of rows that name none; with `column`, a row may.
     asked : the LLMs there are rows for, in alphabetic order.
+    wordings : prompt and response class by LLM, as its profile has them.
+    fields : columns of answers and their DuckDB types, the same whichever LLM is asked.
     """
 
-    spec: ResponseSpec
+    fields: dict[str, str]
     keys: list[str]
     table: pa.Table
     types: dict[str, str]
-    prompt: Prompt
+    wordings: dict[str, Wording]
     alias: str
     column: str | None
     asked: list[str]
@@ -92,10 +94,12 @@ class Prepared:
         rows = self.table.slice(first, self.size).to_pylist(maps_as_pydicts="strict")
         aliases, calls, responses = [], [], []
         for row in rows:
-            response = self.spec.for_row(row)
+            alias = self.alias if self.column is None else row[self.column]
+            wording = self.wordings[alias]
+            response = wording.response.for_row(row)
             responses.append(response)
-            aliases.append(self.alias if self.column is None else row[self.column])
-            messages = self.prompt.messages(row, response)
+            aliases.append(alias)
+            messages = wording.prompt.messages(row, response)
             calls.append(Call(messages, response, draw=int(row.get(DRAW) or 0)))
         return Part(first, aliases, rows, responses, calls)
 
@@ -114,8 +118,7 @@ def prepare(
     row that names an LLM there is none of;
     LupomError with file and line for a prompt or response class that is not right.
     """
-    from lupom.engine.llm.prompts import Prompt
-    from lupom.engine.llm.responses import load_response
+    from lupom.engine.llm.profiles import columns_of, load_wordings
 
     config = node.config
     relation = cursor.sql(context.sql(node))
@@ -140,11 +143,12 @@ def prepare(
     if column is not None:
         table, asked = _named(node, column, table, config["llm"], llms)
     _check_unique(node, keys, table)
-    prompt = Prompt(context.files.prompts, config["prompt"])
-    spec = load_response(context.files.prompts / "responses.py", config["response"])
+    of_profile = load_wordings(context.files.prompts, config["prompt"], config["response"])
+    wordings = {alias: of_profile[llms[alias].profile] for alias in {config["llm"], *asked}}
+    fields = columns_of(of_profile.values())
     places = sum(llms[alias].concurrency for alias in asked)
     size = max(ROWS, PLACES * places)
-    return Prepared(spec, keys, table, types, prompt, config["llm"], column, asked, size)
+    return Prepared(fields, keys, table, types, wordings, config["llm"], column, asked, size)
 
 
 def _named(

@@ -1,4 +1,4 @@
-"""The shipped prompts and response classes: what a prompt shows, and which answers are of use."""
+"""The prompts and response classes for small models: what is shown, which answers are of use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lupom.engine.llm.prompts import Prompt
+from lupom.engine.llm.profiles import load_prompt
 from lupom.engine.llm.responses import InvalidAnswer, load_response
 
 ROOT = Path(__file__).parents[2]
@@ -21,11 +21,11 @@ HISTORY = [
 
 
 def response(name, **limits):
-    return load_response(PROMPTS / "responses.py", name).for_row(limits)
+    return load_response(PROMPTS / "small/responses.py", name).for_row(limits)
 
 
 def text(prompt, response=None, **values):
-    (message,) = Prompt(PROMPTS, prompt).messages(values, response)
+    (message,) = load_prompt(PROMPTS, prompt, "small").messages(values, response)
     return message["content"]
 
 
@@ -92,21 +92,9 @@ def test_every_example_is_known_as_one(prompt):
             spec.parse(answer)
 
 
-def test_a_battery_is_shown_once_and_items_under_it():
-    shown = text(
-        "infer_persona",
-        history=HISTORY,
-        dimensions=[
-            {"name": "Calm", "description": "How calm one is", "candidate_values": ["low", "high"]}
-        ],
-    )
-    assert "On spending:\n- Parks. Too little\n- Roads. Too much\n- Are you happy? Yes\n" in shown
-    assert "- Calm: How calm one is (low / high)" in shown
-
-
 def test_the_static_part_of_a_persona_prompt_comes_first():
-    one = text("infer_persona_brief", history=HISTORY[:1])
-    two = text("infer_persona_brief", history=HISTORY[1:])
+    one = text("infer_persona", history=HISTORY[:1])
+    two = text("infer_persona", history=HISTORY[1:])
     shared = next(i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b)
     assert one[shared:].startswith("Parks: Too little\n")
 
