@@ -190,24 +190,35 @@ class Endpoint:
         except sdk.APIStatusError as error:
             raise self._status(error) from None
         except (TimeoutError, sdk.APITimeoutError) as error:
-            cause = _cause(error)
+            cause = innermost(error)
             refused = bool(cause) and "timeout" not in cause.lower()
             text = cause if refused else f"no answer within {timeout:g} s"
             raise self.error(text, retryable=True) from None
         except Exception as error:
             if isinstance(error, LLMError):
                 raise
-            if not isinstance(error, sdk.APIConnectionError) and not _is_transport(error):
+            if not isinstance(error, sdk.APIConnectionError) and not is_transport(error):
                 raise self.error(f"{type(error).__name__}: {error}") from None
-            raise self.error(_cause(error) or type(error).__name__, retryable=True) from None
+            raise self.error(innermost(error) or type(error).__name__, retryable=True) from None
 
     def _status(self, error: Any) -> ProviderError:
-        """Make the error of an HTTP status: what can be retried, what cannot, and what to do."""
-        status: int = error.status_code
-        message = _message(error)
+        return self.failed(
+            error.status_code,
+            _message(error),
+            code=f"{getattr(error, 'code', None)} {getattr(error, 'type', '')}",
+            param=_param(error),
+            wait=retry_after(error.response.headers),
+        )
+
+    def failed(
+        self, status: int, message: str, *, code: str, param: str = "", wait: float | None = None
+    ) -> ProviderError:
+        """Make the error of an HTTP status: what can be retried, what cannot, and what to do.
+
+        `code` and `param` are the provider's words for what is wrong and with which parameter,
+        `wait` the seconds it asks to wait.
+        """
         text = f"status {status}: {message}"
-        code = f"{getattr(error, 'code', None)} {getattr(error, 'type', '')}"
-        wait = _retry_after(error.response.headers)
         if status == 429:
             if "insufficient_quota" in code:
                 return self.error(text, hint="the account has no credit left")
@@ -228,7 +239,7 @@ class Endpoint:
             )
         return RejectedError(
             self.without_secrets(text),
-            about=self.without_secrets(f"{_param(error)} {code} {message}").lower(),
+            about=self.without_secrets(f"{param} {code} {message}").lower(),
             refused=is_of_one_request(status, f"{code} {message}".lower()),
         )
 
@@ -290,7 +301,7 @@ def _message(error: Any) -> str:
     return str(error.response.text or error.message)[:_MESSAGE]
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds a response asks to wait, None where it does not say."""
     try:
         if "retry-after-ms" in headers:
@@ -304,14 +315,14 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         return None if date is None else max(0.0, email.utils.mktime_tz(date) - time.time())
 
 
-def _is_transport(error: BaseException) -> bool:
+def is_transport(error: BaseException) -> bool:
     if isinstance(error, OSError | EOFError):
         return True
     package = type(error).__module__.split(".")[0]
     return package in ("aiohttp", "httpx", "httpx2", "httpcore", "anyio")
 
 
-def _cause(error: BaseException) -> str:
+def innermost(error: BaseException) -> str:
     """Return the text of the innermost cause, which says more than 'Connection error.'."""
     while error.__cause__ is not None:
         error = error.__cause__
