@@ -27,6 +27,7 @@ class FakeProject:
         self.vars = vars
         self.connection = duckdb.connect()
         self.configs: dict[str, dict[str, Any]] = {}
+        self.metas: dict[str, dict[str, Any]] = {}  # by entry of the var that names surveys
         self._embed = embed
         self._building = ""
 
@@ -82,6 +83,9 @@ class FakeProject:
     def refs(self, pattern: str, var: str, *, default: Any = None) -> dict[str, Any]:
         names = self.vars.get(var, default)
         return {name: self.ref(pattern.replace("{}", name)) for name in names}
+
+    def meta(self, pattern: str, var: str, *, default: Any = None) -> dict[str, dict[str, Any]]:
+        return {name: self.metas.get(name, {}) for name in self.vars.get(var, default)}
 
     def var(self, name: str, default: Any = None) -> Any:
         return self.vars.get(name, default)

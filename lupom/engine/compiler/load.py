@@ -80,11 +80,13 @@ def compile_project(
         target={"name": files.target_name, "path": files.target.path},
     )
     sources = _Sources(files, hashes, science)
+    metas: list[tuple[Node, int, list[str]]] = []
     for relative in files.models:
         if relative.endswith(".sql"):
             node = _sql_node(files, relative, context)
         else:
-            node = _python_node(files, relative, out.used_vars, sources, embedding_identity)
+            node, told = _python_node(files, relative, out.used_vars, sources, embedding_identity)
+            metas += [(node, line, names) for line, names in told]
         if not node.config.get("enabled", True):
             out.disabled.add(node.name)
             continue
@@ -99,6 +101,7 @@ def compile_project(
             out.disabled.add(node.name)
     _check_views(files, out.nodes)
     out.nodes.extend(_source_nodes(files, {r.name for n in out.nodes for r in n.refs}))
+    _add_meta(out, metas)
     for node in out.nodes:
         if node.name in RESERVED:
             raise CompileError(
@@ -211,7 +214,8 @@ def _python_node(
     used_vars: set[str],
     sources: _Sources,
     embedding_identity: Callable[[str], Mapping[str, Any]],
-) -> Node:
+) -> tuple[Node, list[tuple[int, list[str]]]]:
+    """Return the node of a Python model, and by line the nodes whose `meta` it asks for."""
     text = _read(files, relative)
     scanned = python.scan(text, relative)
     given = scanned.config.get("materialized")
@@ -237,12 +241,8 @@ def _python_node(
         values[name] = files.vars.get(name, default)
     refs = list(scanned.refs)
     for family in scanned.families:
-        try:
-            names = python.expand(family.pattern, family.var, values[family.var])
-        except CompileError as error:
-            error.file, error.line = relative, family.line
-            raise
-        refs.extend(Ref(name, relative, family.line) for name in names.values())
+        names = _expanded(family, values, relative)
+        refs.extend(Ref(name, relative, family.line) for name in names)
     node = Node(
         name=_name(relative),
         resource="model",
@@ -261,7 +261,36 @@ def _python_node(
     }
     for alias in sorted(scanned.embeddings):
         node.parts[f"embeddings '{alias}'"] = identity_part(embedding_identity, alias)
-    return _describe(node, files.properties.get(("models", node.name)))
+    told = [(family.line, _expanded(family, values, relative)) for family in scanned.metas]
+    return _describe(node, files.properties.get(("models", node.name))), told
+
+
+def _expanded(family: python.Family, values: Mapping[str, Any], relative: str) -> list[str]:
+    try:
+        return list(python.expand(family.pattern, family.var, values[family.var]).values())
+    except CompileError as error:
+        error.file, error.line = relative, family.line
+        raise
+
+
+def _add_meta(out: Compiled, metas: list[tuple[Node, int, list[str]]]) -> None:
+    """Make what models read of others' `meta` part of what makes them what they are."""
+    known = {node.name: node for node in out.nodes}
+    told: dict[str, dict[str, Any]] = {}
+    for node, line, names in metas:
+        for name in names:
+            if name not in known and name not in out.disabled:
+                raise CompileError(
+                    f"there is no model, seed or source '{name}' to read the meta of",
+                    file=node.file,
+                    line=line,
+                    hint=did_you_mean(name, known),
+                )
+            meta = known[name].config.get("meta", {}) if name in known else {}
+            told.setdefault(node.name, {})[name] = meta
+    for name, values in told.items():
+        if name in known:
+            known[name].parts["meta"] = digest(json.loads(json.dumps(values, default=str)))
 
 
 class _Sources:
@@ -346,7 +375,7 @@ def _source_nodes(files: ProjectFiles, wanted: set[str]) -> list[Node]:
     nodes = []
     for name, (source, properties) in sorted(files.sources.items()):
         path = source.file or files.store_path
-        config = {"materialized": "source"}
+        config: dict[str, Any] = {"materialized": "source", **properties.config}
         node = Node(name, "source", properties.file, path, "source", config)
         if name in wanted and source.file is not None and not source.file.is_file():
             raise ProjectError(

@@ -17,7 +17,7 @@ _MISSING = object()
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A call of `refs(pattern, var)`: one ref for each entry of the var, a list of names."""
+    """A call of `refs` or `meta` (pattern, var): a name for each entry of the var, a list."""
 
     pattern: str
     var: str
@@ -30,6 +30,7 @@ class Scanned:
 
     refs: list[Ref] = field(default_factory=list)
     families: list[Family] = field(default_factory=list)
+    metas: list[Family] = field(default_factory=list)
     vars: dict[str, Any] = field(default_factory=dict)
     required_vars: dict[str, int] = field(default_factory=dict)
     embeddings: set[str] = field(default_factory=set)
@@ -88,15 +89,16 @@ def _note(call: ast.Call, method: str, out: Scanned, file: str, handle: str) -> 
     if method == "ref":
         (name,) = _words(call, 1, f"{handle}.ref('questions')", file)
         out.refs.append(Ref(name, file, call.lineno))
-    elif method == "refs":
-        pattern, var = _words(call, 2, f"{handle}.refs('{{}}_items', 'waves')", file)
+    elif method in ("refs", "meta"):
+        pattern, var = _words(call, 2, f"{handle}.{method}('{{}}_items', 'waves')", file)
         if pattern.count("{}") != 1:
             raise CompileError(
                 f"the pattern '{pattern}' must hold {{}} once, where an entry of '{var}' goes",
                 file=file,
                 line=call.lineno,
             )
-        out.families.append(Family(pattern, var, call.lineno))
+        families = out.families if method == "refs" else out.metas
+        families.append(Family(pattern, var, call.lineno))
         given = next((k.value for k in call.keywords if k.arg == "default"), None)
         default = _MISSING if given is None else _literal(given, file)
         if default is _MISSING:

@@ -382,6 +382,7 @@ def _read_properties(
                     document.line(where),
                     table.description,
                     _columns(table.columns),
+                    {"meta": table.meta} if table.meta else {},
                     tests=read_tests(document, table, where),
                 ),
             )

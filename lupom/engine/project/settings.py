@@ -350,7 +350,7 @@ class ModelConfig(Strict):
     tags: list[str] = Field(default_factory=list)
     """For selections and guards; tags of all places add up."""
     meta: dict[str, Any] = Field(default_factory=dict)
-    """Anything; LUPoM does not read it."""
+    """Anything; Python models read it with `lupom.meta()`."""
     # incremental
     unique_key: str | list[str] | None = None
     """incremental: rows with the same are replaced."""

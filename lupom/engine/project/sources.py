@@ -140,6 +140,8 @@ class _Table(Tested):
     """Column with the time a row came."""
     freshness: Freshness | None = None
     """How old it may be; instead of the source's."""
+    meta: dict[str, Any] = Field(default_factory=dict)
+    """Anything; Python models read it with `lupom.meta()`."""
 
 
 class SourceBlock(Strict):

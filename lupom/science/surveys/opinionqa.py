@@ -82,8 +82,8 @@ def questions(
     Columns survey, question_id, position (from 1, in the info table's order), question (the full
     text), battery (the preface that at least three questions share, '' if none), item (the rest),
     options (without refusals), ordinal (a position per option, null where it has none),
-    nonresponse (labels such as 'Refused'), topic, kind (one of `questions.KINDS`), low and high
-    (the range of a numeric question).
+    nonresponse (labels such as 'Refused'), topic ('; ' between several, null if none), kind (one of
+    `questions.KINDS`), low and high (the range of a numeric question).
 
     Raises
     ------
@@ -101,7 +101,7 @@ def questions(
             "options": q.options,
             "ordinal": q.ordinal,
             "nonresponse": list(q.nonresponse),
-            "topic": q.topic or mapped.of(q.text),
+            "topic": q.topic or mapped.of(q.text) or None,
             "kind": q.kind,
             "low": q.low,
             "high": q.high,

@@ -55,6 +55,20 @@ class ModelHandle:
         names = expand(pattern, var, self._context.files.vars.get(var, default))
         return {entry: self.ref(name) for entry, name in names.items()}
 
+    def meta(
+        self, pattern: str, var: str, *, default: list[str] | None = None
+    ) -> dict[str, dict[str, Any]]:
+        """Return the `meta` of a node for each entry of a var that is a list of names.
+
+        As `refs`, but of what the properties say of the tables, and not of their rows.
+        """
+        names = expand(pattern, var, self._context.files.vars.get(var, default))
+        nodes = self._context.nodes
+        return {
+            entry: dict(nodes[name].config.get("meta", {})) if name in nodes else {}
+            for entry, name in names.items()
+        }
+
     def source(self, source: str, table: str) -> duckdb.DuckDBPyRelation:
         """Return a declared source."""
         return self._cursor.sql(f"select * from {self._context.source(f'{source}.{table}')}")
