@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,76 +16,14 @@ from lupom.engine.llm import prices
 from lupom.engine.llm.budget import Amount, Budget
 from lupom.engine.llm.line import Line, size_of
 from lupom.engine.llm.pace import Halted
+from lupom.engine.llm.pending import Asking, Item, Outcome, clean, request_of, row_of, started
 from lupom.engine.llm.providers.base import ProviderError, ProviderReply, ProviderRequest
-from lupom.engine.llm.responses import InvalidAnswer, RowResponse
+from lupom.engine.llm.responses import InvalidAnswer
 from lupom.engine.llm.retries import persist
 from lupom.engine.state.ledger import INVALID, OK, PENDING, Entry
 
 if TYPE_CHECKING:
     from lupom.engine.state import State
-
-
-@dataclass(slots=True)
-class Item:
-    """A call to ask: what it says, and what the ledger knows of it."""
-
-    key: str
-    messages_hash: str
-    messages: Sequence[Mapping[str, str]]
-    response: RowResponse
-    draw: int
-    entry: Entry | None
-    fresh: bool = False
-
-
-@dataclass(slots=True)
-class Outcome:
-    """A call's end: its entry as the ledger has it, and the parsed value where it is 'ok'."""
-
-    entry: Entry
-    value: dict[str, Any] | None
-
-
-@dataclass
-class Asking:
-    """One `ask` while it goes on.
-
-    Attributes
-    ----------
-    weights : rows per key; the counts below are of rows.
-    own, borrowed : ends of calls it asked itself, and of calls somebody else was asking.
-    shared : characters that all its items begin with.
-    halt : set when no further request may be sent; those in flight are awaited and recorded.
-    failure : what ended it, if anything did.
-    """
-
-    node: str
-    run_id: str
-    weights: Mapping[str, int]
-    shared: int = 0
-    own: dict[str, Outcome] = field(default_factory=dict)
-    borrowed: dict[str, Entry] = field(default_factory=dict)
-    failure: BaseException | None = None
-    done: int = 0
-    cached: int = 0
-    invalid: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    cost: float = 0.0
-    halt: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def fail(self, error: BaseException) -> None:
-        """Stop asking because of an error; the first one is the one reported."""
-        if self.failure is None:
-            self.failure = error
-        self.halt.set()
-
-    def count(self, key: str, status: str, *, cached: bool) -> None:
-        """Take note of a call's end."""
-        rows = self.weights[key]
-        self.done += rows
-        self.cached += rows if cached else 0
-        self.invalid += rows if status == INVALID else 0
 
 
 class Desk:
@@ -313,103 +250,6 @@ class Desk:
                 "error": entry.error,
             }
         )
-
-
-def row_of(line: Line, asking: Asking, item: Item) -> dict[str, Any]:
-    """Return what the ledger says of a call whatever comes back."""
-    choice = item.response.choices is not None
-    return {
-        "key": item.key,
-        "provider": str(line.identity.get("provider")),
-        "model": str(line.identity.get("model")),
-        "alias": line.alias,
-        "node": asking.node,
-        "run_id": asking.run_id,
-        "messages_hash": item.messages_hash,
-        "schema_hash": item.response.schema_hash,
-        "parameters": line.keys.parameters_of_choice if choice else line.keys.parameters,
-        "draw": item.draw,
-        "characters": sum(len(message["content"]) for message in item.messages),
-    }
-
-
-def started(item: Item) -> tuple[Entry, list[dict[str, Any]]]:
-    """Return the entry to go on with, and its tries in this round.
-
-    The entry is as the ledger has it, or new; a fresh round forgets earlier tries.
-    """
-    entry = _entry(item)
-    return entry, [attempt for attempt in entry.history if not attempt.get("earlier")]
-
-
-def _entry(item: Item) -> Entry:
-    if item.entry is None:
-        return Entry(item.key, PENDING, None, None, None, [], 0, 0, None, 0.0, 0, None)
-    entry = item.entry
-    if item.fresh:
-        entry.history = [{**attempt, "earlier": True} for attempt in entry.history]
-    entry.status = PENDING
-    entry.probabilities = entry.missing_mass = None
-    return entry
-
-
-def request_of(
-    line: Line, item: Item, tries: Sequence[Mapping[str, Any]], shared: int
-) -> ProviderRequest:
-    """Make the request of the next attempt: the messages, then each invalid answer and its
-    error."""
-    messages = [dict(message) for message in item.messages]
-    for attempt in tries:
-        # Providers refuse an empty answer in a conversation.
-        messages.append({"role": "assistant", "content": attempt["text"] or "(nothing)"})
-        messages.append({"role": "user", "content": correction(attempt["error"])})
-    settings = line.settings
-    return ProviderRequest(
-        messages=messages,
-        schema=item.response.schema,
-        schema_name=item.response.name,
-        temperature=settings.temperature,
-        max_tokens=settings.max_tokens,
-        top_logprobs=item.response.top_logprobs if settings.logprobs else 0,
-        seed=item.draw,
-        extra=settings.extra,
-        shared=shared,
-    )
-
-
-def shared_prefix(items: Sequence[Item]) -> int:
-    """Return how many characters, over all messages, sorted items begin with; 0 for a single one.
-
-    In sorted order the first and the last differ as early as any two do.
-    """
-    shared = 0
-    if len(items) < 2:
-        return 0
-    for one, other in zip(items[0].messages, items[-1].messages, strict=False):
-        texts = one["content"], other["content"]
-        if one["role"] != other["role"]:
-            break
-        same = len(texts[0])
-        if texts[0] != texts[1]:
-            pairs = enumerate(zip(*texts, strict=False))
-            same = next((i for i, (a, b) in pairs if a != b), min(map(len, texts)))
-        shared += same
-        if texts[0] != texts[1]:
-            break
-    return shared
-
-
-def correction(error: str) -> str:
-    """Return what a model is told of its invalid answer."""
-    return (
-        f"That answer is not valid: {error}.\n"
-        "Answer again with one JSON object that fits the schema, and nothing else."
-    )
-
-
-def clean(text: str) -> str:
-    """Return text that UTF-8 can hold: halves of surrogate pairs become question marks."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def failure_of(line: Line, error: BaseException, kept: int, total: int) -> LLMError:

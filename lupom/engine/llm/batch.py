@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from lupom.engine.errors import WaitingError
 from lupom.engine.llm import prices
-from lupom.engine.llm.asking import Asking, Desk, Item, request_of, row_of, started
+from lupom.engine.llm.asking import Desk
 from lupom.engine.llm.budget import Amount
 from lupom.engine.llm.line import Line, size_of
 from lupom.engine.llm.pace import Halted
+from lupom.engine.llm.pending import Asking, Item, request_of, row_of, started
 from lupom.engine.llm.providers.base import BatchProvider, ProviderError, ProviderReply
 from lupom.engine.llm.retries import persist
 from lupom.engine.state.ledger import OK, PENDING

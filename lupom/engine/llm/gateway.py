@@ -23,10 +23,11 @@ from lupom.engine.llm.answers import (
     from_ledger,
     in_order,
 )
-from lupom.engine.llm.asking import Asking, Desk, Item, failure_of, shared_prefix
+from lupom.engine.llm.asking import Desk, failure_of
 from lupom.engine.llm.batch import Batches
 from lupom.engine.llm.keys import parameters
 from lupom.engine.llm.line import Line
+from lupom.engine.llm.pending import Asking, Item, shared_prefix
 from lupom.engine.state.ledger import OK, PENDING
 
 if TYPE_CHECKING:
