@@ -194,8 +194,12 @@ def _use(tables: Findings, survey: str, scenario: str, rows: list[Row]) -> str:
     routed = [r for r in rows if r["predictor"] == "routed"]
     base = [r for r in rows if r["predictor"] == "stack_plain"]
     if routed and base:
+        by_llm = [
+            f"{share(r['accuracy'])}" + (f" ({r['llm']})" if len(routed) > 1 else "")
+            for r in sorted(routed, key=lambda r: r["llm"] or "")
+        ]
         said.append(
-            f"On the test pairs, following the advice is right in {share(routed[0]['accuracy'])},"
+            f"On the test pairs, following the advice is right in {', '.join(by_llm)},"
             f" doing without an LLM in {share(base[0]['accuracy'])}."
         )
     widths = [r["high"] - r["low"] for r in rows if None not in (r["llm"], r["low"], r["high"])]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import jinja2
 import pytest
 
 from lupom.science.predictors.baselines import BASELINES
-from tests.models.fake import FakeProject
+from tests.models.fake import ROOT, FakeProject
 from tests.models.test_staging import staged
+from tests.science.evaluation.people import respondents, right, scored
 
 # Accuracy on 1,000 held-out pairs, each with an interval of about .03 to either side.
 FIGURES = {
@@ -70,6 +72,20 @@ def test_baselines_land_within_noise_of_the_figures(project: FakeProject) -> Non
         "and predictor = 'logistic_answers'"
     )
     assert nll == pytest.approx(0.693, abs=0.05)
+
+
+def test_a_weighted_metric_of_few_people_is_warned_of() -> None:
+    """A survey weight that makes one of forty people nearly everyone."""
+    project = FakeProject()
+    given = {(f"p{i:04}", "q0"): "never" for i in range(40)}
+    for name, heavy in (("one", 1000.0), ("all", 1.2)):
+        people = respondents(40, {0: heavy})
+        project.add("scores", scored(given, {(name, None): right(1.0)}, count=1, people=people))
+        project.build("evaluation/metrics.py")
+        test = (ROOT / "tests" / "data" / "weighted_metrics_have_people.sql").read_text()
+        sql = jinja2.Template(test).render(ref=lambda name: name, config=lambda **_: "")
+        found = project.rows(f"select distinct weighting from ({sql})")
+        assert found == ([("survey",)] if name == "one" else [])
 
 
 TABLES = ("metrics", "comparisons", "calibration", "group_metrics", "distribution_metrics")

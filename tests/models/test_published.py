@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.models.fake import FakeProject
 from tests.models.test_staging import staged
 
@@ -47,6 +49,36 @@ def test_the_published_pairs_are_the_test_pairs() -> None:
         "select n, pairs, refused, not_found, round(accuracy_refused_left_out, 3), "
         "accuracy_refused_wrong from published_metrics"
     ) == [(30, 40, 10, 0, 0.667, 0.5)]
+
+
+def test_refusals_are_counted_as_many_as_belong_to_the_pairs_a_predictor_was_asked() -> None:
+    """Of 80 pairs 64 are answered and 16 refused; the LLM is asked 60 and right in 13."""
+    project = FakeProject(protocol="persona_db")
+    run = project.connection.execute
+    run(
+        "create table published_pairs as select 's' as survey, i as author_id, 'q' as "
+        "conversation_id from range(80) as t(i)"
+    )
+    run(
+        "create table responses as select 's' as survey, i::varchar as respondent_id, 'q' as "
+        "question_id, if(i < 64, 'answered', 'refused') as status from range(80) as t(i)"
+    )
+    run(
+        "create table scores as select 's' as survey, i::varchar as respondent_id, 'q' as "
+        "question_id, 'history' as predictor, 'default' as llm, i < 13 as correct from range(60) "
+        "as t(i) union all select 's', i::varchar, 'q', 'majority', null, i < 32 "
+        "from range(64) as t(i)"
+    )
+    project.build("evaluation/published_metrics.sql")
+    left_out, wrong = 13 / 60, 13 / 60 * 64 / 80
+    assert project.rows(
+        "select predictor, n, refused, accuracy_refused_left_out, accuracy_refused_wrong "
+        "from published_metrics"
+    ) == [
+        ("history", 60, 16, pytest.approx(left_out), pytest.approx(wrong)),
+        # Of all pairs it is the share itself: 32 of 80.
+        ("majority", 64, 16, 0.5, pytest.approx(32 / 80)),
+    ]
 
 
 def test_other_protocols_have_no_published_metrics() -> None:

@@ -110,6 +110,19 @@ def test_the_advice_is_the_routers_and_few_pairs_are_called_few(tmp_path):
     assert [row[0] for row in figure.table.rows] == ["all questions", "Q1", "Q2"]
 
 
+def test_the_advice_is_judged_for_each_llm(tmp_path):
+    board = """
+    select 's' as survey, 'known' as scenario, 'llm' as pairs, predictor, llm, accuracy,
+        accuracy - 0.02 as low, accuracy + 0.02 as high, 1.0 as nll, 0.1 as calibration,
+        0.0 as invalid, 900 as n, vs_best, vs_best as vs_low, vs_best as vs_high
+    from (values ('majority', null, 0.5, null), ('stack_plain', null, 0.55, 0.05),
+        ('routed', 'small', 0.56, 0.06), ('routed', 'large', 0.61, 0.11)
+    ) as t(predictor, llm, accuracy, vs_best)
+    """
+    said = answer(report_of(tmp_path, {"leaderboard": board}), "Should I use the LLM here?")
+    assert "right in 61.0 % (large), 56.0 % (small), doing without an LLM in 55.0 %." in said
+
+
 def test_errors_of_numbers_have_intervals_over_people(tmp_path):
     report = report_of(tmp_path, {"number_scores": NUMBERS})
     [figure] = report.numbers

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from lupom.science.evaluation.bootstrap import Draws, Floats, Ints, interval, rounded
 from lupom.science.evaluation.groups import SMALLEST, attributes_of, groups
-from lupom.science.evaluation.measures import ratio
+from lupom.science.evaluation.measures import kish, ratio
 from lupom.science.evaluation.sample import Judged, Sample, samples
 from lupom.science.evaluation.scores import (
     Options,
@@ -37,6 +37,7 @@ DISTRIBUTION_METRICS = pa.schema(
         ("low", pa.float64()),
         ("high", pa.float64()),
         ("n", pa.int64()),
+        ("n_eff", pa.float64()),
     ]
 )
 _SPREAD = ("survey", "respondent_id", "question_id", "predictor", "probabilities")
@@ -59,12 +60,17 @@ class _Counted:
     Attributes
     ----------
     truth : given answers; spread : predicted probabilities; answer : predicted answers.
+    people : the predictions of each person, (people).
     """
 
     truth: Floats
     spread: Floats
     answer: Floats
-    n: int
+    people: Ints
+
+    @property
+    def n(self) -> int:
+        return int(self.people.sum())
 
 
 def distribution_metrics(
@@ -90,9 +96,9 @@ def distribution_metrics(
 
     Returns
     -------
-    Rows by predictor, for one question (question_id) or all together (null), for one group
-    (attribute, group) or everyone (null). All are weighted by survey weights; refusals are no
-    answers, so that they are apart. The metrics:
+    Rows by predictor (n predictions, n_eff as in `metrics.metrics`), for one question (question_id)
+    or all together (null), for one group (attribute, group) or everyone (null). All are weighted by
+    survey weights; refusals are no answers, so that they are apart. The metrics:
         similarity : 1 minus the Wasserstein distance of the predicted and the given distribution,
             positions scaled to 0 to 1; 1 minus the total variation distance where options have no
             order. A prediction without probabilities counts as its answer.
@@ -129,15 +135,16 @@ def distribution_metrics(
             }
             spreads = _spreads(table, judged, asked, options)
             whole = _counted(sample, judged, asked, spreads, draws, sample.weights)
-            rows += _rows(head, sample, asked, whole, level, questions_too=True)
+            rows += _rows(head, sample, asked, whole, sample.weights, level, questions_too=True)
             rows += _associations(head, judged, asked, level)
             for attribute, group, mask in divided:
                 of_group = {**head, "attribute": attribute, "group": group}
                 some, own = draws.of(mask), judged.of(mask)
                 kept = mask[judged.person]
                 part = {q: s[kept[judged.question == q]] for q, s in spreads.items()}
-                found = _counted(sample, own, asked, part, some, sample.weights[mask])
-                rows += _rows(of_group, sample, asked, found, level, smallest=smallest)
+                own_weights = sample.weights[mask]
+                found = _counted(sample, own, asked, part, some, own_weights)
+                rows += _rows(of_group, sample, asked, found, own_weights, level, smallest=smallest)
     return pa.Table.from_pylist(rows, schema=DISTRIBUTION_METRICS)
 
 
@@ -200,7 +207,8 @@ def _counted(
         np.add.at(by_person, (person[valid], 2 * width + guess[valid]), 1.0)
         sums = draws.sums(by_person, weights).reshape(-1, 3, width)
         shares = ratio(sums, np.broadcast_to(sums.sum(axis=2, keepdims=True), sums.shape))
-        out[q] = _Counted(shares[:, 0], shares[:, 1], shares[:, 2], len(rows))
+        asked_of = np.bincount(person, minlength=people)
+        out[q] = _Counted(shares[:, 0], shares[:, 1], shares[:, 2], asked_of)
     return out
 
 
@@ -242,13 +250,15 @@ def _rows(
     sample: Sample,
     asked: Sequence[_Question | None],
     counted: dict[int, _Counted],
+    weights: Floats,
     level: float,
     *,
     questions_too: bool = False,
     smallest: int = 0,
 ) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    close, one, other, total = [], [], [], 0
+    close, one, other = [], [], []
+    everyone: Ints = np.zeros(len(weights), dtype=np.int64)
     for q, found in counted.items():
         question = asked[q]
         assert question is not None
@@ -259,21 +269,26 @@ def _rows(
             close.append(alike)
             one.append(predicted)
             other.append(given)
-            total += found.n
+            everyone = everyone + found.people
         if questions_too or found.n >= smallest > 0:
-            of = {**head, "question_id": sample.questions[q]}
-            rows.append(_row(of, "similarity", alike, found.n, level))
-            rows.append(_row(of, "variance_ratio", ratio(predicted, given), found.n, level))
+            of = {**head, "question_id": sample.questions[q], **_carried(found.people, weights)}
+            rows.append(_row(of, "similarity", alike, level))
+            rows.append(_row(of, "variance_ratio", ratio(predicted, given), level))
     if close:
-        rows.append(_row(head, "representativeness", np.nanmean(close, axis=0), total, level))
+        head = {**head, **_carried(everyone, weights)}
+        rows.append(_row(head, "representativeness", np.nanmean(close, axis=0), level))
         both = ratio(np.nansum(one, axis=0), np.nansum(other, axis=0))
-        rows.append(_row(head, "variance_ratio", both, total, level))
+        rows.append(_row(head, "variance_ratio", both, level))
     return [row for row in rows if row["value"] is not None]
 
 
-def _row(head: dict[str, Any], metric: str, values: Floats, n: int, level: float) -> dict[str, Any]:
+def _carried(people: Ints, weights: Floats) -> dict[str, Any]:
+    return {"n": int(people.sum()), "n_eff": rounded(kish(people, weights))}
+
+
+def _row(head: dict[str, Any], metric: str, values: Floats, level: float) -> dict[str, Any]:
     low, high = interval(values, level)
-    return {**head, "metric": metric, "value": rounded(values[0]), "low": low, "high": high, "n": n}
+    return {**head, "metric": metric, "value": rounded(values[0]), "low": low, "high": high}
 
 
 def _associations(

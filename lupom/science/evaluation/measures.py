@@ -19,6 +19,16 @@ MEANS = ("ordinal_error", "absolute_error", "nll", "brier")
 
 Measured = dict[str, tuple[Floats, int]]
 
+# The number a prediction needs to enter a measure; the others are over all predictions, or, where
+# they are of options, over those of questions that have some.
+_NEEDS = {
+    **{name: name for name in MEANS},
+    "calibration_error": "confidence",
+    **dict.fromkeys(
+        ("collapsed_accuracy", "ordinal_coverage", "macro_f1", "macro_f1_pooled"), "truth_code"
+    ),
+}
+
 
 def measures(
     judged: Judged, draws: Draws, weights: Floats | None = None, *, f1: bool = True
@@ -54,6 +64,24 @@ def measures(
     if f1 and coded.any():
         out |= _f1(judged, coded, draws, weights)
     return out
+
+
+def effective(judged: Judged, measure: str, weights: Floats | None, people: int) -> float:
+    """Return how many people with an equal say would carry a measure as far (Kish 1965).
+
+    (sum c)^2 / sum c^2 over people, c being a person's weight times the predictions that enter: 1
+    where one person decides all, the number of people where all count the same.
+    """
+    needed = _NEEDS.get(measure)
+    there = slice(None) if needed is None else ~np.isnan(judged.numbers[needed])
+    return kish(np.bincount(judged.person[there], minlength=people), weights)
+
+
+def kish(counts: Ints, weights: Floats | None) -> float:
+    """Return the effective number of people, each with so many predictions and a weight."""
+    say = counts.astype(float) if weights is None else counts * weights
+    squares = float(np.square(say).sum())
+    return float(say.sum()) ** 2 / squares if squares > 0 else 0.0
 
 
 def _means(

@@ -7,8 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from lupom.science.evaluation.bootstrap import Draws, interval, rounded
-from lupom.science.evaluation.measures import Measured, measures
+from lupom.science.evaluation.bootstrap import Draws, Floats, interval, rounded
+from lupom.science.evaluation.measures import Measured, effective, measures
 from lupom.science.evaluation.sample import KINDS, OPTIONS, Sample, samples
 
 METRICS = pa.schema(
@@ -24,6 +24,7 @@ METRICS = pa.schema(
         ("low", pa.float64()),
         ("high", pa.float64()),
         ("n", pa.int64()),
+        ("n_eff", pa.float64()),
     ]
 )
 
@@ -49,10 +50,11 @@ def metrics(
     Returns
     -------
     Rows survey, scenario, predictor, llm, pairs, weighting, metric, value, low, high, n
-    (predictions that entered). `pairs` is 'all' for predictors that predict all test pairs of the
-    scenario, and 'llm' for every predictor on the pairs the LLM was asked. `weighting` is 'none',
-    and 'survey' where respondents have survey weights. The metrics, left out where no prediction
-    has what they need:
+    (predictions that entered), n_eff (how many people with an equal say would carry it as far, as
+    in `measures.effective`; below 30 a weighted metric is that of a few people). `pairs` is 'all'
+    for predictors that predict all test pairs of the scenario, and 'llm' for every predictor on the
+    pairs the LLM was asked. `weighting` is 'none', and 'survey' where respondents have survey
+    weights. The metrics, left out where no prediction has what they need:
         accuracy : share of correct answers (micro-F1); an invalid prediction is a wrong one.
         macro_f1 : mean F1 over classes, an option of one question being a class; classes that are
             neither truth nor prediction are left out. An invalid prediction is of no class.
@@ -93,11 +95,15 @@ def metrics(
             ways.append(("survey", sample.weights))
         for judged in sample.judged:
             for weighting, weights in ways:
-                found = _named(sample, measures(judged, draws, weights))
+                measured = measures(judged, draws, weights)
+                say = {
+                    name: effective(judged, name, weights, len(sample.people)) for name in measured
+                }
+                found = _named(sample, measured)
                 if most is not None and "accuracy" in found:
-                    values, n = found["accuracy"]
-                    found["ceiling_share"] = (values / most, n)
-                for name, (values, n) in found.items():
+                    _, values, n = found["accuracy"]
+                    found["ceiling_share"] = "accuracy", values / most, n
+                for name, (of, values, n) in found.items():
                     low, high = interval(values, level)
                     rows.append(
                         {
@@ -112,16 +118,18 @@ def metrics(
                             "low": low,
                             "high": high,
                             "n": n,
+                            "n_eff": rounded(say[of]),
                         }
                     )
     return pa.Table.from_pylist(rows, schema=METRICS)
 
 
-def _named(sample: Sample, found: Measured) -> Measured:
-    """Return the metrics of a sample; of numbers and texts those that say something of them."""
-    if sample.kind == OPTIONS:
-        return found
-    names = {"share_invalid": f"{sample.kind}_share_invalid"}
-    names |= {"absolute_error": "absolute_error"} if sample.kind == "numeric" else {}
-    names |= {"accuracy": "text_match"} if sample.kind == "text" else {}
-    return {new: found[old] for old, new in names.items() if old in found}
+def _named(sample: Sample, found: Measured) -> dict[str, tuple[str, Floats, int]]:
+    """Return (measure, values, n) by metric; of numbers and texts those that say something of
+    them."""
+    names = {name: name for name in found}
+    if sample.kind != OPTIONS:
+        names = {"share_invalid": f"{sample.kind}_share_invalid"}
+        names |= {"absolute_error": "absolute_error"} if sample.kind == "numeric" else {}
+        names |= {"accuracy": "text_match"} if sample.kind == "text" else {}
+    return {new: (old, *found[old]) for old, new in names.items() if old in found}

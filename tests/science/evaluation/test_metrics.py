@@ -56,6 +56,46 @@ def test_survey_weights_count_people_by_their_weight() -> None:
     assert found(table)["weighted accuracy"] == pytest.approx(0.75)
 
 
+def test_a_metric_says_how_many_people_carry_it() -> None:
+    """Forty people, one question each, and one of them weighs as much as a hundred others."""
+    given = {(f"p{i:04}", "q0"): "never" for i in range(40)}
+    people = respondents(40, {0: 100.0})
+    table = scored(given, {("guess", None): right(1.0)}, count=1, people=people)
+    rows = metrics(table, resamples=20).to_pylist()
+    found = {r["weighting"]: r["n_eff"] for r in rows if r["metric"] == "accuracy"}
+    assert found["none"] == 40
+    # (39 + 100)^2 / (39 + 100^2)
+    assert found["survey"] == pytest.approx(139**2 / 10039)
+
+
+def test_an_effective_number_is_of_those_whose_predictions_enter() -> None:
+    """Two people answer two questions each, and a third of six; only the first have a distance."""
+    given = {(f"p{i:04}", f"q{q}"): "never" for i in range(2) for q in range(2)}
+    given |= {("p0002", f"q{q}"): "never" for q in range(6)}
+    table = scored(
+        given,
+        {("guess", None): lambda _rng, person, _t: None if person == "p0002" else "often"},
+        count=6,
+    )
+    rows = metrics(table, resamples=20).to_pylist()
+    found = {r["metric"]: r["n_eff"] for r in rows if r["pairs"] == "all"}
+    assert found["accuracy"] == pytest.approx(10**2 / (2**2 + 2**2 + 6**2))
+    assert found["ordinal_error"] == 2
+
+
+def test_the_distance_of_two_answers_is_their_wasserstein_distance() -> None:
+    """What is published as q_1wd: never to often, rarely to often, always to always."""
+    from scipy.stats import wasserstein_distance
+
+    answers = {"never": "often", "rarely": "often", "always": "always"}
+    given = {(f"p{i:04}", "q0"): truth for i, truth in enumerate(answers)}
+    table = scored(given, {("guess", None): lambda _rng, _p, truth: answers[truth]}, count=1)
+    places = [(OPTIONS.index(a), OPTIONS.index(b)) for a, b in answers.items()]
+    published = [wasserstein_distance([a], [b]) for a, b in places]
+    assert found(table)["ordinal_error"] == pytest.approx((2 + 1 + 0) / 3)
+    assert found(table)["ordinal_error"] == pytest.approx(np.mean(published))
+
+
 def test_without_weights_that_differ_there_is_one_weighting() -> None:
     table = scored(truths(5, 1), {("guess", None): right(0.5)}, count=1, people=respondents(5))
     assert not [name for name in found(table) if name.startswith("weighted")]
