@@ -24,7 +24,8 @@ from lupom.engine.run.plan import Plan, make_plan
 from lupom.engine.run.results import Reporter, RunResult
 from lupom.engine.run.spending import read_limit
 from lupom.engine.sources.resolve import Sources
-from lupom.engine.store.duck import Store, TableRecord, content_hash, relation_kinds
+from lupom.engine.store.contents import content_hash
+from lupom.engine.store.duck import Store, TableRecord, relation_kinds
 
 if TYPE_CHECKING:
     from lupom.engine.run.explanation import Explanation

@@ -12,6 +12,7 @@ from typing import Any
 
 from lupom.engine.hashes import digest
 from lupom.engine.project.nodes import Node, llm_part
+from lupom.engine.store.contents import is_current
 from lupom.engine.store.duck import TableRecord
 
 # Parts of a record that are not the node's own code.
@@ -156,6 +157,9 @@ def changes(node: Node, record: TableRecord, inputs: Mapping[str, str | None]) -
     built = dict(record.parts)
     before = built.pop(_INPUTS, {})
     reasons = ["built without an LLM"] if built.pop(NO_LLM, None) else []
+    if not is_current(record.content_hash):
+        # Its digest, and those it was built on, took different contents for the same.
+        reasons.append("built by an earlier LUPoM")
     for part in [*node.parts, *(p for p in built if p not in node.parts)]:
         if node.parts.get(part) == built.get(part):
             continue

@@ -19,7 +19,8 @@ from lupom.engine.sources import reading
 from lupom.engine.sources.cache import Cache, Copy
 from lupom.engine.sources.s3 import S3, Object
 from lupom.engine.store.attached import attach
-from lupom.engine.store.duck import content_hash, relation_kinds
+from lupom.engine.store.contents import content_hash
+from lupom.engine.store.duck import relation_kinds
 from lupom.engine.store.names import quoted
 
 A = TypeVar("A")

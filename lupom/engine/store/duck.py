@@ -17,13 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import StoreError
+from lupom.engine.store.contents import content_hash
 from lupom.engine.store.names import literal, quoted
 
 if TYPE_CHECKING:
     import duckdb
-
-# Content hashes of another version are not comparable; a new one rebuilds what lies downstream.
-ALGORITHM = "sum-of-row-hashes-1"
 
 # LUPoM's own connections attach the file under this name whatever it is called, so that
 # `lupom.calls` means the table `calls` of the file, here as in any client on lupom.duckdb. A schema
@@ -337,27 +335,6 @@ def relation_kinds(cursor: duckdb.DuckDBPyConnection, schema: str = "main") -> d
             {"schema": schema},
         ).fetchall()
     )
-
-
-def content_hash(
-    cursor: duckdb.DuckDBPyConnection, name: str, schema: str = "main"
-) -> tuple[str, int]:
-    """Return a hash of a table's contents and its number of rows.
-
-    The hash covers the rows in any order (the sum of their 64-bit hashes, so that duplicates
-    count), their number, the column names and types, and the algorithm's version. DuckDB 1.5 and
-    2.0 give the same row hashes.
-    """
-    from lupom.engine.hashes import digest
-
-    relation = quoted(schema, name)
-    columns = cursor.execute(f"describe {relation}").fetchall()
-    shape = [[column[0], column[1]] for column in columns]
-    names = ", ".join(quoted(column[0]) for column in columns)
-    ((total, count),) = cursor.execute(
-        f"select coalesce(sum(hash(row({names}))::hugeint), 0)::varchar, count(*) from {relation}"
-    ).fetchall()
-    return digest(ALGORITHM, shape, total, count), int(count)
 
 
 def _has_meta(cursor: duckdb.DuckDBPyConnection) -> bool:

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lupom.engine.errors import StoreError
-from lupom.engine.store.duck import Store, TableRecord, content_hash
+from lupom.engine.store.contents import content_hash
+from lupom.engine.store.duck import Store, TableRecord
 
 
 def record(name="t", kind="table"):
