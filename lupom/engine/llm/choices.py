@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import re
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from lupom.engine.llm.lenient import fitting
 from lupom.engine.llm.providers.base import TokenLogprobs
 
 # Letters are one token in every tokenizer we know, with and without a quote or space before them.
@@ -14,6 +16,8 @@ LABELS = string.ascii_uppercase + string.ascii_lowercase
 
 # The most alternatives the OpenAI interface gives at one position.
 MOST_ALTERNATIVES = 20
+# Probabilities of one token's alternatives add up to 1, and some servers round.
+_MOST_MASS = 1.02
 
 
 def alternatives(count: int) -> int:
@@ -25,11 +29,38 @@ def alternatives(count: int) -> int:
     return min(MOST_ALTERNATIVES, 2 * count + 2)
 
 
+def meant(value: Any, labels: Mapping[str, str]) -> str | None:
+    """Return the one option that a value spells otherwise: its label, its text, or both.
+
+    None where none fits, or several do.
+    """
+    found = {labels[label] for label in labels if fitting(value, [label])}
+    text = fitting(value, labels.values())
+    found |= {text} if text is not None else set()
+    both = _BOTH.fullmatch(value) if isinstance(value, str) else None
+    if both is not None and both["label"] in labels:
+        option = labels[both["label"]]
+        if not both["rest"].strip() or fitting(both["rest"], [option]):
+            found.add(option)
+    return found.pop() if len(found) == 1 else None
+
+
+# "B: Sad", "(B) Sad", "B."
+_BOTH = re.compile(r"\s*\(?(?P<label>[A-Za-z])\s*[).:\-\u2013\u2014]+(?P<rest>.*)", re.DOTALL)
+
+
 def distribution(
-    text: str, tokens: Sequence[TokenLogprobs] | None, field: str, labels: Sequence[str]
+    text: str,
+    tokens: Sequence[TokenLogprobs] | None,
+    field: str,
+    labels: Sequence[str],
+    answered: str | None = None,
 ) -> tuple[dict[str, float], float] | None:
     """Read the labels' probabilities at the token that holds the answered label.
 
+    `text` is the answer's object as it was written, `answered` its label, where that is known. Of
+    equal objects in the tokens (a thought, and the answer) and of equal fields in the object, the
+    last is the answer.
     The label may share its token with what stands before it (a quote): alternatives count when
     they begin with the same characters and go on with a label, and those of one label are added.
     Probabilities of the labels are renormalised to 1; a label outside the alternatives has 0.
@@ -37,18 +68,19 @@ def distribution(
     Returns
     -------
     (probability per label, missing mass), the mass being what the alternatives leave to anything
-    but a label before renormalising; None where there are no log-probabilities, or the label's
-    token cannot be found.
+    but a label before renormalising; None where there are no log-probabilities, where what was
+    answered is not a label as it stands, and where its token cannot be found or says nothing.
     """
     if not tokens:
         return None
-    found = re.search(rf'"{re.escape(field)}"\s*:\s*"', text)
-    if found is None:
+    named = re.escape(field)
+    places = list(re.finditer(rf"""["']{named}["']\s*:\s*["']([^"']*)(?:["']|$)""", text))
+    if not places or places[-1][1] not in (labels if answered is None else [answered]):
         return None
-    shift = "".join(token.token for token in tokens).find(text)
+    shift = "".join(token.token for token in tokens).rfind(text)
     if shift < 0:
         return None
-    start = found.end() + shift
+    start = places[-1].start(1) + shift
     position = 0
     for token in tokens:
         if position <= start < position + len(token.token):
@@ -67,10 +99,14 @@ def _at(
     for spelling, logprob in spellings.items():
         if not spelling.startswith(before):
             continue
-        label = re.split(r'["\s}]', spelling[offset:], maxsplit=1)[0]
-        if label in sums:
-            sums[label] += math.exp(min(0.0, logprob))
+        label = re.split(r'["\'\s}]', spelling[offset:], maxsplit=1)[0]
+        if label not in sums:
+            continue
+        if math.isnan(logprob):
+            return None
+        sums[label] += math.exp(min(0.0, logprob))
     mass = math.fsum(sums.values())
-    if mass <= 0.0:
+    # More than everything are no probabilities: some servers put zeros in their place.
+    if mass <= 0.0 or mass > _MOST_MASS:
         return None
     return {label: p / mass for label, p in sums.items()}, max(0.0, 1.0 - mass)

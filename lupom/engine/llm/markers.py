@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from lupom.engine.llm.lenient import fitting, key_of
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -12,6 +15,8 @@ if TYPE_CHECKING:
 # Keywords that carry a mark from pydantic's schema to the row's own; none reaches a provider.
 ONE_OF = "x-one-of"
 ONE_OF_EACH = "x-one-of-each"
+# In a validation's context: allowed values are recognised in other letters, too.
+LENIENT = " lenient"
 
 
 @dataclass(frozen=True)
@@ -38,9 +43,12 @@ class OneOf:
         return {**handler(schema), ONE_OF: self.column}
 
     def _check(self, value: Any, info: core_schema.ValidationInfo) -> Any:
-        allowed = (info.context or {}).get(self.column)
+        context = info.context or {}
+        allowed = context.get(self.column)
         if allowed is None:
             return value
+        if LENIENT in context:
+            value = _recognised(value, allowed)
         for item in value if isinstance(value, list) else [value]:
             if item is not None and item not in allowed:
                 raise ValueError(f"not one of the allowed values: {short(list(allowed))}")
@@ -92,9 +100,12 @@ class OneOfEach:
 
     def _check(self, value: dict[str, Any], info: core_schema.ValidationInfo) -> dict[str, Any]:
         """Check every property against its own values, and key the answer by the structs' keys."""
-        each: Each | None = (info.context or {}).get(self.column)
+        context = info.context or {}
+        each: Each | None = context.get(self.column)
         if each is None:
             return value
+        if LENIENT in context:
+            value = self._recognised(value, each)
         out: dict[str, Any] = {}
         for name, (key, allowed) in each.items():
             if name not in value:
@@ -108,6 +119,25 @@ class OneOfEach:
             # comes first.
             out[key] = chosen if chosen in allowed else None
         return out
+
+    def _recognised(self, value: dict[str, Any], each: Each) -> dict[str, Any]:
+        """Return an answer with names and values of the structs in place of other spellings."""
+        out = {}
+        for name, (_, allowed) in each.items():
+            key = name if name in value else key_of(name, value, each)
+            if key is not None:
+                besides = [] if self.unknown is None else [self.unknown]
+                out[name] = _recognised(value[key], [*allowed, *besides])
+        return out
+
+
+def _recognised(value: Any, allowed: Collection[str]) -> Any:
+    if isinstance(value, list):
+        return [_recognised(item, allowed) for item in value]
+    if value is None or value in allowed:
+        return value
+    found = fitting(value, allowed)
+    return value if found is None else found
 
 
 @dataclass(frozen=True)

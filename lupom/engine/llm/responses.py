@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +14,15 @@ from lupom.engine.errors import LupomError, ModelError, did_you_mean
 from lupom.engine.llm import choices
 from lupom.engine.llm.classes import load_class
 from lupom.engine.llm.columns import POSITION, Layout, layout_of
-from lupom.engine.llm.markers import AsArray, Each, OneOf, OneOfEach
+from lupom.engine.llm.lenient import key_of, lenient_validator
+from lupom.engine.llm.markers import LENIENT, AsArray, Each, OneOf, OneOfEach
 from lupom.engine.llm.providers.base import TokenLogprobs
+from lupom.engine.llm.reading import Found, found_in, repaired_in, shapes
 from lupom.engine.llm.schemas import canonical, closed, columns_of, filled
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
+    from pydantic_core import SchemaValidator
 
 __all__ = [
     "AsArray",
@@ -35,6 +40,23 @@ _INT64 = range(-(2**63), 2**63)
 
 class InvalidAnswer(LupomError):
     """An answer that is not what was asked for; the message is fit to be sent back to the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An answer read: its value, and how it was read.
+
+    Attributes
+    ----------
+    repaired : the text had to be changed to be the answer: broken JSON mended, a text cut to its
+        limit, an option in other letters taken for what it is.
+    start, end : where its object is in the text; -1 where it is not there as it stands.
+    """
+
+    value: dict[str, Any]
+    repaired: bool = False
+    start: int = -1
+    end: int = -1
 
 
 def load_response(file: Path, name: str) -> ResponseSpec:
@@ -74,6 +96,19 @@ class ResponseSpec:
         self.limits: tuple[str, ...] = (*self._one, *self._each)
         self.choice_field = self._layout.choice[0] if self._layout.choice else None
         self._known: dict[Any, RowResponse] = {}
+        self._lenient: SchemaValidator | None = None
+
+    @property
+    def cls(self) -> type[BaseModel]:
+        """The class itself."""
+        return self._cls
+
+    @property
+    def lenient(self) -> SchemaValidator:
+        """The class without the limits that providers do not enforce; made when first needed."""
+        if self._lenient is None:
+            self._lenient = lenient_validator(self._cls)
+        return self._lenient
 
     def columns(self) -> dict[str, str]:
         """Return output columns and their DuckDB types.
@@ -94,7 +129,7 @@ class ResponseSpec:
         key = json.dumps([list(allowed.values()), list(each.values())])
         known = self._known.get(key)
         if known is None:
-            known = RowResponse(self._cls, self._layout, self._schema, allowed, each, self._marks)
+            known = RowResponse(self, self._layout, self._schema, allowed, each, self._marks)
             if len(self._known) >= _MOST_RESPONSES:
                 self._known.clear()
             self._known[key] = known
@@ -163,15 +198,16 @@ class RowResponse:
 
     def __init__(
         self,
-        cls: type[BaseModel],
+        spec: ResponseSpec,
         layout: Layout,
         schema: Mapping[str, Any],
         allowed: Mapping[str, list[str]],
         each: Mapping[str, Each],
         marks: Mapping[str, OneOfEach],
     ) -> None:
-        self.name = cls.__name__
-        self._cls = cls
+        self.name = spec.name
+        self._spec = spec
+        self._cls = spec.cls
         self._layout = layout
         self._context: dict[str, Any] = {c: dict.fromkeys(v) for c, v in allowed.items()}
         self._context.update(each)
@@ -186,7 +222,7 @@ class RowResponse:
             self.schema = filled(schema, allowed, limits)
         else:
             column = layout.choice[1]
-            self._labels = _labelled(allowed[column], cls.__name__)
+            self._labels = _labelled(allowed[column], spec.name)
             self.schema = filled(schema, {column: list(self._labels)}, {})
             self.choices = [{"label": n, "option": text} for n, text in self._labels.items()]
             self.top_logprobs = choices.alternatives(len(self._labels))
@@ -194,15 +230,61 @@ class RowResponse:
         self.schema_hash = hashlib.sha256(self.schema_text.encode("utf-8")).hexdigest()
 
     def parse(self, text: str) -> dict[str, Any]:
-        """Return the validated answer; a choice's label becomes its option.
+        """Return the validated answer; a choice's label becomes its option. Raises as `read`."""
+        return self.read(text).value
 
-        Text around the outermost braces (a code fence, a preamble) is left out. Raises
-        InvalidAnswer with a message that can be sent back to the model, ModelError when the
-        class itself fails.
+    def read(self, text: str, *, finished: bool = True) -> Reading:
+        """Return the answer in a text, read as strictly as it can be.
+
+        In this order: the text is the object; an object in it is, the last one that validates;
+        either with the limits that providers do not enforce bent; and what a repair of broken JSON
+        gives. `finished` is False where the text was cut off: then nothing is completed. Raises
+        InvalidAnswer with a message that can be sent back to the model, ModelError when the class
+        itself fails.
         """
+        body = text.strip()
+        why: InvalidAnswer | None = None
+        if body.startswith("{") and body.endswith("}"):
+            try:
+                value = self._strict(body)
+            except InvalidAnswer as error:
+                why = error
+            else:
+                start = text.find("{")
+                return Reading(value, False, start, start + len(body))
+        found = found_in(text)
+        for one in found:
+            reading, complaint = self._of(one)
+            if reading is not None:
+                return reading
+            # Of several objects it is the last that is told what is wrong with it.
+            why = complaint if complaint is not None and (why is None or len(found) > 1) else why
+        for one in repaired_in(text, finished=finished):
+            reading, _ = self._of(one)
+            if reading is not None:
+                return reading
+        raise why or _nothing_in(body)
+
+    def _of(self, found: Found) -> tuple[Reading | None, InvalidAnswer | None]:
+        """Return what was found as an answer; else what is wrong with it."""
+        why: InvalidAnswer | None = None
+        place = found.start, found.end
+        for shape in shapes(found.value, self._cls.model_fields):
+            body = _spelled(shape)
+            try:
+                return Reading(self._strict(body), found.repaired, *place), None
+            except InvalidAnswer as error:
+                why = why or error
+            try:
+                return Reading(self._bent(body), True, *place), None
+            except InvalidAnswer:
+                continue
+        return None, why
+
+    def _strict(self, body: str) -> dict[str, Any]:
+        """Validate the text of an object as it is."""
         from pydantic import ValidationError
 
-        body = _object_in(text)
         try:
             if self._layout.choice is not None:
                 return self._chosen(body)
@@ -212,27 +294,58 @@ class RowResponse:
         except InvalidAnswer:
             raise
         except Exception as error:
-            raise ModelError(
-                f"response class {self.name}: a validator failed with {type(error).__name__}:"
-                f" {error}",
-                hint="a validator says no with ValueError",
-            ) from error
+            raise self._broken(error) from error
+        return self._dumped(value)
+
+    def _bent(self, body: str) -> dict[str, Any]:
+        """Validate the text of an object without the limits that providers do not enforce."""
+        from pydantic import ValidationError
+
+        try:
+            if self._layout.choice is not None:
+                return self._chosen(body, lenient=True)
+            context = {**self._context, LENIENT: True}
+            value = self._spec.lenient.validate_json(body, context=context)
+        except ValidationError as error:
+            raise InvalidAnswer(_explained(error)) from None
+        except InvalidAnswer:
+            raise
+        except Exception as error:
+            raise self._broken(error) from error
+        return self._dumped(value)
+
+    def _dumped(self, value: BaseModel) -> dict[str, Any]:
+        if not value.model_fields_set:
+            # With defaults for all of them, anything would be an answer.
+            raise InvalidAnswer(f"it has no field of {', '.join(self._cls.model_fields)}")
         answer = value.model_dump(mode="json")
         _check_numbers(answer)
         return answer
 
-    def _chosen(self, body: str) -> dict[str, Any]:
+    def _broken(self, error: Exception) -> ModelError:
+        return ModelError(
+            f"response class {self.name}: a validator failed with {type(error).__name__}: {error}",
+            hint="a validator says no with ValueError",
+        )
+
+    def _chosen(self, body: str, *, lenient: bool = False) -> dict[str, Any]:
         field = self._layout.choice[0] if self._layout.choice else ""
         try:
-            label = json.loads(body)[field]
+            answered = json.loads(body)
         except (ValueError, RecursionError) as error:
             raise InvalidAnswer(f"not valid JSON: {error}") from None
-        except KeyError:
-            raise InvalidAnswer(f"'{field}' is missing") from None
+        if lenient and field not in answered:
+            key = key_of(field, answered, ())
+            answered = answered if key is None else {field: answered[key]}
+        if field not in answered:
+            raise InvalidAnswer(f"'{field}' is missing")
+        label = answered[field]
         option = self._labels.get(label) if isinstance(label, str) else None
         if option is None and label in self._labels.values():
             # Where a provider does not hold the model to labels, an option in full is an answer.
             option = label
+        if option is None and lenient:
+            option = choices.meant(label, self._labels)
         if option is None:
             shown = json.dumps(label, ensure_ascii=False)
             labels = ", ".join(self._labels)
@@ -242,12 +355,30 @@ class RowResponse:
         return value.model_dump(mode="json")
 
     def distribution(
-        self, text: str, tokens: Sequence[TokenLogprobs] | None
+        self,
+        text: str,
+        tokens: Sequence[TokenLogprobs] | None,
+        reading: Reading | None = None,
     ) -> tuple[dict[str, float], float] | None:
-        """Return (probability per option, missing mass) of a choice's reply, where it has them."""
-        if self._layout.choice is None:
+        """Return (probability per option, missing mass) of a choice's reply, where it has them.
+
+        They are read where the answer is: `reading` says where, if the text was read before.
+        """
+        if self._layout.choice is None or not tokens:
             return None
-        read = choices.distribution(text, tokens, self._layout.choice[0], list(self._labels))
+        if reading is None:
+            try:
+                reading = self.read(text)
+            except InvalidAnswer:
+                return None
+        if reading.start < 0:
+            return None
+        field = self._layout.choice[0]
+        chosen = reading.value[field]
+        label = next((label for label, o in self._labels.items() if o == chosen), "")
+        read = choices.distribution(
+            text[reading.start : reading.end], tokens, field, list(self._labels), label
+        )
         if read is None:
             return None
         probabilities, missing = read
@@ -303,16 +434,19 @@ def _labelled(options: list[str], name: str) -> dict[str, str]:
     return dict(zip(choices.LABELS, options, strict=False))
 
 
-def _object_in(text: str) -> str:
-    body = text.strip()
-    if body.startswith("{") and body.endswith("}"):
-        return body
+def _spelled(value: Mapping[str, Any]) -> str:
+    """Return a value as JSON that UTF-8 can hold: halves of surrogate pairs are question marks."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _nothing_in(body: str) -> InvalidAnswer:
     start, end = body.find("{"), body.rfind("}")
     if start < 0:
-        raise InvalidAnswer("there is no JSON object in it")
+        return InvalidAnswer("there is no JSON object in it")
     if end < start:
-        raise InvalidAnswer("the JSON object has no end")
-    return body[start : end + 1]
+        return InvalidAnswer("the JSON object has no end")
+    return InvalidAnswer("there is no valid JSON object in it")
 
 
 def _explained(error: ValidationError) -> str:
@@ -333,7 +467,7 @@ def _explained(error: ValidationError) -> str:
 
 
 def _check_numbers(value: Any) -> None:
-    """Refuse integers no column holds; a model may write a number of any length."""
+    """Refuse numbers no column holds; a model may write one of any length, and NaN."""
     if isinstance(value, dict):
         for item in value.values():
             _check_numbers(item)
@@ -342,3 +476,5 @@ def _check_numbers(value: Any) -> None:
             _check_numbers(item)
     elif isinstance(value, int) and value not in _INT64:
         raise InvalidAnswer(f"the number {str(value)[:30]} is too large")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise InvalidAnswer(f"{value} is not a number that JSON has")

@@ -8,7 +8,7 @@ import pytest
 
 from lupom.engine.errors import ModelError
 
-LONG = {"text": "far more than twenty characters"}
+WRONG = {"text": ["no", "text"]}
 GOOD = {"text": "fine"}
 
 
@@ -19,25 +19,25 @@ def scripted(*answers):
 
 
 def test_an_invalid_answer_is_asked_again_with_the_error(ask, note, server):
-    server.answers = scripted(LONG, GOOD)
+    server.answers = scripted(WRONG, GOOD)
     (answer,) = ask(note, ["Question"])
     assert answer.status == "ok"
     assert answer.value == GOOD
     first, second = (body["messages"] for body in server.bodies)
     assert second[:-2] == first
-    assert second[-2] == {"role": "assistant", "content": json.dumps(LONG)}
+    assert second[-2] == {"role": "assistant", "content": json.dumps(WRONG)}
     assert second[-1]["role"] == "user"
-    assert "'text': String should have at most 20 characters" in second[-1]["content"]
+    assert "'text': Input should be a valid string" in second[-1]["content"]
 
 
 def test_attempts_are_kept_under_the_first_key_and_all_are_paid(ask, note, server, state):
-    server.answers = scripted(LONG, "no JSON at all", GOOD)
+    server.answers = scripted(WRONG, "no JSON at all", GOOD)
     (answer,) = ask(note, ["Question"], price={"input": 1.0, "output": 1.0})
     (row,) = state.calls_since(0)
     assert row["key"] == answer.key
     assert row["attempts"] == 3
     assert [h["error"] for h in json.loads(row["history"])] == [
-        f"'text': String should have at most 20 characters (got {json.dumps(LONG['text'])})",
+        f"'text': Input should be a valid string (got {json.dumps(WRONG['text'])})",
         "there is no JSON object in it",
     ]
     prompts = [sum(len(m["content"]) for m in body["messages"]) for body in server.bodies]
@@ -46,21 +46,21 @@ def test_attempts_are_kept_under_the_first_key_and_all_are_paid(ask, note, serve
 
 
 def test_after_the_last_attempt_it_is_quarantined_and_not_asked_again(ask, note, server):
-    server.answers = scripted(LONG)
+    server.answers = scripted(WRONG)
     (answer,) = ask(note, ["Question"], attempts=2)
     assert (answer.status, answer.value) == ("invalid", None)
-    assert "at most 20 characters" in answer.error
-    assert json.loads(answer.text) == LONG
+    assert "should be a valid string" in answer.error
+    assert json.loads(answer.text) == WRONG
     (again,) = ask(note, ["Question"], attempts=2)
     assert (again.status, again.cached, again.error) == ("invalid", True, answer.error)
     assert server.requests == 2
 
 
 def test_a_quarantined_call_gets_a_new_round_on_demand(ask, note, server, state):
-    server.answers = scripted(LONG)
+    server.answers = scripted(WRONG)
     ask(note, ["Question"], attempts=2)
     server.reset()
-    server.answers = scripted(LONG, GOOD)
+    server.answers = scripted(WRONG, GOOD)
     (answer,) = ask(note, ["Question"], attempts=2, options={"retry_invalid": True})
     assert answer.status == "ok"
     assert [len(body["messages"]) for body in server.bodies] == [1, 3]
@@ -76,7 +76,7 @@ def test_a_valid_call_is_not_asked_again_on_demand(ask, note, server):
 
 
 def test_others_go_on_while_one_is_invalid(ask, note, server):
-    server.answers = lambda body: LONG if "bad" in body["messages"][0]["content"] else GOOD
+    server.answers = lambda body: WRONG if "bad" in body["messages"][0]["content"] else GOOD
     answers = ask(note, ["good", "bad", "fair"], attempts=2)
     assert [a.status for a in answers] == ["ok", "invalid", "ok"]
     assert server.requests == 4
@@ -155,12 +155,9 @@ def test_hostile_answers_stay_text(ask, load, server, text):
     spec = load("class Note(BaseModel):\n    text: str\n", "Note")
     server.answers = scripted(json.dumps({"text": text}, ensure_ascii="\ud800" in text))
     (answer,) = ask(spec, ["Question"], attempts=2)
-    if "\ud800" in text:
-        assert answer.status == "invalid"
-    else:
-        assert answer.value == {"text": text}
+    assert answer.value == {"text": text.replace("\ud800", "?")}
     assert ask(spec, ["Question"])[0].value == answer.value
-    assert server.requests == (2 if "\ud800" in text else 1)
+    assert server.requests == 1
 
 
 def test_half_a_surrogate_pair_in_the_reply_itself_is_kept_as_a_question_mark(ask, load, server):

@@ -83,9 +83,7 @@ def test_a_call_is_the_same_with_and_without_a_batch(go, server, ask, note):
 
 def test_invalid_answers_are_asked_again_with_the_error_in_the_next_batch(go, server, state):
     server.answers = lambda body: (
-        {"text": "far more than twenty characters"}
-        if "03" in body["messages"][0]["content"]
-        else None
+        {"text": ["no", "text"]} if "03" in body["messages"][0]["content"] else None
     )
     with pytest.raises(WaitingError, match="12 calls"):
         go(attempts=2)

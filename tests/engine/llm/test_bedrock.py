@@ -160,9 +160,7 @@ def test_a_mode_may_be_set(ask, note, server):
 
 
 def test_invalid_answers_are_corrected_in_the_conversation(ask, note, server):
-    server.answers = lambda body: (
-        {"text": "far more than twenty characters"} if len(body["messages"]) == 1 else None
-    )
+    server.answers = lambda body: {"text": ["no", "text"]} if len(body["messages"]) == 1 else None
     (answer,) = ask(note, ["Question"], model=OLD_CLAUDE)
     assert answer.status == "ok"
     assert [m["role"] for m in server.bodies[1]["messages"]] == ["user", "assistant", "user"]

@@ -147,7 +147,7 @@ def test_an_alias_that_is_asked_one_by_one_again_waits_for_what_is_out(go, serve
 def test_invalid_answers_are_asked_again_with_the_error(go, server, state):
     def answers(body):
         wrong = any(n in body["messages"][0]["content"][0]["text"] for n in ("03", "05", "07"))
-        return {"text": "far more than twenty characters"} if wrong else None
+        return {"text": ["no", "text"]} if wrong else None
 
     server.answers = answers
     with pytest.raises(WaitingError, match="12 calls"):

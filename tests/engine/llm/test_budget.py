@@ -116,7 +116,7 @@ def test_failed_requests_give_their_promise_back(opened, note, server):
 
 
 def test_corrective_attempts_are_paid_out_of_it_too(opened, note, server, state):
-    server.answers = lambda _body: {"text": "far more than twenty characters"}
+    server.answers = lambda _body: {"text": ["no", "text"]}
     gateway = opened(Pot("b", tokens=200), concurrency=1, attempts=9)
     with pytest.raises(BudgetError):
         ask(gateway, note, TEXTS[:1])

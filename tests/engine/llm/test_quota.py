@@ -60,7 +60,7 @@ def test_corrective_attempts_count(ask, note, server):
 
     def answers(_body):
         times.append(time.monotonic())
-        return {"text": "far more than twenty characters"}
+        return {"text": ["no", "text"]}
 
     server.answers = answers
     begun = time.monotonic()

@@ -160,7 +160,7 @@ def test_a_field_is_limited_to_the_values_of_the_row(load):
     ("change", "complaint"),
     [
         ({"answer": "Maybe"}, "'answer': not one of the allowed values: 'Yes', 'No'"),
-        ({"second": "yes"}, "'second'"),
+        ({"second": "yes or no"}, "'second'"),
         ({"others": ["Yes", "Never"]}, "'others.1'"),
         ({"items": [{"topic": "elsewhere"}]}, "'items.0.topic'"),
     ],
