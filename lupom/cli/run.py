@@ -23,10 +23,11 @@ from lupom.cli.options import (
     run_options,
     selection_options,
 )
+from lupom.engine.errors import did_you_mean
 
 if TYPE_CHECKING:
     from lupom.cli.console import Console
-    from lupom.engine.run.results import RunResult
+    from lupom.engine.run.results import Reporter, RunResult
     from lupom.engine.workspace import Project
 
 # When to look for cycles of objects nobody holds. A run makes many objects and few cycles: at the
@@ -112,12 +113,32 @@ def seed(
 def execute(project: Project, *, show: bool = True, **options: Any) -> int:
     """Run a project, print how it goes and ends; returns the exit code."""
     tests = options.get("tests", False)
-    result, console = with_console(lambda **hears: project.run(**hears, **options))
+    early = _named(project, project.files.settings.show_when_built)
+    wanted = show and early and not options.get("no_llm") and log_format() == "text"
+
+    def work(reporter: Console, stop: threading.Event) -> RunResult:
+        from lupom.cli.early import Early
+
+        hears: Reporter = Early(reporter, project, early) if wanted else reporter
+        return project.run(reporter=hears, stop=stop, **options)
+
+    result, console = with_console(work)
     _summary(console, result)
     if log_format() == "text" and show and result.run_id is not None and result.status == "success":
         choose = project.chosen if tests else project.select
         _show_at_end(project, choose(options.get("select"), options.get("exclude")))
     return result.exit_code
+
+
+def _named(project: Project, names: list[str]) -> list[str]:
+    """Return the tables of `show_when_built` that the project has; the others are told."""
+    for name in names:
+        if name not in project.nodes:
+            hint = did_you_mean(name, project.nodes)
+            click.echo(
+                f"show_when_built: no model '{name}'{f' ({hint})' if hint else ''}", err=True
+            )
+    return [name for name in names if name in project.nodes]
 
 
 def with_console(work: Callable[..., RunResult]) -> tuple[RunResult, Console]:

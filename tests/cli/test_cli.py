@@ -75,6 +75,32 @@ def test_a_misspelt_table_to_show_is_told(lupom, tmp_path):
     assert "show_at_end: no model 'totl' (did you mean 'total'?)" in err
 
 
+def test_a_table_is_shown_as_soon_as_it_is_built_where_that_is_wanted(lupom, tmp_path):
+    settings = "name: demo\nshow_when_built: [total]\nshow_at_end: [last]\n"
+    (tmp_path / "lupom_project.yml").write_text(settings)
+    (tmp_path / "models" / "last.sql").write_text(
+        "{{ config(materialized='table') }} select n + 1 as m from {{ ref('total') }}"
+    )
+    _, out, err = lupom("run")
+    early = err.index("total, while the rest is built:")
+    assert err[early:].split()[6:9] == ["n", "---", "2"]
+    assert early < err.index("START table model last")
+    assert out.split() == ["last", "m", "---", "3"]
+
+
+def test_what_was_built_before_is_not_shown_early_again(lupom, tmp_path):
+    (tmp_path / "lupom_project.yml").write_text("name: demo\nshow_when_built: [total]\n")
+    lupom("run")
+    assert "while the rest is built" not in lupom("run")[2]
+    assert "while the rest is built" not in lupom("run", "--no-llm", "--full-refresh")[2]
+
+
+def test_a_misspelt_table_to_show_when_it_is_built_is_told(lupom, tmp_path):
+    (tmp_path / "lupom_project.yml").write_text("name: demo\nshow_when_built: [totl]\n")
+    _, _, err = lupom("run")
+    assert "show_when_built: no model 'totl' (did you mean 'total'?)" in err
+
+
 def test_a_second_run_says_that_nothing_is_to_do(lupom):
     lupom("run")
     code, out, err = lupom("run")
