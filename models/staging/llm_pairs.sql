@@ -1,7 +1,8 @@
 {{ config(materialized='table') }}
 -- The pairs the LLM predicts, of each survey and scenario at most `llm_pairs` to test and
 -- `llm_tuning_pairs` to fit combinations on: pairs of the respondents whose personas it infers, and of
--- new respondents, who have none.
+-- new respondents, who have none. With `llm_sample: compact` all pairs of a person stand together, so
+-- that they are those of few people.
 
 with drawn as (
     select
@@ -9,6 +10,7 @@ with drawn as (
         row_number() over (
             partition by k.survey, k.role, k.scenario
             order by
+                {{ 'r.place nulls last,' if var('llm_sample', 'compact') == 'compact' }}
                 md5(concat_ws('|', '{{ var("seed", 1) }}', 'llm', k.survey, k.respondent_id, k.question_id)),
                 k.respondent_id, k.question_id
         ) as place

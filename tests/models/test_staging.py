@@ -95,13 +95,33 @@ def test_histories_follow_the_questionnaire_without_held_out_answers(project: Fa
 
 def test_the_llm_sees_a_sample_and_predicts_held_out_pairs_of_it(project: FakeProject) -> None:
     sizes = dict(project.rows("select role, count(*) from llm_respondents group by all"))
-    assert sizes == {"test": 40, "reference": 40}
+    assert sizes == {"test": 20, "reference": 24}
     sizes = dict(project.rows("select role, count(*) from llm_pairs group by all"))
-    assert sizes["tuning"] == 40 < sizes["test"] <= 50
+    assert sizes == {"test": 50, "tuning": 40}
     assert not project.rows(
         "select survey, respondent_id, question_id, role, scenario from llm_pairs "
         "except select survey, respondent_id, question_id, role, scenario from holdout"
     )
+
+
+def test_a_compact_sample_has_the_same_pairs_of_fewer_people(project: FakeProject) -> None:
+    spread = staged(seed=1, llm_sample="spread", llm_test_respondents=60)
+    people = "select count(*), count(distinct respondent_id) from llm_pairs where role = 'test'"
+    assert project.rows(people) == [(50, 16)]
+    [(pairs, many)] = spread.rows(people)
+    assert pairs == 50
+    assert many > 40
+
+
+def test_who_is_in_the_sample_depends_on_no_answer(project: FakeProject) -> None:
+    most = (
+        "select min(n) from (select count(*) as n from holdout join llm_respondents using"
+        " (survey, respondent_id) where llm_respondents.role = 'test' group by respondent_id)"
+    )
+    assert project.value(most) == 3
+    other = staged(rotated(project), seed=1)
+    sample = "from llm_respondents order by all"
+    assert other.rows(sample) == project.rows(sample)
 
 
 def test_only_the_filters_and_the_tagged_read_answers(project: FakeProject) -> None:
