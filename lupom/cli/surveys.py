@@ -67,6 +67,9 @@ class Survey:
             names = [a.name for a in book.attributes]
             out.append(f"  attributes: {', '.join(names) or 'none'}")
             out += [f"  ignored: {name} ({why})" for name, why in book.ignored.items()]
+        if self.layout.unread:
+            listed = ", ".join(self.layout.unread)
+            out.append(f"  kept, but not read (no question, no attribute): {listed}")
         counts = self.layout.answers
         said = (f"{counts[s]:,} {s.replace('_', ' ')}" for s in _STATUSES if counts.get(s))
         out.append(f"  answers: {', '.join(said)}")
@@ -119,7 +122,8 @@ def read(
             raise UsageError(f"there is no file {file}")
     try:
         if path.is_dir():
-            return Survey(survey, path.name, files.read_layout(path, survey, encoding=encoding))
+            tables = files.read_layout(path, survey, encoding=encoding)
+            return Survey(survey, path.name, tables, notes=list(tables.notes))
         data = files.read(path, qsf=qsf, encoding=encoding)
         text: str | None = None
         notes = list(data.notes)

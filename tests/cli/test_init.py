@@ -18,6 +18,7 @@ import pytest
 from lupom import Project
 from lupom.cli.group import main
 from lupom.engine.project import shipped
+from tests.support import opinionqa
 
 ROOT = Path(__file__).parents[2]
 COLUMNS = ["id", "age", "sex", "trust", "order", "like"]
@@ -116,6 +117,22 @@ def test_init_from_each_kind_of_file_ends_in_a_finished_run(tmp_path, monkeypatc
             "select attributes['age'] from respondents where respondent_id = '7'"
         ).rows()[0]
         assert attributes == expected["age"][7]
+
+
+def test_init_from_a_published_wave_with_its_real_header(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    wave = opinionqa.write(tmp_path, 30) / "American_Trends_Panel_W34"
+    assert run("init", "mine", "--from", str(wave)) == 0
+    said = capsys.readouterr().err
+    assert "kept, but not read (no question, no attribute): Unnamed: 0.1, Unnamed: 0, QKEY" in said
+    assert "note: responses.csv: column 1 has no name and is left out" in said
+    monkeypatch.chdir(tmp_path / "mine")
+    assert run("run", "--no-llm", "--select", "+histories", "+respondents", "surveys") == 0
+    with Project(tmp_path / "mine") as project:
+        ids = project.query("select list(respondent_id::int order by respondent_id::int) from respondents")
+        assert ids.rows()[0][0][:7] == [0, 1, 2, 3, 4, 6, 7]
+        titles = project.query("select title, country from surveys").rows()
+        assert titles == [("American Trends Panel, wave 34", None)]
 
 
 @pytest.mark.embedded

@@ -68,6 +68,9 @@ def test_positions_go_with_their_options(project):
     assert found["HARM_W34"]["Not too much"] == 2.5
     assert found["HARM_W34"]["Not sure"] is None
     assert list(found["EAT_1_W34"]) == ["Selected", "Not selected"]
+    # One position for all of them is no scale.
+    assert set(found["PAYS_W34"].values()) == {None}
+    assert found["VIEW_W34"]["Other view"] is None
 
 
 def test_codes_and_texts_become_the_same_statuses(project):
@@ -184,7 +187,12 @@ class TestHostile:
     @pytest.mark.parametrize(
         ("name", "old", "new", "message"),
         [
-            ("responses.csv", b"\n1,", b"\n0,", "row 2: the id '0' is also that of row 1"),
+            (
+                "responses.csv",
+                b"\n1,1,1,1,",
+                b"\n1,1,1,0,",
+                "row 2: the id '0' is also that of row 1",
+            ),
             ("responses.csv", b"Very safe", b"Very save", "did you mean 'Very safe'"),
             ("responses.csv", b"SAFE_W34", b"SAVE_W34", "has no column 'SAFE_W34'"),
             ("responses.csv", b"\n5,", b"\n5,,", "fields where the header has"),

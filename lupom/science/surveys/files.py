@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from pathlib import Path
 
-from lupom.science.surveys import labelled, qualtrics, tables
+from lupom.science.surveys import labelled, opinionqa, qualtrics, tables
 from lupom.science.surveys.columns import File, gather
 from lupom.science.surveys.layout import Layout
 
@@ -49,6 +50,10 @@ def read(path: Path, *, qsf: Path | None = None, encoding: str | None = None) ->
 def read_layout(folder: Path, survey: str, *, encoding: str | None = None) -> Layout:
     """Read a folder that has OpinionQA's three tables: info.csv, responses.csv, metadata.csv.
 
+    A first column without a name (the running number that pandas writes) is the respondents' id
+    where no other column is; any other column without a name, and one whose name is also that of
+    an earlier one, is left out and noted, unless it is a question or an attribute.
+
     Parameters
     ----------
     folder : where they are, or where NAME_info.csv and so on are.
@@ -58,16 +63,58 @@ def read_layout(folder: Path, survey: str, *, encoding: str | None = None) -> La
     ------
     ValueError : when one is missing, or does not hold what the models read.
     """
-    found = []
-    for part in ("info", "responses", "metadata"):
+    found = {}
+    for part in ("info", "metadata", "responses"):
         files = sorted(folder.glob(f"{part}.csv")) or sorted(folder.glob(f"*_{part}.csv"))
         if len(files) != 1:
             several = f", but {', '.join(f.name for f in files)}" if files else ""
             raise ValueError(f"{folder}: there is no {part}.csv{several}")
-        lines = tables.rows(files[0], encoding=encoding)
-        lines[0] = [name.strip() or ("index" if i == 0 else "") for i, name in enumerate(lines[0])]
-        found.append(lines)
-    info, responses, metadata = found
-    layout = Layout(info, responses, metadata)
+        found[part] = (files[0].name, tables.rows(files[0], encoding=encoding))
+    info, _ = _named(*found["info"], opinionqa.INFO_COLUMNS)
+    metadata, _ = _named(*found["metadata"], opinionqa.METADATA_COLUMNS)
+    wanted = [*_keys(info), *_keys(metadata)]
+    name, lines = found["responses"]
+    header = [n.strip() for n in lines[0]]
+    if not header[0] and not set(opinionqa.ID_COLUMNS) & set(filter(None, header)):
+        lines[0] = ["index", *lines[0][1:]]
+    responses, notes = _named(name, lines, [*opinionqa.ID_COLUMNS, *wanted])
+    layout = Layout(info, responses, metadata, notes=notes)
     layout.check(survey)
     return layout
+
+
+def _keys(lines: list[list[str]]) -> list[str]:
+    at = lines[0].index("key") if "key" in lines[0] else None
+    return [] if at is None else [row[at].strip() for row in lines[1:]]
+
+
+def _named(
+    file: str, lines: list[list[str]], wanted: Iterable[str]
+) -> tuple[list[list[str]], list[str]]:
+    """Return a table's rows without the columns that have no name of their own, and notes."""
+    header = [" ".join(name.split()) for name in lines[0]]
+    needed = {name.casefold() for name in wanted if name}
+    kept: list[int] = []
+    seen: dict[str, int] = {}
+    notes = []
+    for i, name in enumerate(header):
+        # DuckDB's names are the same in upper and lower case.
+        before = seen.get(name.casefold())
+        if name and before is None:
+            seen[name.casefold()] = i
+            kept.append(i)
+        elif name and name.casefold() in needed:
+            raise ValueError(
+                f"{file}: the columns {before + 1 if before is not None else 0} and {i + 1} are "
+                f"both called {name!r}; rename one"
+            )
+        else:
+            why = (
+                f"is called {name!r}, as column {before + 1}"
+                if before is not None
+                else "has no name"
+            )
+            notes.append(f"{file}: column {i + 1} {why} and is left out")
+    if len(kept) < len(header):
+        lines = [[row[i] for i in kept] for row in lines]
+    return [[header[i] for i in kept], *lines[1:]], notes

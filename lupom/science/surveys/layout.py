@@ -26,12 +26,18 @@ INFO = ("key", "question", "option_mapping", "references", "option_ordinal", "to
 
 @dataclass
 class Layout:
-    """The three tables, as rows of text with their header first, and what they hold."""
+    """The three tables, as rows of text with their header first, and what they hold.
+
+    `answers` counts statuses, `unread` are columns of responses that no table is made of, `notes`
+    say what was noticed while they were read.
+    """
 
     info: Rows
     responses: Rows
     metadata: Rows
     answers: dict[str, int] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def check(self, survey: str) -> None:
         """Read the tables as the models do; raises ValueError for what would fail there."""
@@ -41,6 +47,7 @@ class Layout:
         statuses = opinionqa.responses({survey: (info, responses)})["status"]
         counted = statuses.value_counts().to_pylist()
         self.answers = {row["values"]: row["counts"] for row in counted}
+        self.unread = opinionqa.unread(info, responses, metadata)
 
     @property
     def attributes(self) -> dict[str, int]:

@@ -24,6 +24,12 @@ from lupom.science.surveys.answers import decode
 # What a respondent's column is called: OpinionQA's own name, and what pandas and DuckDB call a
 # column without a header.
 ID_COLUMNS = ("index", "respondent_id", "Unnamed: 0", "column0", "column00", "", "QKEY")
+# What is read of the tables info and metadata.
+INFO_COLUMNS = (
+    *("key", "question", "references", "option_mapping", "option_ordinal"),
+    *("topic", "kind", "range", "refusals"),
+)
+METADATA_COLUMNS = ("key", "options", "label", "question", "description")
 _WEIGHT = re.compile(r"weight(_.*)?", re.IGNORECASE)
 
 QUESTIONS = pa.schema(
@@ -203,6 +209,15 @@ def _ids(table: pa.Table, survey: str) -> pa.Array:
             )
         seen[value] = row
     return pa.array(ids, pa.string())
+
+
+def unread(info: Any, table: Any, metadata: Any) -> list[str]:
+    """Return the columns of responses that none of the tables here are made of."""
+    info, table, metadata = (arrow(t) for t in (info, table, metadata))
+    keys = {cells.text(k) for t in (info, metadata) for k in t["key"].to_pylist()}
+    names = table.column_names
+    id_ = next((n for n in ID_COLUMNS if n in names), None)
+    return [n for n in names if n not in keys and n != id_ and not _WEIGHT.fullmatch(n)]
 
 
 def _weights(table: pa.Table, survey: str) -> pa.Array:

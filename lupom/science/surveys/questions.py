@@ -242,4 +242,7 @@ def _positions(references: Sequence[str], ordinal: Sequence[Any], where: str) ->
     out: list[float | None] = [None] * len(references)
     for slot, position in zip(slots, given, strict=True):
         out[slot] = position
+    # OpinionQA gives the same position to all options of a question that has no scale.
+    if len(given) > 1 and len(set(given)) == 1:
+        return [None] * len(references)
     return [p if i in placed else None for i, p in enumerate(out)]
