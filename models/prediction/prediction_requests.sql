@@ -11,7 +11,7 @@ with personas as (
                 name := case when s.representation not like 'value%' then d.name end,
                 description := case when s.representation like 'description%' then d.description end,
                 candidate_values := case
-                    when s.representation like '%+candidates' then d.candidate_values else [] end,
+                    when contains(s.representation, '+candidates') then d.candidate_values else [] end,
                 value := if(s.persona = 'raw', v.value, v.refined_value)
             )
             order by case d.level when 'high' then 1 when 'mid' then 2 else 3 end, d.dimension_id
@@ -89,7 +89,7 @@ select
     case when s.history then coalesce(h.history, []) else [] end as history,
     case when s.demographics then coalesce(map_entries(r.attributes), []) else [] end as attributes,
     coalesce(m.persona, []) as persona,
-    case when s.neighbours = 'common' then n.answer end as neighbours_answer,
+    case when s.neighbours in ('bare', 'common') then n.answer end as neighbours_answer,
     case when s.neighbours = 'common' then n.share end as neighbours_share,
     case when s.neighbours = 'answers' then coalesce(t.answers, []) else [] end as neighbours_answers,
     case when s.neighbours = 'distribution' then coalesce(w.distribution, []) else [] end

@@ -25,6 +25,8 @@ class FakeProject:
 
     def __init__(self, embed: Any = None, **vars: Any) -> None:
         self.vars = vars
+        # What is known of LLMs by alias: `lupom.engine.project.traits.Traits`.
+        self.llms: dict[str, Any] = {}
         self.connection = duckdb.connect()
         self.configs: dict[str, dict[str, Any]] = {}
         self.metas: dict[str, dict[str, Any]] = {}  # by entry of the var that names surveys
@@ -59,6 +61,7 @@ class FakeProject:
                 ref=lambda name: f'"{name}"',
                 var=self.var,
                 config=lambda **c: self.config(**c) or "",
+                llms=self.llms,
             )
             self.connection.execute(f'create or replace table "{file.stem}" as {text}')
             return

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from lupom import Project
-from tests.models.fake import ROOT, FakeProject
+from tests.models.fake import ROOT
 from tests.support.llm_server import LLMServer
 
 # A small survey with a question of each kind, and 30 people.
@@ -438,40 +436,3 @@ def test_a_setting_that_is_not_there_is_named_before_anything_is_asked(
     plan = asked.project.plan()
     notes = [step.estimate.note or "" for step in plan.doing() if step.estimate is not None]
     assert any("did you mean 'demographics'?" in note for note in notes)
-
-
-@pytest.mark.parametrize(
-    ("column", "value", "message"),
-    [
-        ("persona", "fine", "persona is none, raw or refined, not 'fine'"),
-        ("representation", "names", "representation is description, name or value"),
-        ("levels", "low top", "levels are low, mid and high, not 'low top'"),
-        ("neighbours", "all", "neighbours is none, answers, common or distribution, not 'all'"),
-        ("option_order", "random", "option_order is given or shuffled, not 'random'"),
-        ("repeats", "0", "repeats is 1 or more, not 0"),
-    ],
-)
-def test_a_setting_that_says_what_none_can_say_is_an_error(
-    column: str, value: str, message: str
-) -> None:
-    project = FakeProject(prediction_settings=["mine"])
-    row = dict.fromkeys(SETTINGS.splitlines()[0].split(","), "null") | {"setting": "'mine'"}
-    row |= {"history": "true", column: value if column == "repeats" else f"'{value}'"}
-    project.connection.execute(
-        "create table settings as select " + ", ".join(f"{v} as {k}" for k, v in row.items())
-    )
-    with pytest.raises(duckdb.Error, match=re.escape(message)):
-        project.build("prediction/prediction_settings.sql")
-
-
-def test_every_shipped_setting_can_be_asked() -> None:
-    with (ROOT / "seeds" / "settings.csv").open() as file:
-        names = [line.split(",")[0] for line in file][1:]
-    project = FakeProject(prediction_settings=names, predictor=["one", "two"])
-    project.seed("settings.csv")
-    project.build("prediction/prediction_settings.sql")
-    assert project.value("select count(distinct setting) from prediction_settings") == len(names)
-    assert project.rows("select distinct llm from prediction_settings order by 1") == [
-        ("one",),
-        ("two",),
-    ]

@@ -16,6 +16,7 @@ from lupom.engine.project.discovery import ProjectFiles, folder_config, merge_co
 from lupom.engine.project.documents import Document
 from lupom.engine.project.nodes import Node, Properties, Ref, llm_part
 from lupom.engine.project.settings import ModelConfig
+from lupom.engine.project.traits import traits_of
 from lupom.engine.store.duck import RESERVED
 
 # What of a config changes a table's contents; tags, meta and thresholds do not.
@@ -78,6 +79,7 @@ def compile_project(
     context = sql.Context(
         vars=_Vars(files.vars, out.used_vars),
         target={"name": files.target_name, "path": files.target.path},
+        llms={alias: traits_of(llm) for alias, llm in files.settings.llms.items()},
     )
     sources = _Sources(files, hashes, science)
     metas: list[tuple[Node, int, list[str]]] = []

@@ -38,10 +38,12 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What every template of a project may read: vars, the environment, the target."""
+    """What every template of a project may read: vars, the environment, the target, and what is
+    known of its LLMs (`project.traits.Traits` by alias)."""
 
     vars: Mapping[str, Any]
     target: Mapping[str, Any]
+    llms: Mapping[str, Any] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
     def var(
@@ -76,7 +78,7 @@ class Context:
 
 
 # What every template may use.
-NAMES = ("ref", "source", "config", "var", "env_var", "is_incremental", "this", "target")
+NAMES = ("ref", "source", "config", "var", "env_var", "is_incremental", "this", "target", "llms")
 
 
 def render(
@@ -158,6 +160,7 @@ def render(
             var=lambda name, default=...: context.var(name, default, where=here),
             env_var=lambda name, default=...: context.env_var(name, default, where=here),
             target=dict(context.target),
+            llms=dict(context.llms),
             **(extra or {}),
         )
     except LupomError:

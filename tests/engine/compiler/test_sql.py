@@ -6,6 +6,8 @@ import pytest
 
 from lupom.engine.compiler.sql import Context, fill, render
 from lupom.engine.errors import CompileError
+from lupom.engine.project.settings import LLMSettings
+from lupom.engine.project.traits import traits_of
 from lupom.engine.store.names import quoted
 
 CONTEXT = Context(vars={"n": 3}, target={"name": "dev"}, environ={"HOME": "/home/x"})
@@ -33,6 +35,13 @@ def test_config_and_vars_and_is_incremental():
         render("{% if is_incremental() %}x{% endif %}", "m.sql", CONTEXT, incremental=True).text
         == "x"
     )
+
+
+def test_what_is_known_of_llms_can_be_read():
+    known = {"one": traits_of(LLMSettings(provider="embedded"))}
+    context = Context(vars={}, target={}, llms=known)
+    text = "{% for name, llm in llms.items() if llm.logprobs %}{{ name }} {{ llm.profile }}"
+    assert render(text + "{% endfor %}", "m.sql", context).text == "one small"
 
 
 @pytest.mark.parametrize(
