@@ -10,7 +10,18 @@ import pytest
 
 from lupom.cli.group import COMMANDS, main
 
-HEAVY = ("duckdb", "openai", "pgmpy", "sklearn", "boto3", "pandas", "pyarrow", "sqlmodel", "numpy")
+HEAVY = (
+    "duckdb",
+    "openai",
+    "instructor",
+    "pgmpy",
+    "sklearn",
+    "boto3",
+    "pandas",
+    "pyarrow",
+    "sqlmodel",
+    "numpy",
+)
 
 
 @pytest.fixture

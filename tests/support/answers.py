@@ -84,7 +84,7 @@ def schema_of(body: dict[str, Any]) -> dict[str, Any] | None:
 
 def schema_in(text: str) -> dict[str, Any] | None:
     """Find a schema that stands in the prompt, as a model in JSON mode would."""
-    told = text.rfind("JSON schema:")
+    told = max(text.rfind("JSON schema:"), text.rfind("json_schema:"))
     start = text.find("{", told) if told >= 0 else -1
     try:
         return json.JSONDecoder().raw_decode(text[start:])[0] if start >= 0 else None

@@ -73,7 +73,10 @@ class AnthropicServer(BedrockServer):
         return None
 
     def _message(self, body: dict[str, Any]) -> dict[str, Any]:
-        blocks = [*body.get("system", []), *(b for m in body["messages"] for b in m["content"])]
+        contents = [body.get("system", []), *(m["content"] for m in body["messages"])]
+        # A text alone is short for one block of it.
+        listed = [[{"text": c}] if isinstance(c, str) else c for c in contents]
+        blocks: list[dict[str, Any]] = [block for content in listed for block in content]
         text = "\n".join(block["text"] for block in blocks)
         schema, name = None, None
         if "output_config" in body:

@@ -167,6 +167,8 @@ class LLMServer:
         self._closing = asyncio.Event()
         app = web.Application(client_max_size=64 << 20)
         app.router.add_post("/v1/chat/completions", self._chat)
+        # As the package of Groq asks for it.
+        app.router.add_post("/openai/v1/chat/completions", self._chat)
         app.router.add_post("/v1/embeddings", self._embeddings)
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/v1/files", self._upload)

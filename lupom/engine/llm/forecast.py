@@ -39,6 +39,7 @@ _ENOUGH = 3
 _UNLIMITED = 10**9
 # Tokens that a provider adds to a request for the tool that holds the schema.
 TOOL_OVERHEAD = 600
+TOOL_PROVIDERS = ("anthropic", "bedrock", "instructor")
 
 
 class Asked(Protocol):
@@ -144,7 +145,7 @@ def _tokens_in(
 ) -> Range:
     if len(taken) < _ENOUGH:
         schemas = sum(len(call.response.schema_text) for call in calls)
-        overhead = TOOL_OVERHEAD if settings.provider in ("anthropic", "bedrock") else 0
+        overhead = TOOL_OVERHEAD if settings.provider in TOOL_PROVIDERS else 0
         most = (characters + schemas) / _LEAST_PER_TOKEN + overhead * len(calls)
         return Range(characters / _MOST_PER_TOKEN, most * _RETRIES)
     coming = [float(_characters(call)) for call in calls]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lupom.engine.llm import prices
 from lupom.engine.llm.budget import Amount
-from lupom.engine.llm.forecast import TOOL_OVERHEAD
+from lupom.engine.llm.forecast import TOOL_OVERHEAD, TOOL_PROVIDERS
 from lupom.engine.llm.keys import KeyMaker, parameters
 from lupom.engine.llm.pace import Pace
 from lupom.engine.llm.providers.base import Provider, ProviderReply, ProviderRequest
@@ -40,7 +40,7 @@ class Line:
         self.quota: Quota | None = None
         if settings.requests_per_minute or settings.tokens_per_minute:
             self.quota = Quota(settings.requests_per_minute, settings.tokens_per_minute)
-        tools = settings.provider in ("anthropic", "bedrock")
+        tools = settings.provider in TOOL_PROVIDERS
         self._overhead = float(TOOL_OVERHEAD if tools else _OVERHEAD)
 
     def by_batch(self, batch: bool) -> Line:

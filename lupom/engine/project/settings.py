@@ -99,14 +99,14 @@ class LLMSettings(Strict):
     `extra` decide an answer and are part of a call's key; the others are not.
     """
 
-    provider: Literal["openai", "embedded", "bedrock", "anthropic"]
+    provider: Literal["openai", "embedded", "bedrock", "anthropic", "instructor"]
     """Which interface is spoken."""
     base_url: str | None = None
     """An address of one's own; without it the provider's."""
     region: str | None = None
     """bedrock: by default AWS's own rules, else us-east-1."""
     model: str | None = None
-    """The provider's name of the model."""
+    """The provider's name of the model; instructor: 'google/gemini-2.5-flash'."""
     profile: Literal["capable", "small"] = "capable"
     """Which prompts it is asked with: `small` those of `prompts/small/`; so is embedded."""
     api_key_env: str | None = None
@@ -159,13 +159,14 @@ class LLMSettings(Strict):
     @model_validator(mode="after")
     def _one_address(self) -> LLMSettings:
         if self.provider != "embedded" and not self.model:
-            article = "an" if self.provider in ("openai", "anthropic") else "a"
+            article = "an" if self.provider in ("openai", "anthropic", "instructor") else "a"
             raise ValueError(f"{article} {self.provider} alias needs a 'model'")
         if self.provider != "embedded" and self.model_path:
             raise ValueError("'model_path' belongs to an embedded alias")
         if self.provider == "embedded" and self.base_url:
             raise ValueError("'base_url' belongs to an openai alias; embedded runs in process")
-        if self.provider != "bedrock" and self.region:
+        through = self.provider == "instructor" and (self.model or "").startswith("bedrock/")
+        if self.provider != "bedrock" and not through and self.region:
             raise ValueError("'region' belongs to a bedrock alias")
         self._check_batch()
         if self.provider == "bedrock" and self.api_key_env:

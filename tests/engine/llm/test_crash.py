@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from lupom.engine.state import State
+from tests.support.google_server import GoogleServer
 from tests.support.llm_server import LLMServer
 
 SCRIPT = """
@@ -91,3 +92,41 @@ def test_killed_between_two_attempts_the_first_is_not_asked_again(note, server, 
         (row,) = state.calls_since(0)
     assert (row["status"], row["attempts"]) == ("ok", 2)
     assert json.loads(row["answer"]) == {"text": "fine"}
+
+
+THROUGH_INSTRUCTOR = SCRIPT.replace(
+    "make_gateway(url, state, concurrency=concurrency)",
+    "make_gateway(url, state, concurrency=concurrency, provider='instructor', model='google/g')",
+)
+
+
+def test_killed_while_instructor_asks_only_what_had_not_come_back_is_asked(note, tmp_path):
+    """note: its class stands in tmp_path, where the script loads it from."""
+    count, places, killed_at = 20, 4, 11
+    process = None
+    with GoogleServer() as server:
+
+        def kill(number, _body):
+            if process is not None and number == killed_at:
+                os.kill(process.pid, signal.SIGKILL)
+
+        def begin():
+            command = [sys.executable, "-c", THROUGH_INSTRUCTOR, str(tmp_path), server.url]
+            return subprocess.Popen(
+                [*command, str(count), str(places)],
+                cwd=Path(__file__).parents[3],
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+
+        server.faults, server.latency = kill, 0.005
+        process = begin()
+        assert process.wait(60) == -signal.SIGKILL
+        with State(tmp_path / "state.db") as state:
+            kept = [row for row in state.calls_since(0) if row["status"] == "ok"]
+        assert killed_at - places <= len(kept) < killed_at
+        server.faults = None
+        server.reset()
+        out, _ = begin().communicate(timeout=60)
+        assert out.split() == ["start", str(count)]
+        assert server.requests == count - len(kept)

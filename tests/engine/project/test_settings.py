@@ -36,7 +36,7 @@ def test_only_a_name_is_required(make_project):
         (
             "name: demo\nllms:\n  default:\n    provider: opnai\n",
             "lupom_project.yml:4: 'llms.default.provider': input should be 'openai', 'embedded',"
-            " 'bedrock' or 'anthropic', not 'opnai' (did you mean 'openai'?)",
+            " 'bedrock', 'anthropic' or 'instructor', not 'opnai' (did you mean 'openai'?)",
         ),
         (
             "name: demo\nllms:\n  default:\n    provider: embedded\n    concurency: 2\n",

@@ -42,7 +42,11 @@ def make_provider(
         from lupom.engine.llm.providers.anthropic import AnthropicProvider
 
         return AnthropicProvider(alias, settings, memory)
+    if settings.provider == "instructor":
+        from lupom.engine.llm.providers.instructor import InstructorProvider
+
+        return InstructorProvider(alias, settings, memory)
     raise LLMError(
         f"llm '{alias}': unknown provider '{settings.provider}'",
-        hint="known: openai, embedded, bedrock, anthropic",
+        hint="known: openai, embedded, bedrock, anthropic, instructor",
     )

@@ -164,7 +164,7 @@ class Manners:
         manner = self.manner
         weakened = False
         if request.schema is not None and not manner.held:
-            if _fits(reply.text, request.schema, exactly=mode != "json"):
+            if fits(reply.text, request.schema, exactly=mode != "json"):
                 manner.held = True
             elif reply.finish_reason == "stop" and not self.fixed and manner.mode == mode:
                 weakened = manner.weaken()
@@ -208,7 +208,7 @@ class Manners:
         self._settled = True
 
 
-def _fits(text: str, schema: Mapping[str, Any], *, exactly: bool) -> bool:
+def fits(text: str, schema: Mapping[str, Any], *, exactly: bool) -> bool:
     """Tell whether a text is, or else holds, an object with the schema's fields."""
     if not exactly:
         text = text[max(0, text.find("{")) : text.rfind("}") + 1]

@@ -1,0 +1,129 @@
+"""What is read off a provider's own reply, in whichever shape its package gives it.
+
+Seven shapes or so say the same few things under other names; they are told apart by the names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+# Reasons to finish, in small letters, as they are called here. The rest stays as it is.
+_STOPS = {
+    **dict.fromkeys(("stop", "end_turn", "tool_use", "tool_calls", "tool_call"), "stop"),
+    **dict.fromkeys(("stop_sequence", "complete", "function_call", "eos", "reason_stop"), "stop"),
+    **dict.fromkeys(("length", "max_tokens", "model_length", "reason_max_len"), "length"),
+    **dict.fromkeys(("safety", "blocklist", "prohibited_content", "spii"), "content_filter"),
+    **dict.fromkeys(("recitation", "content_filtered", "image_safety"), "content_filter"),
+}
+# Where replies count tokens, and the names of what went in, came out and was in a prompt cache.
+_USAGES = (("usage",), ("usage_metadata",), ("meta", "tokens"))
+_IN = ("prompt_tokens", "input_tokens", "inputTokens", "prompt_token_count")
+_OUT = ("completion_tokens", "output_tokens", "outputTokens", "candidates_token_count")
+_THOUGHT = "thoughts_token_count"
+_CACHED = (("prompt_tokens_details", "cached_tokens"), ("cached_content_token_count",))
+# These two are counted beside what went in, by those who have them.
+_READ = ("cache_read_input_tokens", "cacheReadInputTokens")
+_WRITTEN = ("cache_creation_input_tokens", "cacheWriteInputTokens")
+
+
+def dig(value: Any, *path: str | int) -> Any:
+    """Return what stands at a path of keys, attributes and places; None where there is nothing."""
+    for step in path:
+        if isinstance(step, int):
+            is_list = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+            value = value[step] if is_list and len(value) > step else None
+        elif isinstance(value, Mapping):
+            value = value.get(step)
+        else:
+            value = getattr(value, step, None)
+        if not value and value != 0:
+            return None
+    return value
+
+
+def is_reply(raw: Any) -> bool:
+    """Tell whether there is an answer in it at all, were it an empty or a withheld one."""
+    return _message(raw) is not None or dig(raw, "prompt_feedback") is not None
+
+
+def text_of(raw: Any) -> str:
+    """Return what the model wrote, the arguments of a tool first; '' where it wrote nothing."""
+    message = _message(raw)
+    called = dig(message, "tool_calls", 0, "function", "arguments")
+    if called is not None:
+        return _spelled(called)
+    content = dig(message, "content")
+    if isinstance(content, str):
+        return content
+    blocks = content if isinstance(content, Sequence) else dig(message, "parts") or ()
+    for block in blocks:
+        paths = (("input",), ("toolUse", "input"), ("function_call", "args"))
+        found = next((f for path in paths if (f := dig(block, *path)) is not None), None)
+        if found is not None:
+            return _spelled(found)
+    texts = [dig(block, "text") for block in blocks if not dig(block, "thought")]
+    whole = "".join(text for text in texts if isinstance(text, str))
+    return whole or str(dig(message, "refusal") or "")
+
+
+def finish_of(raw: Any) -> str:
+    """Return why the reply ended: 'stop', 'length', 'content_filter', 'refusal', or its word."""
+    message = _message(raw)
+    if dig(message, "refusal") and not dig(message, "content"):
+        return "refusal"
+    paths: tuple[tuple[str | int, ...], ...] = (
+        *(("choices", 0, "finish_reason"), ("candidates", 0, "finish_reason")),
+        *(("stop_reason",), ("stopReason",), ("finish_reason",)),
+    )
+    found = next((f for path in paths if (f := dig(raw, *path)) is not None), None)
+    if found is None:
+        blocked = dig(raw, "prompt_feedback", "block_reason")
+        return "stop" if blocked is None else "content_filter"
+    word = str(getattr(found, "value", found))
+    return _STOPS.get(word.lower(), word)
+
+
+def usage_of(raw: Any) -> dict[str, int]:
+    """Return tokens in and out, and those from and to a prompt cache, by `ProviderReply`'s names;
+    nothing where the reply does not count."""
+    usage = next((u for path in _USAGES if (u := dig(raw, *path)) is not None), None)
+    tokens_in, tokens_out = _count(usage, _IN), _count(usage, _OUT)
+    if tokens_in is None and tokens_out is None:
+        return {}
+    read, written = _count(usage, _READ) or 0, _count(usage, _WRITTEN) or 0
+    within = next((n for path in _CACHED if (n := _number(dig(usage, *path))) is not None), 0)
+    thought = _number(dig(usage, _THOUGHT)) or 0
+    return {
+        "tokens_in": (tokens_in or 0) + read + written,
+        "tokens_out": (tokens_out or 0) + thought,
+        "tokens_cached": read or within,
+        "tokens_written": written,
+    }
+
+
+def _message(raw: Any) -> Any:
+    paths: tuple[tuple[str | int, ...], ...] = (
+        *(("choices", 0, "message"), ("candidates", 0, "content")),
+        *(("output", "message"), ("message",)),
+    )
+    found = next((f for path in paths if (f := dig(raw, *path)) is not None), None)
+    if found is not None:
+        return found
+    # A candidate that was withheld has a reason and no content; Anthropic's reply is the message.
+    withheld = dig(raw, "candidates", 0)
+    return withheld if withheld is not None else raw if dig(raw, "content") is not None else None
+
+
+def _spelled(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _count(usage: Any, names: Sequence[str]) -> int | None:
+    return next((n for name in names if (n := _number(dig(usage, name))) is not None), None)
+
+
+def _number(value: Any) -> int | None:
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    return int(value) if known and 0 <= value < 10**15 else None
