@@ -129,7 +129,9 @@ def test_init_from_a_published_wave_with_its_real_header(tmp_path, monkeypatch, 
     monkeypatch.chdir(tmp_path / "mine")
     assert run("run", "--no-llm", "--select", "+histories", "+respondents", "surveys") == 0
     with Project(tmp_path / "mine") as project:
-        ids = project.query("select list(respondent_id::int order by respondent_id::int) from respondents")
+        ids = project.query(
+            "select list(respondent_id::int order by respondent_id::int) from respondents"
+        )
         assert ids.rows()[0][0][:7] == [0, 1, 2, 3, 4, 6, 7]
         titles = project.query("select title, country from surveys").rows()
         assert titles == [("American Trends Panel, wave 34", None)]

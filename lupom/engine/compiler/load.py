@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lupom.engine.compiler import python, sql
 from lupom.engine.compiler.tests import compile_tests
@@ -18,6 +18,9 @@ from lupom.engine.project.nodes import Node, Properties, Ref, llm_part
 from lupom.engine.project.settings import ModelConfig
 from lupom.engine.project.traits import traits_of
 from lupom.engine.store.duck import RESERVED
+
+if TYPE_CHECKING:
+    from lupom.engine.llm.prompts import Prompt
 
 # What of a config changes a table's contents; tags, meta and thresholds do not.
 _CONTENT_CONFIG = ("materialized", "unique_key", "key", "llm_column", "column_types", "delimiter")
@@ -173,7 +176,11 @@ def _describe(node: Node, properties: Properties | None) -> Node:
 
 
 def _config_part(config: Mapping[str, Any]) -> str:
-    return digest({k: config[k] for k in _CONTENT_CONFIG if k in config})
+    content = {k: config[k] for k in _CONTENT_CONFIG if k in config}
+    if config.get("rows_per_call", 1) > 1:
+        # Which rows are asked together, and how many, is in no call's key: only the form is.
+        content["rows_per_call"] = "several"
+    return digest(content)
 
 
 def _sql_node(files: ProjectFiles, relative: str, context: sql.Context) -> Node:
@@ -345,6 +352,8 @@ def _add_llm_parts(
         # Which aliases rows name is in the data, so any profile may be asked.
         others = PROFILES if config.get("llm_column") else ()
         node.parts.update(parts_of(wordings, [own, *others]))
+        if config.get("rows_per_call", 1) > 1:
+            _check_together(node, line, [wording.prompt for wording in wordings.values()])
     except LupomError as error:
         if error.file is None:
             error.file, error.line = node.file, line
@@ -353,6 +362,28 @@ def _add_llm_parts(
     # Which aliases rows name is in the data: those that were asked are added from the record.
     if not config.get("llm_column"):
         node.parts[llm_part(alias)] = identity_part(llm_identity, alias)
+
+
+def _check_together(node: Node, line: int | None, prompts: Sequence[Prompt]) -> None:
+    """Refuse rows in one call without a word on which, or with a prompt that has no place for
+    them."""
+    from lupom.engine.llm.together import ROWS
+
+    if not node.config.get("rows_together"):
+        raise CompileError(
+            "rows_per_call needs 'rows_together': the columns that rows of one call are equal in",
+            file=node.file,
+            line=line,
+            hint="rows_together=['survey', 'respondent_id']",
+        )
+    if not any(ROWS in prompt.variables for prompt in prompts):
+        raise CompileError(
+            f"rows_per_call is {node.config['rows_per_call']}, and prompt '{prompts[0].name}' has"
+            " no place for the rows of a call",
+            file=node.file,
+            line=line,
+            hint="{% for row in rows %}{{ row.label }}: ...{% endfor %}",
+        )
 
 
 def _config_line(node: Node) -> int | None:

@@ -7,16 +7,33 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lupom.engine.llm.responses import InvalidAnswer, RowResponse
+from lupom.engine.llm.together import RowsResponse, Together, Written
 from lupom.engine.state.ledger import INVALID, OK, Entry
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One question to an LLM: chat messages, what may come back, and which draw of it this is."""
+    """One question to an LLM: chat messages, what may come back, and which draw of it this is.
+
+    With `together` it is one of several rows that may share a request: `row` are its columns, and
+    `messages` those of the request that asks it alone.
+    """
 
     messages: Sequence[Mapping[str, str]]
     response: RowResponse
     draw: int = 0
+    together: Together | None = None
+    row: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        """A call is of one row; a request may be of several."""
+        return 1
+
+    @property
+    def form(self) -> RowResponse | RowsResponse:
+        """What comes back to the request that asks it alone."""
+        return self.response if self.together is None else self.response.labelled
 
 
 @dataclass(slots=True)
@@ -104,7 +121,7 @@ class Tally:
 
 @dataclass(slots=True)
 class Unanswered:
-    """What an ask would have to ask: rows without an end, and the calls for them by alias.
+    """What an ask would have to ask: rows without an end, and the requests for them by alias.
 
     A row whose answer is invalid at one alias waits for that alias's fallback. Of the rows, `out`
     wait for a batch: their calls are made already.
@@ -112,7 +129,7 @@ class Unanswered:
 
     rows: int = 0
     out: int = 0
-    calls: dict[str, list[Call]] = field(default_factory=dict)
+    calls: dict[str, list[Written]] = field(default_factory=dict)
 
     @property
     def count(self) -> int:

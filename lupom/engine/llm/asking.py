@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import BudgetError, LLMError, ModelError, WaitingError
 from lupom.engine.llm import prices
+from lupom.engine.llm.asking_together import ask_together
 from lupom.engine.llm.budget import Amount, Budget
 from lupom.engine.llm.line import Line, size_of
 from lupom.engine.llm.pace import Halted
@@ -20,6 +21,7 @@ from lupom.engine.llm.pending import Asking, Item, Outcome, clean, request_of, r
 from lupom.engine.llm.providers.base import ProviderError, ProviderReply, ProviderRequest
 from lupom.engine.llm.responses import InvalidAnswer
 from lupom.engine.llm.retries import persist
+from lupom.engine.llm.together import requests_of
 from lupom.engine.state.ledger import INVALID, OK, PENDING, Entry
 
 if TYPE_CHECKING:
@@ -39,25 +41,35 @@ class Desk:
         self.budget: Budget | None = None
 
     async def ask(self, line: Line, asking: Asking, items: Sequence[Item]) -> None:
-        """Ask the items in their order, as many at once as the alias has places."""
-        queue = iter(items)
-        workers = min(len(items), line.settings.concurrency)
+        """Ask the items in their order, as many requests at once as the alias has places."""
+        requests = requests_of(items)
+        queue = iter(requests)
+        workers = min(len(requests), line.settings.concurrency)
         await asyncio.gather(*(self._work(line, asking, queue) for _ in range(workers)))
 
-    async def _work(self, line: Line, asking: Asking, queue: Iterator[Item]) -> None:
-        for item in queue:
+    async def _work(self, line: Line, asking: Asking, queue: Iterator[Sequence[Item]]) -> None:
+        for items in queue:
             if asking.halt.is_set():
                 return
             try:
-                await self._end(line, asking, item)
+                await self._end(line, asking, items)
             except Halted:
                 return
             except Exception as error:
                 asking.fail(error)
                 return
 
-    async def _end(self, line: Line, asking: Asking, item: Item) -> None:
-        """See to it that a call has its end: another's, or one asked for here."""
+    async def _end(self, line: Line, asking: Asking, items: Sequence[Item]) -> None:
+        """See to it that the calls of a request have their ends: others', or asked for here."""
+        free = [i for i in items if i.key not in self.recent and i.key not in self._flying]
+        if free:
+            await self._own(line, asking, free)
+        for item in items:
+            if item.key not in asking.own:
+                await self._borrow(line, asking, item)
+
+    async def _borrow(self, line: Line, asking: Asking, item: Item) -> None:
+        """Wait for the end of a call that somebody else asks, or asked a moment ago."""
         while True:
             entry = self.recent.get(item.key)
             flying = self._flying.get(item.key)
@@ -67,31 +79,39 @@ class Desk:
                 if entry is None and asking.halt.is_set():
                     raise Halted
             elif entry is None:
-                outcome = await self._own(line, asking, item)
-                asking.own[item.key] = outcome
-                asking.count(item.key, outcome.entry.status, cached=False)
+                await self._own(line, asking, [item])
                 return
             if entry is not None:
                 asking.borrowed[item.key] = entry
                 asking.count(item.key, entry.status, cached=True)
                 return
 
-    async def _own(self, line: Line, asking: Asking, item: Item) -> Outcome:
-        future: asyncio.Future[Entry | None] = asyncio.get_running_loop().create_future()
-        self._flying[item.key] = future
-        entry: Entry | None = None
+    async def _own(self, line: Line, asking: Asking, items: Sequence[Item]) -> None:
+        loop = asyncio.get_running_loop()
+        futures: dict[str, asyncio.Future[Entry | None]] = {}
+        for item in items:
+            futures[item.key] = self._flying[item.key] = loop.create_future()
         try:
             async with line.places:
                 if asking.halt.is_set():
                     raise Halted
-                outcome = await self._asked(line, asking, item)
-            entry = outcome.entry
-            if self.keep_recent:
-                self.recent[item.key] = entry
-            return outcome
+                if items[0].together is None:
+                    self.end(asking, items[0], await self._asked(line, asking, items[0]))
+                else:
+                    await ask_together(self, line, asking, items)
         finally:
-            del self._flying[item.key]
-            future.set_result(entry)
+            for key, future in futures.items():
+                if not future.done():
+                    del self._flying[key]
+                    future.set_result(None)
+
+    def end(self, asking: Asking, item: Item, outcome: Outcome) -> None:
+        """Take note of the end of a call, and tell whoever waits for it."""
+        asking.own[item.key] = outcome
+        asking.count(item.key, outcome.entry.status, cached=False)
+        if self.keep_recent:
+            self.recent[item.key] = outcome.entry
+        self._flying.pop(item.key).set_result(outcome.entry)
 
     async def _asked(self, line: Line, asking: Asking, item: Item) -> Outcome:
         """Ask one call until it has a valid answer or no attempts are left.
@@ -104,13 +124,13 @@ class Desk:
         if len(tries) >= line.settings.attempts:
             # Left pending by a run with more attempts than there are now.
             entry.status = INVALID
-            await self._record(line, asking, item, entry)
+            await self.record(line, asking, item, entry)
             return Outcome(entry, None)
         while True:
             request = request_of(line, item, tries, asking.shared)
             begun = loop.time()
             try:
-                reply = await self._reply(line, asking, request, f"{item.key}/{len(tries)}")
+                reply = await self.reply(line, asking, request, f"{item.key}/{len(tries)}")
             except ProviderError as error:
                 if not error.refused:
                     raise
@@ -127,7 +147,7 @@ class Desk:
     ) -> Outcome:
         """Record a call that the provider will never answer."""
         entry.status, entry.error = INVALID, f"refused: {error.message}"
-        await self._record(line, asking, item, entry)
+        await self.record(line, asking, item, entry)
         return Outcome(entry, None)
 
     async def receive(
@@ -138,24 +158,29 @@ class Desk:
         entry: Entry,
         tries: list[dict[str, Any]],
         reply: ProviderReply,
+        *,
+        missing: str | None = None,
     ) -> Outcome | None:
-        """Record a reply; None where it is not valid and attempts are left."""
-        self._paid(line, asking, entry, reply)
+        """Record a reply; None where it is not valid and attempts are left.
+
+        `missing` says why there is no answer in it.
+        """
+        self.pay(line, asking, entry, reply)
         try:
-            value = self._read(line, item, entry, reply)
+            value = self._read(line, item, entry, reply, missing)
         except ModelError:
             # The class is broken, not the answer: it is kept, and read again once it is mended.
             entry.status, entry.error = OK, None
-            await self._record(line, asking, item, entry)
+            await self.record(line, asking, item, entry)
             raise
         if value is None:
             tries.append(entry.history[-1])
             if len(tries) >= line.settings.attempts:
                 entry.status = INVALID
-        await self._record(line, asking, item, entry)
+        await self.record(line, asking, item, entry)
         return None if entry.status == PENDING else Outcome(entry, value)
 
-    async def _reply(
+    async def reply(
         self, line: Line, asking: Asking, request: ProviderRequest, name: str
     ) -> ProviderReply:
         """Send a request within budget and quota until it has a reply."""
@@ -188,12 +213,14 @@ class Desk:
         return reply
 
     def _read(
-        self, line: Line, item: Item, entry: Entry, reply: ProviderReply
+        self, line: Line, item: Item, entry: Entry, reply: ProviderReply, missing: str | None
     ) -> dict[str, Any] | None:
         """Put a reply into the entry; returns the value if it is valid."""
         text = clean(reply.text)
         entry.answer = text
         try:
+            if missing is not None:
+                raise InvalidAnswer(missing)
             value = item.response.parse(text)
         except InvalidAnswer as error:
             why = error.message
@@ -209,7 +236,8 @@ class Desk:
         entry.probabilities, entry.missing_mass = read if read is not None else (None, None)
         return value
 
-    def _paid(self, line: Line, asking: Asking, entry: Entry, reply: ProviderReply) -> None:
+    def pay(self, line: Line, asking: Asking, entry: Entry, reply: ProviderReply) -> None:
+        """Count what a reply took."""
         price = line.settings.paid
         entry.attempts += 1
         entry.tokens_in += reply.tokens_in
@@ -229,7 +257,7 @@ class Desk:
             entry.cost = (entry.cost or 0.0) + cost
             asking.cost += cost
 
-    async def _record(self, line: Line, asking: Asking, item: Item, entry: Entry) -> None:
+    async def record(self, line: Line, asking: Asking, item: Item, entry: Entry) -> None:
         await self._state.record(
             {
                 **row_of(line, asking, item),

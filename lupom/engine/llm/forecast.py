@@ -18,6 +18,7 @@ from lupom.engine.llm import prices
 
 if TYPE_CHECKING:
     from lupom.engine.llm.responses import RowResponse
+    from lupom.engine.llm.together import RowsResponse
     from lupom.engine.project.settings import LLMSettings
     from lupom.engine.state.ledger import Ledger, Taken
 
@@ -43,13 +44,16 @@ TOOL_PROVIDERS = ("anthropic", "bedrock", "instructor")
 
 
 class Asked(Protocol):
-    """A call as it is to be asked."""
+    """A request as it is to be made, for one row or several."""
 
     @property
     def messages(self) -> Sequence[Mapping[str, str]]: ...
 
     @property
-    def response(self) -> RowResponse: ...
+    def response(self) -> RowResponse | RowsResponse: ...
+
+    @property
+    def rows(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +172,9 @@ def _tokens_out(
                 known[response.schema_hash] = _sizes(response.schema)
             least, most = known[response.schema_hash]
             low += max(1.0, least / _TIGHT)
-            high += min(float(settings.max_tokens), most / _LOOSE + 8)
+            high += min(float(settings.max_tokens * call.rows), most / _LOOSE + 8)
         return Range(low, high * _RETRIES)
-    coming = [1.0] * len(calls)
+    coming = [float(call.rows) for call in calls]
     whole = [(1.0, float(t.tokens_out)) for t in taken]
     if same:
         return _by_weight(whole, coming, _SAME)

@@ -28,6 +28,7 @@ from lupom.engine.llm.batch import Batches
 from lupom.engine.llm.keys import parameters
 from lupom.engine.llm.line import Line
 from lupom.engine.llm.pending import Asking, Item, shared_prefix
+from lupom.engine.llm.together import requests
 from lupom.engine.state.ledger import OK, PENDING
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class Gateway:
 
     def key(self, alias: str, call: Call) -> str:
         """Return the key of a call, SHA-256 in hex; no network."""
-        return self._line(alias).keys.key(call.messages, call.response, call.draw)[0]
+        return self._line(alias).keys.key(call.messages, call.form, call.draw)[0]
 
     def lookup(self, keys: Iterable[str]) -> dict[str, str]:
         """Return the status ('ok' or 'invalid') of those keys whose calls are ended."""
@@ -157,7 +158,7 @@ class Gateway:
                 batched = self._state.batched(self._line(name).endpoint)
                 out.out += sum(key in missing and key in batched for key, _ in rows)
                 calls_ = [call for key, call in missing.items() if key not in batched]
-                out.calls |= {name: calls_} if calls_ else {}
+                out.calls |= {name: requests(calls_)} if calls_ else {}
             waiting = [call for key, call in rows if key not in missing and ends[key] != OK]
         return out
 
@@ -294,7 +295,7 @@ class Gateway:
     def _asked(self, alias: str, calls: Sequence[Call], wish: _Wish) -> list[Answer | None]:
         """Return one alias's answers to calls, in their order."""
         line = self._line(alias)
-        keyed = [line.keys.key(call.messages, call.response, call.draw) for call in calls]
+        keyed = [line.keys.key(call.messages, call.form, call.draw) for call in calls]
         with self._lock:
             self._active += 1
             self._desk.keep_recent = self._active > 1
@@ -331,13 +332,11 @@ class Gateway:
                     asking.count(key, answer.status, cached=True)
                     continue
                 fresh = True
-            items[key] = Item(
-                key, messages_hash, call.messages, call.response, call.draw, entry, fresh
-            )
+            items[key] = Item(key, messages_hash, call, entry, fresh)
         if items:
             self._check_price(line)
             if wish.before is not None and not wish.tally.reopened:
-                wish.before(line.alias, list(items.values()))
+                wish.before(line.alias, requests(list(items.values())))
 
         def report() -> None:
             wish.tally.report(_progress(asking, len(keyed), line))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lupom.engine.llm.responses import RowResponse
+    from lupom.engine.llm.together import RowsResponse
     from lupom.engine.project.settings import EmbeddingSettings, LLMSettings
 
 
@@ -64,7 +65,10 @@ class KeyMaker:
         self.parameters = canonical(given)
 
     def key(
-        self, messages: Sequence[Mapping[str, str]], response: RowResponse, draw: int
+        self,
+        messages: Sequence[Mapping[str, str]],
+        response: RowResponse | RowsResponse,
+        draw: int,
     ) -> tuple[str, str]:
         """Return a call's key and the hash of its messages, both in hex."""
         spelled = canonical(messages)

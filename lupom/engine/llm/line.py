@@ -37,6 +37,8 @@ class Line:
         self.places = asyncio.Semaphore(settings.concurrency)
         self.pace = Pace(backoff)
         self.backoff = backoff
+        # Whether a request may take `max_tokens` for each of its rows; some models take less.
+        self.limit_per_row = True
         self.quota: Quota | None = None
         if settings.requests_per_minute or settings.tokens_per_minute:
             self.quota = Quota(settings.requests_per_minute, settings.tokens_per_minute)

@@ -8,24 +8,48 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.llm.providers.base import ProviderRequest
+from lupom.engine.llm.together import RowsResponse, Together
 from lupom.engine.state.ledger import INVALID, PENDING, Entry
 
 if TYPE_CHECKING:
+    from lupom.engine.llm.answers import Call
     from lupom.engine.llm.line import Line
     from lupom.engine.llm.responses import RowResponse
 
 
 @dataclass(slots=True)
 class Item:
-    """A call to ask: what it says, and what the ledger knows of it."""
+    """A call to ask: what it says, and what the ledger knows of it.
+
+    `characters` is what it takes of its request's messages, as far as that is known.
+    """
 
     key: str
     messages_hash: str
-    messages: Sequence[Mapping[str, str]]
-    response: RowResponse
-    draw: int
+    call: Call
     entry: Entry | None
     fresh: bool = False
+    characters: int | None = None
+
+    @property
+    def messages(self) -> Sequence[Mapping[str, str]]:
+        return self.call.messages
+
+    @property
+    def response(self) -> RowResponse:
+        return self.call.response
+
+    @property
+    def draw(self) -> int:
+        return self.call.draw
+
+    @property
+    def together(self) -> Together | None:
+        return self.call.together
+
+    @property
+    def row(self) -> Mapping[str, Any]:
+        return self.call.row
 
 
 @dataclass(slots=True)
@@ -89,10 +113,10 @@ def row_of(line: Line, asking: Asking, item: Item) -> dict[str, Any]:
         "node": asking.node,
         "run_id": asking.run_id,
         "messages_hash": item.messages_hash,
-        "schema_hash": item.response.schema_hash,
+        "schema_hash": item.call.form.schema_hash,
         "parameters": line.keys.parameters_of_choice if choice else line.keys.parameters,
         "draw": item.draw,
-        "characters": sum(len(message["content"]) for message in item.messages),
+        "characters": characters_of(item.messages) if item.characters is None else item.characters,
     }
 
 
@@ -126,18 +150,34 @@ def request_of(
         # Providers refuse an empty answer in a conversation.
         messages.append({"role": "assistant", "content": attempt["text"] or "(nothing)"})
         messages.append({"role": "user", "content": correction(attempt["error"])})
+    return made(line, messages, item.response, item.draw, shared)
+
+
+def made(
+    line: Line,
+    messages: Sequence[Mapping[str, str]],
+    response: RowResponse | RowsResponse,
+    draw: int,
+    shared: int,
+    rows: int = 1,
+) -> ProviderRequest:
+    """Make a request of messages; what an answer may take is allowed for each of its rows."""
     settings = line.settings
     return ProviderRequest(
         messages=messages,
-        schema=item.response.schema,
-        schema_name=item.response.name,
+        schema=response.schema,
+        schema_name=response.name,
         temperature=settings.temperature,
-        max_tokens=settings.max_tokens,
-        top_logprobs=item.response.top_logprobs if settings.logprobs else 0,
-        seed=item.draw,
+        max_tokens=settings.max_tokens * rows,
+        top_logprobs=response.top_logprobs if settings.logprobs else 0,
+        seed=draw,
         extra=settings.extra,
         shared=shared,
     )
+
+
+def characters_of(messages: Sequence[Mapping[str, str]]) -> int:
+    return sum(len(message["content"]) for message in messages)
 
 
 def shared_prefix(items: Sequence[Item]) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import CompileError, LupomError, ModelError, did_you_mean
+from lupom.engine.llm.together import ROWS, labelled
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
@@ -126,12 +127,26 @@ class Prompt:
         `response` gives a choice its `choices`. Raises ModelError with the template's file and
         line, the missing variable's name and the columns there are.
         """
-        from jinja2 import UndefinedError
-        from jinja2.exceptions import SecurityError
-
         given = dict(values)
         if response is not None and response.choices is not None:
             given["choices"] = response.choices
+        return self._messages(given)
+
+    def together(
+        self, rows: Sequence[tuple[Mapping[str, Any], RowResponse]]
+    ) -> list[dict[str, str]]:
+        """Return the chat messages of a request that asks rows together.
+
+        The template has the columns of the first, which all that it uses outside of `rows` are
+        equal in, and the list `rows`: of each row its columns, its `label`, and the `choices` of a
+        choice. Raises ModelError as `messages` does.
+        """
+        return self._messages({**rows[0][0], ROWS: labelled(rows)})
+
+    def _messages(self, given: dict[str, Any]) -> list[dict[str, str]]:
+        from jinja2 import UndefinedError
+        from jinja2.exceptions import SecurityError
+
         try:
             texts = self._render(given)
         except UndefinedError as error:
@@ -139,6 +154,8 @@ class Prompt:
             missing = re.fullmatch(r"'(\w+)' is undefined", message)
             columns = "the select gives: " + ", ".join(given)
             hint = did_you_mean(missing[1], given) if missing else None
+            if missing and missing[1] == ROWS:
+                hint = "'rows' is there where rows_per_call is more than 1."
             raise ModelError(
                 f"no column for {message.split()[0]}" if missing else message,
                 file=self._file_of(error),

@@ -101,7 +101,7 @@ def repaired_in(text: str, *, finished: bool) -> list[Found]:
     What was cut off is not completed: `finished` says that the model ended by itself, and even then
     neither a text within its quotes nor a list that goes on is.
     """
-    rest = _after_thoughts(text)
+    rest = after_thoughts(text)
     if rest is None or len(rest) > _MOST_REPAIRED:
         return []
     out: list[Found] = []
@@ -118,7 +118,7 @@ def repaired_in(text: str, *, finished: bool) -> list[Found]:
     return out[::-1]
 
 
-def _after_thoughts(text: str) -> str | None:
+def after_thoughts(text: str) -> str | None:
     """Return a text without its thoughts; None where it is nothing else."""
     closes = list(_CLOSE.finditer(text))
     rest = text[closes[-1].end() :] if closes else text

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from lupom.engine.llm.markers import LENIENT, AsArray, Each, OneOf, OneOfEach
 from lupom.engine.llm.providers.base import TokenLogprobs
 from lupom.engine.llm.reading import Found, found_in, repaired_in, shapes
 from lupom.engine.llm.schemas import canonical, closed, columns_of, filled
+from lupom.engine.llm.together import RowsResponse
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -194,6 +196,7 @@ class RowResponse:
     schema_text : the schema in one spelling, for keys.
     choices : pairs of label and option for the prompt of a choice; None otherwise.
     top_logprobs : how many alternatives a choice wants at each token; 0 otherwise.
+    only_field : the name of the answer's one field; None where it has several.
     """
 
     def __init__(
@@ -228,6 +231,13 @@ class RowResponse:
             self.top_logprobs = choices.alternatives(len(self._labels))
         self.schema_text = canonical(self.schema)
         self.schema_hash = hashlib.sha256(self.schema_text.encode("utf-8")).hexdigest()
+        fields = list(self.schema["properties"])
+        self.only_field = fields[0] if len(fields) == 1 else None
+
+    @cached_property
+    def labelled(self) -> RowsResponse:
+        """The response to a request that may ask several rows and asks this one alone."""
+        return RowsResponse([self])
 
     def parse(self, text: str) -> dict[str, Any]:
         """Return the validated answer; a choice's label becomes its option. Raises as `read`."""

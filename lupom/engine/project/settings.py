@@ -368,6 +368,10 @@ class ModelConfig(Strict):
     """llm: column of the select that says which alias a row is asked of."""
     key: list[str] | None = None
     """llm: columns that name a row."""
+    rows_per_call: int = Field(default=1, ge=1, le=100)
+    """llm: rows that one request may ask, where they are equal in `rows_together`."""
+    rows_together: list[str] = Field(default_factory=list)
+    """llm: columns that are equal in rows which share a request."""
     max_invalid_share: float | None = Field(default=None, ge=0, le=1)
     """llm: more invalid answers than this share make the node fail."""
     explain: list[str | dict[str, dict[str, str]]] = Field(default_factory=list)
@@ -383,7 +387,7 @@ class ModelConfig(Strict):
     def _lists(cls, values: Any) -> Any:
         if isinstance(values, dict):
             values = dict(values)
-            for name in ("tags", "key"):
+            for name in ("tags", "key", "rows_together"):
                 if isinstance(values.get(name), str):
                     values[name] = [values[name]]
         return values

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lupom.engine.errors import LupomError
 from lupom.engine.graph import Graph
 from lupom.engine.llm.forecast import Forecast, Range
+from lupom.engine.llm.together import requests
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
 from lupom.engine.run.identities import Identities
@@ -76,7 +77,7 @@ def _estimate(
             rows += waiting.rows
             out += waiting.out
             count += waiting.count
-            for name, asked in ({alias: calls} if anew else waiting.calls).items():
+            for name, asked in ({alias: requests(calls)} if anew else waiting.calls).items():
                 one = taking(context, node.name, {name: asked})
                 taken[name] = taken[name] + one if name in taken else one
     priced = [one.cost for one in taken.values() if one.cost is not None]

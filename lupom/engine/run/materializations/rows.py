@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import ModelError, did_you_mean
+from lupom.engine.llm.together import ROWS as ROWS_OF_REQUEST
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
+from lupom.engine.run.materializations.groups import Grouping, Groups, grouping_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -63,6 +65,7 @@ class Prepared:
     alias : the LLM of rows that name none; with `column`, a row may.
     asked : the LLMs there are rows for, in alphabetic order.
     wordings : prompt and response class by LLM, as its profile has them.
+    grouping : which rows may share a request; None where each is asked alone.
     fields : columns of answers and their DuckDB types, the same whichever LLM is asked.
     """
 
@@ -75,6 +78,7 @@ class Prepared:
     column: str | None
     asked: list[str]
     size: int
+    grouping: Grouping | None = None
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -82,25 +86,36 @@ class Prepared:
     def parts(self, start: int = 0) -> Iterator[Part]:
         """Yield the rows from `start` on in parts; raises LupomError with file and line where the
         prompt or the response class does not fit a row."""
-        for first in range(start, len(self), self.size):
-            yield self._part(first)
+        while start < len(self):
+            end = min(start + self.size, len(self))
+            if self.grouping is not None:
+                end = self.grouping.cut(self.table, start, end)
+            yield self._part(start, end)
+            start = end
 
     def key_of(self, part: Part, index: int) -> dict[str, Any]:
         return {key: part.rows[index][key] for key in self.keys}
 
-    def _part(self, first: int) -> Part:
+    def _part(self, first: int, end: int) -> Part:
         from lupom.engine.llm.answers import Call
 
-        rows = self.table.slice(first, self.size).to_pylist(maps_as_pydicts="strict")
+        rows = self.table.slice(first, end - first).to_pylist(maps_as_pydicts="strict")
         aliases, calls, responses = [], [], []
+        groups = Groups(self.grouping) if self.grouping is not None else None
         for row in rows:
             alias = self.alias if self.column is None else row[self.column]
             wording = self.wordings[alias]
             response = wording.response.for_row(row)
             responses.append(response)
             aliases.append(alias)
-            messages = wording.prompt.messages(row, response)
-            calls.append(Call(messages, response, draw=int(row.get(DRAW) or 0)))
+            draw = int(row.get(DRAW) or 0)
+            if groups is not None and ROWS_OF_REQUEST in wording.prompt.variables:
+                together = groups.of(row, alias, wording.prompt)
+                messages = wording.prompt.together([(row, response)])
+                calls.append(Call(messages, response, draw, together, row))
+            else:
+                messages = wording.prompt.messages(row, response)
+                calls.append(Call(messages, response, draw))
         return Part(first, aliases, rows, responses, calls)
 
 
@@ -137,6 +152,9 @@ def prepare(
                 file=node.file,
                 hint=did_you_mean(name, types) or "columns: " + ", ".join(types),
             )
+    grouping = grouping_of(node, types, keys)
+    if grouping is not None:
+        relation = relation.order(grouping.order)
     table = relation.to_arrow_table()
     llms = context.files.settings.llms
     asked = [config["llm"]]
@@ -148,7 +166,9 @@ def prepare(
     fields = columns_of(of_profile.values())
     places = sum(llms[alias].concurrency for alias in asked)
     size = max(ROWS, PLACES * places)
-    return Prepared(fields, keys, table, types, wordings, config["llm"], column, asked, size)
+    return Prepared(
+        *(fields, keys, table, types, wordings, config["llm"], column, asked, size, grouping)
+    )
 
 
 def _named(

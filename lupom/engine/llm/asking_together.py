@@ -1,0 +1,178 @@
+"""One request after another until each of several rows has its answer.
+
+Each reply is committed row by row before the next request: what is valid is kept, and only the
+other rows are asked again, in a smaller request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lupom.engine.llm.pace import Halted
+from lupom.engine.llm.pending import (
+    Asking,
+    Item,
+    Outcome,
+    characters_of,
+    correction,
+    made,
+    started,
+)
+from lupom.engine.llm.providers.base import ProviderError, ProviderReply, ProviderRequest
+from lupom.engine.llm.together import RowsResponse, label_of, messages_of, shared_out, split
+from lupom.engine.state.ledger import INVALID, Entry
+
+if TYPE_CHECKING:
+    from lupom.engine.llm.asking import Desk
+    from lupom.engine.llm.line import Line
+
+MISSING = "it is missing from the answer"
+
+
+@dataclass(slots=True)
+class Row:
+    """A row while it is asked: its entry, its tries in this round, and whether it has its end."""
+
+    item: Item
+    entry: Entry
+    tries: list[dict[str, Any]]
+    ended: bool = False
+
+
+async def ask_together(desk: Desk, line: Line, asking: Asking, items: Sequence[Item]) -> None:
+    """Ask rows until each has a valid answer or no attempts left.
+
+    Rows without a valid answer are asked again together. Where a reply had none at all, or the
+    request was refused (too long, filtered), they are asked by halves: something in one row must
+    not cost the others their answers.
+    """
+    rows = [Row(item, *started(item)) for item in items]
+    waiting: deque[list[Row]] = deque([rows])
+    round_ = 0
+    while waiting:
+        group = [row for row in waiting.popleft() if not row.ended]
+        for row in group:
+            if len(row.tries) >= line.settings.attempts:
+                # Left pending by a run with more attempts than there are now.
+                row.entry.status = INVALID
+                await desk.record(line, asking, row.item, row.entry)
+                _end(desk, asking, row, Outcome(row.entry, None))
+        group = [row for row in group if not row.ended]
+        if not group:
+            continue
+        if asking.halt.is_set() and round_:
+            raise Halted
+        round_ += 1
+        request = request_for(line, group, asking.shared)
+        begun = asyncio.get_running_loop().time()
+        try:
+            reply = await desk.reply(line, asking, request, f"{group[0].item.key}/{round_ - 1}")
+        except ProviderError as error:
+            if _too_many_tokens(error) and len(group) > 1 and line.limit_per_row:
+                # No model's own limit is a multiple of what one row is allowed.
+                line.limit_per_row = False
+                waiting.appendleft(group)
+                continue
+            if not error.refused:
+                raise
+            if len(group) > 1:
+                waiting.extend(_halves(group))
+            else:
+                row = group[0]
+                outcome = await desk.refuse(line, asking, row.item, row.entry, error)
+                _end(desk, asking, row, outcome)
+            continue
+        taken = asyncio.get_running_loop().time() - begun
+        for row in group:
+            row.entry.latency += taken
+        await receive_together(desk, line, asking, group, reply)
+        left = [row for row in group if not row.ended]
+        if left:
+            none = len(left) == len(group) and len(left) > 1
+            waiting.extend(_halves(left) if none else [left])
+
+
+async def receive_together(
+    desk: Desk, line: Line, asking: Asking, group: Sequence[Row], reply: ProviderReply
+) -> None:
+    """Record each row's part of a reply; rows it has a valid answer to, or which have no attempts
+    left, have ended then."""
+    replies = shared_out(reply, [row.item.response for row in group])
+    # What lies behind the cut of a reply that others fitted into is not the row's fault.
+    cut = reply.finish_reason == "length" and any(part.text for part in replies)
+    cut = cut and not all(part.text == reply.text for part in replies)
+
+    async def one(row: Row, part: ProviderReply) -> None:
+        if cut and not part.text:
+            desk.pay(line, asking, row.entry, part)
+            await desk.record(line, asking, row.item, row.entry)
+            return
+        missing = None if part.text else MISSING
+        outcome = await desk.receive(
+            line, asking, row.item, row.entry, row.tries, part, missing=missing
+        )
+        if outcome is not None:
+            _end(desk, asking, row, outcome)
+
+    # At once, so that they share a commit.
+    ends = await asyncio.gather(
+        *(one(row, part) for row, part in zip(group, replies, strict=True)), return_exceptions=True
+    )
+    for end in ends:
+        if isinstance(end, BaseException):
+            raise end
+
+
+def request_for(line: Line, group: Sequence[Row], shared: int) -> ProviderRequest:
+    """Make the request for rows: their messages, then what was invalid in their last answers."""
+    items = [row.item for row in group]
+    messages: list[Mapping[str, str]] = list(messages_of(items))
+    shares = split(characters_of(messages), len(items))
+    for item, share in zip(items, shares, strict=True):
+        if item.characters is None:
+            item.characters = share
+    last = [(label_of(i), row.tries[-1]) for i, row in enumerate(group) if row.tries]
+    if last:
+        messages += _corrected(last)
+    response = RowsResponse([item.response for item in items])
+    rows = len(items) if line.limit_per_row else 1
+    return made(line, messages, response, items[0].draw, shared, rows)
+
+
+def _too_many_tokens(error: ProviderError) -> bool:
+    text = error.message.lower().replace("_", "").replace(" ", "")
+    return any(word in text for word in ("maxtokens", "maxcompletiontokens", "maxoutputtokens"))
+
+
+def _corrected(last: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[str, str]]:
+    """Return the turns that show rows' invalid answers, and what is wrong with each."""
+    parts: dict[str, Any] = {}
+    whole: dict[str, None] = {}
+    for label, attempt in last:
+        text = attempt["text"]
+        try:
+            parts[label] = json.loads(text)
+        except ValueError:
+            if text:
+                whole[text] = None
+    said = [*whole, *([json.dumps(parts, ensure_ascii=False)] if parts else [])]
+    wrong = "; ".join(f"{label}: {attempt['error']}" for label, attempt in last)
+    return [
+        {"role": "assistant", "content": "\n".join(said) or "(nothing)"},
+        {"role": "user", "content": correction(wrong)},
+    ]
+
+
+def _halves(group: list[Row]) -> list[list[Row]]:
+    middle = (len(group) + 1) // 2
+    return [group[:middle], group[middle:]]
+
+
+def _end(desk: Desk, asking: Asking, row: Row, outcome: Outcome) -> None:
+    row.ended = True
+    desk.end(asking, row.item, outcome)

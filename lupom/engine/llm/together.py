@@ -1,0 +1,342 @@
+"""Rows that are asked together: the request's messages and schema, and each row's part of a reply.
+
+What rows have in common stands once in their request, and each has a label there (`r1`, `r2`, ...).
+The answer is one object with a property per label. A row's key is that of the request which asks it
+alone in this form, so it depends neither on the rows asked beside it nor on how many may be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from lupom.engine.llm.providers.base import ProviderReply, TokenLogprobs
+from lupom.engine.llm.reading import after_thoughts, found_in, repaired_in
+from lupom.engine.llm.schemas import canonical
+
+if TYPE_CHECKING:
+    from lupom.engine.llm.responses import RowResponse
+
+# What the template of such a prompt has besides columns, and what each of its rows has.
+ROWS, LABEL, CHOICES = "rows", "label", "choices"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Together:
+    """Rows that may share a request; one object for each set of them.
+
+    `most` are asked in one request, whose messages `write` makes of the rows' columns and their
+    responses.
+    """
+
+    most: int
+    write: Callable[[Sequence[tuple[Mapping[str, Any], RowResponse]]], list[dict[str, str]]]
+
+
+class Member(Protocol):
+    """A row to ask: alone, or together with others."""
+
+    @property
+    def messages(self) -> Sequence[Mapping[str, str]]: ...
+
+    @property
+    def response(self) -> RowResponse: ...
+
+    @property
+    def draw(self) -> int: ...
+
+    @property
+    def together(self) -> Together | None: ...
+
+    @property
+    def row(self) -> Mapping[str, Any]: ...
+
+
+M = TypeVar("M", bound=Member)
+
+
+def label_of(place: int) -> str:
+    """Return the label of the row at a place, from 0.
+
+    It begins with a letter, as some providers want of a property's name.
+    """
+    return f"r{place + 1}"
+
+
+def labelled(
+    rows: Sequence[tuple[Mapping[str, Any], RowResponse]],
+) -> list[dict[str, Any]]:
+    """Return a request's rows as its template has them: columns, label, a choice's choices."""
+    out = []
+    for place, (row, response) in enumerate(rows):
+        given = {**row, LABEL: label_of(place)}
+        if response.choices is not None:
+            given[CHOICES] = response.choices
+        out.append(given)
+    return out
+
+
+def requests_of(members: Sequence[M]) -> list[list[M]]:
+    """Return what is asked in each request, in the order of the first row of each.
+
+    A request has one draw, since that is its seed.
+    """
+    out: list[list[M]] = []
+    open_: dict[tuple[int, int], list[M]] = {}
+    for member in members:
+        together = member.together
+        if together is None:
+            out.append([member])
+            continue
+        name = (id(together), member.draw)
+        request = open_.get(name)
+        if request is None or len(request) == together.most:
+            request = open_[name] = []
+            out.append(request)
+        request.append(member)
+    return out
+
+
+def messages_of(members: Sequence[Member]) -> Sequence[Mapping[str, str]]:
+    """Return the messages of a request; raises LupomError where the template fails."""
+    first = members[0]
+    if len(members) == 1 or first.together is None:
+        return first.messages
+    return first.together.write([(member.row, member.response) for member in members])
+
+
+class RowsResponse:
+    """What comes back to a request for several rows: an object with each row's answer under its
+    label.
+
+    Attributes
+    ----------
+    name, schema, schema_text, schema_hash, top_logprobs : as of one row's response.
+    choices : those of the first row; None where rows are no choices.
+    """
+
+    def __init__(self, parts: Sequence[RowResponse]) -> None:
+        self._parts = parts
+        self.name = f"{parts[0].name}Rows"
+        properties = {label_of(i): part.schema for i, part in enumerate(parts)}
+        self.schema: dict[str, Any] = {
+            "type": "object",
+            "properties": properties,
+            "required": list(properties),
+            "additionalProperties": False,
+        }
+        self.choices = parts[0].choices
+        self.top_logprobs = max(part.top_logprobs for part in parts)
+        self._text: str | None = None
+
+    @property
+    def schema_text(self) -> str:
+        """The schema in one spelling."""
+        if self._text is None:
+            self._text = canonical(self.schema)
+        return self._text
+
+    @property
+    def schema_hash(self) -> str:
+        return hashlib.sha256(self.schema_text.encode("utf-8")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A request as it is to be asked: of one row, or of several together."""
+
+    messages: Sequence[Mapping[str, str]]
+    response: RowResponse | RowsResponse
+    rows: int = 1
+
+
+def requests(members: Sequence[Member]) -> list[Written]:
+    """Return the requests that ask rows."""
+    return [_written(members) for members in requests_of(members)]
+
+
+def _written(members: Sequence[Member]) -> Written:
+    if members[0].together is None:
+        return Written(members[0].messages, members[0].response)
+    response = RowsResponse([member.response for member in members])
+    return Written(messages_of(members), response, len(members))
+
+
+def shared_out(reply: ProviderReply, responses: Sequence[RowResponse]) -> list[ProviderReply]:
+    """Return each row's part of a reply as a reply of its own, in the rows' order.
+
+    Tokens are shared out so that their sums are the reply's. The text of a part that is missing is
+    empty; where the reply has no part at all, each row has its whole text.
+    """
+    labels = [label_of(i) for i in range(len(responses))]
+    found = _parts_in(reply.text, labels, finished=reply.finish_reason != "length")
+    texts: list[str] = []
+    tokens: list[Sequence[TokenLogprobs] | None] = []
+    for place, response in enumerate(responses):
+        part = found.get(label_of(place))
+        if part is None:
+            texts.append("" if found else reply.text)
+            tokens.append(None)
+            continue
+        field = response.only_field
+        if field is not None and not isinstance(part.value, dict):
+            # The answer itself in place of an object with nothing but the answer.
+            texts.append(json.dumps({field: part.value}, ensure_ascii=False))
+            tokens.append(None)
+            continue
+        texts.append(part.text)
+        tokens.append(_within(reply, part) if response.choices is not None else None)
+    cached, stored = reply.tokens_cached, reply.tokens_written
+    plain = split(reply.tokens_in - cached - stored, len(responses))
+    out, read, put = (split(n, len(responses)) for n in (reply.tokens_out, cached, stored))
+    return [
+        ProviderReply(
+            text=texts[i],
+            tokens_in=plain[i] + read[i] + put[i],
+            tokens_out=out[i],
+            finish_reason=reply.finish_reason,
+            tokens=tokens[i],
+            tokens_cached=read[i],
+            tokens_written=put[i],
+        )
+        for i in range(len(responses))
+    ]
+
+
+def split(total: int, rows: int) -> list[int]:
+    """Return whole numbers that add up to a total, as equal as can be, the larger ones first."""
+    least, more = divmod(total, rows)
+    return [least + (i < more) for i in range(rows)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A row's part of a reply; `start` is None where the text there is not the part's own."""
+
+    value: Any
+    text: str
+    start: int | None = None
+
+
+_STRICT, _LOOSE = json.JSONDecoder(), json.JSONDecoder(strict=False)
+
+
+def _parts_in(text: str, labels: Sequence[str], *, finished: bool) -> dict[str, _Part]:
+    """Return the parts of a reply by label, as many as are whole.
+
+    Of several parts of one label the last counts. A reply that was cut off has those before the
+    cut; one that is no JSON has those that a repair gives.
+    """
+    out: dict[str, _Part] = {}
+    for found in found_in(text):
+        parts = _labelled_in(found.value, labels)
+        places = _members(text, found.start) if parts and found.start >= 0 else {}
+        for label, value in parts.items():
+            place = places.get(label)
+            own = place if place is not None and place.value == value else None
+            out.setdefault(label, own or _spelled(value))
+    if not out:
+        rest = after_thoughts(text) or ""
+        begin = rest.find("{")
+        while begin >= 0 and not out:
+            members = _members(rest, begin)
+            out = {label: _spelled(members[label].value) for label in labels if label in members}
+            begin = rest.find("{", begin + 1)
+    if not out:
+        for found in repaired_in(text, finished=finished):
+            for label, value in _labelled_in(found.value, labels).items():
+                out.setdefault(label, _spelled(value))
+    return out
+
+
+def _spelled(value: Any) -> _Part:
+    return _Part(value, json.dumps(value, ensure_ascii=False))
+
+
+def _labelled_in(value: Any, labels: Sequence[str], depth: int = 0) -> dict[str, Any]:
+    """Return the values under labels in a value, or one level down in it.
+
+    A list of objects that each name their label is as good as an object of labels.
+    """
+    found: dict[str, Any] = {}
+    if isinstance(value, dict):
+        named = {_label_in(name, labels): part for name, part in value.items()}
+        found = {label: part for label, part in named.items() if label is not None}
+        if not found and depth == 0:
+            for inner in value.values():
+                found.update(_labelled_in(inner, labels, 1))
+    elif isinstance(value, list):
+        for item in value:
+            if not isinstance(item, dict):
+                continue
+            own = [n for n, v in item.items() if isinstance(v, str) and v in labels]
+            if len(own) == 1:
+                found[item[own[0]]] = {n: v for n, v in item.items() if n != own[0]}
+            elif len(item) == 1:
+                found.update(_labelled_in(item, labels, 1))
+    return found
+
+
+def _label_in(name: str, labels: Sequence[str]) -> str | None:
+    """Return the label a name is meant as: `R1`, `r1.` and `1` are `r1`."""
+    bare = name.strip().rstrip(".:").lower()
+    bare = f"r{bare}" if bare.isdigit() else bare
+    return bare if bare in labels else None
+
+
+def _members(text: str, start: int) -> dict[str, _Part]:
+    """Return the whole members of the object that begins at a place, up to where it breaks off."""
+    members: dict[str, _Part] = {}
+    place = _blank(text, start + 1)
+    while text[place : place + 1] == '"':
+        try:
+            name, after = _LOOSE.raw_decode(text, place)
+            begin = _blank(text, _blank(text, after) + 1)
+            part, place = _value(text, begin)
+        except (ValueError, RecursionError):
+            break
+        if place == len(text) and not isinstance(part.value, dict | list | str):
+            # A number at the end may have lost its last digits.
+            break
+        members[name] = part
+        place = _blank(text, place)
+        if text[place : place + 1] != ",":
+            break
+        place = _blank(text, place + 1)
+    return members
+
+
+def _value(text: str, begin: int) -> tuple[_Part, int]:
+    try:
+        value, end = _STRICT.raw_decode(text, begin)
+        return _Part(value, text[begin:end], begin), end
+    except ValueError:
+        # Raw control characters in a string, which JSON has not.
+        value, end = _LOOSE.raw_decode(text, begin)
+        return _spelled(value), end
+
+
+def _blank(text: str, place: int) -> int:
+    while text[place : place + 1] in (" ", "\t", "\r", "\n"):
+        place += 1
+    return place
+
+
+def _within(reply: ProviderReply, part: _Part) -> list[TokenLogprobs] | None:
+    """Return the tokens that a part is written in; None where they cannot be told."""
+    if not reply.tokens or part.start is None:
+        return None
+    shift = "".join(token.token for token in reply.tokens).find(reply.text)
+    if shift < 0:
+        return None
+    begin, end = part.start + shift, part.start + shift + len(part.text)
+    out, place = [], 0
+    for token in reply.tokens:
+        after = place + len(token.token)
+        if after > begin and place < end:
+            out.append(token)
+        place = after
+    return out

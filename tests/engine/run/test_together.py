@@ -1,0 +1,290 @@
+"""Rows of an LLM model that are asked together: fewer requests, an answer of its own for each."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from lupom import LupomError, Project
+from tests.support.answers import fit, schema_of
+from tests.support.llm_server import Fault, LLMServer
+
+FILES = {
+    "prompts/responses.py": """
+        from typing import Annotated
+        from pydantic import BaseModel
+        from lupom import OneOf
+
+        class Guess(BaseModel):
+            answer: Annotated[str, OneOf("options")]
+
+        class Note(BaseModel):
+            text: str
+            score: int
+        """,
+    "prompts/guess.jinja": """
+        What does {{ person }} of {{ town }} say?
+        {% for row in rows %}
+        {{ row.label }}. {{ row.question }}
+        {% for choice in row.choices %}
+        {{ choice.label }}) {{ choice.option }}
+        {% endfor %}
+        {% endfor %}
+        """,
+    "models/asked.sql": """
+        select p.person, p.town, q.question, string_split(q.options, '/') as options
+        from {{ ref('people') }} as p cross join {{ ref('questions') }} as q
+        """,
+    "seeds/people.csv": "person,town\nAnn,Aix\nBob,Bonn\n",
+}
+GUESSES = """
+    {{{{ config(materialized='llm', prompt='guess', response='Guess', key=['person', 'question'],
+              rows_per_call={most}, rows_together=['person']) }}}}
+    select * from {{{{ ref('asked') }}}}
+    """
+
+
+def questions(count: int) -> str:
+    """Questions of two and of three options, in turn."""
+    kinds = ("low/mid/high", "yes/no")
+    lines = [f"Question {i:02d}?,{kinds[i % 2]}" for i in range(1, count + 1)]
+    return "question,options\n" + "\n".join(lines) + "\n"
+
+
+@pytest.fixture
+def server():
+    with LLMServer() as running:
+        yield running
+
+
+@pytest.fixture
+def make(make_project, server):
+    """Return a function that makes the project: two people, so many questions, `most` a call."""
+
+    def make(count=4, most=8, settings="", **extra):
+        return make_project(
+            {
+                "lupom_project.yml": f"""
+                    name: demo
+                    models: {{+materialized: table}}
+                    llms:
+                      default:
+                        provider: openai
+                        base_url: {server.base_url}
+                        model: test-model
+                        {settings}
+                    """,
+                "seeds/questions.csv": questions(count),
+                "models/guesses.sql": GUESSES.format(most=most),
+                **FILES,
+                **extra,
+            }
+        )
+
+    return make
+
+
+def run(folder, **options):
+    with Project(folder) as project:
+        return project.run(**options)
+
+
+def rows(folder, sql):
+    with Project(folder) as project:
+        return project.query(sql).rows()
+
+
+def asked_in(body) -> list[str]:
+    """The questions of a request, in their order."""
+    return re.findall(r"^r\d+\. (.*)$", body["messages"][0]["content"], re.M)
+
+
+def test_rows_of_one_person_share_a_request_and_each_has_an_answer_of_its_own(make, server):
+    folder = make(4)
+    assert run(folder).status == "success"
+    assert server.requests == 2
+    first = server.bodies[0]["messages"][0]["content"]
+    assert first.count("Ann") == 1
+    assert "Bob" not in first
+    assert [asked_in(body) for body in server.bodies] == [
+        [f"Question 0{i}?" for i in range(1, 5)]
+    ] * 2
+    found = rows(folder, "select distinct question, answer from guesses order by all")
+    assert {question for question, _ in found} == {f"Question 0{i}?" for i in range(1, 5)}
+    assert {a for q, a in found if q in ("Question 01?", "Question 03?")} <= {"yes", "no"}
+    # Each row is a call of the ledger, with a key of its own.
+    joined = "guesses join lupom.calls using (call_id)"
+    assert rows(folder, f"select count(distinct call_id) from {joined}") == [(8,)]
+
+
+def test_a_call_asks_no_more_rows_than_it_may(make, server):
+    run(make(5, most=2))
+    assert sorted(len(asked_in(body)) for body in server.bodies) == [1, 1, 2, 2, 2, 2]
+
+
+def test_one_more_question_asks_only_that_one(make, server):
+    folder = make(4)
+    run(folder)
+    server.reset()
+    (folder / "seeds/questions.csv").write_text(questions(5))
+    run(folder)
+    assert [asked_in(body) for body in server.bodies] == [["Question 05?"]] * 2
+
+
+def test_how_many_rows_a_call_may_have_decides_no_answer(make, server):
+    folder = make(5, most=8)
+    run(folder)
+    before = rows(folder, "from guesses order by all")
+    server.reset()
+    (folder / "models/guesses.sql").write_text(GUESSES.format(most=2))
+    assert run(folder).nodes == []
+    (folder / "lupom.duckdb").unlink(missing_ok=True)
+    run(folder, full_refresh=True)
+    assert server.requests == 0
+    assert rows(folder, "from guesses order by all") == before
+
+
+def test_the_seed_of_a_request_is_its_draw(make, server):
+    drawn = GUESSES.replace("'question'],", "'question', 'draw'],").replace(
+        "select *", "select *, unnest([0, 1]) as draw"
+    )
+    sampled = "temperature: 1"
+    run(make(3, settings=sampled, **{"models/guesses.sql": drawn.format(most=8)}))
+    assert [(body.get("seed"), len(asked_in(body))) for body in server.bodies].count((1, 3)) == 2
+    assert server.requests == 4
+
+
+def test_only_the_invalid_rows_are_asked_again(make, server):
+    def answers(body):
+        whole = fit(schema_of(body), "x")
+        if len(whole) == 4:
+            whole["r2"] = {"answer": "Z"}
+            del whole["r3"]
+        return whole
+
+    server.answers = answers
+    folder = make(4, settings="mode: json_schema")
+    run(folder)
+    assert [asked_in(body) for body in server.bodies if len(asked_in(body)) < 4] == [
+        ["Question 02?", "Question 03?"]
+    ] * 2
+    told = next(b for b in server.bodies if len(b["messages"]) > 1)["messages"]
+    assert json.loads(told[1]["content"]) == {"r1": {"answer": "Z"}}
+    assert "r1: 'answer': \"Z\" is not one of" in told[2]["content"]
+    assert "r2: it is missing" in told[2]["content"]
+    assert rows(folder, "select count(*) from guesses") == [(8,)]
+    assert rows(folder, "select attempts, count(*) from lupom.calls group by all order by all") == [
+        (1, 4),
+        (2, 4),
+    ]
+
+
+def test_what_is_never_valid_is_quarantined_and_leaves_the_others_good(make, server):
+    def answers(body):
+        whole = fit(schema_of(body), "x")
+        for place, question in enumerate(asked_in(body), 1):
+            if question == "Question 02?":
+                whole[f"r{place}"] = {"answer": "Z"}
+        return whole
+
+    server.answers = answers
+    folder = make(3, settings="mode: json_schema")
+    run(folder)
+    assert rows(folder, "select count(*) from guesses") == [(4,)]
+    bad = rows(folder, "select key from lupom_meta.quarantine order by all")
+    assert [json.loads(key)["question"] for (key,) in bad] == ["Question 02?"] * 2
+    server.reset()
+    server.answers = None
+    run(folder, retry_invalid=True)
+    assert [asked_in(body) for body in server.bodies] == [["Question 02?"]] * 2
+    assert rows(folder, "select count(*) from guesses") == [(6,)]
+
+
+def test_tokens_and_costs_of_a_request_are_shared_out_to_the_last_one(make, server):
+    folder = make(3, settings="price: {input: 3, output: 15}")
+    run(folder)
+    taken = rows(folder, "select sum(tokens_in), sum(tokens_out), sum(cost) from lupom.calls")
+    sent = sum(max(1, len(body["messages"][0]["content"]) // 4) for body in server.bodies)
+    tokens_in, tokens_out, cost = (float(value) for value in taken[0])
+    assert tokens_in == sent
+    assert cost == pytest.approx((3 * tokens_in + 15 * tokens_out) / 1e6)
+
+
+def test_a_request_that_is_refused_is_asked_by_halves(make, server):
+    def answers(body):
+        if "Question 03?" in body["messages"][0]["content"]:
+            return Fault(status=400, message="blocked", code="content_filter")
+        return None
+
+    server.answers = answers
+    folder = make(4)
+    run(folder)
+    assert rows(folder, "select distinct question from guesses order by all") == [
+        ("Question 01?",),
+        ("Question 02?",),
+        ("Question 04?",),
+    ]
+
+
+def test_a_reply_that_was_cut_off_keeps_what_was_whole(make, server):
+    def answers(body):
+        whole = json.dumps(fit(schema_of(body), "x"))
+        return whole if len(asked_in(body)) < 4 else whole[: whole.index('"r3"') + 15]
+
+    server.answers = answers
+    folder = make(4, settings="mode: json_schema")
+    run(folder)
+    assert [asked_in(body) for body in server.bodies if len(asked_in(body)) < 4] == [
+        ["Question 03?", "Question 04?"]
+    ] * 2
+
+
+def test_a_choice_asked_together_has_its_distribution(make, server):
+    folder = make(3)
+    server.distribution = lambda labels: {label: 1 / len(labels) for label in labels}
+    run(folder)
+    found = rows(folder, "select probabilities is not null, count(*) from guesses group by all")
+    assert found == [(True, 6)]
+
+
+def test_one_row_a_call_is_asked_as_if_there_were_no_groups(make, server):
+    folder = make(2, most=1, **{"prompts/guess.jinja": "{{ person }}, {{ question }}"})
+    run(folder)
+    keys = set(rows(folder, "select call_id from guesses"))
+    assert server.requests == 4
+    alone = re.sub(r",\s+rows_per_call=.*?\]", "", GUESSES.format(most=1))
+    assert "rows_together" not in alone
+    (folder / "models/guesses.sql").write_text(alone)
+    run(folder, full_refresh=True)
+    assert server.requests == 4
+    assert set(rows(folder, "select call_id from guesses")) == keys
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("rows_together=['person']", "rows_together=['persn']"), "no column 'persn'"),
+        ((", rows_together=['person']", ""), "rows_per_call needs 'rows_together'"),
+        (("select *", "select *, 1 as label"), "column 'label'"),
+        (("rows_together=['person']", "rows_together=['question']"), "column 'person' differs"),
+    ],
+)
+def test_a_mistake_is_said_before_anything_is_asked(make, server, change, words):
+    text = GUESSES.format(most=8)
+    assert change[0] in text
+    folder = make(2, **{"models/guesses.sql": text.replace(*change)})
+    try:
+        result = run(folder)
+        said = " ".join(node.message for node in result.nodes)
+    except LupomError as error:
+        said = str(error)
+    assert words in said
+    assert server.requests == 0
+
+
+def test_a_prompt_without_a_place_for_rows_is_refused(make, server):
+    folder = make(2, **{"prompts/guess.jinja": "{{ person }} {{ question }}"})
+    with pytest.raises(LupomError, match="no place for the rows"):
+        run(folder)
