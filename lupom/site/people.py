@@ -129,7 +129,8 @@ def _value_counts(
     if not tables.has(table, "survey", "dimension_id", column):
         return {}
     rows = tables.rows(
-        f"select dimension_id, {column}, count(*) from {table} where survey = ? group by all",
+        f"select dimension_id, {column}, count(*) from {table} as t where survey = ?"
+        f"{_default(tables, table)} group by all",
         [survey],
     )
     return {(dimension, value): n for dimension, value, n in rows}
@@ -140,9 +141,29 @@ def _edges(tables: Tables, survey: str) -> list[dict[str, Any]]:
         return []
     extra = [c for c in ("gain", "p_value", "n") if tables.has("persona_network_edges", c)]
     return tables.dicts(
-        f"select {', '.join(['parent', 'child', *extra])} from persona_network_edges"
-        " where survey = ? order by parent, child",
+        f"select {', '.join(['parent', 'child', *extra])} from persona_network_edges as t"
+        f" where survey = ?{_default(tables, 'persona_network_edges')} order by parent, child",
         [survey],
+    )
+
+
+# Where one run has several: the table of variants, and the columns that name one.
+_VARIANTS = {
+    "refined_persona_values": ("persona_networks", "network"),
+    "persona_network_edges": ("persona_networks", "network"),
+    "similar_respondents": ("retrieval_settings", "retrieval, network"),
+}
+
+
+def _default(tables: Tables, table: str) -> str:
+    """Return a condition on `t` that leaves the survey's default variant of a table."""
+    variants, key = _VARIANTS.get(table, ("", ""))
+    columns = key.split(", ")
+    if not (tables.has(variants, "survey", "is_default", *columns) and tables.has(table, *columns)):
+        return ""
+    return (
+        f" and ({', '.join('t.' + c for c in columns)}) in (select ({key}) from {variants} as v"
+        " where v.survey = t.survey and v.is_default)"
     )
 
 
@@ -270,14 +291,15 @@ def _parts(tables: Tables) -> dict[str, str]:
         parts["r"] = (
             f"select p.n, string_agg('[' || w.place || ',' || {_word('t.refined_value')} || ','"
             f" || {numbers} || ']', ',' order by w.place)"
-            f" from refined_persona_values as t {dimension} group by p.n"
+            f" from refined_persona_values as t {dimension}"
+            f"{_default(tables, 'refined_persona_values')} group by p.n"
         )
     if tables.has("similar_respondents", "neighbour_id", "rank", "similarity"):
         parts["s"] = (
             f"select p.n, string_agg('[' || o.n || ',' || {_number('t.similarity')} || ']', ','"
             f" order by t.rank, o.n) from similar_respondents as t {_JOIN}"
             f" join _site_people as o on o.respondent_id = t.neighbour_id {_WHERE}"
-            f" and t.rank <= {NEIGHBOURS} group by p.n"
+            f" and t.rank <= {NEIGHBOURS}{_default(tables, 'similar_respondents')} group by p.n"
         )
     return parts
 

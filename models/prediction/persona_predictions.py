@@ -9,12 +9,13 @@ def model(lupom):
     known = lupom.ref("known_responses").join(
         closed.select("survey, question_id"), "survey, question_id", how="semi"
     )
+    default = lupom.ref("persona_networks").filter("is_default").select("survey, network")
     return personas.predict(
         known,
         known.filter("role in ('test', 'tuning')"),
         lupom.ref("respondents"),
         closed,
-        lupom.ref("refined_persona_values"),
+        lupom.ref("refined_persona_values").join(default, "survey, network", how="semi"),
         lupom.ref("persona_dimensions"),
-        lupom.ref("persona_network_edges"),
+        lupom.ref("persona_network_edges").join(default, "survey, network", how="semi"),
     )

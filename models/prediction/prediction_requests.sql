@@ -12,7 +12,7 @@ with personas as (
                 description := case when s.representation like 'description%' then d.description end,
                 candidate_values := case
                     when contains(s.representation, '+candidates') then d.candidate_values else [] end,
-                value := if(s.persona = 'raw', v.value, v.refined_value)
+                value := if(x.network = 'none', v.value, v.refined_value)
             )
             order by case d.level when 'high' then 1 when 'mid' then 2 else 3 end, d.dimension_id
         ) as persona
@@ -20,7 +20,11 @@ with personas as (
     join {{ ref('persona_dimensions') }} as d using (survey, dimension_id)
     join (select distinct setting, persona, representation, levels from {{ ref('prediction_settings') }}) as s
         on s.persona <> 'none' and list_contains(s.levels, d.level)
-    where if(s.persona = 'raw', v.value, v.refined_value) is not null
+    join {{ ref('setting_variants') }} as x on x.survey = v.survey and x.setting = s.setting
+    join {{ ref('persona_networks') }} as w on w.survey = v.survey and w.network = v.network
+    -- Raw values stand beside the refined ones of every network: those of the default one are read.
+    where if(x.network = 'none', w.is_default, x.network = v.network)
+        and if(x.network = 'none', v.value, v.refined_value) is not null
     group by s.setting, v.survey, v.respondent_id
 ),
 
@@ -32,7 +36,7 @@ pairs as (
 
 told as (
     select
-        p.survey, p.respondent_id, p.question_id,
+        p.survey, n.retrieval, n.network, p.respondent_id, p.question_id,
         list(k.answer order by n.rank) as answers
     from pairs as p
     join {{ ref('similar_respondents') }} as n using (survey, respondent_id)
@@ -40,24 +44,24 @@ told as (
         on k.survey = p.survey and k.respondent_id = n.neighbour_id and k.question_id = p.question_id
     where k.status = 'answered'
         and exists (from {{ ref('prediction_settings') }} where neighbours = 'answers')
-    group by p.survey, p.respondent_id, p.question_id
+    group by p.survey, n.retrieval, n.network, p.respondent_id, p.question_id
 ),
 
 -- The neighbours' answers from the most common to the rarest; of equals in the questionnaire's order.
 spread as (
     select
-        survey, respondent_id, question_id,
+        survey, retrieval, network, respondent_id, question_id,
         list(
             struct_pack(answer := entry.key, share := entry.value)
             order by entry.value desc, list_position(options, entry.key), entry.key
         ) as distribution
     from (
-        select p.survey, p.respondent_id, p.question_id, p.options,
+        select p.survey, n.retrieval, n.network, p.respondent_id, p.question_id, p.options,
             unnest(map_entries(n.probabilities)) as entry
         from pairs as p
         join {{ ref('neighbour_answers') }} as n using (survey, respondent_id, question_id)
     )
-    group by survey, respondent_id, question_id
+    group by survey, retrieval, network, respondent_id, question_id
 ),
 
 -- Options in an order of their own for each respondent, question and draw, the same in every setting.
@@ -101,14 +105,19 @@ join {{ ref('histories') }} as h
     on h.survey = p.survey and h.respondent_id = p.respondent_id
 join {{ ref('respondents') }} as r
     on r.survey = p.survey and r.respondent_id = p.respondent_id
+join {{ ref('setting_variants') }} as x
+    on x.survey = p.survey and x.setting = s.setting
 left join personas as m
     on m.survey = p.survey and m.respondent_id = p.respondent_id and m.setting = s.setting
 left join {{ ref('neighbour_answers') }} as n
     on n.survey = p.survey and n.respondent_id = p.respondent_id and n.question_id = p.question_id
+    and n.retrieval = x.retrieval and n.network = x.neighbour_network
 left join told as t
     on t.survey = p.survey and t.respondent_id = p.respondent_id and t.question_id = p.question_id
+    and t.retrieval = x.retrieval and t.network = x.neighbour_network
 left join spread as w
     on w.survey = p.survey and w.respondent_id = p.respondent_id and w.question_id = p.question_id
+    and w.retrieval = x.retrieval and w.network = x.neighbour_network
 left join orders as o
     on o.survey = p.survey and o.respondent_id = p.respondent_id and o.question_id = p.question_id
     and o.draw = d.draw

@@ -1,4 +1,4 @@
-"""The probabilities of each survey's persona network: one row per value and configuration."""
+"""The probabilities of each survey's persona networks: one row per value and configuration."""
 
 from lupom.science import bayes
 
@@ -8,8 +8,6 @@ def model(lupom):
         lupom.ref("persona_values"),
         lupom.ref("persona_dimensions"),
         lupom.ref("persona_network_edges"),
-        score=lupom.var("network_score", "bds"),
-        iss=lupom.var("network_iss", 10),
-        missing=lupom.var("network_missing", "em"),
+        lupom.ref("persona_networks"),
         seed=lupom.var("seed", 1),
     )

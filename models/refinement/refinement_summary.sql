@@ -1,20 +1,21 @@
-{# What refinement did to each dimension. A value is missing where the LLM left it unknown; a
+{# What refinement did to each dimension, by network. A value is missing where the LLM left it unknown; a
    dimension with more than refine_much_missing of them is flagged. #}
 with edges as (
-    select survey, dimension_id, sum(parents) as parents, sum(children) as children
+    select survey, network, dimension_id, sum(parents) as parents, sum(children) as children
     from (
-        select survey, child as dimension_id, 1 as parents, 0 as children
+        select survey, network, child as dimension_id, 1 as parents, 0 as children
         from {{ ref('persona_network_edges') }}
         union all
-        select survey, parent as dimension_id, 0 as parents, 1 as children
+        select survey, network, parent as dimension_id, 0 as parents, 1 as children
         from {{ ref('persona_network_edges') }}
     )
-    group by survey, dimension_id
+    group by survey, network, dimension_id
 ),
 
 cells as (
     select
         survey,
+        network,
         dimension_id,
         count(*) as respondents,
         count(*) filter (value is null) as missing,
@@ -26,11 +27,12 @@ cells as (
         avg(entropy) as mean_entropy,
         avg(1 - raw_probability) as doubted
     from {{ ref('refined_persona_values') }}
-    group by survey, dimension_id
+    group by survey, network, dimension_id
 )
 
 select
     cells.survey,
+    cells.network,
     cells.dimension_id,
     dimensions.level,
     cells.respondents,
@@ -48,5 +50,5 @@ select
     coalesce(edges.children, 0)::bigint as children
 from cells
 inner join {{ ref('persona_dimensions') }} as dimensions using (survey, dimension_id)
-left join edges using (survey, dimension_id)
-order by cells.survey, cells.dimension_id
+left join edges using (survey, network, dimension_id)
+order by cells.survey, cells.network, cells.dimension_id

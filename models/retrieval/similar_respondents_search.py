@@ -4,18 +4,6 @@ from lupom.science import neighbours
 
 
 def model(lupom):
-    settings = neighbours.settings_of(
-        lupom.ref("retrieval").to_arrow_table().to_pylist(),
-        [name for (name,) in lupom.ref("questions").select("survey").distinct().fetchall()],
-        lupom.var("retrieval", "default"),
-        neighbours.Setting(
-            encoding=lupom.var("neighbour_encoding", "onehot"),
-            k=lupom.var("neighbours", 20),
-            max_skew=lupom.var("neighbour_max_skew", 10),
-            demographics=lupom.var("neighbour_demographics", []),
-            demographic_weight=lupom.var("neighbour_demographic_weight", 1),
-        ),
-    )
     inputs = neighbours.Inputs(
         values=lupom.ref("refined_persona_values"),
         dimensions=lupom.ref("persona_dimensions"),
@@ -29,7 +17,8 @@ def model(lupom):
     return neighbours.search_settings(
         inputs,
         lupom.ref("tuning_answers"),
-        settings,
+        lupom.ref("retrieval_settings"),
+        networks=lupom.ref("persona_networks"),
         grid=lupom.var("retrieval_search", {}),
         criterion=lupom.var("retrieval_criterion", "accuracy"),
     )

@@ -5,18 +5,6 @@ from lupom.science import neighbours
 
 def model(lupom):
     lupom.config(tags=["holdout"])
-    settings = neighbours.settings_of(
-        lupom.ref("retrieval").to_arrow_table().to_pylist(),
-        [name for (name,) in lupom.ref("questions").select("survey").distinct().fetchall()],
-        lupom.var("retrieval", "default"),
-        neighbours.Setting(
-            encoding=lupom.var("neighbour_encoding", "onehot"),
-            k=lupom.var("neighbours", 20),
-            max_skew=lupom.var("neighbour_max_skew", 10),
-            demographics=lupom.var("neighbour_demographics", []),
-            demographic_weight=lupom.var("neighbour_demographic_weight", 1),
-        ),
-    )
     inputs = neighbours.Inputs(
         values=lupom.ref("refined_persona_values"),
         dimensions=lupom.ref("persona_dimensions"),
@@ -30,8 +18,9 @@ def model(lupom):
     return neighbours.tuned_on_test(
         inputs,
         lupom.ref("holdout").filter("role = 'test'"),
-        settings,
+        lupom.ref("retrieval_settings"),
         lupom.ref("similar_respondents_search"),
+        networks=lupom.ref("persona_networks"),
         grid=lupom.var("retrieval_search", {}),
         criterion=lupom.var("retrieval_criterion", "accuracy"),
     )

@@ -45,16 +45,26 @@ UPSTREAM = {
             ('walks', 'Love of walks', 'How the person likes walks', 'low', ['no', 'yes'])
         ) as t(dimension_id, name, description, level, candidate_values)
         """,
+    "persona_networks": """
+        select 'pets' as survey, 'default' as network, true as is_default
+        """,
+    "retrieval_settings": """
+        select 'pets' as survey, 'default' as retrieval, 'default' as network, true as is_default,
+            'persona' as similarity, 'onehot' as encoding, 'refined' as personas,
+            false as certainty, 3 as k, null as max_skew, '' as demographics,
+            1.0 as demographic_weight
+        """,
     "refined_persona_values": """
-        select r.survey, r.respondent_id, d.dimension_id,
+        select r.survey, 'default' as network, r.respondent_id, d.dimension_id,
             d.candidate_values[1] as value, d.candidate_values[2] as refined_value
         from {{ ref('respondents') }} as r join {{ ref('persona_dimensions') }} as d using (survey)
         """,
     "persona_network_edges": """
-        select 'pets' as survey, 'care' as parent, 'walks' as child
+        select 'pets' as survey, 'default' as network, 'care' as parent, 'walks' as child
         """,
     "similar_respondents": """
-        select r.survey, r.respondent_id, n.respondent_id as neighbour_id,
+        select r.survey, 'default' as retrieval, 'default' as network, r.respondent_id,
+            n.respondent_id as neighbour_id,
             row_number() over (partition by r.respondent_id order by n.respondent_id) as rank,
             1.0 as similarity
         from {{ ref('respondents') }} as r
@@ -63,12 +73,13 @@ UPSTREAM = {
         qualify rank <= 3
         """,
     "neighbour_answers": """
-        select survey, respondent_id, question_id, mode(answer order by rank) as answer,
+        select survey, retrieval, network, respondent_id, question_id,
+            mode(answer order by rank) as answer,
             max(n)::double / sum(n) as share, sum(n) as n,
             map_from_entries(list(struct_pack(key := answer, value := n::double / 3)))
                 as probabilities
         from (
-            select s.survey, s.respondent_id, k.question_id, k.answer,
+            select s.survey, s.retrieval, s.network, s.respondent_id, k.question_id, k.answer,
                 min(s.rank) as rank, count(*) as n
             from {{ ref('similar_respondents') }} as s
             join {{ ref('known_responses') }} as k
@@ -96,7 +107,13 @@ thrice,true,false,none,,,none,false,given,3,
 two,false,true,none,,,none,false,given,1,"default other"
 """
 MODELS = (
-    *("prediction_settings", "prediction_requests", "prediction_answers", "prediction_thoughts"),
+    *(
+        "prediction_settings",
+        "setting_variants",
+        "prediction_requests",
+        "prediction_answers",
+        "prediction_thoughts",
+    ),
     *("prediction_numbers", "prediction_texts", "predictions", "order_effects"),
 )
 SCORED = (

@@ -5,6 +5,7 @@ import pytest
 from tests.models.fake import FakeProject
 
 CHAIN = [
+    "refinement/persona_networks.py",
     "refinement/persona_network_edges.py",
     "refinement/persona_network_parameters.py",
     "refinement/refined_persona_values.py",
@@ -14,7 +15,10 @@ CHAIN = [
 
 def project(**settings):
     made = FakeProject(**settings)
+    made.seed("networks.csv")
     made.connection.execute("""
+        create table questions as select unnest(['W34', 'W41']) as survey;
+        create table prediction_settings as select 'history' as setting, 'none' as persona;
         create table persona_dimensions as
         select survey, dimension_id, '' as name, '' as description, level,
             ['no', 'yes', 'both'] as candidate_values
@@ -92,7 +96,8 @@ def test_every_setting_builds(settings):
 def test_the_score_of_each_survey_is_a_setting():
     def gains(survey, setting):
         made = project(network_score=setting)
-        made.build(CHAIN[0])
+        for path in CHAIN[:2]:
+            made.build(path)
         return made.rows(
             f"select parent, child, gain from persona_network_edges where survey = '{survey}'"
         )

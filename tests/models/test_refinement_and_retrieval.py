@@ -9,11 +9,13 @@ import duckdb
 import pytest
 
 MODELS = Path(__file__).parents[2] / "models"
-SEED = Path(__file__).parents[2] / "seeds" / "retrieval.csv"
+SEEDS = Path(__file__).parents[2] / "seeds"
 CHAIN = [
+    ("refinement", "persona_networks"),
     ("refinement", "persona_network_edges"),
     ("refinement", "persona_network_parameters"),
     ("refinement", "refined_persona_values"),
+    ("retrieval", "retrieval_settings"),
     ("retrieval", "similar_respondents_search"),
     ("retrieval", "similar_respondents"),
     ("retrieval", "neighbour_answers"),
@@ -55,8 +57,11 @@ def build(connection, chain=CHAIN, **vars):
 @pytest.fixture
 def connection():
     con = duckdb.connect()
-    con.execute(f"create table retrieval as from read_csv('{SEED}', header = true)")
+    for seed in ("retrieval", "networks"):
+        con.execute(f"create table {seed} as from read_csv('{SEEDS / seed}.csv', header = true)")
     con.execute("""
+        create table prediction_settings as
+        select 'everything' as setting, 'refined' as persona, 'common' as neighbours;
         create table persona_dimensions as
         select 'w' as survey, unnest(['trust', 'faith', 'risk']) as dimension_id, '' as name,
             '' as description, unnest(['high', 'mid', 'low']) as level,
@@ -144,7 +149,7 @@ def test_every_row_of_the_seed_finds_neighbours(connection):
             connection.execute(f"update retrieval set survey = 'w' where survey = '{survey}'")
         build(
             connection,
-            [("retrieval", "similar_respondents")],
+            [("retrieval", "retrieval_settings"), ("retrieval", "similar_respondents")],
             retrieval=retrieval,
             neighbour_demographics=["sex"],
         )
@@ -175,7 +180,7 @@ def test_a_tuned_setting_is_what_the_search_chose(connection):
     assert chosen.fetchall() == [(3, 1.0)]
     ranks = connection.execute("select max(rank) from similar_respondents").fetchall()
     assert ranks == [(3,)]
-    build(connection, CHAIN[-2:], retrieval="default", retrieval_search=grid)
+    build(connection, CHAIN[-4:], retrieval="default", retrieval_search=grid)
     ranks = connection.execute("select max(rank) from similar_respondents").fetchall()
     assert ranks == [(20,)]
 

@@ -2,18 +2,17 @@
 
 from lupom.science.bayes.exchange import from_bif, from_pgmpy, to_bif, to_pgmpy
 from lupom.science.bayes.network import PersonaNetwork
-from lupom.science.bayes.personas import (
-    Personas,
-    decode_refinement,
-    encode_personas,
+from lupom.science.bayes.networks import (
     network_edges,
     network_of,
     network_parameters,
     refine_personas,
 )
+from lupom.science.bayes.personas import Personas, decode_refinement, encode_personas
 from lupom.science.bayes.refinement import Refinement
 from lupom.science.bayes.scores import Score
 from lupom.science.bayes.search import Structure, search
+from lupom.science.bayes.variants import Variant, persona_networks, variants_of
 
 __all__ = [
     "PersonaNetwork",
@@ -21,6 +20,7 @@ __all__ = [
     "Refinement",
     "Score",
     "Structure",
+    "Variant",
     "decode_refinement",
     "encode_personas",
     "from_bif",
@@ -28,8 +28,10 @@ __all__ = [
     "network_edges",
     "network_of",
     "network_parameters",
+    "persona_networks",
     "refine_personas",
     "search",
     "to_bif",
     "to_pgmpy",
+    "variants_of",
 ]

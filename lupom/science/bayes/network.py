@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,8 @@ from lupom.science.bayes.counting import MISSING, Codes, Floats, check_codes
 from lupom.science.bayes.families import FamilyScores
 from lupom.science.bayes.parameters import ConditionalTable
 from lupom.science.bayes.posterior import Posterior
-from lupom.science.bayes.pruning import EdgeTest, edge_tests, prune
+from lupom.science.bayes.pruning import PRUNING, EdgeTest, edge_tests
+from lupom.science.bayes.pruning import prune as pruned
 from lupom.science.bayes.refinement import Refinement, Settings, refine
 from lupom.science.bayes.reports import estimate
 from lupom.science.bayes.scores import Score
@@ -34,7 +35,8 @@ class PersonaNetwork:
     tables : the conditional table of each dimension; see `unknown` for their cardinalities.
     names : the dimensions, in the order of the columns.
     levels : 'high', 'mid' or 'low' of each.
-    score : the score it was fitted under, whose prior later estimates use.
+    score : the score it was fitted under.
+    prior : the score whose prior the tables have and later estimates use; `score` when left out.
     unknown : which dimensions have "unknown" as a value of their own, the last of their table.
     error_rates : (d,) how often a reported value is wrong, where that was estimated.
 
@@ -58,10 +60,12 @@ class PersonaNetwork:
         *,
         unknown: Sequence[bool] | None = None,
         error_rates: Floats | None = None,
+        prior: Score | None = None,
     ) -> None:
         d = len(tables)
         self.names, self.levels = _described(d, names, levels)
         self.score = score
+        self.prior = prior or score
         self.tables = list(tables)
         self.unknown = tuple([False] * d if unknown is None else unknown)
         self.cardinalities = tuple(
@@ -89,6 +93,7 @@ class PersonaNetwork:
         *,
         score: str = "bds",
         iss: float = 10.0,
+        parameter_iss: float | None = None,
         method: str = "tabu",
         tabu_length: int = 100,
         restarts: int = 0,
@@ -96,6 +101,7 @@ class PersonaNetwork:
         level_order: bool = False,
         required: Iterable[NamedEdge] = (),
         forbidden: Iterable[NamedEdge] = (),
+        prune: str = "conditional",
         prune_alpha: float | None = 0.05,
         prune_test: str = "chi2",
         prune_correction: str = "none",
@@ -111,11 +117,15 @@ class PersonaNetwork:
         names : of the dimensions, each once; '0', '1', ... when left out.
         levels : 'high', 'mid' or 'low' of each dimension; all 'mid' when left out.
         score, iss : 'bds', 'bdeu', 'bic' or 'k2', and the imaginary sample size; see `scores`.
+        parameter_iss : the tables have the prior of bdeu with this imaginary sample size, as in the
+            published system with 1,000; that of the score when left out.
         method, tabu_length, restarts, max_parents, seed : see `search`.
         level_order : whether a dimension may only be caused by its own or a higher level.
         required, forbidden : (parent, child) pairs by name.
-        prune_alpha, prune_test, prune_correction : see `prune`; None leaves every edge found.
-            Tests use the available cases of each family whatever `missing` says.
+        prune : 'conditional' tests an edge given the child's other parents, 'marginal' given
+            nothing; 'none' leaves every edge found, and so does a prune_alpha of None.
+        prune_alpha, prune_test, prune_correction : see `pruning.prune`. Tests use the available
+            cases of each family whatever `missing` says.
         missing : how structure and parameters see missing values. 'em': structural EM, the best
             where they are missing at random (`completion`); 'available': the available cases of
             each family; 'nal': those, under the node-average likelihood, with score 'bic' only;
@@ -146,19 +156,24 @@ class PersonaNetwork:
             found = completion.structural_em(checked, data[1], measure, settings, seed=seed)
         else:
             found = search(data[0], data[1], measure, node_average=data[3], **settings)
-        if prune_alpha is None:
-            tests = edge_tests(data[0], data[1], found.edges, test=prune_test)
+        if prune not in PRUNING:
+            raise ValueError(f"unknown prune {prune!r}; known are {', '.join(PRUNING)}")
+        marginal = prune == "marginal"
+        if prune_alpha is None or prune == "none":
+            tests = edge_tests(data[0], data[1], found.edges, test=prune_test, marginal=marginal)
         else:
-            tests = prune(
+            tests = pruned(
                 data[0],
                 data[1],
                 found.edges,
                 alpha=prune_alpha,
                 test=prune_test,
                 correction=prune_correction,
+                marginal=marginal,
                 required=must,
             )
-        return cls._of(data, names, levels, tests, measure, unknown, missing, seed)
+        prior = _prior(measure, parameter_iss)
+        return cls._of(data, names, levels, tests, measure, prior, unknown, missing, seed)
 
     @classmethod
     def from_edges(
@@ -171,6 +186,8 @@ class PersonaNetwork:
         edges: Iterable[NamedEdge],
         score: str = "bds",
         iss: float = 10.0,
+        parameter_iss: float | None = None,
+        prune: str = "conditional",
         prune_test: str = "chi2",
         missing: str = "em",
         seed: int = 0,
@@ -180,8 +197,10 @@ class PersonaNetwork:
         pairs = _columns(edges, {name: i for i, name in enumerate(names)})
         measure = Score(score, iss)
         data, unknown = _seen(checked, cardinalities, missing, measure)
-        tests = edge_tests(data[0], data[1], pairs, test=prune_test)
-        return cls._of(data, names, levels, tests, measure, unknown, missing, seed)
+        marginal = prune == "marginal"
+        tests = edge_tests(data[0], data[1], pairs, test=prune_test, marginal=marginal)
+        prior = _prior(measure, parameter_iss)
+        return cls._of(data, names, levels, tests, measure, prior, unknown, missing, seed)
 
     @classmethod
     def _of(
@@ -191,17 +210,18 @@ class PersonaNetwork:
         levels: Sequence[str],
         tests: Mapping[tuple[int, int], EdgeTest],
         score: Score,
+        prior: Score,
         unknown: Sequence[bool],
         missing: str,
         seed: int,
     ) -> PersonaNetwork:
         codes, cards, copies, node_average = data
         if missing == "em" and (codes < 0).any():
-            tables, _, codes = completion.em_tables(codes, cards, tests, score, seed=seed)
+            tables, _, codes = completion.em_tables(codes, cards, tests, prior, seed=seed)
             copies = len(codes) // len(data[0])
         else:
-            tables, _ = completion.fit_tables(codes, cards, tests, score)
-        network = cls(tables, names, levels, score, unknown=unknown)
+            tables, _ = completion.fit_tables(codes, cards, tests, prior)
+        network = cls(tables, names, levels, score, unknown=unknown, prior=prior)
         families = FamilyScores(codes, cards, score, copies=copies, node_average=node_average)
         network.log_score = sum(
             families.family(c, parents) for c, parents in enumerate(network.parents)
@@ -335,34 +355,56 @@ class PersonaNetwork:
         tables, rates = estimate(
             self.engine,
             check_codes(codes, self.cardinalities),
-            self.score,
+            self.prior,
             noisy,
             sweeps=sweeps,
             seed=seed,
         )
-        return PersonaNetwork(tables, self.names, self.levels, self.score, error_rates=rates)
+        return PersonaNetwork(
+            tables, self.names, self.levels, self.score, error_rates=rates, prior=self.prior
+        )
 
     def refit(self, codes: Codes, *, seed: int = 0) -> PersonaNetwork:
         """Return a network of the same structure with the parameters of other codes."""
         pairs = [(p, child) for child, parents in enumerate(self.parents) for p in parents]
         if any(self.unknown):
             cards = [t.cardinality for t in self.tables]
-            tables, _ = completion.fit_tables(self.evidence(codes), cards, pairs, self.score)
+            tables, _ = completion.fit_tables(self.evidence(codes), cards, pairs, self.prior)
         else:
             tables, _, _ = completion.em_tables(
-                codes, self.cardinalities, pairs, self.score, seed=seed
+                codes, self.cardinalities, pairs, self.prior, seed=seed
             )
-        return PersonaNetwork(tables, self.names, self.levels, self.score, unknown=self.unknown)
+        return PersonaNetwork(
+            tables,
+            self.names,
+            self.levels,
+            self.score,
+            unknown=self.unknown,
+            prior=self.prior,
+        )
 
-    def refine(self, codes: Any, **settings: Any) -> Refinement:
+    def refine(
+        self,
+        codes: Any,
+        *,
+        relearn: Callable[[Codes], PersonaNetwork] | None = None,
+        **settings: Any,
+    ) -> Refinement:
         """Replace values that the rest of a persona speaks against, and fill unknown ones.
 
         Parameters
         ----------
         codes : (n, d) as for `fit`; rows the network was not fitted to are welcome.
+        relearn : makes the network of each further iteration of refined codes, structure and all,
+            as in the published system; without it the structure stays.
         settings : see `refinement.Settings`.
         """
-        return refine(self, check_codes(codes, self.cardinalities), Settings(**settings))
+        checked = check_codes(codes, self.cardinalities)
+        return refine(self, checked, Settings(**settings), relearn=relearn)
+
+
+def _prior(score: Score, parameter_iss: float | None) -> Score:
+    return score if parameter_iss is None else Score("bdeu", parameter_iss)
 
 
 def _seen(

@@ -12,6 +12,8 @@ from lupom.science.bayes.counting import Codes, Configurations, Ints
 
 Edge = tuple[int, int]
 TESTS = ("chi2", "g")
+# What an edge is tested given: the child's other parents, or nothing; 'none' tests no edge.
+PRUNING = ("conditional", "marginal", "none")
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class EdgeTest:
     statistic : chi-square or G statistic, summed over the configurations of the other parents.
     degrees_of_freedom : of it; 0 where there is nothing to compare.
     p_value : probability of a statistic at least this large if child and parent were independent
-        given the child's other parents; 1 where there are no degrees of freedom.
+        given the child's other parents (given nothing, for a marginal test); 1 where there are no
+        degrees of freedom.
     n : available cases.
     """
 
@@ -99,8 +102,9 @@ def edge_tests(
     edges: Iterable[Edge],
     *,
     test: str = "chi2",
+    marginal: bool = False,
 ) -> dict[Edge, EdgeTest]:
-    """Test each edge given the child's other parents."""
+    """Test each edge given the child's other parents, or given nothing."""
     wanted = sorted(set(edges))
     parents: dict[int, list[int]] = {}
     for parent, child in wanted:
@@ -111,7 +115,7 @@ def edge_tests(
             cardinalities,
             parent,
             child,
-            [other for other in parents[child] if other != parent],
+            [] if marginal else [other for other in parents[child] if other != parent],
             test=test,
         )
         for parent, child in wanted
@@ -126,12 +130,14 @@ def prune(
     alpha: float = 0.05,
     test: str = "chi2",
     correction: str = "none",
+    marginal: bool = False,
     required: Iterable[Edge] = (),
 ) -> dict[Edge, EdgeTest]:
     """Remove edges that an independence test does not support; return the tests of those kept.
 
     The edge with the largest p-value above the level goes first and its child's other edges are
-    tested anew, so that of two parents that say the same one stays.
+    tested anew, so that of two parents that say the same one stays. A marginal test does not depend
+    on other edges: whatever it does not support goes, and two parents that say the same both stay.
 
     Parameters
     ----------
@@ -140,15 +146,19 @@ def prune(
     alpha : level of the test.
     test : 'chi2' or 'g'.
     correction : 'none', or 'bonferroni' (alpha divided by the number of edges).
+    marginal : whether parent and child are tested given nothing, as in the published system,
+        instead of given the child's other parents.
     required : edges that stay whatever their test says.
     """
     if correction not in ("none", "bonferroni"):
         raise ValueError(f"unknown correction {correction!r}; known are none, bonferroni")
     if not 0 < alpha <= 1:
         raise ValueError(f"alpha must be above 0 and at most 1, got {alpha}")
-    kept = edge_tests(codes, cardinalities, edges, test=test)
+    kept = edge_tests(codes, cardinalities, edges, test=test, marginal=marginal)
     level = alpha / max(len(kept), 1) if correction == "bonferroni" else alpha
     safe = set(required)
+    if marginal:
+        return {e: t for e, t in kept.items() if e in safe or t.p_value <= level}
     while True:
         weak = [t for e, t in kept.items() if e not in safe and not t.p_value <= level]
         if not weak:

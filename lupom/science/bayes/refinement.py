@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -120,19 +120,30 @@ class Refinement:
     error_rates: Floats
 
 
-def refine(network: PersonaNetwork, codes: Codes, settings: Settings) -> Refinement:
+def refine(
+    network: PersonaNetwork,
+    codes: Codes,
+    settings: Settings,
+    *,
+    relearn: Callable[[Codes], PersonaNetwork] | None = None,
+) -> Refinement:
     """Refine personas under a network; see `Settings`.
 
     Parameters
     ----------
     codes : (n, d) checked code matrix, -1 where missing.
+    relearn : makes the network of each further iteration, from the refined codes; without it the
+        structure stays and its parameters are estimated anew.
     """
     raw = codes
     if settings.reports == "noisy" and network.error_rates is None:
         network = network.with_error_rates(codes, levels=settings.levels, seed=settings.seed)
     result = _pass(network, codes, raw, settings)
     for _ in range(settings.iterations - 1):
-        network = network.refit(result.codes, seed=settings.seed)
+        if relearn is None:
+            network = network.refit(result.codes, seed=settings.seed)
+        else:
+            network = relearn(result.codes)
         again = _pass(network, result.codes, raw, settings)
         same = bool((again.codes == result.codes).all())
         result = again

@@ -4,6 +4,7 @@ from lupom.science.neighbours.embeddings import nearest_texts
 from lupom.science.neighbours.nearest import nearest
 from lupom.science.neighbours.people import Inputs, People
 from lupom.science.neighbours.respondents import neighbour_answers, similar_respondents
+from lupom.science.neighbours.retrieval import retrieval_settings, setting_variants
 from lupom.science.neighbours.search import search_settings, tuned_on_test, tuned_settings
 from lupom.science.neighbours.settings import Setting, settings_of
 from lupom.science.neighbours.vectors import PersonaVectors, informative
@@ -19,7 +20,9 @@ __all__ = [
     "nearest",
     "nearest_texts",
     "neighbour_answers",
+    "retrieval_settings",
     "search_settings",
+    "setting_variants",
     "settings_of",
     "similar_respondents",
     "tuned_on_test",

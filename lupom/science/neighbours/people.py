@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lupom.science.bayes.personas import encode_personas
 from lupom.science.neighbours.embeddings import nearest_texts, texts
 from lupom.science.neighbours.nearest import Near, nearest
-from lupom.science.neighbours.settings import Setting
+from lupom.science.neighbours.settings import NO_NETWORK, Setting
 from lupom.science.neighbours.vectors import informative
 from lupom.science.tables import arrow, encoded, surveys
 
@@ -82,7 +82,7 @@ class People:
         self._values, self._dimensions = values, dimensions
         self._attributes, self._known, self._questions = attributes, known, questions
         self._embed, self._method, self._elsewhere = embed, method, elsewhere
-        self._made: dict[tuple[str, str], Features] = {}
+        self._made: dict[tuple[str, str | None], Features] = {}
 
     def compared_by(self, setting: Setting) -> str:
         """Return the similarity that is used: the setting's, or what serves in its place.
@@ -91,7 +91,7 @@ class People:
         persona_demographics without demographics is persona.
         """
         similarity = setting.similarity
-        if setting.has_persona and not self.has_personas(setting.personas):
+        if setting.has_persona and not self.has_personas(setting):
             similarity = "demographics" if setting.demographics else "answers"
         elif similarity == "persona_demographics" and not setting.demographics:
             similarity = "persona"
@@ -102,9 +102,9 @@ class People:
             )
         return similarity
 
-    def has_personas(self, personas: str) -> bool:
-        """Return whether any respondent has a persona value."""
-        return bool((self._features("persona", personas).codes >= 0).any())
+    def has_personas(self, setting: Setting) -> bool:
+        """Return whether any respondent has a persona value of the kind the setting compares."""
+        return bool((self._personas(setting).codes >= 0).any())
 
     def pool(self, similarity: str) -> Bools:
         """Return who may be a neighbour, (n): where personas count, those who have one."""
@@ -130,7 +130,7 @@ class People:
         pool = self.pool(similarity)
         parts = []
         if similarity.startswith("persona"):
-            parts.append(self._features("persona", setting.personas))
+            parts.append(self._personas(setting))
         if similarity.endswith("demographics"):
             parts.append(self._attribute_features(setting))
         if similarity == "answers":
@@ -186,14 +186,25 @@ class People:
                 out[i] = vectors[place[text]]
         return out
 
-    def _features(self, kind: str, personas: str) -> Features:
-        if (kind, personas) not in self._made:
-            self._made[kind, personas] = self._persona_features(personas)
-        return self._made[kind, personas]
+    def _personas(self, setting: Setting) -> Features:
+        key = (setting.personas, setting.network)
+        if key not in self._made:
+            self._made[key] = self._persona_features(*key)
+        return self._made[key]
 
-    def _persona_features(self, personas: str) -> Features:
+    def _values_of(self, network: str | None) -> pa.Table:
+        """Return the values of one network; of 'none' those of any, whose raw ones are the same."""
+        import pyarrow.compute as pc
+
+        if network is None or "network" not in self._values.column_names:
+            return self._values
+        of = self._values["network"]
+        wanted = pc.min(of) if network == NO_NETWORK else network
+        return self._values.filter(pc.equal(of, wanted))
+
+    def _persona_features(self, personas: str, network: str | None) -> Features:
         column, certain = _VALUES[personas]
-        table = self._values
+        table = self._values_of(network)
         n = len(self.ids)
         personas_ = encode_personas(table, self._dimensions, column=column, respondents=self.ids)
         chosen = np.array([self.row_of.get(r, -1) for r in personas_.respondents], dtype=np.int64)
@@ -307,7 +318,8 @@ class Inputs:
     Attributes
     ----------
     values : survey, respondent_id, dimension_id, and refined_value and probability, value and
-        raw_probability, or those of them that the settings need; may be empty.
+        raw_probability, or those of them that the settings need; may be empty. With a column
+        network, of several; Setting.network says of which.
     dimensions : survey, dimension_id, level, candidate_values; name where there is one.
     roles : survey, respondent_id, role: 'reference' may be a neighbour, 'new' has no answers.
         has_persona (whether a persona was to be inferred) and asked (whether neighbours are wanted

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lupom.science.neighbours.people import Inputs
-from lupom.science.neighbours.settings import Setting
+from lupom.science.neighbours.retrieval import Key, keyed
+from lupom.science.neighbours.search import tuned
+from lupom.science.neighbours.settings import NO_NETWORK, Setting
 from lupom.science.neighbours.votes import vote
 from lupom.science.tables import arrow, encoded, stack, surveys
 
@@ -16,21 +18,21 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def similar_respondents(
-    inputs: Inputs, settings: Setting | Mapping[str, Setting] | None = None
-) -> pa.Table:
+def similar_respondents(inputs: Inputs, settings: Any = None, search: Any = None) -> pa.Table:
     """Return the reference respondents most like each respondent.
 
     Parameters
     ----------
     inputs : the tables, see `Inputs`.
-    settings : how they are found, the same for all surveys or one for each.
+    settings : how they are found: the table of `retrieval_settings`; or one for all surveys
+        (`Setting()` when left out) or for each, whose retrieval is then called 'default'.
+    search : table of `search_settings`, for settings that are 'tuned'.
 
     Returns
     -------
-    Table: survey, respondent_id, neighbour_id, rank (from 1), similarity (0 to 1; a cosine of
-    embeddings from -1), compared_by (see `People.compared_by`). Of a respondent there is nothing
-    to compare of there is no row.
+    Table: survey, retrieval, network (see `retrieval_settings`), respondent_id, neighbour_id, rank
+    (from 1), similarity (0 to 1; a cosine of embeddings from -1), compared_by (see
+    `People.compared_by`). Of a respondent there is nothing to compare of there is no row.
 
     Raises
     ------
@@ -40,6 +42,8 @@ def similar_respondents(
 
     schema = pa.schema(
         [
+            ("retrieval", pa.string()),
+            ("network", pa.string()),
             ("respondent_id", pa.string()),
             ("neighbour_id", pa.string()),
             ("rank", pa.int64()),
@@ -47,31 +51,40 @@ def similar_respondents(
             ("compared_by", pa.string()),
         ]
     )
+    given = Setting() if settings is None else settings
+    if isinstance(given, Setting):
+        roles = arrow(inputs.roles, ("survey",))
+        given = dict.fromkeys(roles["survey"].unique().to_pylist(), given)
+    wanted = keyed(given) if search is None else tuned(given, search)
     parts = {}
     for survey, people in inputs.people():
-        setting = settings if isinstance(settings, Setting) else (settings or {}).get(survey)
-        if setting is None and settings is None:
-            setting = Setting()
-        if setting is None:
+        if survey not in wanted:
             raise ValueError(f"survey {survey!r} has no retrieval setting")
-        try:
-            similarity = people.compared_by(setting)
-            asked = people.asked(similarity)
-            near, closeness = people.nearest(setting, asked)
-        except ValueError as error:
-            raise ValueError(f"survey {survey!r}: {error}") from error
-        ids = np.array(people.ids, dtype=object)
-        at, rank = np.nonzero(near >= 0)
-        parts[survey] = pa.table(
-            {
-                "respondent_id": pa.array(ids[asked[at]], pa.string()),
-                "neighbour_id": pa.array(ids[near[at, rank]], pa.string()),
-                "rank": rank + 1,
-                "similarity": closeness[at, rank],
-                "compared_by": pa.repeat(similarity, len(at)),
-            },
-            schema=schema,
-        )
+        tables = []
+        for key, setting in wanted[survey].items():
+            try:
+                similarity = people.compared_by(setting)
+                asked = people.asked(similarity)
+                near, closeness = people.nearest(setting, asked)
+            except ValueError as error:
+                raise ValueError(f"survey {survey!r}: {error}") from error
+            ids = np.array(people.ids, dtype=object)
+            at, rank = np.nonzero(near >= 0)
+            tables.append(
+                pa.table(
+                    {
+                        "retrieval": pa.repeat(key.retrieval, len(at)),
+                        "network": pa.repeat(key.network, len(at)),
+                        "respondent_id": pa.array(ids[asked[at]], pa.string()),
+                        "neighbour_id": pa.array(ids[near[at, rank]], pa.string()),
+                        "rank": rank + 1,
+                        "similarity": closeness[at, rank],
+                        "compared_by": pa.repeat(similarity, len(at)),
+                    },
+                    schema=schema,
+                )
+            )
+        parts[survey] = pa.concat_tables(tables)
     return stack(parts, schema)
 
 
@@ -80,19 +93,67 @@ def neighbour_answers(similar: Any, responses: Any) -> pa.Table:
 
     Parameters
     ----------
-    similar : table: survey, respondent_id, neighbour_id, rank.
+    similar : table: survey, respondent_id, neighbour_id, rank; retrieval and network where there
+        are such columns, which are then 'default' and 'none'.
     responses : table: survey, respondent_id, question_id, answer; known answers only. Rows of
         respondents who are nobody's neighbour are ignored.
 
     Returns
     -------
-    Table: survey, respondent_id, question_id, answer (the most common; of equals the nearest
-    neighbour's), share (of those neighbours who answered), n (how many answered), probabilities
-    (map from answer to share). No row where no neighbour answered.
+    Table: survey, retrieval, network, respondent_id, question_id, answer (the most common; of
+    equals the nearest neighbour's), share (of those neighbours who answered), n (how many
+    answered), probabilities (map from answer to share). No row where no neighbour answered.
     """
     import pyarrow as pa
 
-    schema = pa.schema(
+    schema = _answers_schema().insert(0, pa.field("network", pa.string()))
+    schema = schema.insert(0, pa.field("retrieval", pa.string()))
+    parts = {}
+    for survey, (pairs, given) in surveys(
+        _with_key(similar),
+        arrow(responses, ("survey", "respondent_id", "question_id", "answer")),
+    ):
+        tables = []
+        for key, rows in _by_key(pairs):
+            votes = _votes(rows, given)
+            for place, name in enumerate(Key._fields):
+                word = pa.repeat(key[place], len(votes)).cast(pa.string())
+                votes = votes.add_column(place, name, word)
+            tables.append(votes)
+        if tables:
+            parts[survey] = pa.concat_tables(tables)
+    return stack(parts, schema)
+
+
+def _with_key(similar: Any) -> pa.Table:
+    """Return the columns that count, with the key of a setting where there is none."""
+    import pyarrow as pa
+
+    from lupom.science import inputs
+
+    whole = inputs.arrow(similar)
+    for name, word in zip(Key._fields, ("default", NO_NETWORK), strict=True):
+        if name not in whole.column_names:
+            column = pa.array([word] * len(whole), pa.string())
+            whole = whole.append_column(name, column)
+    return arrow(whole, ("survey", *Key._fields, "respondent_id", "neighbour_id", "rank"))
+
+
+def _by_key(pairs: pa.Table) -> Iterator[tuple[Key, pa.Table]]:
+    """Yield the rows of each setting, in the order of their first."""
+    import pyarrow.compute as pc
+
+    found = pairs.select(list(Key._fields)).group_by(list(Key._fields), use_threads=False)
+    for row in found.aggregate([]).to_pylist():
+        key = Key(**row)
+        mine = pc.and_(pc.equal(pairs["retrieval"], key[0]), pc.equal(pairs["network"], key[1]))
+        yield key, pairs.filter(mine)
+
+
+def _answers_schema() -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema(
         [
             ("respondent_id", pa.string()),
             ("question_id", pa.string()),
@@ -102,54 +163,56 @@ def neighbour_answers(similar: Any, responses: Any) -> pa.Table:
             ("probabilities", pa.map_(pa.string(), pa.float64())),
         ]
     )
-    parts = {}
-    for survey, (pairs, given) in surveys(
-        arrow(similar, ("survey", "respondent_id", "neighbour_id", "rank")),
-        arrow(responses, ("survey", "respondent_id", "question_id", "answer")),
-    ):
-        ids, near, voters = _neighbour_matrix(pairs)
-        person, people = encoded(given, "respondent_id")
-        asked, questions = encoded(given, "question_id")
-        word, words = encoded(given, "answer")
-        row_of = {v: i for i, v in enumerate(voters)}
-        row = np.array([row_of.get(p, -1) for p in people], dtype=np.int64)[person]
-        use = np.flatnonzero((row >= 0) & (word >= 0) & (asked >= 0))
-        blocks = []
-        for question in sorted(questions):
-            mine = use[asked[use] == questions.index(question)]
-            told = sorted(words[w] for w in np.unique(word[mine]))
-            code = {w: i for i, w in enumerate(told)}
-            code_of = np.array([code.get(w, -1) for w in words], dtype=np.int64)
-            answers = np.full(len(voters), -1, dtype=np.int64)
-            answers[row[mine]] = code_of[word[mine]]
-            result = vote(near, answers, len(told))
-            some = np.flatnonzero(result.n > 0)
-            counts = result.counts[some]
-            at, value = np.nonzero(counts)
-            offsets = np.concatenate([[0], np.cumsum((counts > 0).sum(axis=1))])
-            labels = np.array(told, dtype=object)
-            blocks.append(
-                pa.table(
-                    {
-                        "respondent_id": pa.array(ids[some], pa.string()),
-                        "question_id": pa.array([question] * len(some), pa.string()),
-                        "answer": pa.array(labels[result.answer[some]], pa.string()),
-                        "share": result.share[some],
-                        "n": result.n[some],
-                        "probabilities": pa.MapArray.from_arrays(
-                            pa.array(offsets, pa.int32()),
-                            pa.array(labels[value], pa.string()),
-                            pa.array(counts[at, value] / result.n[some][at]),
-                        ),
-                    },
-                    schema=schema,
-                )
+
+
+def _votes(pairs: pa.Table, given: pa.Table) -> pa.Table:
+    """Return the votes of one setting's neighbours in one survey."""
+    import pyarrow as pa
+
+    schema = _answers_schema()
+    ids, near, voters = _neighbour_matrix(pairs)
+    person, people = encoded(given, "respondent_id")
+    asked, questions = encoded(given, "question_id")
+    word, words = encoded(given, "answer")
+    row_of = {v: i for i, v in enumerate(voters)}
+    row = np.array([row_of.get(p, -1) for p in people], dtype=np.int64)[person]
+    use = np.flatnonzero((row >= 0) & (word >= 0) & (asked >= 0))
+    blocks = []
+    for question in sorted(questions):
+        mine = use[asked[use] == questions.index(question)]
+        told = sorted(words[w] for w in np.unique(word[mine]))
+        code = {w: i for i, w in enumerate(told)}
+        code_of = np.array([code.get(w, -1) for w in words], dtype=np.int64)
+        answers = np.full(len(voters), -1, dtype=np.int64)
+        answers[row[mine]] = code_of[word[mine]]
+        result = vote(near, answers, len(told))
+        some = np.flatnonzero(result.n > 0)
+        counts = result.counts[some]
+        at, value = np.nonzero(counts)
+        offsets = np.concatenate([[0], np.cumsum((counts > 0).sum(axis=1))])
+        labels = np.array(told, dtype=object)
+        blocks.append(
+            pa.table(
+                {
+                    "respondent_id": pa.array(ids[some], pa.string()),
+                    "question_id": pa.array([question] * len(some), pa.string()),
+                    "answer": pa.array(labels[result.answer[some]], pa.string()),
+                    "share": result.share[some],
+                    "n": result.n[some],
+                    "probabilities": pa.MapArray.from_arrays(
+                        pa.array(offsets, pa.int32()),
+                        pa.array(labels[value], pa.string()),
+                        pa.array(counts[at, value] / result.n[some][at]),
+                    ),
+                },
+                schema=schema,
             )
-        if blocks:
-            parts[survey] = pa.concat_tables(blocks).sort_by(
-                [("respondent_id", "ascending"), ("question_id", "ascending")]
-            )
-    return stack(parts, schema)
+        )
+    if not blocks:
+        return schema.empty_table()
+    return pa.concat_tables(blocks).sort_by(
+        [("respondent_id", "ascending"), ("question_id", "ascending")]
+    )
 
 
 def _neighbour_matrix(

@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lupom.science.neighbours.people import Inputs, People
-from lupom.science.neighbours.settings import ENCODINGS, SIMILARITIES, TUNED, Setting
+from lupom.science.neighbours.retrieval import Key, keyed, row_of, setting_fields, setting_of
+from lupom.science.neighbours.settings import (
+    ENCODINGS,
+    NO_NETWORK,
+    SIMILARITIES,
+    TUNED,
+    Setting,
+)
 from lupom.science.tables import arrow, stack, surveys
 
 if TYPE_CHECKING:
@@ -40,7 +47,7 @@ def candidates(grid: Mapping[str, Sequence[Any]], base: Setting) -> list[Setting
     is not possible is left out. Simpler is: demographics, persona, both, answers; one-hot;
     certainty left out; fewer neighbours; fewer dimensions.
     """
-    unknown = sorted(set(grid) - {f for f in Setting.__dataclass_fields__ if f != "demographics"})
+    unknown = sorted(set(grid) - (set(Setting.__dataclass_fields__) - {"demographics", "network"}))
     if unknown:
         raise ValueError(
             f"retrieval_search has no {unknown[0]!r}; it may have {', '.join(GRID)}, personas and "
@@ -55,6 +62,11 @@ def candidates(grid: Mapping[str, Sequence[Any]], base: Setting) -> list[Setting
     found = []
     for values in product(*whole.values()):
         given = dict(zip(whole, values, strict=True))
+        if base.network == NO_NETWORK:
+            # Nothing is refined, and no value has a probability.
+            if given["certainty"] or given.get("personas") == "refined":
+                continue
+            given["personas"] = "raw"
         if given["similarity"] == "demographics" and given["encoding"] == "ordinal":
             continue
         doubtful = given["similarity"].startswith("persona") and given["encoding"] != "embedding"
@@ -83,8 +95,9 @@ def _simplicity(setting: Setting) -> tuple[Any, ...]:
 def search_settings(
     inputs: Inputs,
     pairs: Any,
-    settings: Mapping[str, Setting],
+    settings: Any,
     *,
+    networks: Any = None,
     grid: Mapping[str, Sequence[Any]] | None = None,
     criterion: str = "accuracy",
 ) -> pa.Table:
@@ -101,14 +114,17 @@ def search_settings(
     ----------
     inputs : the tables; the answers to the pairs must not be among `known`.
     pairs : survey, respondent_id, question_id, answer: tuning pairs of reference respondents.
-    settings : the setting in use of each survey, which candidates differ from.
+    settings : those in use, which candidates differ from: the table of `retrieval_settings`, or
+        one for each survey. Of the table the default of each survey and those that are 'tuned'.
+    networks : table: survey, network, is_default. Where the default setting compares nothing that a
+        network refined, candidates that do compare it by the survey's default network.
     grid : see `candidates`.
     criterion : 'accuracy' (largest) or 'nll' (smallest) decides; of equals the simplest.
 
     Returns
     -------
-    Table of `SEARCH`: a row per survey and setting; `chosen` marks one of each survey. A survey
-    without a pair to score has no rows.
+    Table of `search_schema` after survey: a row per setting in use and candidate; `chosen` marks
+    one of each setting in use. A survey without a pair to score has no rows.
 
     Raises
     ------
@@ -118,16 +134,35 @@ def search_settings(
         raise ValueError(f"unknown criterion {criterion!r}; known are {', '.join(CRITERIA)}")
     parts = {}
     answers = _by_survey(pairs)
+    searched = _searched(settings, networks)
     for survey, people in inputs.people():
-        options = candidates(grid or {}, _plain(settings[survey]))
-        scored = _scored(survey, people, answers.get(survey), options)
-        if scored:
+        rows = []
+        for key, setting in searched.get(survey, {}).items():
+            options = candidates(grid or {}, _plain(setting))
+            scored = _scored(survey, people, answers.get(survey), options)
             sign = -1.0 if criterion == "accuracy" else 1.0
-            best = min(range(len(scored)), key=lambda i: (sign * scored[i][criterion], i))
+            order = sorted(range(len(scored)), key=lambda i: (sign * scored[i][criterion], i))
             for i, row in enumerate(scored):
-                row["chosen"] = i == best
-            parts[survey] = _table(scored, search_schema())
+                rows.append({**row, **key._asdict(), "chosen": i == order[0]})
+        if rows:
+            parts[survey] = _table(rows, search_schema())
     return stack(parts, search_schema())
+
+
+def _searched(settings: Any, networks: Any) -> dict[str, dict[Key, Setting]]:
+    """Return what is searched for: each survey's default setting, and the tuned ones."""
+    usual: dict[str, str] = {}
+    if networks is not None:
+        rows = arrow(networks, ("survey", "network", "is_default")).to_pylist()
+        usual = {row["survey"]: row["network"] for row in rows if row["is_default"]}
+    out: dict[str, dict[Key, Setting]] = {}
+    for survey, of in keyed(settings).items():
+        for place, (key, setting) in enumerate(of.items()):
+            if not place and setting.network == NO_NETWORK:
+                setting = replace(setting, network=usual.get(survey, NO_NETWORK))
+            if not place or setting.similarity == TUNED:
+                out.setdefault(survey, {})[key] = setting
+    return out
 
 
 def tuned_settings(
@@ -141,30 +176,47 @@ def tuned_settings(
     search : table of `search_settings`.
     default : in place of a tuned one where the search had nothing to choose on; an error if None.
     """
-    table = arrow(search, ("survey", "chosen", *_FIELDS))
-    chosen = {row["survey"]: _setting(row) for row in table.to_pylist() if row["chosen"]}
-    out = {}
-    for survey, setting in settings.items():
-        if setting.similarity != TUNED:
-            out[survey] = setting
-        elif survey in chosen:
-            out[survey] = chosen[survey]
-        elif default is not None:
-            out[survey] = default
-        else:
-            raise ValueError(
-                f"survey {survey!r} has no tuning pair to choose a retrieval setting on; raise the "
-                "var tuning_pairs or llm_reference_respondents, or choose another retrieval"
-            )
+    found = tuned(settings, search, default)
+    return {survey: next(iter(of.values())) for survey, of in found.items()}
+
+
+def tuned(
+    settings: Any, search: Any, default: Setting | None = None
+) -> dict[str, dict[Key, Setting]]:
+    """Return what `retrieval.keyed` does, tuned settings replaced; see `tuned_settings`."""
+    chosen = _chosen(search)
+    out: dict[str, dict[Key, Setting]] = {}
+    for survey, of in keyed(settings).items():
+        for key, setting in of.items():
+            found = setting
+            if setting.similarity == TUNED:
+                found = chosen.get((survey, key), default or setting)
+            if found.similarity == TUNED:
+                raise ValueError(
+                    f"survey {survey!r} has no tuning pair to choose a retrieval setting on; raise "
+                    "the var tuning_pairs or llm_reference_respondents, or choose another retrieval"
+                )
+            out.setdefault(survey, {})[key] = found
     return out
+
+
+def _chosen(search: Any) -> dict[tuple[str, Key], Setting]:
+    """Return what a search chose, by survey and the setting in use."""
+    table = arrow(search, ("survey", "retrieval", "chosen", *Setting.__dataclass_fields__))
+    return {
+        (row["survey"], Key(row["retrieval"], row["network"])): setting_of(row)
+        for row in table.to_pylist()
+        if row["chosen"]
+    }
 
 
 def tuned_on_test(
     inputs: Inputs,
     pairs: Any,
-    settings: Mapping[str, Setting],
+    settings: Any,
     search: Any,
     *,
+    networks: Any = None,
     grid: Mapping[str, Sequence[Any]] | None = None,
     criterion: str = "accuracy",
 ) -> pa.Table:
@@ -176,7 +228,7 @@ def tuned_on_test(
 
     Parameters
     ----------
-    inputs, settings, grid, criterion : as for `search_settings`.
+    inputs, settings, networks, grid, criterion : as for `search_settings`.
     pairs : test pairs with their answers.
     search : what `search_settings` found on tuning pairs.
 
@@ -184,32 +236,38 @@ def tuned_on_test(
     -------
     Table of `search_schema` with chosen_on and optimistic in place of chosen.
     """
-    best = search_settings(inputs, pairs, settings, grid=grid, criterion=criterion)
-    found = {
-        row["survey"]: _setting(row)
-        for row in arrow(search, ("survey", "chosen", *_FIELDS)).to_pylist()
+    best = search_settings(
+        inputs, pairs, settings, networks=networks, grid=grid, criterion=criterion
+    )
+    found = _chosen(search)
+    top = {
+        (row["survey"], Key(row["retrieval"], row["network"])): row
+        for row in best.to_pylist()
         if row["chosen"]
     }
-    top = {row["survey"]: row for row in best.to_pylist() if row["chosen"]}
     answers = _by_survey(pairs)
+    searched = _searched(settings, networks)
     parts = {}
     for survey, people in inputs.people():
-        if survey not in top:
-            continue
-        rows = [{**top[survey], "chosen_on": "test", "optimistic": True}]
-        others = {"tuning": found.get(survey), "fixed": settings.get(survey)}
-        whole = candidates(grid or {}, _plain(settings[survey]))
-        for name, setting in others.items():
-            if setting is not None and setting.similarity != TUNED:
-                setting = replace(setting, similarity=people.compared_by(setting))
-                # The same pairs as for the grid, whatever this one compares.
-                scored = _scored(survey, people, answers.get(survey), [setting], alongside=whole)
-                rows += [{**row, "chosen_on": name, "optimistic": False} for row in scored]
-        parts[survey] = _table(rows, tested_schema())
+        rows = []
+        for key, own in searched.get(survey, {}).items():
+            if (survey, key) not in top:
+                continue
+            rows.append({**top[survey, key], "chosen_on": "test", "optimistic": True})
+            others = {"tuning": found.get((survey, key)), "fixed": own}
+            whole = candidates(grid or {}, _plain(own))
+            for name, setting in others.items():
+                if setting is not None and setting.similarity != TUNED:
+                    setting = replace(setting, similarity=people.compared_by(setting))
+                    # The same pairs as for the grid, whatever this one compares.
+                    scored = _scored(
+                        survey, people, answers.get(survey), [setting], alongside=whole
+                    )
+                    more = {"chosen_on": name, "optimistic": False, **key._asdict()}
+                    rows += [{**row, **more} for row in scored]
+        if rows:
+            parts[survey] = _table(rows, tested_schema())
     return stack(parts, tested_schema())
-
-
-_FIELDS = tuple(Setting.__dataclass_fields__)
 
 
 def _plain(setting: Setting) -> Setting:
@@ -250,13 +308,13 @@ def _scored(
             near_of[widest] = people.nearest(widest, asked)[0]
         near = near_of[widest][of, : setting.k]
         row = _score(near, people.answers.codes, columns, gold, prior)
-        out.append({**_row(setting), **row, "respondents": len(asked)})
+        out.append({**row_of(setting), **row, "respondents": len(asked)})
     return out
 
 
 def _possible(setting: Setting, people: People) -> bool:
     """Return whether a setting compares what it says in this survey, and not what serves."""
-    if setting.has_persona and not people.has_personas(setting.personas):
+    if setting.has_persona and not people.has_personas(setting):
         return False
     return not setting.has_demographics or bool(setting.demographics)
 
@@ -327,21 +385,6 @@ def _score(
     }
 
 
-def _row(setting: Setting) -> dict[str, Any]:
-    names = setting.demographics
-    return {
-        **{name: getattr(setting, name) for name in _FIELDS},
-        "demographics": names if isinstance(names, str) else "/".join(names),
-    }
-
-
-def _setting(row: Mapping[str, Any]) -> Setting:
-    names = row["demographics"]
-    given = {name: row[name] for name in _FIELDS}
-    given["demographics"] = names if names == "all" else tuple(n for n in names.split("/") if n)
-    return Setting(**given)
-
-
 def _table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
     import pyarrow as pa
 
@@ -352,7 +395,7 @@ def search_schema() -> pa.Schema:
     """Return the columns of the search's table beside survey."""
     import pyarrow as pa
 
-    return pa.schema([*_scored_fields(), ("chosen", pa.bool_())])
+    return pa.schema([*_key_fields(), *_scored_fields(), ("chosen", pa.bool_())])
 
 
 def tested_schema() -> pa.Schema:
@@ -360,21 +403,20 @@ def tested_schema() -> pa.Schema:
     import pyarrow as pa
 
     fields = [("chosen_on", pa.string()), ("optimistic", pa.bool_())]
-    return pa.schema([*fields, *_scored_fields()])
+    return pa.schema([*_key_fields(), *fields, *_scored_fields()])
+
+
+def _key_fields() -> list[tuple[str, Any]]:
+    import pyarrow as pa
+
+    return [(name, pa.string()) for name in Key._fields]
 
 
 def _scored_fields() -> list[tuple[str, Any]]:
     import pyarrow as pa
 
     return [
-        ("similarity", pa.string()),
-        ("encoding", pa.string()),
-        ("personas", pa.string()),
-        ("certainty", pa.bool_()),
-        ("k", pa.int64()),
-        ("max_skew", pa.float64()),
-        ("demographics", pa.string()),
-        ("demographic_weight", pa.float64()),
+        *setting_fields(),
         ("pairs", pa.int64()),
         ("respondents", pa.int64()),
         ("voted", pa.float64()),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from difflib import get_close_matches
+from dataclasses import dataclass, fields, replace
 from typing import Any
+
+from lupom.science.names import did_you_mean, names_of, of_survey
 
 SIMILARITIES = ("persona", "demographics", "persona_demographics", "answers")
 ENCODINGS = ("onehot", "ordinal", "embedding")
 PERSONAS = ("raw", "refined")
 TUNED = "tuned"
+# The network of a setting that compares no value that a network refined.
+NO_NETWORK = "none"
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Setting:
         have; None drops none but those of a single value.
     demographics : attributes to compare, or 'all' of them.
     demographic_weight : of an attribute, that of a persona dimension being 1.
+    network : the persona network whose refined values are compared, 'none' where none are; None
+        where the values are of one network only.
     """
 
     similarity: str = "persona_demographics"
@@ -40,6 +45,7 @@ class Setting:
     max_skew: float | None = 10.0
     demographics: Sequence[str] | str = ()
     demographic_weight: float = 1.0
+    network: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.demographics, str):
@@ -56,6 +62,16 @@ class Setting:
         if self.certainty and self.encoding == "embedding":
             raise ValueError("certainty weighs values; it cannot weigh the embedding of a text")
 
+    def under(self, network: str) -> Setting:
+        """Return the setting for personas refined by a network, 'none' for raw ones.
+
+        Its `network` is 'none' where it compares nothing that a network has a part in.
+        """
+        if network == NO_NETWORK:
+            return replace(self, network=network, personas="raw", certainty=False)
+        refined = self.has_persona and (self.personas == "refined" or self.certainty)
+        return replace(self, network=network if refined or self.similarity == TUNED else NO_NETWORK)
+
     @property
     def has_persona(self) -> bool:
         """Return whether persona values are compared."""
@@ -69,8 +85,7 @@ class Setting:
 
 def _one_of(name: str, value: str, known: Sequence[str]) -> None:
     if value not in known:
-        near = get_close_matches(str(value), known, 1)
-        guess = f"; did you mean {near[0]!r}?" if near else ""
+        guess = did_you_mean(value, known)
         raise ValueError(f"unknown {name} {value!r}; known are {', '.join(known)}{guess}")
 
 
@@ -86,7 +101,7 @@ def settings_of(
     ----------
     rows : survey, retrieval (the row's name) and the fields of Setting; a field that is null or
         blank is the default's. A row of survey 'default' holds where a survey has none of its own.
-    surveys : names; one with a dot, 'opinionqa.W34', also goes by what follows the dot.
+    surveys : names; see `names.names_of` for what they go by.
     chosen : the retrieval that is used, or that of each survey, 'default' standing for the others.
     default : what a blank field says.
 
@@ -94,42 +109,53 @@ def settings_of(
     ------
     ValueError : for an unknown field's value, a survey without a row, and two rows of one name.
     """
-    base = default or Setting()
-    by_name: dict[tuple[str, str], Setting] = {}
-    for row in rows:
-        survey, name = _text(row.get("survey")) or "default", _text(row.get("retrieval"))
-        if (survey, name) in by_name:
-            raise ValueError(f"retrieval {name!r} of survey {survey!r} has two rows")
-        try:
-            by_name[survey, name] = _setting(row, base)
-        except ValueError as error:
-            raise ValueError(f"retrieval {name!r} of survey {survey!r}: {error}") from None
-    out = {}
-    for survey in surveys:
-        names = (survey, survey.rpartition(".")[2], "default")
-        if isinstance(chosen, str):
-            wanted = chosen
-        else:
-            wanted = next((chosen[n] for n in names if n in chosen), "default")
-        found = next((by_name[n, wanted] for n in names if (n, wanted) in by_name), None)
-        if found is None:
-            known = sorted({name for of, name in by_name if of in names})
-            raise ValueError(
-                f"there is no retrieval {wanted!r} for survey {survey!r}; "
-                f"known are {', '.join(known) or 'none'}"
-            )
-        out[survey] = found
-    return out
+    known = Rows(rows, default or Setting())
+    return {survey: known.pick(survey, chosen_of(chosen, survey)) for survey in surveys}
 
 
-def _text(value: Any) -> str:
+def chosen_of(chosen: str | Mapping[str, str], survey: str) -> str:
+    """Return the name of a survey's retrieval; see `settings_of`."""
+    return str(of_survey(chosen, survey) or "default")
+
+
+class Rows:
+    """The rows of a table of settings, by survey and name."""
+
+    def __init__(self, rows: Sequence[Mapping[str, Any]], base: Setting) -> None:
+        self._known: dict[tuple[str, str], Setting] = {}
+        for row in rows:
+            survey, name = text_of(row.get("survey")) or "default", text_of(row.get("retrieval"))
+            if (survey, name) in self._known:
+                raise ValueError(f"retrieval {name!r} of survey {survey!r} has two rows")
+            try:
+                self._known[survey, name] = _setting(row, base)
+            except ValueError as error:
+                raise ValueError(f"retrieval {name!r} of survey {survey!r}: {error}") from None
+
+    def pick(self, survey: str, name: str) -> Setting:
+        """Return the setting of a name that a survey has, or that all have."""
+        names = names_of(survey)
+        for of in names:
+            if (of, name) in self._known:
+                return self._known[of, name]
+        known = sorted({name for of, name in self._known if of in names})
+        raise ValueError(
+            f"there is no retrieval {name!r} for survey {survey!r}; "
+            f"known are {', '.join(known) or 'none'}{did_you_mean(name, known)}"
+        )
+
+
+def text_of(value: Any) -> str:
     return "" if value is None else str(value).strip()
 
 
 def _setting(row: Mapping[str, Any], base: Setting) -> Setting:
     given: dict[str, Any] = {}
     for field in fields(Setting):
-        text = _text(row.get(field.name))
+        if field.name == "network":
+            # That is no part of a row: the setting of a prediction says it.
+            continue
+        text = text_of(row.get(field.name))
         if not text:
             given[field.name] = getattr(base, field.name)
         elif field.name == "certainty":

@@ -127,7 +127,7 @@ def test_each_survey_has_its_own_network():
     assert set(edges.filter(edges["survey"].to_numpy() == "x")["n"].to_pylist()) <= {34, 40}
     parameters = network_parameters(values, dimensions, edges)
     assert parameters.column_names == [
-        "survey", "dimension_id", "parents", "value", "probability", "n",
+        "survey", "network", "dimension_id", "parents", "value", "probability", "n",
     ]  # fmt: skip
     refined = refine_personas(values, dimensions, parameters)
     assert len(refined) == (60 + 40) * 3

@@ -1,0 +1,317 @@
+"""The tables of persona networks: of every survey, in every variant of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lupom.science.bayes.counting import Codes
+from lupom.science.bayes.network import NamedEdge, PersonaNetwork
+from lupom.science.bayes.parameters import ConditionalTable
+from lupom.science.bayes.personas import (
+    Personas,
+    decode_refinement,
+    encode_personas,
+    refined_schema,
+)
+from lupom.science.bayes.scores import Score
+from lupom.science.bayes.variants import PerSurvey, Variant, score_of, variants_of
+from lupom.science.names import DEFAULT
+from lupom.science.tables import arrow, stack, surveys
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_VALUES = ("survey", "respondent_id", "dimension_id", "value")
+_DIMENSIONS = ("survey", "dimension_id", "level", "candidate_values")
+_PARAMETERS = ("dimension_id", "parents", "value", "probability", "n")
+
+
+def network_edges(
+    values: Any,
+    dimensions: Any,
+    networks: Any = None,
+    *,
+    score: PerSurvey = "bds",
+    seed: int = 0,
+    **settings: Any,
+) -> pa.Table:
+    """Fit the networks of every survey and return their edges.
+
+    Parameters
+    ----------
+    values : table: survey, respondent_id, dimension_id, value; may be empty.
+    dimensions : table: survey, dimension_id, level, candidate_values.
+    networks : table of `persona_networks`. Left out, each survey has one network, 'default', of
+        `score` (see `score_of`) and `settings`, the fields of `Variant`.
+    seed : of every draw.
+
+    Required and forbidden edges are (parent, child) pairs of dimension ids; a pair holds for the
+    surveys that have both.
+
+    Returns
+    -------
+    Table: survey, network and the columns of `PersonaNetwork.edges`.
+
+    Raises
+    ------
+    ValueError : for a survey that is not in networks, and a required or forbidden pair that no
+        survey has.
+    """
+    described = arrow(dimensions, _DIMENSIONS)
+    plan = _plan(networks, described, score, settings)
+    pairs = {edge for of in plan.values() for v in of.values() for edge in _constraints(v)}
+    parts: dict[str, dict[str, pa.Table]] = {}
+    for survey, (its, given) in surveys(described, arrow(values, _VALUES)):
+        personas = encode_personas(given, its)
+        pairs -= {edge for edge in pairs if set(edge) <= set(personas.dimensions)}
+        parts[survey] = {
+            name: _fit(personas, personas.codes, variant, seed).edges()
+            for name, variant in _of(plan, survey).items()
+        }
+    if parts and pairs:
+        parent, child = min(pairs)
+        raise ValueError(
+            f"edge {parent!r} -> {child!r} is required or forbidden, but no survey has both of "
+            "these dimensions"
+        )
+    return _stack(parts, _nothing().edges().schema)
+
+
+def network_parameters(
+    values: Any,
+    dimensions: Any,
+    edges: Any,
+    networks: Any = None,
+    *,
+    score: PerSurvey = "bds",
+    seed: int = 0,
+    **settings: Any,
+) -> pa.Table:
+    """Estimate the parameters of the networks of every survey.
+
+    Parameters
+    ----------
+    values, dimensions, networks, score, seed, settings : as for `network_edges`.
+    edges : what that returned.
+
+    Returns
+    -------
+    Table: survey, network, dimension_id, parents (map from parent to value), value (null for
+    unknown where that counts as a value), probability, n.
+    """
+    described = arrow(dimensions, _DIMENSIONS)
+    plan = _plan(networks, described, score, settings)
+    parts: dict[str, dict[str, pa.Table]] = {}
+    for survey, (its, given, drawn) in surveys(
+        described,
+        arrow(values, _VALUES),
+        arrow(edges, ("survey", "network", "parent", "child")),
+    ):
+        personas = encode_personas(given, its)
+        found: dict[str, list[NamedEdge]] = {}
+        for row in drawn.to_pylist():
+            found.setdefault(row["network"], []).append((row["parent"], row["child"]))
+        parts[survey] = {
+            name: _parameters(
+                PersonaNetwork.from_edges(
+                    personas.codes,
+                    personas.cardinalities,
+                    personas.dimensions,
+                    personas.levels,
+                    edges=found.get(name, []),
+                    score=variant.score,
+                    iss=variant.iss,
+                    parameter_iss=variant.parameter_iss,
+                    missing=variant.missing,
+                    seed=seed,
+                ),
+                personas,
+            )
+            for name, variant in _of(plan, survey).items()
+        }
+    return _stack(parts, _parameters(_nothing()).schema)
+
+
+def refine_personas(
+    values: Any,
+    dimensions: Any,
+    parameters: Any,
+    networks: Any = None,
+    *,
+    score: PerSurvey = "bds",
+    seed: int = 0,
+    **settings: Any,
+) -> pa.Table:
+    """Refine the personas of every survey with each of its networks.
+
+    Parameters
+    ----------
+    values, dimensions, networks, score, seed, settings : as for `network_edges`.
+    parameters : what `network_parameters` returned.
+
+    Returns
+    -------
+    Table: survey, network and the columns of `decode_refinement`.
+    """
+    described = arrow(dimensions, _DIMENSIONS)
+    plan = _plan(networks, described, score, settings)
+    parts: dict[str, dict[str, pa.Table]] = {}
+    for survey, (its, given, fitted) in surveys(
+        described,
+        arrow(values, _VALUES),
+        arrow(parameters, ("survey", "network", *_PARAMETERS)),
+    ):
+        personas = encode_personas(given, its)
+        parts[survey] = {}
+        for name, variant in _of(plan, survey).items():
+            network = network_of(
+                personas, _rows_of(fitted, name), Score(variant.score, variant.iss), variant.prior
+            )
+            refined = network.refine(
+                personas.codes,
+                relearn=_relearn(personas, variant, seed),
+                seed=seed,
+                **variant.refining(),
+            )
+            parts[survey][name] = decode_refinement(personas, refined)
+    return _stack(parts, refined_schema())
+
+
+def _plan(
+    networks: Any, described: pa.Table, score: PerSurvey, settings: Mapping[str, Any]
+) -> dict[str, dict[str, Variant]]:
+    """Return the variants of each survey by name."""
+    if networks is not None:
+        return variants_of(networks)
+    return {
+        survey: {DEFAULT: Variant(score=score_of(score, survey), **settings)}
+        for survey in described["survey"].unique().to_pylist()
+        if survey is not None
+    }
+
+
+def _of(plan: Mapping[str, dict[str, Variant]], survey: str) -> dict[str, Variant]:
+    if survey not in plan:
+        raise ValueError(
+            f"survey {survey!r} has no persona network; known are {', '.join(sorted(plan))}"
+        )
+    return plan[survey]
+
+
+def _constraints(variant: Variant) -> Iterable[NamedEdge]:
+    return {(p, c) for p, c in (*variant.required, *variant.forbidden)}
+
+
+def _fit(personas: Personas, codes: Codes, variant: Variant, seed: int) -> PersonaNetwork:
+    have = set(personas.dimensions)
+    return PersonaNetwork.fit(
+        codes,
+        personas.cardinalities,
+        personas.dimensions,
+        personas.levels,
+        required=[(p, c) for p, c in variant.required if {p, c} <= have],
+        forbidden=[(p, c) for p, c in variant.forbidden if {p, c} <= have],
+        seed=seed,
+        **variant.fitting(),
+    )
+
+
+def _relearn(personas: Personas, variant: Variant, seed: int) -> Any:
+    if not variant.relearn:
+        return None
+    return lambda codes: _fit(personas, codes, variant, seed)
+
+
+def _nothing() -> PersonaNetwork:
+    return PersonaNetwork.fit(np.empty((0, 0), dtype=np.int32), [])
+
+
+def _parameters(network: PersonaNetwork, personas: Personas | None = None) -> pa.Table:
+    table = network.parameters(None if personas is None else personas.values)
+    return table.rename_columns(["dimension_id", *table.column_names[1:]])
+
+
+def _rows_of(table: pa.Table, network: str) -> pa.Table:
+    import pyarrow.compute as pc
+
+    return table.filter(pc.equal(table["network"], network))
+
+
+def _stack(parts: Mapping[str, Mapping[str, pa.Table]], schema: pa.Schema) -> pa.Table:
+    """Return the tables of surveys and networks as one, with columns that say whose they are."""
+    import pyarrow as pa
+
+    named = pa.field("network", pa.string())
+    whole = {
+        survey: pa.concat_tables(
+            table.cast(schema).add_column(0, named, pa.repeat(name, len(table)).cast(pa.string()))
+            for name, table in of.items()
+        )
+        for survey, of in parts.items()
+    }
+    return stack(whole, schema.insert(0, named))
+
+
+def network_of(
+    personas: Personas, parameters: Any, score: Score, prior: Score | None = None
+) -> PersonaNetwork:
+    """Return the network that a table of parameters describes.
+
+    Parameters
+    ----------
+    personas : whose dimensions, levels and candidate values count.
+    parameters : table: dimension_id, parents, value, probability, n, as `network_parameters` makes
+        it for one network of one survey. A dimension without rows has no parents and equally
+        probable values.
+    score : it was fitted under.
+    prior : the score whose prior later estimates use; `score` when left out.
+
+    Raises
+    ------
+    ValueError : for a dimension or value that the personas do not have.
+    """
+    rows: dict[str, dict[tuple[tuple[str, str | None], ...], dict[str | None, Any]]] = {}
+    for row in arrow(parameters, _PARAMETERS).to_pylist():
+        pairs = row["parents"]
+        given = tuple(sorted(pairs.items() if isinstance(pairs, dict) else pairs))
+        of = rows.setdefault(row["dimension_id"], {}).setdefault(given, {})
+        of[row["value"]] = (row["probability"], row["n"])
+    place = {name: i for i, name in enumerate(personas.dimensions)}
+    strange = sorted(set(rows) - set(place))
+    if strange:
+        raise ValueError(
+            f"the parameters name dimension {strange[0]!r}, which is not among the dimensions"
+        )
+    unknown = [
+        any(None in of for of in rows.get(name, {}).values()) for name in personas.dimensions
+    ]
+    words: list[list[str | None]] = [
+        [*values, None] if u else [*values]
+        for values, u in zip(personas.values, unknown, strict=True)
+    ]
+    code = [{word: i for i, word in enumerate(of)} for of in words]
+    cards = [len(of) for of in words]
+    tables = []
+    for child, name in enumerate(personas.dimensions):
+        mine = rows.get(name, {})
+        names = [parent for parent, _ in next(iter(mine), ())]
+        configurations = np.zeros((len(mine), len(names)), dtype=np.int32)
+        shares = np.zeros((2, len(mine), cards[child]))
+        for j, (given, of) in enumerate(mine.items()):
+            try:
+                configurations[j] = [code[place[parent]][value] for parent, value in given]
+                for value, pair in of.items():
+                    shares[:, j, code[child][value]] = pair
+            except KeyError as error:
+                raise ValueError(
+                    f"the parameters of dimension {name!r} name {error.args[0]!r}, which is no "
+                    "dimension or candidate value of this survey"
+                ) from None
+        parents = [place[parent] for parent in names]
+        tables.append(ConditionalTable(cards, child, parents, configurations, *shares))
+    return PersonaNetwork(
+        tables, personas.dimensions, personas.levels, score, unknown=unknown, prior=prior
+    )
