@@ -49,7 +49,10 @@ def decode(column: pa.ChunkedArray, question: Question, where: str) -> tuple[pa.
     values = encoded.dictionary.to_pylist()
     by_label = [_by_label(v, question) for v in values]
     by_code = [question.codes.get(cells.code(v)) for v in values]
-    blank = [cells.text(v) == "" for v in values]
+    blank = [
+        cells.text(v) == "" or (label is None and code is None and _absent(v))
+        for v, label, code in zip(values, by_label, by_code, strict=True)
+    ]
     as_labels = all(b or found is not None for b, found in zip(blank, by_label, strict=True))
     as_codes = all(b or found is not None for b, found in zip(blank, by_code, strict=True))
     first, second = (by_code, by_label) if as_codes and not as_labels else (by_label, by_code)
@@ -81,10 +84,10 @@ def _open(
     """Return status and answer of the cells of an open question that hold one value."""
     value = encoded.dictionary[index].as_py()
     text = " ".join(cells.text(value).split())
-    if not text:
-        return labels.NOT_ASKED, None
     code = cells.code(value)
     status = question.nonresponse.get(question.codes.get(code, text))
+    if not text or (status is None and _absent(text)):
+        return labels.NOT_ASKED, None
     # A text "No answer" is the words of a refusal, whether the survey lists it or not.
     status = status or labels.nonresponse(text)
     if status is not None:
@@ -124,8 +127,13 @@ def _by_label(value: Any, question: Question) -> str | None:
         for label in known:
             if " ".join(label.split()).casefold() == folded:
                 return label
-    # Items such as "Selected / Not selected" do not list 'Refused', and yet it can be there.
-    return text if labels.nonresponse(text) else None
+    # Items such as "Selected / Not selected" do not list 'Refused', and yet it can be there. 'NA'
+    # where no option is called so was written by a program, as there was nothing.
+    return text if labels.nonresponse(text) and not _absent(text) else None
+
+
+def _absent(value: Any) -> bool:
+    return cells.text(value).casefold() in cells.ABSENT
 
 
 def _row(encoded: pa.DictionaryArray, index: int) -> int:

@@ -11,6 +11,9 @@ from typing import Any
 # that is a damaged file, and parsing nested brackets without end would exhaust the stack.
 LONGEST_LITERAL = 100_000
 
+# What programs write where there is nothing, beside 'nan'; an answer only where a survey lists it.
+ABSENT = frozenset({"na", "n/a", "#n/a", "null", "none given", ".", "-", "#null!", "<na>", "nat"})
+
 _NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d*)?")
 
 

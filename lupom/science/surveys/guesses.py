@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from lupom.science.surveys import labels, opinionqa, scales
+from lupom.science.surveys import cells, labels, opinionqa, scales
 from lupom.science.surveys.codebook import Attribute, Codebook, Question
 from lupom.science.surveys.columns import Column, File, slug, unique
 
@@ -62,7 +62,12 @@ _PEW = {
     "POLIDEOLOGY": ("F_IDEO", "F_IDEO_FINAL"),
     "RACE": ("F_RACECMB", "F_RACECMB_RECODE", "F_RACETHN", "F_RACETHN_RECRUITMENT", "F_RACETHNMOD"),
 }
-_ABSENT = {"na", "n/a", "#n/a", "null", "none given", ".", "-", "#null!", "<na>"}
+# Words of an amount, in the label of a code among numbers.
+_AMOUNT = re.compile(
+    r"\b(?:none|zero|never|no|more|less|over|under|older|younger|above|below|fewer"
+    r"|at (?:least|most)|maximum|minimum)\b",
+    re.IGNORECASE,
+)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[ T]\d.*)?|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}(?: \d.*)?")
 
 
@@ -183,24 +188,61 @@ def _missing(column: Column) -> dict[str, str]:
     """Return the status of each code of a column that is no answer."""
     out: dict[str, str] = {}
     codes = dict.fromkeys([*column.labels, *sorted(set(column.values) - {""})])
+    said = labels.among(column.labels.get(code, code) for code in codes)
     numbers = [n for v in codes if (n := _number(v)) is not None and v not in column.missing]
+    plain = _unlabelled(column)
     for code in codes:
         label = column.labels.get(code, code)
-        said = labels.nonresponse(label)
         number = _number(code)
-        if label.casefold() in _ABSENT and code not in column.labels:
+        if label.casefold() in cells.ABSENT and code not in column.labels:
             out[code] = labels.NOT_ASKED
-        elif said is not None:
-            out[code] = said
-        elif code in column.missing or (
+        elif label in said:
+            out[code] = said[label]
+        elif code in column.missing:
+            # A file may mark "Not sure" as missing: then it is no answer, and says why.
+            out[code] = labels.DONT_KNOW if labels.unplaced(label) else labels.NOT_ASKED
+        elif (
             number is not None
             and code not in column.labels
             and number in (-1, -7, -8, -9, -97, -98, -99, -999)
             and sum(n < 0 for n in numbers) <= 3
             and len(numbers) > 3
-        ):
+        ) or (plain and code in column.labels and not _is_amount(number, label, plain)):
             out[code] = labels.NOT_ASKED
     return out
+
+
+def _unlabelled(column: Column) -> list[float]:
+    """Return the numbers of a column of more of them than options can be, ascending, else []."""
+    values = {v for v in column.values if v and v not in column.labels and v not in column.missing}
+    numbers = [n for v in values if (n := _number(v)) is not None]
+    many = len(values) > MOST_OPTIONS and len(numbers) == len(values)
+    return sorted(numbers) if many else []
+
+
+def _is_amount(number: float | None, label: str, others: Sequence[float]) -> bool:
+    """Say whether a labelled code among numbers is one of them, by its place or by its words.
+
+    100 'Very warm', 89 '89 or older' and 0 'None' are; 555 'It varies' among hours of a week is
+    not, nor is -5 'Other' among ages.
+    """
+    if number is None:
+        return False
+    low, high = others[0], others[-1]
+    if low <= number <= high or _AMOUNT.search(label):
+        return True
+    said = re.findall(r"\d+(?:\.\d+)?", _text_of(label))
+    if any(float(n) == abs(number) for n in said):
+        return True
+    # A scale's ends may have been chosen by nobody.
+    near = (high - low) / 10
+    return (number >= 0 or low < 0) and low - near <= number <= high + near
+
+
+def _text_of(label: str) -> str:
+    """Return a label without the number that lists it: '999. Other' is 'Other'."""
+    found = labels.numbered(label)
+    return label if found is None else found[1]
 
 
 def _options(column: Column, missing: dict[str, str]) -> dict[str, str]:
@@ -263,7 +305,9 @@ def _question(column: Column) -> Question:
         return out
     selected = len(texts) == 2 and "not selected" in {t.casefold() for t in texts}
     at = scales.positions(texts)
-    if at is None and (column.measure == "ordinal" or len(texts) == 2):
+    # Two options are a scale of two, unless their numbers say that they are a list.
+    two = len(texts) == 2 and not scales.listed(texts)
+    if at is None and (column.measure == "ordinal" or two):
         placed = [t for t in texts if not labels.unplaced(t)]
         at = [float(placed.index(t) + 1) if t in placed else None for t in texts]
     if at is not None and sum(p is not None for p in at) >= 2:

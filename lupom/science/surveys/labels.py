@@ -1,41 +1,189 @@
-"""Option labels that are no answer (refused, don't know, not asked) or that have no position."""
+"""Option labels that are no answer (refused, don't know, not asked) or that have no position.
+
+Spellings are those of public files: ANES ('-9. Refused'), WVS ('Missing; Unknown'), ESS, GSS
+('IAP', 'CANT CHOOSE'), Pew, Afrobarometer ('Refused [DNR]'), Latinobarometro ('NS/NR'),
+Eurobarometer ('DK (SPONTANEOUS)', "Inap. (not 1 in Q1)").
+"""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterable
 
 ANSWERED, REFUSED, DONT_KNOW, NOT_ASKED = "answered", "refused", "dont_know", "not_asked"
 
-_DONT_KNOW = r"(?:don'?t know|do not know|dk|can'?t choose|cannot choose|can'?t say)"
-_REFUSED = (
-    r"(?:refused|refusal|refuse|ref|rf|no answer|na|declined?(?: to (?:answer|state|say))?"
-    r"|(?:prefer|would rather)(?:red)? not (?:to )?(?:say|answer|respond|state)|web blank)"
-)
-_PATTERNS = {
-    # "Don't know/Refused" in one code is nearer to not knowing: a refusal alone has its own code.
-    DONT_KNOW: re.compile(rf"{_DONT_KNOW}(?:\s*(?:/|or|,)\s*{_REFUSED})?"),
-    REFUSED: re.compile(rf"{_REFUSED}(?:\s*(?:/|or|,)\s*{_DONT_KNOW})?"),
-    NOT_ASKED: re.compile(r"(?:not asked|inapplicable|inap|iap|skipped|missing)"),
+_ANSWER = r"(?:answer|say|respond|reply|state|disclose|specify|share|tell|comment|choose)"
+_WORDS = {
+    DONT_KNOW: (
+        r"(?:do(?:es)?n'?t|do not|does not|did not|didn'?t|not) know(?: at all)?",
+        r"(?:dk|d k|dunno|nsp|nspp|idk)(?: ?(?:cc|cs))?",
+        rf"(?:can'?t|cannot|can not|couldn'?t|could not|unable to) "
+        rf"(?:{_ANSWER}|rate|judge|decide|recall|remember|evaluate)",
+        r"(?:hard|difficult|too (?:hard|difficult)) to (?:say|answer|tell|choose)",
+        r"don'?t (?:recogni[sz]e|remember|recall)",
+        # Spanish, Portuguese, French, German, Italian, Dutch.
+        r"ns ?/ ?n[rc]|no (?:lo )?sabe|no s[e\u00e9]|n[a\u00e3]o sabe",
+        r"(?:je )?ne sai[ts] pas|ne se prononce pas",
+        r"(?:ich )?wei(?:ss|\u00df) (?:ich )?(?:es )?nicht|non (?:lo )?s[oa]|weet (?:ik )?niet",
+    ),
+    REFUSED: (
+        r"(?:refus(?:ed|al|e|es)|ref|rf|rfsd)(?: (?:to|the)? ?(?:answer|say|respond|question))?",
+        r"no (?:answer|response|reply)(?: given)?|na|not answered|unanswered|left blank",
+        r"(?:did not|didn'?t) (?:answer|respond|reply)(?: the question)?",
+        r"(?:item )?non-? ?response",
+        rf"declin(?:ed?|es)(?: to (?:{_ANSWER}))?",
+        rf"(?:prefer(?:red|s)?|would (?:rather|prefer)|'?d rather|rather|choose|chose|wish) "
+        rf"not (?:to )?{_ANSWER}",
+        rf"(?:do(?:es)?n'?t|do(?:es)? not|did not|didn'?t) (?:want|wish|like) to {_ANSWER}",
+        rf"(?:not willing|unwilling) to {_ANSWER}",
+        r"web blank|blank",
+        r"no (?:responde|contesta|respondi[o\u00f3])|n[a\u00e3]o respond[eo]u?",
+        r"rehus[a\u00f3o](?: responder)?|refus[e\u00e9]?|(?:sans|pas de) r[e\u00e9]ponse",
+        r"keine (?:angabe|antwort)|k\.? ?a",
+        r"verweigert|antwort verweigert|non risponde|geen antwoord|weigert(?:.*)?",
+    ),
+    NOT_ASKED: (
+        r"(?:question |item )?(?:was )?not (?:asked|administered|presented|shown|fielded)\b.*",
+        r"(?:not|non) (?:applicable|available|ascertained|in universe|imputable|documented)\b.*",
+        r"does not apply|doesn'?t apply|n/a|niu|nap",
+        r"inapp?(?:licable|l)?\b.*|iap\b.*",
+        r"(?:legitimate(?:ly)? |valid |invalid |survey )?skip(?:ped)?"
+        r"(?: (?:on|by|pattern|due)\b.*)?",
+        r"(?:other |system |user |item |sys|no answer )?-?missing"
+        r"(?:$|[;:,(/-].*"
+        r"| (?:values?|data|codes?|cases?|answers?|responses?|information|by|in|due)\b.*)",
+        r"sysmis|no data|data not available|no information|uncodeable|uncodable|unknown",
+        r"no (?:post|pre)[- ](?:election|data)\b.*",
+        r"(?:technical|interviewer|data entry|coding) error\b.*",
+        r"(?:sufficient )?(?:partial )?interview breakoff\b.*|break-?off\b.*|restricted access",
+        r"sans objet|no aplica|no corresponde|nicht (?:gefragt|erhoben)|no preguntad[ao]",
+    ),
 }
-_UNPLACED = re.compile(r"(?:not sure|unsure|no opinion|not sure/no opinion|undecided)")
+_PATTERNS = {
+    status: re.compile("|".join(f"(?:{w})" for w in words)) for status, words in _WORDS.items()
+}
+_UNPLACED = re.compile(
+    r"(?:not sure|unsure|no opinion|not sure/no opinion|undecided)(?:/(?:no opinion|don'?t know))?"
+    r"|(?:do not|don'?t) know enough\b.*|haven'?t (?:heard|thought)\b.*|no preference"
+)
+# Every sign that stands for an apostrophe somewhere: typographic, accents, primes, full width.
+_APOSTROPHES = dict.fromkeys(map(ord, "\u2018\u2019\u201b\u00b4`\u02bc\u02b9\u2032\uff07"), "'")
+_DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d"), "-")
+# A code before its label: '-9. ', '99 = ', '(8) ', '9: ', '.d: ', '8 - ', and '-1 Inapplicable'.
+_CODE = re.compile(
+    r"^\s*(?:[(\[]\s*[-+]?\d{1,6}\s*[)\]]|\.[a-z](?=\s*[:=.)-])|[-+]?\d{1,6})"
+    r"(?:\s*[.:;=)\]]+\s*|\s+-+\s*|\s*-+\s+|\s+)(?=\D)"
+)
+# How it was said, not what: '(VOL.)', '[DNR]', 'SPONTANEOUS', '(do not read out)'.
+_ASIDE = (
+    r"(?:vol(?:unt(?:eered|ary))?|spont(?:aneous(?:ly)?)?|dnr|(?:do not|don'?t|not) read"
+    r"(?: (?:out|aloud))?|nicht vorlesen|esp\w*)"
+)
+_ASIDES = re.compile(
+    rf"[\[(]\s*(?:{_ASIDE}\b[^\])]*|interviewer|web|phone|ph)[\])]|^{_ASIDE}[.:]+\s*|\s*-\s*{_ASIDE}$"
+)
+_TRAILING = re.compile(r"\s*[\[(][^\])]*[\])]?\s*$")
+_EDGES = " .,;:!*-_\"'()[]<>{}"
 
 
 def nonresponse(label: str) -> str | None:
     """Return 'refused', 'dont_know' or 'not_asked' for a label that says so, else None.
 
-    "Not sure" is none of them: OpinionQA's surveys offer it to read, as an option among others.
+    Of several in one ('DK/NA', "Don't know or refused") the first counts. "Not sure" is none of
+    them: OpinionQA's surveys offer it to read, as an option among others.
     """
     plain = _plain(label)
-    return next((s for s, pattern in _PATTERNS.items() if pattern.fullmatch(plain)), None)
+    # An initial numbering is no part of it, unless nothing would be left.
+    if re.fullmatch(r"-\d+[.:]? ?restricted", plain):  # of ANES; 'Restricted' alone is an answer
+        return NOT_ASKED
+    for text in dict.fromkeys((plain, _edged(_CODE.sub("", plain)))):
+        status = _status(text)
+        if status is None and (bare := _edged(_TRAILING.sub("", text))) != text:
+            status = _status(bare) if bare else None
+        if status is not None:
+            return status
+    return None
+
+
+def among(labels: Iterable[str]) -> dict[str, str]:
+    """Return the status of each of a question's labels that is no answer, in their order.
+
+    A label beside its opposite is an answer, whatever it says: 'Not available' beside 'Available'.
+    """
+    given = list(dict.fromkeys(labels))
+    bare = {label: _CODE.sub("", _plain(label)) for label in given}
+    texts = set(bare.values())
+    return {
+        label: status
+        for label in given
+        if (status := nonresponse(label)) is not None
+        and not any(opposite in texts for opposite in _opposites(bare[label]))
+    }
+
+
+def _opposites(text: str) -> list[str]:
+    out = [f"not {text}", f"un{text}"]
+    return out + [text.removeprefix(p) for p in ("not ", "un", "non-") if text.startswith(p)]
 
 
 def unplaced(label: str) -> bool:
     """Say whether a label has no place on an ordinal scale: a nonresponse, or "Not sure"."""
-    return nonresponse(label) is not None or _UNPLACED.fullmatch(_plain(label)) is not None
+    plain = _plain(label)
+    return nonresponse(label) is not None or _UNPLACED.fullmatch(_CODE.sub("", plain)) is not None
+
+
+def numbered(label: str) -> tuple[int, str] | None:
+    """Return the list number a label begins with and the rest: '2. Green' is (2, 'Green').
+
+    None for a label without one, and where the number is a quantity: '2.5', '2 - 3 times', '18-29',
+    '2) ' alone.
+    """
+    found = re.match(
+        r"\s*[(\[]?(\d{1,3})(?:[.)\]:=]+\s+|\s+[-=:]\s+|\s*=\s*)(?=\S)", _dashed(label)
+    )
+    if found is None:
+        return None
+    rest = label[found.end() :].strip()
+    dashed = "-" in found[0]
+    return None if dashed and not rest[:1].isalpha() else (int(found[1]), rest)
+
+
+def _status(plain: str) -> str | None:
+    if not plain:
+        return None
+    whole = _whole(plain)
+    if whole is not None:
+        return whole
+    # All of several say so: 'dk/na', "don't know, refused", 'iap,dk,na,uncodeable'.
+    parts = [_edged(p) for p in re.split(r"\s*(?:[/,;|&]|\bor\b|\band\b| - )\s*", plain)]
+    found = [_whole(part) for part in parts if part]
+    return found[0] if len(found) > 1 and all(found) else None
+
+
+def _whole(plain: str) -> str | None:
+    plain = re.sub(r"^(?:i'?|r|resp(?:ondent)?) (?!$)", "", plain)
+    plain = re.sub(r"^i(?='d )", "", plain)
+    return next((s for s, pattern in _PATTERNS.items() if pattern.fullmatch(plain)), None)
 
 
 def _plain(label: str) -> str:
     """Return a label in lower case, without '(VOL.)' and the like, with straight apostrophes."""
-    plain = label.replace("\u2019", "'").casefold()
-    plain = re.sub(r"[\[(]\s*vol(?:unteered|\.)?[^\])]*[\])]", "", plain)
-    return plain.strip(" .()[]")
+    plain = unicodedata.normalize("NFKC", label.translate(_APOSTROPHES)).translate(_DASHES)
+    plain = " ".join(plain.casefold().split())
+    # d.k., n.a., k.a.; and n/a, which is no two of anything.
+    plain = re.sub(r"\b([a-z])\.\s?([a-z])\b\.?", r"\1\2", plain)
+    plain = re.sub(r"\bn/a\b", "not applicable", plain)
+    plain = _ASIDES.sub("", plain) or plain
+    inner = re.fullmatch(r"[(\[]([^()\[\]]*)[)\]][ .]*", plain.strip())
+    return _edged(plain if inner is None else inner[1])
+
+
+def _edged(text: str) -> str:
+    # A sign before a number belongs to it.
+    out = text.strip().rstrip(_EDGES)
+    return out if re.match(r"[(\[]?-?\d|\.[a-z]\b", out) else out.lstrip(_EDGES)
+
+
+def _dashed(label: str) -> str:
+    return label.translate(_DASHES)

@@ -159,13 +159,19 @@ def _asked(column: Column, q: Question, name: str) -> tuple[list[str], list[str]
             # The file's own word where it says the same, as OpinionQA's tables have it.
             own = column.labels.get(code, code)
             said[code] = own if labels.nonresponse(own) == status else _CANONICAL[status]
+    if q.bins:  # a code that says it is no answer is no number, whether the codebook has it or not
+        said = _unsaid(column, said)
     options = list(ranges(q.bins, column.values)) if q.bins else list(q.options.values())
     for option in options:
-        if labels.nonresponse(option) is not None:
+        if not cells.text(option):
             raise ValueError(
-                f"{name}, column {column.name!r}: the option {option!r} reads as no answer; put "
-                f"its code under refused, dont_know or not_asked, or give it another text"
+                f"{name}, column {column.name!r}: the option {option!r} is blank; leave it out"
             )
+    for option in labels.among(options):
+        raise ValueError(
+            f"{name}, column {column.name!r}: the option {option!r} reads as no answer; put "
+            f"its code under refused, dont_know or not_asked, or give it another text"
+        )
     texts = _decoded(column, q.options, q.bins, said, name)
     used = dict.fromkeys(v for v in said.values() if v)
     references = [*options, *used]
@@ -187,11 +193,23 @@ def _asked(column: Column, q: Question, name: str) -> tuple[list[str], list[str]
     return [q.key, q.question, *cells_, q.topic, kind], texts
 
 
+def _unsaid(column: Column, said: dict[str, str]) -> dict[str, str]:
+    """Add the codes whose labels, or the file, say that they are no answer."""
+    told = labels.among(column.labels.values())
+    out = dict(said)
+    for code, label in column.labels.items():
+        if code not in out and label in told:
+            out[code] = "" if told[label] == labels.NOT_ASKED else label
+    return out | {code: "" for code in column.missing if code not in out}
+
+
 def _known(column: Column, a: Attribute, name: str) -> tuple[list[str], list[str]]:
     """Return an attribute's row of metadata, and its column of responses."""
     said = dict.fromkeys(a.blank, "")
     if a.bins:  # refusals and the like among the numbers stay as they are
-        said |= {c: label for c, label in column.labels.items() if c not in said}
+        told = labels.among(column.labels.values())
+        said |= {c: t for c, t in column.labels.items() if c not in said and t in told}
+        said |= {c: "" for c in column.missing if c not in said}
     texts = _decoded(column, a.options, a.bins, said, name)
     options = list(ranges(a.bins, column.values)) if a.bins else list(a.options.values())
     options += [v for v in dict.fromkeys(said.values()) if v and v not in options]

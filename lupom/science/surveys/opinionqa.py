@@ -279,4 +279,5 @@ def _attribute(column: pa.ChunkedArray, options: list[str]) -> list[str]:
         yes = next((o for o in options if o.casefold() in ("yes", "true", "y", "t")), "True")
         no = next((o for o in options if o.casefold() in ("no", "false", "n", "f")), "False")
         column = pc.if_else(column, yes, no)
-    return [cells.text(value) for value in column.to_pylist()]
+    texts = [cells.text(value) for value in column.to_pylist()]
+    return ["" if t.casefold() in cells.ABSENT and t not in options else t for t in texts]

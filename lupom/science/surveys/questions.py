@@ -114,7 +114,8 @@ def read(info: pa.Table, survey: str, *, refusals: str = "exclude") -> list[Ques
 
 def _kind(options: Sequence[str], ordinal: Sequence[float | None]) -> str:
     """Return the kind of a question that does not say it: a matter of its options."""
-    answers = [o for o in options if labels.nonresponse(o) is None]
+    nonresponse = labels.among(options)
+    answers = [o for o in options if o not in nonresponse]
     if len(answers) == 2 and any(o.casefold() == "not selected" for o in answers):
         return "multiple"
     return "ordinal" if sum(p is not None for p in ordinal) >= 2 else "single"
@@ -192,11 +193,7 @@ def _options(
     twice = [label for label in references if references.count(label) > 1]
     if twice:
         raise ValueError(f"{table}, column {column!r}, {where}: {twice[0]!r} stands there twice")
-    nonresponse = {
-        label: status
-        for label in dict.fromkeys([*references, *mapping.values()])
-        if (status := labels.nonresponse(label)) is not None
-    }
+    nonresponse = labels.among([*references, *mapping.values()])
     answers = [label for label in references if label not in nonresponse]
     refusals = [k for k, v in nonresponse.items() if v != labels.NOT_ASKED] if keep_refusals else []
     # Some surveys list the labels of their codes among the references and some do not.

@@ -81,6 +81,13 @@ _UNIPOLAR = (
     ),
 )
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+# What may stand before the number of an amount.
+_BEFORE = re.compile(
+    r"(?:(?:\W|_)+|aged?|ages|between|from|about|around|approximately|exactly|only|just|over|more|than"
+    r"|greater|above|at|least|most|less|under|below|fewer|lower|higher|up|to|after|before|since|until"
+    r"|in|the|year|years|grade|level|stage|step|quarter|week|day|month|score|usd|eur|gbp|c(?:a|irca)?"
+    r")*"
+)
 
 
 def positions(options: Sequence[str]) -> list[float | None] | None:
@@ -113,8 +120,31 @@ def _ranks(scores: list[float]) -> list[float]:
     return [float(order.index(s) + 1) for s in scores]
 
 
+def listed(options: Sequence[str]) -> bool:
+    """Say whether options have list numbers, which make no scale: '1. Labour', '2. Green'."""
+    return _without_numbers(options) is not None
+
+
+def _without_numbers(options: Sequence[str]) -> list[str] | None:
+    """Return options without their list numbers, None where not all have one."""
+    found = [labels.numbered(o) for o in options]
+    if options and all(found):
+        return [f[1] for f in found if f is not None]
+    # '1 Labour', '2 Green': in order, and of different things, unlike '1 child', '2 children'.
+    bare = [re.fullmatch(r"(\d{1,2})\s+([^\W\d].*)", o.strip()) for o in options]
+    if len(options) < 2 or not all(bare):
+        return None
+    numbers = [int(m[1]) for m in bare if m]
+    texts = [m[2] for m in bare if m]
+    stems = [{w[:4] for w in re.findall(r"\w+", t.casefold())} for t in texts]
+    apart = not any(a & b for i, a in enumerate(stems) for b in stems[i + 1 :])
+    ordered = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    return texts if ordered and apart else None
+
+
 def _scores(options: Sequence[str]) -> list[float] | None:
     """Return a score per option, all different, or None."""
+    options = _without_numbers(options) or options
     plain = [re.sub(r"[^\w\s$%+.,-]", " ", o.casefold()).strip() for o in options]
     plain = [" ".join(p.split()) for p in plain]
     if len(plain) < 2:
@@ -145,11 +175,14 @@ def _unipolar(text: str, family: tuple[str, ...]) -> float | None:
 
 
 def _numbers(plain: list[str]) -> list[float | None]:
-    """Return the number each option begins with or holds: '18-29', 'Under $20,000', '65+'."""
+    """Return the number each option begins with: '18-29', 'Under $20,000', '65+', 'Grade 9'.
+
+    A number elsewhere is part of a name: 'Channel 4', 'Windows 11'.
+    """
     out: list[float | None] = []
     for text in plain:
         found = _NUMBER.search(text)
-        if found is None or len(text) > 60:
+        if found is None or len(text) > 60 or not _BEFORE.fullmatch(text[: found.start()]):
             out.append(None)
             continue
         number = float(found[0].replace(",", ""))

@@ -84,15 +84,10 @@ def table(lines: list[list[Any]], name: str) -> File:
             notes.append(f"column {i + 1} has no name and is called {header[i]!r}")
     body = lines[1:]
     columns = [
-        Column(column, [_cell(row[i]) for row in body], label=column if " " in column else "")
+        Column(column, [cells.text(row[i]) for row in body], label=column if " " in column else "")
         for i, column in enumerate(header)
     ]
     return check(File(name, columns, notes))
-
-
-def _cell(value: Any) -> str:
-    """Return a cell as text; white space around it is none of its value."""
-    return value.strip() if isinstance(value, str) else cells.text(value)
 
 
 def _decoded(path: Path, encoding: str | None) -> str:
@@ -159,6 +154,6 @@ def _parquet(path: Path) -> File:
             why = f"holds lists or structs ({kind})"
         elif pa.types.is_temporal(kind):
             why = "a date or time"
-        values = [_cell(v) for v in column.to_pylist()]
+        values = [cells.text(v) for v in column.to_pylist()]
         columns.append(Column(name, values, label=name if " " in name else "", why=why))
     return check(File(path.name, columns))

@@ -1,0 +1,205 @@
+"""Codes among numbers, list numbers before options, and what stands for nothing."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pyreadstat
+import pytest
+
+from lupom.science.surveys import codebook, files, guesses, layout, opinionqa, scales
+from lupom.science.surveys.columns import Column, File
+
+
+def imported(path, frame, **labels):
+    """Write a .sav, guess its codebook, and return its tables by question, and its book."""
+    pyreadstat.write_sav(frame, path, **labels)
+    file = files.read(path)
+    book = guesses.guess(file, "x")
+    return tables(file, book), book
+
+
+def tables(file, book):
+    made = layout.build(file, book)
+    infos = {"x": layout.arrow(made.info)}
+    rows = opinionqa.responses({"x": (infos["x"], layout.arrow(made.responses))}).to_pylist()
+    out: dict[str, list] = {}
+    for row in rows:
+        out.setdefault(row["question_id"], []).append(row["answer"] or row["status"])
+    return out
+
+
+# Forty people with 10 to 49 hours, and four with a code for what is no number.
+HOURS = [float(n) for n in range(10, 50)]
+
+
+@pytest.mark.parametrize(
+    ("labels", "codes", "statuses"),
+    [
+        (  # ESS
+            {777: "Not applicable", 888: "Don't know", 999: "No answer", 666: "Refusal"},
+            [777, 888, 999, 666],
+            ["not_asked", "dont_know", "refused", "refused"],
+        ),
+        (  # ANES
+            {
+                -9: "-9. Refused",
+                -8: "-8. Don't know",
+                -1: "-1. Inapplicable",
+                998: "998. Don't know",
+            },
+            [-9, -8, -1, 998],
+            ["refused", "dont_know", "not_asked", "dont_know"],
+        ),
+        (  # what says nothing known, far from the numbers, is no number either
+            {555: "It varies", -5: "Other", 96: "Not sure", 95: "Works abroad"},
+            [555, -5, 96, 95],
+            ["not_asked", "not_asked", "not_asked", "not_asked"],
+        ),
+    ],
+)
+def test_a_labelled_code_among_numbers_is_no_number(tmp_path, labels, codes, statuses):
+    frame = pd.DataFrame({"ID": [float(i) for i in range(44)],
+                          "HRS": [*HOURS, *map(float, codes)],
+                          "Q": [1.0, 2.0] * 22})  # fmt: skip
+    found, book = imported(
+        tmp_path / "x.sav", frame, variable_value_labels={"HRS": labels, "Q": {1: "Yes", 2: "No"}}
+    )
+    assert book.questions[0].bins == [20, 30, 40]
+    assert found["HRS"][40:] == statuses
+    assert found["HRS"][:2] == ["Below 20", "Below 20"]
+    assert found["HRS"][39] == "40 or more"
+
+
+def test_a_labelled_amount_stays_one(tmp_path):
+    frame = pd.DataFrame({"ID": [float(i) for i in range(44)],
+                          "THERM": [*HOURS, 0.0, 50.0, 52.0, 89.0],
+                          "Q": [1.0, 2.0] * 22})  # fmt: skip
+    labels = {0: "None", 50: "Neutral", 52: "Very warm", 89: "89 or older"}
+    found, _ = imported(
+        tmp_path / "x.sav", frame, variable_value_labels={"THERM": labels, "Q": {1: "Yes", 2: "No"}}
+    )
+    assert found["THERM"][40:] == ["Below 20", "40 or more", "40 or more", "40 or more"]
+
+
+def test_an_attribute_in_numbers_has_no_ranges_of_codes(tmp_path):
+    frame = pd.DataFrame({"ID": [float(i) for i in range(44)],
+                          "AGE": [*HOURS, 998.0, 999.0, 97.0, -1.0],
+                          "Q": [1.0, 2.0] * 22})  # fmt: skip
+    labels = {998: "Don't know", 999: "Refused", 97: "97 or older", -1: "Inapplicable"}
+    pyreadstat.write_sav(frame, tmp_path / "x.sav", variable_value_labels={"AGE": labels})
+    file = files.read(tmp_path / "x.sav")
+    made = layout.build(file, guesses.guess(file, "x"))
+    at = made.responses[0].index("AGE")
+    assert [row[at] for row in made.responses[41:]] == ["Don't know", "Refused", "40 or more", ""]
+
+
+def test_a_range_of_user_missing_codes_is_no_number(tmp_path):
+    frame = pd.DataFrame({"ID": [float(i) for i in range(44)],
+                          "HRS": [*HOURS, 995.0, 997.0, -3.0, 999.0],
+                          "Q": [1.0, 2.0] * 22})  # fmt: skip
+    found, book = imported(
+        tmp_path / "x.sav", frame,
+        variable_value_labels={"HRS": {997: "Not sure", 999: "Refused"}},
+        missing_ranges={"HRS": [{"lo": 995, "hi": 999}, -3]},
+    )  # fmt: skip
+    assert found["HRS"][40:] == ["not_asked", "dont_know", "not_asked", "refused"]
+    assert book.questions[0].bins == [20, 30, 40]
+
+
+def test_stata_missing_values_are_no_numbers(tmp_path):
+    frame = pd.DataFrame({"id": range(44), "hrs": [*map(int, HOURS), "a", "d", "n", "i"],
+                          "q": [1, 2] * 22})  # fmt: skip
+    pyreadstat.write_dta(
+        frame, tmp_path / "x.dta",
+        variable_value_labels={"hrs": {"d": "Don't know", "n": "No answer", "i": "IAP"}},
+        missing_user_values={"hrs": ["a", "d", "n", "i"]},
+    )  # fmt: skip
+    file = files.read(tmp_path / "x.dta")
+    found = tables(file, guesses.guess(file, "x"))
+    assert found["hrs"][40:] == ["not_asked", "dont_know", "refused", "not_asked"]
+
+
+def test_a_codebook_that_says_nothing_of_a_code_among_numbers_is_made_up_for(tmp_path):
+    column = Column(
+        "HRS", [*(str(int(h)) for h in HOURS), "777", "888", "-3"],
+        labels={"777": "Refusal", "888": "Not applicable"}, missing=frozenset({"-3"}),
+    )  # fmt: skip
+    book = codebook.load("questions: [{column: HRS, kind: numeric, bins: [30]}]", "c.yml")
+    found = tables(File("x.sav", [column]), book)
+    assert found["HRS"][39:] == ["30 or more", "refused", "not_asked", "not_asked"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["1. Labour", "2. Green", "3. Liberal"],
+        ["1) Labour", "2) Green", "3) Liberal"],
+        ["(1) Labour", "(2) Green"],
+        ["1 - Labour", "2 - Green", "3 - Liberal"],
+        ["1 = Labour", "2 = Green", "99 = Refused"],
+        ["1: Labour", "2: Green"],
+        ["1 Labour", "2 Green", "3 Liberal"],
+        ["Channel 4", "Channel 5", "Film 4"],
+        ["Windows 10", "Windows 11"],
+    ],
+)
+def test_numbers_that_list_or_name_options_are_no_scale(options):
+    assert scales.positions(options) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "positions"),
+    [
+        (["1. Agree", "2. Neither agree nor disagree", "3. Disagree"], [1, 2, 3]),
+        (["1. 18-29", "2. 30-49", "3. 50+"], [1, 2, 3]),
+        (["-9. Refused", "1. Yes, favor", "2. No, oppose"], [None, 1, 2]),
+        (["1 child", "2 children", "3 children or more"], [1, 2, 3]),
+        (["0 - Not at all", "1", "2", "3 - Completely"], [1, 2, 3, 4]),
+        (["Less than $20,000", "$20,000 to $50,000", "More than $50,000"], [1, 2, 3]),
+        (["Grade 9", "Grade 10", "Grade 11"], [1, 2, 3]),
+        (["Once or twice", "3 to 5 times", "6 or more times"], None),
+    ],
+)
+def test_what_stands_behind_a_list_number_may_be_a_scale(options, positions):
+    assert scales.positions(options) == positions
+
+
+def test_two_options_with_list_numbers_are_a_single_choice():
+    file = File("x.csv", [Column("q", ["1. Labour", "2. Green"]), Column("r", ["Cat", "Dog"])])
+    q, r = guesses.guess(file, "x").questions
+    assert (q.kind, q.positions) == ("single", [])
+    assert (r.kind, r.positions) == ("ordinal", [1, 2])
+
+
+NAN = "id,q,hours\n1,No,20\n2,nan,NaN\n3,Yes,30\n4,NA,10\n5,NAN,n/a\n6,Yes,nan\n7,null,30\n"
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx", "parquet"])
+def test_nan_is_blank_whoever_wrote_it(tmp_path, kind):
+    path = tmp_path / f"x.{kind}"
+    if kind == "csv":
+        path.write_text(NAN)
+    else:
+        rows = [line.split(",") for line in NAN.splitlines()]
+        frame = pd.DataFrame(rows[1:], columns=rows[0])
+        frame.to_excel(path, index=False) if kind == "xlsx" else frame.to_parquet(path)
+    file = files.read(path)
+    book = guesses.guess(file, "x")
+    assert list(book.questions[0].options) == ["No", "Yes"]
+    found = tables(file, book)
+    assert found["q"] == ["No", "not_asked", "Yes", "not_asked", "not_asked", "Yes", "not_asked"]
+    assert found["hours"] == ["20", "not_asked", "30", "10", "not_asked", "not_asked", "30"]
+    again = codebook.load("questions: [{column: q, options: ['No', 'Yes', nan]}]", "c.yml")
+    with pytest.raises(ValueError, match="column 'q': the option 'nan' is blank; leave it out"):
+        layout.build(file, again)
+
+
+def test_na_of_a_folder_is_blank_unless_an_option_is_called_so(tmp_path):
+    lists = ["['Yes', 'No']", "['AM', 'NA', 'PM', 'Refused']"]
+    info = pd.DataFrame({"key": ["q", "r"], "question": ["Q", "R"], "references": lists})
+    asked = pd.DataFrame({"index": [1, 2, 3], "q": ["Yes", "NA", "null"], "r": ["AM", "NA", "nan"]})
+    rows = opinionqa.responses({"x": (info, asked)}).to_pylist()
+    assert [(r["question_id"], r["status"]) for r in rows] == [
+        ("q", "answered"), ("q", "not_asked"), ("q", "not_asked"),
+        ("r", "answered"), ("r", "refused"), ("r", "not_asked"),
+    ]  # fmt: skip
