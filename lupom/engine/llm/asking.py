@@ -111,7 +111,9 @@ class Desk:
         asking.count(item.key, outcome.entry.status, cached=False)
         if self.keep_recent:
             self.recent[item.key] = outcome.entry
-        self._flying.pop(item.key).set_result(outcome.entry)
+        future = self._flying.pop(item.key, None)
+        if future is not None:
+            future.set_result(outcome.entry)
 
     async def _asked(self, line: Line, asking: Asking, item: Item) -> Outcome:
         """Ask one call until it has a valid answer or no attempts are left.

@@ -98,16 +98,20 @@ async def ask_together(desk: Desk, line: Line, asking: Asking, items: Sequence[I
 
 
 async def receive_together(
-    desk: Desk, line: Line, asking: Asking, group: Sequence[Row], reply: ProviderReply
-) -> None:
-    """Record each row's part of a reply; rows it has a valid answer to, or which have no attempts
-    left, have ended then."""
-    replies = shared_out(reply, [row.item.response for row in group])
-    # What lies behind the cut of a reply that others fitted into is not the row's fault.
-    cut = reply.finish_reason == "length" and any(part.text for part in replies)
-    cut = cut and not all(part.text == reply.text for part in replies)
+    desk: Desk, line: Line, asking: Asking, group: Sequence[Row | None], reply: ProviderReply
+) -> list[ProviderReply]:
+    """Record each row's part of a reply, and return the parts; None is a row nobody asks for now.
 
-    async def one(row: Row, part: ProviderReply) -> None:
+    Rows it has a valid answer to, or which have no attempts left, have ended then.
+    """
+    replies = shared_out(reply, [None if row is None else row.item.response for row in group])
+    # What lies behind the cut of a reply that others fitted into is not the row's fault.
+    found = [part for part in replies if part.text and part.text != reply.text]
+    cut = reply.finish_reason == "length" and bool(found)
+
+    async def one(row: Row | None, part: ProviderReply) -> None:
+        if row is None:
+            return
         if cut and not part.text:
             desk.pay(line, asking, row.entry, part)
             await desk.record(line, asking, row.item, row.entry)
@@ -126,6 +130,7 @@ async def receive_together(
     for end in ends:
         if isinstance(end, BaseException):
             raise end
+    return replies
 
 
 def request_for(line: Line, group: Sequence[Row], shared: int) -> ProviderRequest:

@@ -9,19 +9,23 @@ invalid one is asked again, with its error, in the next batch. Fewer calls than 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from lupom.engine.errors import WaitingError
 from lupom.engine.llm import prices
 from lupom.engine.llm.asking import Desk
+from lupom.engine.llm.asking_together import Row, receive_together, request_for
 from lupom.engine.llm.budget import Amount
 from lupom.engine.llm.line import Line, size_of
 from lupom.engine.llm.pace import Halted
 from lupom.engine.llm.pending import Asking, Item, request_of, row_of, started
 from lupom.engine.llm.providers.base import BatchProvider, ProviderError, ProviderReply
 from lupom.engine.llm.retries import persist
+from lupom.engine.llm.together import requests_of
 from lupom.engine.state.ledger import OK, PENDING
 
 if TYPE_CHECKING:
@@ -88,6 +92,7 @@ class Batches:
         """Record what a batch brought back; returns the keys that are still out."""
         provider = cast(BatchProvider, line.provider)
         calls = {row["key"]: row for row in batch["calls"]}
+        records = _records(batch["calls"])
         token, batch_id = batch["token"], batch["batch_id"]
         if batch_id is None:
             # Killed between the note and the answer to it: it was created, or it was not.
@@ -100,10 +105,19 @@ class Batches:
         if found.replies is None:
             return set(calls)
         failed: list[ProviderError] = []
+        refused: list[Item] = []
 
         async def one(key: str, reply: ProviderReply | ProviderError) -> None:
             item = waiting.get(key)
-            if isinstance(reply, ProviderError) and (item is None or not reply.refused):
+            if key in records:
+                items = [waiting.get(row["key"]) for row in records[key]]
+                if not isinstance(reply, ProviderError):
+                    await self._end_together(line, asking, items, records[key], reply)
+                elif reply.refused:
+                    refused.extend(item for item in items if item is not None)
+                else:
+                    failed.append(reply)
+            elif isinstance(reply, ProviderError) and (item is None or not reply.refused):
                 failed.append(reply)
             elif item is None:
                 await self._keep(line, calls.get(key), cast(ProviderReply, reply))
@@ -119,6 +133,9 @@ class Batches:
         if failed and len(failed) == len(replies):
             # None of them got through, so the next batch would fare no better.
             raise failed[0]
+        if refused:
+            # In the next batch they would be refused again; at once they are asked by halves.
+            await self._desk.ask(line.by_batch(False), asking, refused)
         return set()
 
     async def _end(
@@ -135,6 +152,23 @@ class Batches:
             outcome = received
         asking.own[item.key] = outcome
         asking.count(item.key, outcome.entry.status, cached=False)
+
+    async def _end_together(
+        self,
+        line: Line,
+        asking: Asking,
+        items: Sequence[Item | None],
+        calls: Sequence[Mapping[str, Any]],
+        reply: ProviderReply,
+    ) -> None:
+        """Record the parts of a reply to rows that were asked together; None is of no row now."""
+        rows = [None if item is None else Row(item, *started(item)) for item in items]
+        parts = await receive_together(self._desk, line, asking, rows, reply)
+        for row, call, part in zip(rows, calls, parts, strict=True):
+            if row is None and part.text:
+                await self._keep(line, call, part)
+            elif row is not None and not row.ended:
+                row.item.entry, row.item.fresh = row.entry, False
 
     async def _keep(self, line: Line, row: Mapping[str, Any] | None, reply: ProviderReply) -> None:
         """Record an answer nobody asks for any more, since its prompt was changed meanwhile.
@@ -163,13 +197,13 @@ class Batches:
         out: set[str] = set()
         for part in self._parts(line, items):
             if len(part) < line.settings.least_batch:
-                return out, [item for item, _, _ in part]
+                return out, [item for record in part for item in record.items]
             if asking.halt.is_set():
                 raise Halted
-            lines = [text for _, text, _ in part]
+            lines = [record.text for record in part]
             most = Amount(
-                sum(amount.tokens for _, _, amount in part),
-                sum(amount.money for _, _, amount in part),
+                sum(record.most.tokens for record in part),
+                sum(record.most.money for record in part),
             )
             budget = self._desk.budget
             if budget is not None:
@@ -181,26 +215,30 @@ class Batches:
                 token,
                 **{"endpoint": line.endpoint, "alias": line.alias, "node": asking.node},
                 **{"run_id": asking.run_id, "tokens": most.tokens, "money": most.money},
-                calls=[row_of(line, asking, item) for item, _, _ in part],
+                calls=[row for record in part for row in record.calls(line, asking)],
             )
             submit = self._submitting(provider, lines, token)
             batch_id = await self._send(line, asking, token, submit)
             await self._state.update_batch(token, batch_id=batch_id, status="out")
-            out |= {item.key for item, _, _ in part}
+            out |= {item.key for record in part for item in record.items}
         return out, []
 
-    def _parts(self, line: Line, items: Sequence[Item]) -> Iterator[list[tuple[Item, str, Amount]]]:
-        """Yield calls with their lines and the most they may take, as many as fit one batch."""
+    def _parts(self, line: Line, items: Sequence[Item]) -> Iterator[list[_Record]]:
+        """Yield requests as records with the most they may take, as many as fit one batch."""
         provider = cast(BatchProvider, line.provider)
-        part: list[tuple[Item, str, Amount]] = []
+        part: list[_Record] = []
         size = 0
-        for item in items:
-            request = request_of(line, item, started(item)[1], 0)
-            text = provider.batch_line(item.key, request)
+        for members in requests_of(items):
+            if members[0].together is None:
+                request = request_of(line, members[0], started(members[0])[1], 0)
+            else:
+                request = request_for(line, [Row(item, *started(item)) for item in members], 0)
+            name = _name_of(members)
+            text = provider.batch_line(name, request)
             if part and (len(part) == MOST_REQUESTS or size + len(text) > MOST_BYTES):
                 yield part
                 part, size = [], 0
-            part.append((item, text, line.most(size_of(request))))
+            part.append(_Record(name, members, text, line.most(size_of(request))))
             size += len(text)
         if part:
             yield part
@@ -231,3 +269,36 @@ class Batches:
             retries=line.settings.max_retries,
             backoff=line.backoff,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A request of a batch: its name there, the calls it asks, its line, the most it may take."""
+
+    name: str
+    items: Sequence[Item]
+    text: str
+    most: Amount
+
+    def calls(self, line: Line, asking: Asking) -> list[dict[str, Any]]:
+        """Return what the state notes of its calls; of several, which record they are in."""
+        rows = [row_of(line, asking, item) for item in self.items]
+        if self.items[0].together is None:
+            return rows
+        return [{**row, "record": self.name} for row in rows]
+
+
+def _name_of(items: Sequence[Item]) -> str:
+    if len(items) == 1:
+        return items[0].key
+    return hashlib.sha256("".join(item.key for item in items).encode()).hexdigest()
+
+
+def _records(calls: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Return the calls that were asked together by the name of their record, in their order."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for call in calls:
+        if "record" in call:
+            row = {name: value for name, value in call.items() if name != "record"}
+            found.setdefault(call["record"], []).append(row)
+    return found

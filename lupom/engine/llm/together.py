@@ -165,11 +165,14 @@ def _written(members: Sequence[Member]) -> Written:
     return Written(messages_of(members), response, len(members))
 
 
-def shared_out(reply: ProviderReply, responses: Sequence[RowResponse]) -> list[ProviderReply]:
+def shared_out(
+    reply: ProviderReply, responses: Sequence[RowResponse | None]
+) -> list[ProviderReply]:
     """Return each row's part of a reply as a reply of its own, in the rows' order.
 
-    Tokens are shared out so that their sums are the reply's. The text of a part that is missing is
-    empty; where the reply has no part at all, each row has its whole text.
+    The response of a row is None where it is not known any more: its part is as it stands. Tokens
+    are shared out so that their sums are the reply's. The text of a part that is missing is empty;
+    where the reply has no part at all, each row has its whole text.
     """
     labels = [label_of(i) for i in range(len(responses))]
     found = _parts_in(reply.text, labels, finished=reply.finish_reason != "length")
@@ -181,14 +184,15 @@ def shared_out(reply: ProviderReply, responses: Sequence[RowResponse]) -> list[P
             texts.append("" if found else reply.text)
             tokens.append(None)
             continue
-        field = response.only_field
+        field = None if response is None else response.only_field
         if field is not None and not isinstance(part.value, dict):
             # The answer itself in place of an object with nothing but the answer.
             texts.append(json.dumps({field: part.value}, ensure_ascii=False))
             tokens.append(None)
             continue
         texts.append(part.text)
-        tokens.append(_within(reply, part) if response.choices is not None else None)
+        choice = response is not None and response.choices is not None
+        tokens.append(_within(reply, part) if choice else None)
     cached, stored = reply.tokens_cached, reply.tokens_written
     plain = split(reply.tokens_in - cached - stored, len(responses))
     out, read, put = (split(n, len(responses)) for n in (reply.tokens_out, cached, stored))
