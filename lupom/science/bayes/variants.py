@@ -185,7 +185,7 @@ def persona_networks(
     for row in [] if asked is None else inputs.arrow(asked).to_pylist():
         name = _text(row.get("network"))
         shows = {_text(row.get("persona")) or "none", _text(row.get("neighbours")) or "none"}
-        if name not in ("", NO_NETWORK) and shows != {"none"}:
+        if name and name.lower() != NO_NETWORK and shows != {"none"}:
             names.append(name)
     out = []
     for survey in sorted(surveys):

@@ -66,7 +66,7 @@ def retrieval_settings(
         pairs = [(chosen_of(chosen, survey), network)]
         for row in wanted:
             if text_of(row.get("neighbours")) not in ("", "none"):
-                pair = (text_of(row.get("retrieval")), text_of(row.get("network")))
+                pair = (text_of(row.get("retrieval")), network_of(row))
                 pairs.append((pair[0] or pairs[0][0], pair[1] or network))
         for place, (name, of) in enumerate(pairs):
             setting = known.pick(survey, name).under(of)
@@ -105,7 +105,7 @@ def setting_variants(asked: Any, networks: Any, settings: Any) -> pa.Table:
     for row in inputs.arrow(asked).to_pylist():
         for survey, network in usual.items():
             retrieval = text_of(row.get("retrieval")) or next(iter(known[survey])).retrieval
-            of = text_of(row.get("network")) or network
+            of = network_of(row) or network
             has = Key(retrieval, of) in known[survey]
             out[survey, row["setting"]] = {
                 "survey": survey,
@@ -118,6 +118,12 @@ def setting_variants(asked: Any, networks: Any, settings: Any) -> pa.Table:
     return pa.Table.from_pylist(
         [out[key] for key in sorted(out)], schema=pa.schema([(n, pa.string()) for n in names])
     )
+
+
+def network_of(row: Mapping[str, Any]) -> str:
+    """Return the network a prediction setting asks for, '' for the default one."""
+    text = text_of(row.get("network"))
+    return NO_NETWORK if text.lower() == NO_NETWORK else text
 
 
 def keyed(settings: Any) -> dict[str, dict[Key, Setting]]:
