@@ -10,6 +10,7 @@ import click
 
 from lupom import __version__
 from lupom.engine.errors import LupomError, did_you_mean
+from lupom.engine.logs import CLIENTS, quieten
 
 # Command -> (module, one line). The lines stand here so that `lupom --help` imports no command.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -94,6 +95,7 @@ def main(arguments: list[str] | None = None) -> None:
     0 (done), 1 (failed), 2 (misused), 3 (the budget is reached), 4 (calls are out in a batch), 130
     (stopped).
     """
+    quieten(*CLIENTS)
     try:
         code: Any = lupom.main(args=arguments, prog_name="lupom", standalone_mode=False)
     except click.exceptions.Abort:

@@ -16,6 +16,7 @@ from lupom.engine.llm.keys import canonical
 from lupom.engine.llm.pace import Halted, Pace
 from lupom.engine.llm.providers.client import address
 from lupom.engine.llm.retries import persist
+from lupom.engine.logs import root_as_it_is
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,7 +84,8 @@ def _wordllama(size: int) -> Any:
             from pathlib import Path
 
             try:
-                import wordllama
+                with root_as_it_is():
+                    import wordllama
             except ImportError as error:
                 raise LLMError(
                     f"wordllama cannot be imported: {error}", hint="pip install wordllama"

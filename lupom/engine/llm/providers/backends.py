@@ -14,6 +14,7 @@ from typing import Any
 
 from lupom.engine.errors import LLMError, did_you_mean
 from lupom.engine.llm.providers.base import ProviderError
+from lupom.engine.logs import root_as_it_is
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ class Backend:
         """Raise ProviderError where a package cannot be imported."""
         for package, module in self.packages.items():
             try:
-                importlib.import_module(module)
+                with root_as_it_is():
+                    importlib.import_module(module)
             except ImportError as error:
                 wanted = " ".join(self.packages)
                 raise ProviderError(

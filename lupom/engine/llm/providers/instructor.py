@@ -31,6 +31,7 @@ from lupom.engine.llm.providers.client import (
 from lupom.engine.llm.providers.manner import MODES, Manner, Manners, Memory, fits
 from lupom.engine.llm.providers.native import dig, finish_of, is_reply, text_of, usage_of
 from lupom.engine.llm.schemas import LIMITS, without
+from lupom.engine.logs import quieten
 
 if TYPE_CHECKING:
     from lupom.engine.project.settings import LLMSettings
@@ -203,6 +204,8 @@ class InstructorProvider:
         if self._creates:
             return
         self._backend.check(self._name)
+        # It logs each failure that the gateway is told of anyway, as an error.
+        quieten("instructor")
         try:
             create, provider = self._made()
         except ProviderError:
