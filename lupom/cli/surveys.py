@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import LupomError, ProjectError, UsageError
+from lupom.engine.llm.choices import LABELS
 
 if TYPE_CHECKING:
     from lupom.science.surveys.codebook import Codebook
@@ -70,6 +71,11 @@ class Survey:
         if self.layout.unread:
             listed = ", ".join(self.layout.unread)
             out.append(f"  kept, but not read (no question, no attribute): {listed}")
+        many = {q: n for q, n in self.layout.options.items() if n > len(LABELS)}
+        out += [
+            f"  {q}: {n} options, asked by number and without probabilities"
+            for q, n in many.items()
+        ]
         counts = self.layout.answers
         said = (f"{counts[s]:,} {s.replace('_', ' ')}" for s in _STATUSES if counts.get(s))
         out.append(f"  answers: {', '.join(said)}")

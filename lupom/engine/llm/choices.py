@@ -23,10 +23,26 @@ _MOST_MASS = 1.02
 def alternatives(count: int) -> int:
     """Return how many alternatives to ask for, so that `count` labels are among them.
 
+    None, where there are more labels than letters: those are more than one token long, and have no
+    distribution at one.
+
     Twice the labels: a label may come in two spellings (`B` and `B"`), and a token or two that is
     no label may stand between.
     """
-    return min(MOST_ALTERNATIVES, 2 * count + 2)
+    return min(MOST_ALTERNATIVES, 2 * count + 2) if count <= len(LABELS) else 0
+
+
+def labelled(options: Sequence[str]) -> dict[str, str]:
+    """Return the option of each label: letters, as far as they go.
+
+    More options than there are letters are numbered from 1; where one of those is a number itself,
+    which a number before it would be taken for, each option is its own label.
+    """
+    if len(options) <= len(LABELS):
+        return dict(zip(LABELS, options, strict=False))
+    if any(option.strip().isdigit() for option in options):
+        return {option: option for option in options}
+    return {str(i): option for i, option in enumerate(options, 1)}
 
 
 def meant(value: Any, labels: Mapping[str, str]) -> str | None:
@@ -45,8 +61,10 @@ def meant(value: Any, labels: Mapping[str, str]) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-# "B: Sad", "(B) Sad", "B."
-_BOTH = re.compile(r"\s*\(?(?P<label>[A-Za-z])\s*[).:\-\u2013\u2014]+(?P<rest>.*)", re.DOTALL)
+# "B: Sad", "(B) Sad", "B.", "57. Sad"
+_BOTH = re.compile(
+    r"\s*\(?(?P<label>[A-Za-z]|\d{1,5})\s*[).:\-\u2013\u2014]+(?P<rest>.*)", re.DOTALL
+)
 
 
 def distribution(
@@ -71,7 +89,7 @@ def distribution(
     but a label before renormalising; None where there are no log-probabilities, where what was
     answered is not a label as it stands, and where its token cannot be found or says nothing.
     """
-    if not tokens:
+    if not tokens or not alternatives(len(labels)):
         return None
     named = re.escape(field)
     places = list(re.finditer(rf"""["']{named}["']\s*:\s*["']([^"']*)(?:["']|$)""", text))

@@ -225,7 +225,7 @@ class RowResponse:
             self.schema = filled(schema, allowed, limits)
         else:
             column = layout.choice[1]
-            self._labels = _labelled(allowed[column], spec.name)
+            self._labels = choices.labelled(allowed[column])
             self.schema = filled(schema, {column: list(self._labels)}, {})
             self.choices = [{"label": n, "option": text} for n, text in self._labels.items()]
             self.top_logprobs = choices.alternatives(len(self._labels))
@@ -432,16 +432,6 @@ def _texts(values: Sequence[Any], where: str) -> list[str]:
         if not isinstance(value, str):
             raise ModelError(f"{where}: {value!r:.80} is no string")
     return list(dict.fromkeys(values))
-
-
-def _labelled(options: list[str], name: str) -> dict[str, str]:
-    if len(options) > len(choices.LABELS):
-        raise ModelError(
-            f"{name} is a choice among {len(options)} options; labels are single letters, so"
-            f" {len(choices.LABELS)} are the most",
-            hint="add a second field to the class, and the options are asked as they are",
-        )
-    return dict(zip(choices.LABELS, options, strict=False))
 
 
 def _spelled(value: Mapping[str, Any]) -> str:

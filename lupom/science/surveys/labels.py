@@ -174,9 +174,20 @@ def _plain(label: str) -> str:
     # d.k., n.a., k.a.; and n/a, which is no two of anything.
     plain = re.sub(r"\b([a-z])\.\s?([a-z])\b\.?", r"\1\2", plain)
     plain = re.sub(r"\bn/a\b", "not applicable", plain)
-    plain = _ASIDES.sub("", plain) or plain
-    inner = re.fullmatch(r"[(\[]([^()\[\]]*)[)\]][ .]*", plain.strip())
-    return _edged(plain if inner is None else inner[1])
+    plain = _unwrapped(plain)
+    return _edged(_unwrapped(_ASIDES.sub("", plain) or plain))
+
+
+def _unwrapped(text: str) -> str:
+    found = re.fullmatch(r"[(\[](.*)[)\]][ .]*", text.strip())
+    if found is None:
+        return text
+    depth = 0
+    for sign in found[1]:
+        depth += (sign in "([") - (sign in ")]")
+        if depth < 0:  # two brackets, and not one around all: '(9) No answer (VOL.)'
+            return text
+    return found[1]
 
 
 def _edged(text: str) -> str:

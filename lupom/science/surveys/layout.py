@@ -28,8 +28,8 @@ INFO = ("key", "question", "option_mapping", "references", "option_ordinal", "to
 class Layout:
     """The three tables, as rows of text with their header first, and what they hold.
 
-    `answers` counts statuses, `unread` are columns of responses that no table is made of, `notes`
-    say what was noticed while they were read.
+    `answers` counts statuses, `options` those of each question, `unread` are columns of responses
+    that no table is made of, `notes` say what was noticed while they were read.
     """
 
     info: Rows
@@ -38,11 +38,13 @@ class Layout:
     answers: dict[str, int] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    options: dict[str, int] = field(default_factory=dict)
 
     def check(self, survey: str) -> None:
         """Read the tables as the models do; raises ValueError for what would fail there."""
         info, responses, metadata = map(arrow, (self.info, self.responses, self.metadata))
-        opinionqa.questions({survey: info})
+        asked = opinionqa.questions({survey: info}).to_pylist()
+        self.options = {q["question_id"]: len(q["options"]) for q in asked}
         opinionqa.respondents({survey: (info, responses, metadata)})
         statuses = opinionqa.responses({survey: (info, responses)})["status"]
         counted = statuses.value_counts().to_pylist()

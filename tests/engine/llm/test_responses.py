@@ -226,9 +226,26 @@ def test_a_label_comes_before_an_option_of_the_same_letters(choice):
     assert row.parse('{"answer": "A"}') == {"answer": "B"}
 
 
-def test_more_options_than_letters_are_an_error_with_a_way_out(choice):
-    with pytest.raises(ModelError, match="single letters"):
-        choice.for_row({"options": [str(i) for i in range(53)]})
+def test_more_options_than_letters_are_numbered_and_have_no_distribution(choice):
+    assert choice.for_row({"options": [f"City {i}" for i in range(52)]}).top_logprobs > 0
+    row = choice.for_row({"options": [f"City {i}" for i in range(60)]})
+    assert row.top_logprobs == 0
+    assert row.choices[:2] == [
+        {"label": "1", "option": "City 0"},
+        {"label": "2", "option": "City 1"},
+    ]
+    assert row.schema["properties"]["answer"]["enum"][-1] == "60"
+    for text in ('{"answer": "57"}', '{"answer": 57}', '{"answer": "57. City 56"}'):
+        assert row.parse(text) == {"answer": "City 56"}
+    assert row.parse('{"answer": "City 7"}') == {"answer": "City 7"}
+    with pytest.raises(InvalidAnswer):
+        row.parse('{"answer": "61"}')
+
+
+def test_options_that_are_numbers_are_their_own_labels_where_letters_do_not_suffice(choice):
+    row = choice.for_row({"options": [str(i) for i in range(60)]})
+    assert row.choices[3] == {"label": "3", "option": "3"}
+    assert row.parse('{"answer": "59"}') == {"answer": "59"}
 
 
 def test_an_optional_field_is_no_choice(load):
