@@ -170,7 +170,7 @@ def _whole(plain: str) -> str | None:
 def _plain(label: str) -> str:
     """Return a label in lower case, without '(VOL.)' and the like, with straight apostrophes."""
     plain = unicodedata.normalize("NFKC", label.translate(_APOSTROPHES)).translate(_DASHES)
-    plain = " ".join(plain.casefold().split())
+    plain = " ".join(plain.casefold().split()).strip("* ")
     # d.k., n.a., k.a.; and n/a, which is no two of anything.
     plain = re.sub(r"\b([a-z])\.\s?([a-z])\b\.?", r"\1\2", plain)
     plain = re.sub(r"\bn/a\b", "not applicable", plain)
