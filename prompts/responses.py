@@ -1,108 +1,131 @@
-"""What comes back from each prompt.
+"""What comes back from each prompt of a capable LLM.
 
-Every string and list has a largest size, and what can be chosen is not written: a small model that
-is free to go on does go on, and is cut off. Validators say what makes an answer unusable.
+Not all providers enforce what a schema says, and every answer is paid for. So what an answer has
+too much of is trimmed, what says the same twice is merged, and what cannot be used is left out, as
+long as something is left. The LLM is told all limits in the prompts; no docstring reaches it.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
-from lupom import OneOf, OneOfEach
+from lupom import AsArray, OneOf, OneOfEach, Usable
 
-# Letters, and little else: given more, a small model writes lists of options and numbered clauses.
-Name = Annotated[str, Field(min_length=3, max_length=60, pattern=r"^[A-Z][A-Za-z', -]{2,59}$")]
-Description = Annotated[
-    str, Field(min_length=10, max_length=120, pattern=r"^[A-Z][A-Za-z ,'()-]{9,119}$")
-]
+# ---- Persona dimensions and values ---------------------------------------------------------------
 
-# The examples in propose_dimensions.jinja and merge_dimensions.jinja: a small model likes to give
-# them back. Change these with the examples, and where your survey is about such things.
-EXAMPLES = frozenset(
-    {
-        "care for workers",
-        "importance of tradition",
-        "interest in food",
-        "importance of enjoyment",
-        "care for animals",
-        "importance of nature",
-        "interest in schools",
-        "importance of order",
-    }
-)
-EXAMPLE_WORDS = frozenset(
-    {
-        "bakers",
-        "butchers",
-        "cashiers",
-        "cats",
-        "coffee",
-        "customs",
-        "dogs",
-        "flats",
-        "sunday",
-        "uniforms",
-    }
-)
+# What is longer is cut after a word; what prompts ask for is about half of it.
+LONGEST_NAME, LONGEST_DESCRIPTION, LONGEST_VALUE = 120, 600, 80
+MOST_VALUES = 7
+# Of a persona dimension these are no values: that one is not known is said of a person.
+NO_VALUES = {"", "unknown", "not known", "don't know", "n/a", "na", "none of these", "no answer"}
+# Words that make no difference between two names.
+FILLERS = {"a", "an", "and", "for", "in", "of", "on", "or", "the", "to", "toward", "towards"}
+FILLERS |= {"versus", "vs", "with"}
 
 
-def words(text: str) -> list[str]:
-    return text.lower().replace(",", " ").split()
+def cut(text: str, longest: int) -> str:
+    """Return a text on one line, cut after a word where it is too long."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest else line[:longest].rsplit(" ", 1)[0].rstrip(" ,;:.") + "…"
 
 
-def unusable(name: str, description: str) -> bool:
-    """Tell whether a dimension gives an example back, or its words run in circles."""
-    said = words(description)
-    thrice = any(said[i] == said[i + 1] == said[i + 2] for i in range(len(said) - 2))
-    return (
-        " ".join(words(name)) in EXAMPLES
-        or not EXAMPLE_WORDS.isdisjoint(words(name) + said)
-        or thrice
-        or 2 * len(set(said)) < len(said)
-    )
+def name_of(text: str) -> str:
+    if not any(character.isalnum() for character in text):
+        raise ValueError("a name needs letters")
+    return cut(text.strip(" .:*#\"'`"), LONGEST_NAME)
+
+
+def description_of(text: str) -> str:
+    if not text.strip():
+        raise ValueError("the description is empty")
+    return cut(text, LONGEST_DESCRIPTION)
+
+
+def level_of(said: Any) -> Any:
+    """Return low, mid or high of 'Low', 'mid-level', 'medium' or 'High level'."""
+    words = re.findall("[a-z]+", str(said).lower())
+    first = words[0] if words else ""
+    return {"medium": "mid", "middle": "mid"}.get(first, first)
+
+
+def order_of(said: Any) -> bool:
+    """Return whether values are in order: so they are where it is not said otherwise."""
+    return str(said).strip().lower() not in ("false", "no", "0", "unordered", "nominal")
+
+
+def values_of(said: Any) -> list[str]:
+    """Return 2 to 7 candidate values, each once.
+
+    They may be written into one string, or have explanations beside them; of more than 7, every
+    second or third is left out and the ends are kept. Raises ValueError for fewer than two.
+    """
+    if isinstance(said, str):
+        marks = (mark for mark in ("|", " / ", ";", "/", ",") if mark in said)
+        said = said.split(next(marks, "|"))
+    if not isinstance(said, list | dict):
+        raise ValueError("candidate values are a list")
+    found: dict[str, str] = {}
+    for value in said:
+        if isinstance(value, dict):
+            value = next((value[key] for key in ("value", "label", "name") if key in value), "")
+        text = cut(str("" if value is None else value).strip(' "*'), LONGEST_VALUE)
+        if text.lower() not in NO_VALUES:
+            found.setdefault(text.lower(), text)
+    values = list(found.values())
+    if len(values) < 2:
+        raise ValueError("a dimension needs two candidate values at least")
+    if len(values) > MOST_VALUES:
+        last, steps = len(values) - 1, MOST_VALUES - 1
+        values = [values[round(i * last / steps)] for i in range(MOST_VALUES)]
+    return values
+
+
+def meaning(name: str) -> frozenset[str]:
+    """Return the words of a name by which two names are one: Trust in Science, Science Trust."""
+    words = re.findall(r"\w+", name.lower())
+    return frozenset(word.rstrip("s") for word in words if word not in FILLERS) or frozenset(words)
+
+
+Name = Annotated[str, AfterValidator(name_of)]
+Description = Annotated[str, AfterValidator(description_of)]
+Values = Annotated[list[str], AsArray(), BeforeValidator(values_of)]
+Ordered = Annotated[bool, BeforeValidator(order_of)]
 
 
 class ProposedDimension(BaseModel):
-    level: Literal["low", "mid", "high"]
+    level: Annotated[Literal["low", "mid", "high"], BeforeValidator(level_of)]
     name: Name
     description: Description
-    scale: Annotated[str, OneOf("scales")]
+    candidate_values: Values
+    ordered: Ordered = True
 
 
 class ProposedDimensions(BaseModel):
-    """Dimensions behind one question, one of each level.
+    """Dimensions behind one question; of two with one name the first counts."""
 
-    Those that are no answer are left out, and one name counts once. With none left the answer is
-    invalid.
-    """
-
-    dimensions: Annotated[list[ProposedDimension], Field(min_length=3, max_length=3)]
+    dimensions: Annotated[list[ProposedDimension], Usable()]
 
     @model_validator(mode="after")
-    def _usable(self) -> ProposedDimensions:
-        kept: dict[str, ProposedDimension] = {}
+    def _merged(self) -> ProposedDimensions:
+        if not self.dimensions:
+            raise ValueError("no dimension is named")
+        kept: dict[frozenset[str], ProposedDimension] = {}
         for dimension in self.dimensions:
-            if not unusable(dimension.name, dimension.description):
-                kept.setdefault(" ".join(words(dimension.name)), dimension)
-        if not kept:
-            raise ValueError("every dimension repeats an example or itself")
+            kept.setdefault(meaning(dimension.name), dimension)
         self.dimensions = list(kept.values())
         return self
 
 
 class MergedDimension(BaseModel):
-    """One dimension in place of those of a cluster; its scale is the one they have most often."""
+    """One dimension in place of those of a cluster."""
 
     name: Name
     description: Description
-
-    @model_validator(mode="after")
-    def _usable(self) -> MergedDimension:
-        if unusable(self.name, self.description):
-            raise ValueError("the dimension repeats an example or itself")
-        return self
+    candidate_values: Values
+    ordered: Ordered = True
 
 
 class DemographicCheck(BaseModel):
@@ -114,16 +137,46 @@ class DuplicateCheck(BaseModel):
 
 
 class PersonaValues(BaseModel):
-    """A value of each dimension in the row's list.
+    """A value of each dimension in the row's list; one that is unknown is NULL.
 
-    For a model that can tell when answers say nothing of a dimension, add `unknown="unknown"`: that
-    becomes NULL. The embedded model then says it of nearly everything.
+    A dimension whose value is none of its own gets no row; the others count.
     """
 
     values: Annotated[
         dict[str, str],
-        OneOfEach("dimensions", key="dimension_id", options="candidate_values", name="name"),
+        OneOfEach(
+            "dimensions",
+            key="dimension_id",
+            options="candidate_values",
+            name="label",
+            unknown="unknown",
+            partial=True,
+        ),
     ]
+
+
+class PersonaValue(BaseModel):
+    """The value of one dimension, where each has a call of its own.
+
+    Its schema is the same for all dimensions and the prompt lists the values: a provider puts the
+    schema before the messages, so that its cache would hold nothing for the next dimension's call.
+    """
+
+    values: Annotated[
+        dict[str, str],
+        OneOfEach(
+            "dimensions",
+            key="dimension_id",
+            options="candidate_values",
+            name="label",
+            unknown="unknown",
+            partial=True,
+            told=True,
+        ),
+    ]
+
+
+# ---- Predictions ---------------------------------------------------------------------------------
 
 
 class PredictedResponse(BaseModel):

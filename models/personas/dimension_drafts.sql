@@ -1,44 +1,66 @@
 {{ config(materialized='table') }}
--- One dimension for each cluster, before it is checked: what the LLM wrote in place of the cluster,
--- or, where all its candidates have one name, that candidate. Of two with one name the one that more
--- candidates stand behind is kept. `place` is the order of precedence in the checks. With `persona_scale: ends` a scale is its
--- two ends: what lies between draws a small model to it, whoever is asked about.
+-- One dimension for each cluster, before it is checked: what the LLM wrote in place of the cluster, or,
+-- where all its candidates have one name or its merging came back invalid, the candidate given most
+-- often. Of two with one name the one that more candidates stand behind is kept. `place` is the order of
+-- precedence in the checks.
+-- Values are those that the LLM wrote. A small LLM only chooses a scale, and of that the two ends are
+-- taken: what lies between draws a small model to it, whoever is asked about. Without a merged dimension
+-- there is none for such a cluster.
 
-with scaled as (
+with clusters as (
     select
         survey, level, cluster, cluster_size,
-        mode(scale order by scale) as scale,
         count(distinct name) as n_names,
         any_value(name order by name) as name,
-        any_value(description order by description) as description
+        any_value(description order by description) as description,
+        mode(scale order by scale) as scale
     from {{ ref('dimension_clusters') }}
     group by survey, level, cluster, cluster_size
 ),
 
+-- Of candidates with values of their own, the one given most often.
+written as (
+    select survey, level, cluster, name, description, candidate_values, ordered
+    from (
+        select *, count(*) over (partition by survey, level, cluster, name) as times
+        from {{ ref('dimension_clusters') }}
+        where candidate_values is not null
+    )
+    qualify row_number() over (
+        partition by survey, level, cluster
+        order by times desc, name, description, candidate_values, ordered
+    ) = 1
+),
+
 named as (
     select
-        s.survey, s.level, s.cluster, s.cluster_size, s.scale,
-        trim(coalesce(m.name, s.name)) as name,
-        trim(coalesce(m.description, s.description)) as description
-    from scaled as s
+        c.survey, c.level, c.cluster, c.cluster_size,
+        trim(coalesce(m.name, w.name, c.name)) as name,
+        trim(coalesce(m.description, w.description, c.description)) as description,
+        coalesce(
+            m.candidate_values, w.candidate_values,
+            [string_split(c.scale, ' / ')[1], string_split(c.scale, ' / ')[-1]]
+        ) as candidate_values,
+        -- A scale goes from one end to the other.
+        coalesce(if(m.candidate_values is null, w.ordered, m.ordered), true) as ordered
+    from clusters as c
     left join {{ ref('merged_dimensions') }} as m using (survey, level, cluster)
-    where s.n_names = 1 or m.name is not null
+    left join written as w using (survey, level, cluster)
+    where c.n_names = 1 or m.name is not null or w.name is not null
 ),
 
 identified as (
-    select *, trim(regexp_replace(lower(name), '[^[:alnum:]]+', '_', 'g'), '_') as dimension_id
+    select *,
+        -- Letters of any script; a name without any goes by its cluster.
+        coalesce(
+            nullif(trim(regexp_replace(lower(nfc_normalize(name)), '[^\p{L}\p{M}\p{N}]+', '_', 'g'), '_'), ''),
+            cluster
+        ) as dimension_id
     from named
 )
 
 select
-    survey, dimension_id, name, description, level,
-    {% if var('persona_scale', 'all') == 'ends' %}
-    [string_split(scale, ' / ')[1], string_split(scale, ' / ')[-1]] as candidate_values,
-    {% else %}
-    string_split(scale, ' / ') as candidate_values,
-    {% endif %}
-    cluster_size,
+    survey, dimension_id, name, description, level, candidate_values, ordered, cluster_size,
     row_number() over (partition by survey order by cluster_size desc, dimension_id) as place
 from identified
-where dimension_id <> ''
 qualify row_number() over (partition by survey, dimension_id order by cluster_size desc, cluster) = 1

@@ -1,5 +1,6 @@
 {{ config(materialized='table') }}
--- One row per respondent: what is known of their answers, in the questionnaire's order.
+-- One row per respondent: what is known of their answers, in the questionnaire's order, the items of a
+-- battery one after the other.
 
 with roles as (
     select
@@ -14,18 +15,25 @@ with roles as (
     group by survey, respondent_id
 ),
 
+asked as (
+    select *,
+        if(battery = '', position, min(position) over (partition by survey, battery)) as place
+    from {{ ref('questions') }}
+),
+
 answers as (
     select
         k.survey,
         k.respondent_id,
         list(
             struct_pack(
-                question_id := k.question_id, battery := q.battery, item := q.item, answer := k.answer
+                question_id := k.question_id, battery := q.battery, item := q.item,
+                options := q.options, answer := k.answer
             )
-            order by q.position
+            order by q.place, q.position
         ) as history
     from {{ ref('known_responses') }} as k
-    join {{ ref('questions') }} as q using (survey, question_id)
+    join asked as q using (survey, question_id)
     where k.status = 'answered'
     group by k.survey, k.respondent_id
 )

@@ -126,6 +126,10 @@ class PersonaValues(BaseModel):
     ]
 
 
+class PersonaValue(PersonaValues):
+    """The value of one dimension, where each has a call of its own (`persona_calls: dimension`)."""
+
+
 class PredictedResponse(BaseModel):
     answer: Annotated[str, OneOf("options")]
 

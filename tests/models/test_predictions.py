@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -196,10 +197,16 @@ def folder(server: LLMServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 # What the prompt tells of p01 before the question whether they own a fish, by setting.
 HISTORY = """\
-- How is your mood? Fair
-- Which pet do you like best? Cat
-- How many hours a day do you walk? 1
-- Why do you walk? Reason 1
+Q: How is your mood?
+Options: Bad | Fair | Good
+A: Fair
+Q: Which pet do you like best?
+Options: Cat | Dog | Neither
+A: Cat
+Q: How many hours a day do you walk?
+A: 1
+Q: Why do you walk?
+A: Reason 1
 """
 COMMON = "- Of people like this person 67 % answer the question with: Not selected\n"
 TOLD = {
@@ -225,6 +232,13 @@ TOLD = {
 FISH = "Which do you own? Fish"
 
 
+def kinds(known: str) -> set[str]:
+    """Return the kinds of lines: question, options, answer, and others by how they begin."""
+    begins = (re.match(r"Q: |A: |Options: ", line) for line in known.splitlines())
+    lines = zip(known.splitlines(), begins, strict=True)
+    return {line[:5] if begin is None else begin[0] for line, begin in lines}
+
+
 @pytest.mark.parametrize("setting", TOLD)
 def test_a_prompt_holds_the_parts_of_its_setting_and_nothing_else(
     folder: Path, server: LLMServer, tmp_path: Path, setting: str
@@ -233,10 +247,9 @@ def test_a_prompt_holds_the_parts_of_its_setting_and_nothing_else(
     asked = Asked(tmp_path / "project", server, prediction_settings=[setting])
     assert asked.errors == []
     assert TOLD[setting] in asked.known(FISH)
-    parts = [line[:5] for line in TOLD[setting].splitlines()]
     for other in asked.known(FISH):
         # The same parts for everyone: nobody's prompt has a line of a kind that p01's has not.
-        assert {line[:5] for line in other.splitlines()} <= {*parts, "- How", "- Wou"}
+        assert kinds(other) <= kinds(TOLD[setting])
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from lupom.engine.llm.markers import AsArray, OneOf, OneOfEach
+from lupom.engine.llm.markers import AsArray, OneOf, OneOfEach, Usable
 
-__all__ = ["AsArray", "OneOf", "OneOfEach"]
+__all__ = ["AsArray", "OneOf", "OneOfEach", "Usable"]

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any
 from lupom.engine.llm.lenient import fitting, key_of
 
 if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic import (
+        GetCoreSchemaHandler,
+        GetJsonSchemaHandler,
+        ValidatorFunctionWrapHandler,
+    )
     from pydantic_core import core_schema
 
 # Keywords that carry a mark from pydantic's schema to the row's own; none reaches a provider.
@@ -73,6 +77,10 @@ class OneOfEach:
     name : the struct's field whose text names the property in the schema; default: `key`.
     unknown : one more allowed value, in words ('unknown'), that becomes NULL.
     nullable : JSON null is allowed, too, and becomes NULL.
+    partial : a struct whose value is missing or none of its own gets no row, as long as there is a
+        value of another; null is `unknown`. The ledger says of such an answer that it was repaired.
+    told : the prompt tells the allowed values and the provider's schema does not, so that rows of
+        other values share their schema, and with it a provider's prompt cache.
     """
 
     column: str
@@ -82,6 +90,8 @@ class OneOfEach:
     name: str | None = None
     unknown: str | None = None
     nullable: bool = False
+    partial: bool = False
+    told: bool = False
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -89,7 +99,8 @@ class OneOfEach:
         from pydantic_core import core_schema
 
         handler(source)
-        text = core_schema.nullable_schema(core_schema.str_schema())
+        text: Any = core_schema.nullable_schema(core_schema.str_schema())
+        text = core_schema.any_schema() if self.partial else text
         mapping = core_schema.dict_schema(core_schema.str_schema(), text)
         return core_schema.with_info_after_validator_function(self._check, mapping)
 
@@ -106,44 +117,108 @@ class OneOfEach:
             return value
         if LENIENT in context:
             value = self._recognised(value, each)
+        partial = self.partial and LENIENT in context
         out: dict[str, Any] = {}
+        wrong = ""
         for name, (key, allowed) in each.items():
-            if name not in value:
-                raise ValueError(f"'{name}' is missing")
-            chosen = value[name]
-            if chosen is None and not self.nullable:
-                raise ValueError(f"'{name}' is null, not one of {short(list(allowed))}")
-            if chosen is not None and chosen not in allowed and chosen != self.unknown:
-                raise ValueError(f"'{name}': {chosen!r:.100} is not one of {short(list(allowed))}")
-            # A candidate value in the words of `unknown` is that value: the survey's own meaning
-            # comes first.
-            out[key] = chosen if chosen in allowed else None
+            try:
+                out[key] = self._chosen(value, name, allowed)
+            except ValueError as error:
+                if not partial:
+                    raise
+                wrong = wrong or str(error)
+        if not out:
+            raise ValueError(wrong)
         return out
 
     def _recognised(self, value: dict[str, Any], each: Each) -> dict[str, Any]:
         """Return an answer with names and values of the structs in place of other spellings."""
         out = {}
-        for name, (_, allowed) in each.items():
-            key = name if name in value else key_of(name, value, each)
+        for name, (own, allowed) in each.items():
+            key = name if name in value else key_of(name, value, each) or key_of(own, value, each)
             if key is not None:
                 besides = [] if self.unknown is None else [self.unknown]
-                out[name] = _recognised(value[key], [*allowed, *besides])
+                said = _inner(value[key]) if self.partial else value[key]
+                out[name] = _recognised(said, [*allowed, *besides])
+                if said is None and self.partial:
+                    out[name] = self.unknown
         return out
+
+    def _chosen(self, value: dict[str, Any], name: str, allowed: dict[str, None]) -> str | None:
+        if name not in value:
+            raise ValueError(f"'{name}' is missing")
+        chosen = value[name]
+        if chosen is None and not self.nullable:
+            raise ValueError(f"'{name}' is null, not one of {short(list(allowed))}")
+        if isinstance(chosen, dict | list):
+            raise ValueError(f"'{name}' is not a text")
+        if chosen is not None and chosen not in allowed and chosen != self.unknown:
+            raise ValueError(f"'{name}': {chosen!r:.100} is not one of {short(list(allowed))}")
+        # A candidate value in the words of `unknown` is that value: the survey's own meaning
+        # comes first.
+        return chosen if chosen in allowed else None
 
 
 def _recognised(value: Any, allowed: Collection[str]) -> Any:
     if isinstance(value, list):
         return [_recognised(item, allowed) for item in value]
-    if value is None or value in allowed:
+    if isinstance(value, dict) or value is None or value in allowed:
         return value
     found = fitting(value, allowed)
     return value if found is None else found
+
+
+def _inner(value: Any) -> Any:
+    """Return the value in an answer that says more than the value."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, dict):
+        value = value.get("value", next(iter(value.values())) if len(value) == 1 else value)
+    return value
 
 
 @dataclass(frozen=True)
 class AsArray:
     """Keeps a list of scalars as one array column instead of rows: `Annotated[list[str],
     AsArray()]`."""
+
+
+@dataclass(frozen=True)
+class Usable:
+    """Leaves out the items of a list that are not valid, as long as one is: `Annotated[list[Item],
+    Usable()]`.
+
+    What one item says wrong does not cost the others, which are paid for. An item that stands there
+    without a list is a list of one. The ledger says of such an answer that it was repaired.
+    """
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        from pydantic_core import core_schema
+
+        return core_schema.with_info_wrap_validator_function(self._kept, handler(source))
+
+    def _kept(
+        self, value: Any, inner: ValidatorFunctionWrapHandler, info: core_schema.ValidationInfo
+    ) -> Any:
+        from pydantic import ValidationError
+
+        if LENIENT not in (info.context or {}):
+            return inner(value)
+        value = [value] if isinstance(value, dict) else value
+        try:
+            return inner(value)
+        except ValidationError as error:
+            wrong = {problem["loc"][0] for problem in error.errors() if problem["loc"]}
+            kept = (
+                [item for i, item in enumerate(value) if i not in wrong]
+                if isinstance(value, list)
+                else []
+            )
+            if not kept:
+                raise
+        return inner(kept)
 
 
 # What OneOfEach allows in one row: property name -> (key, its values in order).

@@ -16,7 +16,7 @@ from lupom.engine.llm import choices
 from lupom.engine.llm.classes import load_class
 from lupom.engine.llm.columns import POSITION, Layout, layout_of
 from lupom.engine.llm.lenient import key_of, lenient_validator
-from lupom.engine.llm.markers import LENIENT, AsArray, Each, OneOf, OneOfEach
+from lupom.engine.llm.markers import LENIENT, AsArray, Each, OneOf, OneOfEach, Usable
 from lupom.engine.llm.providers.base import TokenLogprobs
 from lupom.engine.llm.reading import Found, found_in, repaired_in, shapes
 from lupom.engine.llm.schemas import canonical, closed, columns_of, filled
@@ -33,6 +33,7 @@ __all__ = [
     "OneOfEach",
     "ResponseSpec",
     "RowResponse",
+    "Usable",
     "load_response",
 ]
 
@@ -412,8 +413,11 @@ class RowResponse:
         return out
 
 
-def _besides(mark: OneOfEach) -> list[str | None]:
-    """Return what a OneOfEach allows besides each struct's own values."""
+def _besides(mark: OneOfEach) -> list[str | None] | None:
+    """Return what a OneOfEach allows besides each struct's own values; None where the schema does
+    not say."""
+    if mark.told:
+        return None
     words: list[str | None] = [] if mark.unknown is None else [mark.unknown]
     return [*words, None] if mark.nullable else words
 

@@ -101,12 +101,12 @@ def columns_of(schema: Mapping[str, Any]) -> tuple[list[str], list[str]]:
 def filled(
     schema: Mapping[str, Any],
     allowed: Mapping[str, list[str]],
-    each: Mapping[str, tuple[Each, list[Any]]],
+    each: Mapping[str, tuple[Each, list[Any] | None]],
 ) -> dict[str, Any]:
     """Return a closed schema of one row: marks replaced by the row's own values.
 
     `allowed` is the list per OneOf column; `each` the properties per OneOfEach column, with the
-    values allowed besides (the unknown word, null).
+    values allowed besides (the unknown word, null), or None where the prompt tells the values.
     """
     out: dict[str, Any] = {}
     for key, value in schema.items():
@@ -142,7 +142,9 @@ def _limit(schema: dict[str, Any], values: list[str]) -> None:
         schema["enum"] = list(values)
 
 
-def _enum(values: Mapping[str, None], besides: list[Any]) -> dict[str, Any]:
+def _enum(values: Mapping[str, None], besides: list[Any] | None) -> dict[str, Any]:
+    if besides is None:
+        return {"type": "string"}
     words = [*values, *(word for word in besides if word is not None and word not in values)]
     text = {"type": "string", "enum": words}
     return {"anyOf": [text, {"type": "null"}]} if None in besides else text

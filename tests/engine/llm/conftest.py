@@ -17,7 +17,7 @@ from tests.support.llm_server import LLMServer
 HEADER = """
 from typing import Annotated, Literal
 from pydantic import BaseModel, Field, field_validator
-from lupom.engine.llm import AsArray, OneOf, OneOfEach
+from lupom.engine.llm import AsArray, OneOf, OneOfEach, Usable
 """
 
 

@@ -435,3 +435,52 @@ def test_the_order_of_fields_is_part_of_what_is_asked(load):
     one = load("class A(BaseModel):\n    x: str\n    y: str\n", "A").for_row({})
     two = load("class A(BaseModel):\n    y: str\n    x: str\n", "A").for_row({})
     assert one.schema_hash != two.schema_hash
+
+
+def test_items_that_are_not_valid_are_left_out_as_long_as_one_is(load):
+    row = load(
+        """
+        class Pet(BaseModel):
+            name: str
+            legs: int
+
+
+        class Pets(BaseModel):
+            pets: Annotated[list[Pet], Usable()]
+        """,
+        "Pets",
+    ).for_row({})
+    cat, wrong = {"name": "cat", "legs": 4}, {"name": "dog", "legs": "many"}
+    for said in ([cat, wrong, "fish"], [wrong, cat], cat):
+        assert row.parse(json.dumps({"pets": said})) == {"pets": [cat]}
+    for said in ([wrong], "cat", None):
+        with pytest.raises(InvalidAnswer):
+            row.parse(json.dumps({"pets": said}))
+    assert row.schema["properties"]["pets"]["items"]["required"] == ["name", "legs"]
+
+
+def test_a_partial_answer_has_rows_for_what_it_says(load):
+    more = ', name="name", unknown="unknown", partial=True'
+    named = [{**d, "name": f"Is it {d['name']}?"} for d in DIMENSIONS]
+    row = load(PERSONA.format(more=more), "Persona").for_row({"dimensions": named})
+
+    def rows(**said):
+        return row.rows(row.parse(json.dumps({"values": said})))
+
+    assert rows(d1="High.", D2=" unknown") == [
+        {"dimension_id": "d1", "value": "high"},
+        {"dimension_id": "d2", "value": None},
+    ]
+    assert rows(d1="medium", **{"Is it openness?": None}) == [{"dimension_id": "d2", "value": None}]
+    for said in ({}, {"d1": "medium"}, {"d1": ["low", "high"]}):
+        with pytest.raises(InvalidAnswer, match=r"is missing|is not one of"):
+            rows(**said)
+
+
+def test_values_that_the_prompt_tells_are_checked_and_not_in_the_schema(load):
+    spec = load(PERSONA.format(more=", told=True"), "Persona")
+    row = spec.for_row({"dimensions": DIMENSIONS[:1]})
+    assert row.schema["properties"]["values"]["properties"] == {"d1": {"type": "string"}}
+    assert row.parse('{"values": {"d1": "low"}}') == {"values": {"d1": "low"}}
+    with pytest.raises(InvalidAnswer, match="'medium' is not one of 'low', 'high'"):
+        row.parse('{"values": {"d1": "medium"}}')
