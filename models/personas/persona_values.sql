@@ -1,9 +1,12 @@
 {%- set one_each = var('persona_calls', 'all') == 'dimension' %}
 {{ config(materialized='llm', prompt='infer_persona', response='PersonaValue' if one_each else 'PersonaValues',
-          key=['survey', 'respondent_id', 'part']) }}
+          key=['survey', 'respondent_id', 'part'],
+          rows_per_call=var('persona_parts_per_call', 1) if var('persona_calls', 'all') != 'all' else 1,
+          rows_together=['survey', 'respondent_id']) }}
 -- The value of each dimension for each respondent of the sample, read off the answers that may be
 -- known. `persona_calls` says what one call decides: all dimensions, those of one level, or one
--- dimension (as in the published system, at as many times the calls as there are dimensions).
+-- dimension (as in the published system, at as many times the calls as there are dimensions); and
+-- `persona_parts_per_call` how many of these parts one request may ask together.
 -- Levels alternate in the list: a small model tends to repeat the value before.
 
 with placed as (

@@ -137,11 +137,17 @@ class Prompt:
     ) -> list[dict[str, str]]:
         """Return the chat messages of a request that asks rows together.
 
-        The template has the columns of the first, which all that it uses outside of `rows` are
-        equal in, and the list `rows`: of each row its columns, its `label`, and the `choices` of a
-        choice. Raises ModelError as `messages` does.
+        The template has the columns that all rows are equal in, and the list `rows`: of each row
+        its columns, its `label`, and the `choices` of a choice. Raises ModelError as `messages`
+        does, so where it says of the request what differs among rows.
         """
-        return self._messages({**rows[0][0], ROWS: labelled(rows)})
+        first, *others = (row for row, _ in rows)
+        same = {
+            column: value
+            for column, value in first.items()
+            if column not in self.variables or all(row[column] == value for row in others)
+        }
+        return self._messages({**same, ROWS: labelled(rows)})
 
     def _messages(self, given: dict[str, Any]) -> list[dict[str, str]]:
         from jinja2 import UndefinedError

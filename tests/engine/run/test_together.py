@@ -284,6 +284,32 @@ def test_a_mistake_is_said_before_anything_is_asked(make, server, change, words)
     assert server.requests == 0
 
 
+def test_one_template_says_rows_alone_and_together(make, server):
+    either = """
+        {% if rows is defined %}
+        {% for row in rows %}
+        {{ row.label }}.
+        {% with question = row.question %}{% include 'question.jinja' %}{% endwith %}
+
+        {% endfor %}
+        {% else %}
+        {% include 'question.jinja' %}
+        {% endif %}
+        """
+    files = {
+        "prompts/guess.jinja": either,
+        "prompts/question.jinja": "{{ question }} Of {{ person }}",
+    }
+    run(make(2, most=8, **files))
+    said = {body["messages"][0]["content"] for body in server.bodies}
+    assert "r1.\nQuestion 01? Of Ann\nr2.\nQuestion 02? Of Ann" in said
+    server.reset()
+    run(make(2, most=1, **files))
+    said = {body["messages"][0]["content"] for body in server.bodies}
+    assert len(said) == 4
+    assert "Question 01? Of Ann" in said
+
+
 def test_a_prompt_without_a_place_for_rows_is_refused(make, server):
     folder = make(2, **{"prompts/guess.jinja": "{{ person }} {{ question }}"})
     with pytest.raises(LupomError, match="no place for the rows"):

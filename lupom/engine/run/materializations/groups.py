@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lupom.engine.llm.prompts import Prompt
+    from lupom.engine.llm.responses import RowResponse
+
+    Member = tuple[Mapping[str, Any], RowResponse]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +54,12 @@ class Groups:
     """The groups of some rows, each with the row it was met in first."""
 
     grouping: Grouping
-    _known: dict[tuple[str, str], tuple[Together, Mapping[str, Any], list[str]]] = field(
-        default_factory=dict
-    )
+    _known: dict[tuple[str, str], tuple[Together, Member]] = field(default_factory=dict)
+    _fine: set[tuple[str, frozenset[str]]] = field(default_factory=set)
 
-    def of(self, row: Mapping[str, Any], alias: str, prompt: Prompt) -> Together:
+    def of(
+        self, row: Mapping[str, Any], response: RowResponse, alias: str, prompt: Prompt
+    ) -> Together:
         """Return the group of a row that is asked of an alias with a prompt.
 
         Raises ModelError where the prompt says of the request what differs among its rows.
@@ -64,19 +68,27 @@ class Groups:
         known = self._known.get(name)
         if known is None:
             together = Together(self.grouping.most, prompt.together)
-            said = [column for column in row if column in prompt.variables]
-            self._known[name] = (together, row, said)
+            self._known[name] = (together, (row, response))
             return together
-        together, first, said = known
-        for column in said:
-            if row[column] != first[column]:
+        together, first = known
+        differ = frozenset(c for c in row if c in prompt.variables and row[c] != first[0][c])
+        # A column may be used within `rows` only, or not where there are `rows`: only the template
+        # itself can tell, once for those that differ.
+        if differ and (alias, differ) not in self._fine:
+            try:
+                prompt.together([first, (row, response)])
+            except ModelError as error:
+                column = next((c for c in differ if error.message == f"no column for '{c}'"), None)
+                if column is None:
+                    raise
                 raise ModelError(
                     f"column '{column}' differs among rows that are asked together, and prompt"
                     f" '{prompt.name}' says it of all of them; nothing was asked",
                     file=self.grouping.file,
                     hint=f"{{{{ row.{column} }}}} within {{% for row in rows %}}, or add"
                     f" '{column}' to rows_together",
-                )
+                ) from None
+            self._fine.add((alias, differ))
         return together
 
 

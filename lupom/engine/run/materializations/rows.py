@@ -110,7 +110,7 @@ class Prepared:
             aliases.append(alias)
             draw = int(row.get(DRAW) or 0)
             if groups is not None and ROWS_OF_REQUEST in wording.prompt.variables:
-                together = groups.of(row, alias, wording.prompt)
+                together = groups.of(row, response, alias, wording.prompt)
                 messages = wording.prompt.together([(row, response)])
                 calls.append(Call(messages, response, draw, together, row))
             else:
