@@ -10,15 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lupom.engine.errors import LupomError
-    from lupom.engine.llm.responses import AsArray, OneOf, OneOfEach, Usable
+    from lupom.engine.llm.responses import AsArray, Distribution, OneOf, OneOfEach, Usable
     from lupom.engine.workspace import Project
 
 __version__ = "0.1.0"
-__all__ = ["AsArray", "LupomError", "OneOf", "OneOfEach", "Project", "Usable", "__version__"]
+__all__ = [
+    "AsArray",
+    "Distribution",
+    "LupomError",
+    "OneOf",
+    "OneOfEach",
+    "Project",
+    "Usable",
+    "__version__",
+]
 
 _HOMES = {
     "Project": "lupom.engine.workspace",
     "AsArray": "lupom.engine.llm.responses",
+    "Distribution": "lupom.engine.llm.responses",
     "OneOf": "lupom.engine.llm.responses",
     "OneOfEach": "lupom.engine.llm.responses",
     "Usable": "lupom.engine.llm.responses",

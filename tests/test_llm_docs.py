@@ -51,5 +51,7 @@ def test_the_example_of_classes_makes_a_choice_and_a_class_with_two_columns(tmp_
     vote = load_response(tmp_path / "responses.py", "Vote")
     assert vote.choice_field == "answer"
     assert vote.columns()["probabilities"] == "MAP(VARCHAR, DOUBLE)"
+    odds = load_response(tmp_path / "responses.py", "Odds")
+    assert list(odds.columns()) == ["probabilities", "probabilities_off"]
     values = load_response(tmp_path / "responses.py", "PersonaValues")
     assert values.columns() == {"dimension_id": "VARCHAR", "value": "VARCHAR"}

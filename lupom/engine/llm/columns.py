@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Union
 
 from lupom.engine.errors import CompileError
 from lupom.engine.llm.markers import AsArray, OneOf, OneOfEach
+from lupom.engine.llm.stated import OFF, Distribution
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -30,6 +31,7 @@ class Layout:
     objects : the items are objects.
     each : the mark of a OneOfEach field, which becomes rows too.
     choice : the one field of a choice and the column that limits it.
+    stated : fields that are distributions, and the columns that have their options.
     """
 
     scalars: dict[str, str]
@@ -38,10 +40,13 @@ class Layout:
     objects: bool = False
     each: OneOfEach | None = None
     choice: tuple[str, str] | None = None
+    stated: dict[str, str] = field(default_factory=dict)
 
     def columns(self) -> dict[str, str]:
         """Return the columns of the table in order, with their DuckDB types."""
         out = {**self.scalars, **self.items}
+        for name in self.stated:
+            out[name + OFF] = "DOUBLE"
         if self.rows is not None and self.each is None:
             out[POSITION] = "BIGINT"
         if self.choice is not None:
@@ -56,9 +61,14 @@ def layout_of(cls: type[BaseModel]) -> Layout:
     rows: str | None = None
     items: dict[str, str] = {}
     objects, each = False, None
+    stated: dict[str, str] = {}
     for name, info in cls.model_fields.items():
         where = f"{cls.__name__}.{name}"
         annotation, marks = _bare(info.annotation, list(info.metadata))
+        distribution = next((m for m in marks if isinstance(m, Distribution)), None)
+        if distribution is not None:
+            scalars[name], stated[name] = "MAP(VARCHAR, DOUBLE)", distribution.column
+            continue
         mark = next((m for m in marks if isinstance(m, OneOfEach)), None)
         item = _item_of(annotation)
         if mark is None and (item is None or any(isinstance(m, AsArray) for m in marks)):
@@ -75,6 +85,7 @@ def layout_of(cls: type[BaseModel]) -> Layout:
         else:
             items, objects = _item_columns(item, name, where)
     clash = sorted(set(scalars) & set(items))
+    clash += [name + OFF for name in stated if name + OFF in {**scalars, **items}]
     if rows is not None and each is None and POSITION in {**scalars, **items}:
         clash.append(POSITION)
     if clash:
@@ -83,7 +94,7 @@ def layout_of(cls: type[BaseModel]) -> Layout:
         )
     if not scalars and rows is None:
         raise CompileError(f"{cls.__name__} has no fields")
-    return Layout(scalars, rows, items, objects, each, _choice_of(cls))
+    return Layout(scalars, rows, items, objects, each, _choice_of(cls), stated)
 
 
 def _choice_of(cls: type[BaseModel]) -> tuple[str, str] | None:

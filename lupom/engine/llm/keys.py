@@ -72,7 +72,7 @@ class KeyMaker:
     ) -> tuple[str, str]:
         """Return a call's key and the hash of its messages, both in hex."""
         spelled = canonical(messages)
-        given = self.parameters if response.choices is None else self.parameters_of_choice
+        given = self.parameters_of_choice if response.top_logprobs else self.parameters
         whole = (
             f'{{"draw":{draw:d},"messages":{spelled},"parameters":{given},'
             f'"provider":{self._provider},"schema":{response.schema_text}}}'

@@ -104,7 +104,7 @@ class Asking:
 
 def row_of(line: Line, asking: Asking, item: Item) -> dict[str, Any]:
     """Return what the ledger says of a call whatever comes back."""
-    choice = item.response.choices is not None
+    choice = item.response.top_logprobs > 0
     return {
         "key": item.key,
         "provider": str(line.identity.get("provider")),

@@ -20,6 +20,7 @@ from lupom.engine.llm.markers import LENIENT, AsArray, Each, OneOf, OneOfEach, U
 from lupom.engine.llm.providers.base import TokenLogprobs
 from lupom.engine.llm.reading import Found, found_in, repaired_in, shapes
 from lupom.engine.llm.schemas import canonical, closed, columns_of, filled
+from lupom.engine.llm.stated import OFF, Distribution, labelled, normalised
 from lupom.engine.llm.together import RowsResponse
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsArray",
+    "Distribution",
     "InvalidAnswer",
     "OneOf",
     "OneOfEach",
@@ -195,7 +197,8 @@ class RowResponse:
     name : the class's name.
     schema : the JSON schema sent to the provider; a choice's options are labels in it.
     schema_text : the schema in one spelling, for keys.
-    choices : pairs of label and option for the prompt of a choice; None otherwise.
+    choices : pairs of label and option for the prompt of a choice, and of a class with a
+        Distribution; None otherwise.
     top_logprobs : how many alternatives a choice wants at each token; 0 otherwise.
     only_field : the name of the answer's one field; None where it has several.
     """
@@ -224,6 +227,9 @@ class RowResponse:
                 column: (structs, _besides(marks[column])) for column, structs in each.items()
             }
             self.schema = filled(schema, allowed, limits)
+            for column in layout.stated.values():
+                named = labelled(allowed[column])
+                self.choices = [{"label": n, "option": text} for n, text in named.items()]
         else:
             column = layout.choice[1]
             self._labels = choices.labelled(allowed[column])
@@ -370,19 +376,23 @@ class RowResponse:
         text: str,
         tokens: Sequence[TokenLogprobs] | None,
         reading: Reading | None = None,
-    ) -> tuple[dict[str, float], float] | None:
+    ) -> tuple[dict[str, float], float | None] | None:
         """Return (probability per option, missing mass) of a choice's reply, where it has them.
 
-        They are read where the answer is: `reading` says where, if the text was read before.
+        They are read where the answer is: `reading` says where, if the text was read before. Those
+        of a Distribution are what it says, and no mass is missing.
         """
-        if self._layout.choice is None or not tokens:
+        stated = next(iter(self._layout.stated), None)
+        if stated is None and (self._layout.choice is None or not tokens):
             return None
         if reading is None:
             try:
                 reading = self.read(text)
             except InvalidAnswer:
                 return None
-        if reading.start < 0:
+        if stated is not None:
+            return normalised(reading.value[stated])[0], None
+        if reading.start < 0 or self._layout.choice is None:
             return None
         field = self._layout.choice[0]
         chosen = reading.value[field]
@@ -400,6 +410,8 @@ class RowResponse:
         rows."""
         layout = self._layout
         scalars = {name: value[name] for name in layout.scalars}
+        for name in layout.stated:
+            scalars[name], scalars[name + OFF] = normalised(value[name])
         if layout.rows is None:
             return [scalars]
         content = value[layout.rows]

@@ -13,6 +13,7 @@ from typing import Any
 
 from lupom.engine.errors import CompileError
 from lupom.engine.llm.markers import ONE_OF, ONE_OF_EACH, Each
+from lupom.engine.llm.stated import labelled
 
 _KEPT = frozenset(
     {"type", "enum", "description", "pattern", "format", "minLength", "maxLength"}
@@ -52,7 +53,7 @@ def _closed(
     single = schema.get("allOf", [])
     if len(single) == 1:
         return {**_closed(single[0], defs, where, path), **out}
-    if ONE_OF_EACH in out:
+    if ONE_OF_EACH in out or (ONE_OF in out and schema.get("type") == "object"):
         return out
     if schema.get("type") == "object":
         properties = schema.get("properties")
@@ -130,12 +131,17 @@ def filled(
 
 def _limit(schema: dict[str, Any], values: list[str]) -> None:
     """Limit every string of a field's schema: the field itself, a list's items, an optional's
-    text."""
+    text. An object has a number for each value's label."""
     if "anyOf" in schema:
         for branch in schema["anyOf"]:
             _limit(branch, values)
     elif schema.get("type") == "array":
         _limit(schema["items"], values)
+    elif schema.get("type") == "object":
+        # No least and no largest number: there are providers that refuse those.
+        schema["properties"] = {label: {"type": "number"} for label in labelled(values)}
+        schema["required"] = list(schema["properties"])
+        schema["additionalProperties"] = False
     elif schema.get("type") == "string":
         for keyword in ("minLength", "maxLength", "pattern", "format"):
             schema.pop(keyword, None)

@@ -18,6 +18,7 @@ HEADER = """
 from typing import Annotated, Literal
 from pydantic import BaseModel, Field, field_validator
 from lupom.engine.llm import AsArray, OneOf, OneOfEach, Usable
+from lupom import Distribution
 """
 
 
