@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from lupom.engine.llm.prices import whole
 from lupom.engine.run import results as r
 
 # Dots fill a line up to its outcome, which ends here; a line that would be longer is said shorter.
@@ -188,7 +189,7 @@ def _progress(progress: r.NodeProgress, elapsed: float) -> str:
         words += f", {rate:.1f}/s, {_span((progress.total - progress.done) / rate)} left"
     if progress.cost:
         words += f", ${progress.cost:.2f}"
-    if tokens := progress.tokens_in + progress.tokens_out:
+    if tokens := whole(progress.tokens_in, progress.tokens_out):
         words += f", {_short(tokens)} tokens"
     if progress.invalid:
         words += f", {progress.invalid} invalid"

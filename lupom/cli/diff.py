@@ -96,6 +96,7 @@ def _print_difference(found: Difference, limit: int, form: str) -> None:
 
 def _print_trial(trial: Trial, limit: int, form: str) -> None:
     from lupom.cli.formats import render
+    from lupom.engine.llm import prices
     from lupom.engine.run.spending import said
 
     rows = [
@@ -109,7 +110,9 @@ def _print_trial(trial: Trial, limit: int, form: str) -> None:
     tail = f", {invalid} invalid" if invalid else ""
     click.echo(f"{trial.model}: {same} of {len(trial.pairs)} the same{tail}", err=True)
     money = "price unknown" if trial.cost is None else f"${trial.cost:.4f}"
-    click.echo(f"The sample took {trial.asked} calls, {trial.tokens:,} tokens, {money}.", err=True)
+    click.echo(
+        f"The sample took {trial.asked} calls, {prices.tokens(trial.tokens)}, {money}.", err=True
+    )
     rest = said(trial.rest_tokens, trial.rest_cost)
     click.echo(f"The other {trial.rest:,} rows would take {rest}.", err=True)
 

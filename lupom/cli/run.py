@@ -172,6 +172,8 @@ def with_console(work: Callable[..., RunResult]) -> tuple[RunResult, Console]:
 
 
 def _summary(console: Console, result: RunResult) -> None:
+    from lupom.engine.llm import prices
+    from lupom.engine.llm.prices import whole
     from lupom.engine.run import results as r
 
     console.finished(result)
@@ -195,14 +197,16 @@ def _summary(console: Console, result: RunResult) -> None:
     if result.up_to_date:
         words.append(f"{result.up_to_date} up to date before")
     asked = sum(node.calls.asked for node in result.nodes if node.calls)
-    tokens = sum(n.calls.tokens_in + n.calls.tokens_out for n in result.nodes if n.calls)
+    taken = [whole(n.calls.tokens_in, n.calls.tokens_out) for n in result.nodes if n.calls]
     heads = {"success": "Done", "error": "Failed", "stopped": "Stopped", "waiting": "Waiting"}
     head = heads.get(result.status, "Stopped at the budget")
     console.note(f"{head} in {result.seconds:.1f}s: {', '.join(words)}.")
     if asked:
         costs = [n.calls.cost for n in result.nodes if n.calls and n.calls.asked]
-        money = "price unknown" if None in costs else f"${sum(c or 0 for c in costs):.4f}"
-        console.note(f"{asked} LLM calls, {tokens:,} tokens, {money}{_estimated(result)}.")
+        unknown = "cost unknown" if None in taken else "price unknown"
+        money = unknown if None in costs else f"${sum(c or 0 for c in costs):.4f}"
+        tokens = prices.tokens(whole(*taken))
+        console.note(f"{asked} LLM calls, {tokens}, {money}{_estimated(result)}.")
     if result.status == "error":
         for node in result.nodes:
             if node.status in (r.ERROR, r.FAIL):

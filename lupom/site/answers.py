@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lupom.engine.llm import prices
 from lupom.site.findings import (
     Findings,
     Row,
@@ -162,14 +163,15 @@ def _spent(tables: Findings) -> str:
     if not tables.has("calls"):
         return nothing
     [row] = tables.query(
-        "select count(*) as calls, coalesce(sum(tokens_in + tokens_out), 0)::bigint as tokens,"
+        "select count(*) as calls, case when count(tokens_in + tokens_out) = count(*)"
+        " then sum(tokens_in + tokens_out)::bigint end as tokens,"
         " sum(cost) as cost, count(cost) as priced from main.calls"
     )
     if not row["calls"]:
         return nothing
     priced = row["priced"] == row["calls"]
     said = (
-        f"{row['calls']:,} calls, {row['tokens']:,} tokens,"
+        f"{row['calls']:,} calls, {prices.tokens(row['tokens'])},"
         f" {money(row['cost']) if priced else 'price unknown'}, everything included."
     )
     if tables.has("predictions") and priced and row["cost"]:

@@ -356,7 +356,8 @@ def cost(tables: Findings) -> Table | None:
         return None
     rows = tables.query(
         "select node, alias, model, count(*) as calls,"
-        " coalesce(sum(tokens_in + tokens_out), 0)::bigint as tokens,"
+        " case when count(tokens_in + tokens_out) = count(*)"
+        " then sum(tokens_in + tokens_out)::bigint end as tokens,"
         " case when count(cost) = count(*) then sum(cost) end as cost from main.calls"
         " group by all order by node, alias, model"
     )
@@ -367,7 +368,7 @@ def cost(tables: Findings) -> Table | None:
         [
             [
                 *(r["node"], f"{r['alias']}: {r['model']}", f"{r['calls']:,}"),
-                f"{r['tokens']:,}",
+                "unknown" if r["tokens"] is None else f"{r['tokens']:,}",
                 "price unknown" if r["cost"] is None else money(r["cost"]),
             ]
             for r in rows

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from lupom import __version__
+from lupom.engine.llm.prices import whole
 from lupom.engine.run import artifacts
 from lupom.engine.workspace import Project
 from lupom.site import evaluation, lineage, people
@@ -74,7 +75,13 @@ def _assets(folder: Path) -> None:
             shutil.copyfile(asset, folder / asset.name)
 
 
-_SUMS = ("calls", "cached", "asked", "invalid", "tokens_in", "tokens_out")
+_SUMS = ("calls", "cached", "asked", "invalid")
+_TOKENS = ("tokens_in", "tokens_out")
+
+
+def _known(numbers: Iterable[int | None]) -> int | None:
+    """Return a sum; None where a part of it is unknown."""
+    return whole(*numbers)
 
 
 def _runs(shards: Shards, runs: list[dict[str, Any]], results: list[dict[str, Any]]) -> None:
@@ -96,6 +103,7 @@ def _runs(shards: Shards, runs: list[dict[str, Any]], results: list[dict[str, An
                 "nodes": len(rows),
                 "failed": sum(row["status"] in ("error", "fail") for row in rows),
                 **{k: sum(row[k] or 0 for row in rows) for k in _SUMS},
+                **{k: _known(row[k] for row in rows if row["asked"]) for k in _TOKENS},
                 # Not known is not nothing: one call without a price, and the sum has none.
                 "cost": None if None in costs else sum(costs),
             }

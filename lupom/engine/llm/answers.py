@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from lupom.engine.llm.prices import plus, whole
 from lupom.engine.llm.responses import InvalidAnswer, RowResponse
 from lupom.engine.llm.together import RowsResponse, Together, Written
 from lupom.engine.state.ledger import INVALID, OK, Entry
@@ -46,7 +47,7 @@ class Answer:
     value : the validated answer; None when invalid.
     probabilities : of a choice's options, where the provider gives them; they sum to 1.
     missing_mass : the probability of anything but an option, before that.
-    tokens_in, tokens_out, cost : of all attempts; USD, None when the price is unknown.
+    tokens_in, tokens_out, cost : of all attempts; USD; None is unknown.
     cached : it was in the ledger, or is the answer of an equal call, and cost nothing now.
     text : what the model wrote last.
     """
@@ -57,8 +58,8 @@ class Answer:
     probabilities: dict[str, float] | None = None
     missing_mass: float | None = None
     error: str | None = None
-    tokens_in: int = 0
-    tokens_out: int = 0
+    tokens_in: int | None = 0
+    tokens_out: int | None = 0
     cost: float | None = None
     cached: bool = False
     text: str | None = None
@@ -68,16 +69,16 @@ class Answer:
 class Progress:
     """How far an ask is, in rows.
 
-    `asked` calls have ended that it made itself; tokens and cost (USD, None when the price is
-    unknown) are spent by it.
+    `asked` calls have ended that it made itself; tokens and cost (USD) are spent by it, None
+    when they are unknown.
     """
 
     done: int
     total: int
     cached: int
     invalid: int
-    tokens_in: int
-    tokens_out: int
+    tokens_in: int | None
+    tokens_out: int | None
     cost: float | None
     asked: int = 0
 
@@ -98,15 +99,14 @@ class Tally:
     def report(self, now: Progress) -> None:
         """Pass on how far the alias being asked is; its counts are of its own rows."""
         ended = self._ended
-        cost = None if ended.cost is None or now.cost is None else ended.cost + now.cost
         self._last = Progress(
             done=ended.done + now.done,
             total=ended.total,
             cached=ended.cached + now.cached,
             invalid=now.invalid,
-            tokens_in=ended.tokens_in + now.tokens_in,
-            tokens_out=ended.tokens_out + now.tokens_out,
-            cost=cost,
+            tokens_in=whole(ended.tokens_in, now.tokens_in),
+            tokens_out=whole(ended.tokens_out, now.tokens_out),
+            cost=plus(ended.cost, now.cost),
             asked=ended.asked + now.asked,
         )
         if self._told is not None:

@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import BudgetError, LLMError, ModelError, WaitingError
-from lupom.engine.llm import prices
 from lupom.engine.llm.asking_together import ask_together
+from lupom.engine.llm.booking import book
 from lupom.engine.llm.budget import Amount, Budget
 from lupom.engine.llm.line import Line, size_of
 from lupom.engine.llm.pace import Halted
 from lupom.engine.llm.pending import Asking, Item, Outcome, clean, request_of, row_of, started
-from lupom.engine.llm.providers.base import ProviderError, ProviderReply, ProviderRequest
-from lupom.engine.llm.responses import InvalidAnswer
+from lupom.engine.llm.providers.base import (
+    REFUSAL,
+    ProviderError,
+    ProviderReply,
+    ProviderRequest,
+)
+from lupom.engine.llm.responses import InvalidAnswer, Reading
 from lupom.engine.llm.retries import persist
 from lupom.engine.llm.together import requests_of
 from lupom.engine.state.ledger import INVALID, OK, PENDING, Entry
@@ -167,7 +172,7 @@ class Desk:
 
         `missing` says why there is no answer in it.
         """
-        self.pay(line, asking, entry, reply)
+        self.pay(line, asking, item, entry, tries, reply)
         try:
             value = self._read(line, item, entry, reply, missing)
         except ModelError:
@@ -177,7 +182,8 @@ class Desk:
             raise
         if value is None:
             tries.append(entry.history[-1])
-            if len(tries) >= line.settings.attempts:
+            if len(tries) >= line.settings.attempts or reply.finish_reason == REFUSAL:
+                # A model that refuses is not asked again in the same words, nor past a filter.
                 entry.status = INVALID
         await self.record(line, asking, item, entry)
         return None if entry.status == PENDING else Outcome(entry, value)
@@ -219,45 +225,45 @@ class Desk:
     ) -> dict[str, Any] | None:
         """Put a reply into the entry; returns the value if it is valid."""
         text = clean(reply.text)
-        entry.answer = text
+        entry.answer, entry.repaired = text, False
         try:
             if missing is not None:
                 raise InvalidAnswer(missing)
-            value = item.response.parse(text)
+            reading = item.response.read(text, finished=reply.finish_reason in ("stop", ""))
         except InvalidAnswer as error:
-            why = error.message
-            if reply.finish_reason == "length":
-                why = f"cut off at max_tokens={line.settings.max_tokens}: {why}"
-            elif reply.finish_reason not in ("stop", ""):
-                why = f"finished by '{reply.finish_reason}': {why}"
-            entry.status, entry.error = PENDING, clean(why)
-            entry.history.append({"text": text, "error": entry.error})
-            return None
-        entry.status, entry.error = OK, None
-        read = item.response.distribution(reply.text, reply.tokens)
+            found = self._elsewhere(item, reply)
+            if found is None:
+                entry.status, entry.error = PENDING, clean(_said(line, reply, error.message))
+                entry.history.append({"text": text, "error": entry.error})
+                return None
+            entry.answer, reading = found
+        entry.status, entry.error, entry.repaired = OK, None, reading.repaired
+        read = item.response.distribution(entry.answer, reply.tokens, reading)
         entry.probabilities, entry.missing_mass = read if read is not None else (None, None)
-        return value
+        return reading.value
 
-    def pay(self, line: Line, asking: Asking, entry: Entry, reply: ProviderReply) -> None:
+    @staticmethod
+    def _elsewhere(item: Item, reply: ProviderReply) -> tuple[str, Reading] | None:
+        """Return the answer from where else a reply may have it, and its text."""
+        for other in map(clean, reply.otherwise):
+            try:
+                ended = reply.finish_reason in ("stop", "")
+                return other, item.response.read(other, finished=ended)
+            except InvalidAnswer:
+                continue
+        return None
+
+    def pay(
+        self,
+        line: Line,
+        asking: Asking,
+        item: Item,
+        entry: Entry,
+        tries: Sequence[Mapping[str, Any]],
+        reply: ProviderReply,
+    ) -> None:
         """Count what a reply took."""
-        price = line.settings.paid
-        entry.attempts += 1
-        entry.tokens_in += reply.tokens_in
-        entry.tokens_out += reply.tokens_out
-        entry.tokens_cached += reply.tokens_cached
-        entry.tokens_written += reply.tokens_written
-        asking.tokens_in += reply.tokens_in
-        asking.tokens_out += reply.tokens_out
-        if price is not None:
-            cost = prices.cost(
-                price,
-                reply.tokens_in,
-                reply.tokens_out,
-                cached=reply.tokens_cached,
-                written=reply.tokens_written,
-            )
-            entry.cost = (entry.cost or 0.0) + cost
-            asking.cost += cost
+        book(line, asking, entry, reply, partial(_size, line, asking, item, tuple(tries)))
 
     async def record(self, line: Line, asking: Asking, item: Item, entry: Entry) -> None:
         await self._state.record(
@@ -278,8 +284,32 @@ class Desk:
                 "latency": entry.latency,
                 "attempts": entry.attempts,
                 "error": entry.error,
+                "repaired": int(entry.repaired),
+                "counted_tokens": entry.counted_tokens,
+                "counted_cost": entry.counted_cost,
             }
         )
+
+
+def _size(line: Line, asking: Asking, item: Item, tries: Sequence[Mapping[str, Any]]) -> int:
+    """Return the bytes of an item's request; of one that others are in, about its part."""
+    if item.together is not None and item.characters is not None:
+        said = sum(len(attempt["text"]) + len(attempt["error"]) for attempt in tries)
+        return item.characters + len(item.response.schema_text) + said
+    return size_of(request_of(line, item, tries, asking.shared))
+
+
+def _said(line: Line, reply: ProviderReply, why: str) -> str:
+    """Say why an answer is not valid, with how the model ended."""
+    if reply.finish_reason == "length":
+        return f"cut off at max_tokens={line.settings.max_tokens}: {why}"
+    if reply.finish_reason == REFUSAL:
+        return f"the model or a filter refused to answer: {reply.text:.200}".rstrip(": ")
+    return (
+        why
+        if reply.finish_reason in ("stop", "")
+        else f"finished by '{reply.finish_reason}': {why}"
+    )
 
 
 def failure_of(line: Line, error: BaseException, kept: int, total: int) -> LLMError:

@@ -113,7 +113,7 @@ async def receive_together(
         if row is None:
             return
         if cut and not part.text:
-            desk.pay(line, asking, row.entry, part)
+            desk.pay(line, asking, row.item, row.entry, row.tries, part)
             await desk.record(line, asking, row.item, row.entry)
             return
         missing = None if part.text else MISSING

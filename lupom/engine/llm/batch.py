@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from lupom.engine.errors import WaitingError
-from lupom.engine.llm import prices
 from lupom.engine.llm.asking import Desk
 from lupom.engine.llm.asking_together import Row, receive_together, request_for
+from lupom.engine.llm.booking import cost_of
 from lupom.engine.llm.budget import Amount
 from lupom.engine.llm.line import Line, size_of
 from lupom.engine.llm.pace import Halted
@@ -178,8 +178,7 @@ class Batches:
         known = {} if row is None else self._state.statuses([row["key"]])
         if row is None or known.get(row["key"], PENDING) != PENDING:
             return
-        price = line.settings.paid
-        cost = None if price is None else prices.cost(price, reply.tokens_in, reply.tokens_out)
+        cost = cost_of(line.settings.paid, reply)
         await self._state.record(
             {
                 **row,

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from lupom.engine.llm.booking import tokens_of
 from lupom.engine.llm.providers.base import ProviderError
 from lupom.engine.llm.providers.client import Endpoint
 
@@ -26,8 +27,9 @@ class Embedder(Protocol):
     batch: int
     at_once: int
 
-    async def vectors(self, texts: Sequence[str]) -> tuple[list[bytes], int]:
-        """Return a vector per text, little-endian float32, and the tokens they took together.
+    async def vectors(self, texts: Sequence[str]) -> tuple[list[bytes], int | None]:
+        """Return a vector per text, little-endian float32, and the tokens they took together, None
+        where the endpoint does not say.
 
         Raises ProviderError.
         """
@@ -53,18 +55,20 @@ class OpenAIEmbedder:
         self._endpoint = Endpoint("embeddings", settings)
         self.where = self._endpoint.url
 
-    async def vectors(self, texts: Sequence[str]) -> tuple[list[bytes], int]:
+    async def vectors(self, texts: Sequence[str]) -> tuple[list[bytes], int | None]:
         body: dict[str, Any] = {"model": self._settings.model, "input": list(texts)}
         if self._settings.dimensions:
             body["dimensions"] = self._settings.dimensions
         reply = await self._endpoint.post("/embeddings", body)
+        self._endpoint.raise_fault(reply)
         try:
             data = sorted(reply["data"], key=lambda item: item["index"])
             found = [_vector(item["embedding"]) for item in data]
             if len(found) != len(texts):
                 raise ValueError("count")
-            usage = reply.get("usage") or {}
-            return found, int(usage.get("prompt_tokens") or 0)
+            usage = reply.get("usage")
+            usage = usage if isinstance(usage, dict) else {}
+            return found, tokens_of(usage.get("prompt_tokens") or usage.get("total_tokens")) or None
         except (KeyError, TypeError, ValueError):
             raise self._endpoint.error(
                 "the body is no list of embeddings", retryable=True
@@ -88,7 +92,7 @@ class TitanEmbedder:
         )
         self.where = f"Bedrock's {settings.model}"
 
-    async def vectors(self, texts: Sequence[str]) -> tuple[list[bytes], int]:
+    async def vectors(self, texts: Sequence[str]) -> tuple[list[bytes], int | None]:
         (text,) = texts
         # Titan refuses an empty text; a space means as little.
         body: dict[str, Any] = {"inputText": text or " "}
@@ -99,7 +103,9 @@ class TitanEmbedder:
         )
         try:
             value = json.loads(reply["body"])
-            return [_vector(value["embedding"])], int(value.get("inputTextTokenCount") or 0)
+            return [_vector(value["embedding"])], tokens_of(
+                value.get("inputTextTokenCount")
+            ) or None
         except (KeyError, TypeError, ValueError):
             raise ProviderError("the body is no embedding", retryable=True) from None
 

@@ -159,7 +159,7 @@ async def embed_there(
                 )
                 vectors, tokens = reply
                 spent = _amount(settings, tokens or most.tokens)
-                rows = _rows(settings, batch, vectors, tokens)
+                rows = _rows(settings, batch, vectors, tokens, most)
                 await state.record_embeddings(rows)
                 known.update({row["key"]: row["vector"] for row in rows})
             except BaseException:
@@ -194,22 +194,29 @@ def _amount(settings: EmbeddingSettings, tokens: int) -> Amount:
 
 
 def _rows(
-    settings: EmbeddingSettings, batch: list[tuple[str, str]], vectors: list[bytes], tokens: int
+    settings: EmbeddingSettings,
+    batch: list[tuple[str, str]],
+    vectors: list[bytes],
+    tokens: int | None,
+    most: Amount,
 ) -> list[dict[str, Any]]:
     """Make the rows of a batch; its tokens are shared out by the length of the texts."""
     length = sum(len(text) for _, text in batch) or 1
     price = settings.price.input / 1e6 if settings.price is not None else None
     rows = []
     for (key, text), vector in zip(batch, vectors, strict=True):
-        share = tokens * len(text) / length
+        part = len(text) / length
+        share = None if tokens is None else tokens * part
         rows.append(
             {
                 "key": key,
                 "provider": settings.provider,
                 "model": settings.model or "",
                 "vector": vector,
-                "tokens": round(share),
-                "cost": None if price is None else share * price,
+                "tokens": None if share is None else round(share),
+                "cost": None if price is None or share is None else share * price,
+                "counted_tokens": None if share is not None else round(most.tokens * part),
+                "counted_cost": None if share is not None else most.money * part,
             }
         )
     return rows

@@ -74,9 +74,10 @@ class Line:
         if reply is None:
             return Amount()
         tokens_in, tokens_out = reply.tokens_in, reply.tokens_out
-        if not tokens_in:
+        if tokens_in is None:
             tokens_in = int(size / _BYTES_PER_TOKEN)
-            tokens_out = tokens_out or int(len(reply.text) / _BYTES_PER_TOKEN)
+        if tokens_out is None:
+            tokens_out = int(len(reply.text) / _BYTES_PER_TOKEN)
         self._overhead = max(self._overhead, tokens_in - size / _BYTES_PER_TOKEN)
         price = self.settings.paid
         money = 0.0

@@ -23,11 +23,30 @@ def cost(
     return paid / 1e6
 
 
+def is_free(price: Price) -> bool:
+    """Tell whether tokens cost nothing at a price, whichever they are."""
+    return not any((price.input, price.output, price.cache_read, price.cache_write))
+
+
+def plus(*amounts: float | None) -> float | None:
+    """Return a sum; None, which is unknown, where a part of it is."""
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if len(known) == len(amounts) else None
+
+
+def whole(*amounts: int | None) -> int | None:
+    """Return a sum of whole numbers; None, which is unknown, where a part of it is."""
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if len(known) == len(amounts) else None
+
+
 def dollars(amount: float) -> str:
     """Return '$12.30'; four decimals below a dollar, where cents say too little."""
     return f"${amount:,.2f}" if amount >= 1 or amount == 0 else f"${amount:.4f}"
 
 
-def tokens(count: float) -> str:
-    """Return '12,345 tokens'."""
+def tokens(count: float | None) -> str:
+    """Return '12,345 tokens', or that their number is unknown."""
+    if count is None:
+        return "tokens unknown"
     return f"{round(count):,} token{'' if round(count) == 1 else 's'}"

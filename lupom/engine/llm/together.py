@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from lupom.engine.llm.providers.base import ProviderReply, TokenLogprobs
+from lupom.engine.llm.providers.base import REFUSAL, ProviderReply, TokenLogprobs
 from lupom.engine.llm.reading import after_thoughts, found_in, repaired_in
 from lupom.engine.llm.schemas import canonical
 
@@ -175,7 +175,11 @@ def shared_out(
     where the reply has no part at all, each row has its whole text.
     """
     labels = [label_of(i) for i in range(len(responses))]
-    found = _parts_in(reply.text, labels, finished=reply.finish_reason != "length")
+    text, found = reply.text, {}
+    for text in (reply.text, *reply.otherwise):
+        found = _parts_in(text, labels, finished=reply.finish_reason in ("stop", ""))
+        if found:
+            break
     texts: list[str] = []
     tokens: list[Sequence[TokenLogprobs] | None] = []
     for place, response in enumerate(responses):
@@ -192,16 +196,21 @@ def shared_out(
             continue
         texts.append(part.text)
         choice = response is not None and response.choices is not None
-        tokens.append(_within(reply, part) if choice else None)
+        tokens.append(_within(reply, part) if choice and text == reply.text else None)
     cached, stored = reply.tokens_cached, reply.tokens_written
-    plain = split(reply.tokens_in - cached - stored, len(responses))
-    out, read, put = (split(n, len(responses)) for n in (reply.tokens_out, cached, stored))
+    # One of them was refused, perhaps, and not all.
+    finish = "content_filter" if reply.finish_reason == REFUSAL else reply.finish_reason
+    finish = reply.finish_reason if len(responses) == 1 else finish
+    rows = len(responses)
+    plain = None if reply.tokens_in is None else split(reply.tokens_in - cached - stored, rows)
+    out = None if reply.tokens_out is None else split(reply.tokens_out, rows)
+    read, put = split(cached, rows), split(stored, rows)
     return [
         ProviderReply(
             text=texts[i],
-            tokens_in=plain[i] + read[i] + put[i],
-            tokens_out=out[i],
-            finish_reason=reply.finish_reason,
+            tokens_in=None if plain is None else plain[i] + read[i] + put[i],
+            tokens_out=None if out is None else out[i],
+            finish_reason=finish,
             tokens=tokens[i],
             tokens_cached=read[i],
             tokens_written=put[i],

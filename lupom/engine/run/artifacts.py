@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lupom import __version__
+from lupom.engine.llm.prices import whole
 from lupom.engine.project.nodes import Node
 from lupom.engine.run import results as r
 from lupom.engine.run.identities import code_hash
@@ -71,7 +72,7 @@ def run_results(
             "up_to_date": result.up_to_date,
             "calls_asked": sum(call.asked for call in calls),
             "calls_cached": sum(call.cached for call in calls),
-            "tokens": sum(call.tokens_in + call.tokens_out for call in calls),
+            "tokens": whole(*(whole(call.tokens_in, call.tokens_out) for call in calls)),
             "cost_usd": None if None in costs else sum(c or 0.0 for c in costs),
         },
     }

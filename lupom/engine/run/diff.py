@@ -129,7 +129,7 @@ class Trial:
     keys: list[str]
     pairs: list[Pair] = field(default_factory=list)
     asked: int = 0
-    tokens: int = 0
+    tokens: int | None = 0
     cost: float | None = 0.0
     rest: int = 0
     rest_tokens: Range = field(default_factory=Range)

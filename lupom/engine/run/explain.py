@@ -258,7 +258,7 @@ def _called(project: Project, part: Part, out: Explanation) -> None:
     out.probabilities, out.missing_mass = entry.probabilities, entry.missing_mass
     out.tokens_in, out.tokens_out = entry.tokens_in, entry.tokens_out
     out.tokens_cached, out.seconds = entry.tokens_cached, entry.latency
-    out.attempts = entry.attempts
+    out.attempts, out.repaired = entry.attempts, entry.repaired
     out.invalid = [
         Attempt(str(a.get("text") or ""), str(a.get("error") or ""), bool(a.get("earlier")))
         for a in entry.history

@@ -69,8 +69,8 @@ class Explanation:
     missing_mass: float | None = None
     attempts: int = 0
     invalid: list[Attempt] = field(default_factory=list)
-    tokens_in: int = 0
-    tokens_out: int = 0
+    tokens_in: int | None = 0
+    tokens_out: int | None = 0
     tokens_cached: int = 0
     cost: float | None = None
     seconds: float = 0.0
@@ -79,6 +79,7 @@ class Explanation:
     asked_for: str | None = None
     built_by: str | None = None
     from_ledger: bool = False
+    repaired: bool = False
     prompt_changed: bool = False
     inputs: list[Input] = field(default_factory=list)
     left_out: dict[str, int] = field(default_factory=dict)
@@ -127,18 +128,22 @@ class Explanation:
             ranked = sorted(self.probabilities.items(), key=lambda pair: (-pair[1], pair[0]))
             lines += ["Probabilities"]
             lines += [f"  {share:6.3f}  {_plain(option)}" for option, share in ranked]
-        price = "price unknown" if self.cost is None else f"${self.cost:.6f}"
+        price = "cost unknown" if self.cost is None else f"${self.cost:.6f}"
+        if self.cost is None and self.tokens_in is not None:
+            price = "price unknown"
+        taken = ["unknown" if n is None else f"{n:,}" for n in (self.tokens_in, self.tokens_out)]
         cached = f" ({self.tokens_cached:,} from the prompt cache)" if self.tokens_cached else ""
         lines += [
             "",
             "Call",
             f"  llm: {self.alias} ({self.provider}, {self.llm})",
-            f"  tokens: {self.tokens_in:,} in{cached}, {self.tokens_out:,} out; {price};"
-            f" {self.seconds:.1f} s",
+            f"  tokens: {taken[0]} in{cached}, {taken[1]} out; {price}; {self.seconds:.1f} s",
             f"  asked: {self.asked_at} by run {self.run_id} for {self.asked_for}, in"
             f" {self.attempts} attempt{'s' if self.attempts != 1 else ''}",
             f"  call_id: {self.call_id}",
         ]
+        if self.repaired:
+            lines.append("  the answer's text was repaired to be read: it is as written above")
         if self.from_ledger:
             lines.append(f"  run {self.built_by} built the table, and took it from the ledger")
         for attempt in self.invalid:

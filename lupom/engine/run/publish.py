@@ -30,7 +30,8 @@ _TABLES = {
         tokens_in bigint, tokens_out bigint, cost double, latency double, attempts bigint,
         messages_hash varchar, schema_hash varchar, created_at timestamptz,
         updated_at timestamptz, seq bigint,
-        tokens_cached bigint, tokens_written bigint, characters bigint
+        tokens_cached bigint, tokens_written bigint, characters bigint, repaired boolean,
+        counted_tokens bigint, counted_cost double
     """,
 }
 
@@ -69,7 +70,10 @@ def publish(context: Context) -> None:
             _replace(cursor, "runs", "run_id", runs)
             _replace(cursor, "nodes", "run_id", nodes)
             while calls := state.calls_since(latest, _AT_ONCE):
-                rows = [{**call, "call_id": call["key"]} for call in calls]
+                rows = [
+                    {**call, "call_id": call["key"], "repaired": bool(call["repaired"])}
+                    for call in calls
+                ]
                 _replace(cursor, "calls", "call_id", rows)
                 latest = calls[-1]["seq"]
                 cursor.execute("commit")

@@ -23,16 +23,17 @@ SUCCESS, WARN, ERROR, SKIPPED, UNCHANGED, KEPT, STOPPED = (
 class Calls:
     """LLM calls of a node: answered before, asked now, invalid, tokens, money in USD.
 
-    `tokens_low` to `tokens_high` and `cost_low` to `cost_high` are what they were estimated at just
-    before they were made; None where none was to be made, or the price is unknown.
+    Tokens are None where a provider did not say what an answer took. `tokens_low` to `tokens_high`
+    and `cost_low` to `cost_high` are what they were estimated at just before they were made; None
+    where none was to be made, or the price is unknown.
     """
 
     total: int = 0
     cached: int = 0
     asked: int = 0
     invalid: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
+    tokens_in: int | None = 0
+    tokens_out: int | None = 0
     cost: float | None = None
     tokens_low: int | None = None
     tokens_high: int | None = None
@@ -100,8 +101,8 @@ class NodeProgress:
     total: int
     cached: int = 0
     invalid: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
+    tokens_in: int | None = 0
+    tokens_out: int | None = 0
     cost: float | None = None
 
 

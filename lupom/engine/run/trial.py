@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lupom import __version__
 from lupom.engine.errors import LupomError, UsageError
 from lupom.engine.llm.forecast import Forecast, Range
+from lupom.engine.llm.prices import whole
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.diff import Pair, Trial, drawn, value_of
 from lupom.engine.run.lock import run_lock
@@ -104,7 +105,8 @@ def _ask(
             if not answer.cached and answer.key not in counted:
                 counted.add(answer.key)
                 trial.asked += 1
-                trial.tokens += answer.tokens_in + answer.tokens_out
+                taken = whole(answer.tokens_in, answer.tokens_out)
+                trial.tokens = whole(trial.tokens, taken)
                 known = trial.cost is not None and answer.cost is not None
                 trial.cost = (trial.cost or 0.0) + (answer.cost or 0.0) if known else None
 

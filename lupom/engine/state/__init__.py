@@ -271,7 +271,7 @@ def _open(path: Path) -> Engine:
     from sqlalchemy.exc import DBAPIError
     from sqlmodel import SQLModel
 
-    from lupom.engine.state import tables
+    from lupom.engine.state import migration, tables
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -307,6 +307,8 @@ def _open(path: Path) -> Engine:
             with engine.execution_options(writes=True).begin() as connection:
                 SQLModel.metadata.create_all(connection, tables=tables.ALL)
                 _complete(connection, tables.ALL)
+                if 0 < version < 4:
+                    migration.admit_unknown_usage(connection)
                 connection.exec_driver_sql(f"pragma user_version = {tables.VERSION:d}")
     except DBAPIError as error:
         engine.dispose()

@@ -23,9 +23,13 @@ class Entry:
     Attributes
     ----------
     history : invalid attempts, oldest first, each {text, error}.
-    tokens_in, tokens_out, cost, latency : of all its attempts together; seconds, USD.
+    tokens_in, tokens_out, cost, latency : of all its attempts together; seconds, USD. None is
+        unknown: the provider did not say, or the price is.
     tokens_cached, tokens_written : the part of `tokens_in` that came from the provider's prompt
         cache, and the part that was put into it.
+    repaired : the answer's text had to be changed to be read.
+    counted_tokens, counted_cost : what budgets count, by the requests' own estimate, where the
+        provider did not say; None where it did.
     """
 
     key: str
@@ -34,14 +38,17 @@ class Entry:
     probabilities: dict[str, float] | None
     missing_mass: float | None
     history: list[dict[str, Any]]
-    tokens_in: int
-    tokens_out: int
+    tokens_in: int | None
+    tokens_out: int | None
     cost: float | None
     latency: float
     attempts: int
     error: str | None
     tokens_cached: int = 0
     tokens_written: int = 0
+    repaired: bool = False
+    counted_tokens: int | None = None
+    counted_cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,8 @@ class Taken:
 
 _COLUMNS = (
     "key, status, answer, probabilities, missing_mass, history, tokens_in, tokens_out, cost,"
-    " latency, attempts, error, tokens_cached, tokens_written"
+    " latency, attempts, error, tokens_cached, tokens_written, repaired, counted_tokens,"
+    " counted_cost"
 )
 _WRITTEN = (
     "key",
@@ -86,6 +94,9 @@ _WRITTEN = (
     "latency",
     "attempts",
     "error",
+    "repaired",
+    "counted_tokens",
+    "counted_cost",
 )
 # Bound by name; the columns are the constants above.
 _UPSERT = (
@@ -97,7 +108,10 @@ _UPSERT = (
 )
 
 
-_UNSAID = {"tokens_cached": 0, "tokens_written": 0, "characters": 0}
+_UNSAID = {
+    **dict.fromkeys(("tokens_cached", "tokens_written", "characters", "repaired"), 0),
+    **dict.fromkeys(("counted_tokens", "counted_cost")),
+}
 
 
 class Ledger:
@@ -137,8 +151,8 @@ class Ledger:
         """Write a call as it now is; returns after the commit.
 
         `row` has the columns of the table but `seq` and the times; `parameters`, `history` and
-        `probabilities` are JSON texts. The first writing sets `created_at`. `characters` and the
-        tokens of the prompt cache may be left out.
+        `probabilities` are JSON texts. The first writing sets `created_at`. `characters`,
+        `repaired`, what budgets count and the tokens of the prompt cache may be left out.
         """
         values = {**_UNSAID, **row, "now": now()}
         await self._writer.do_async(lambda connection: _write(connection, values))
@@ -160,7 +174,8 @@ class Ledger:
         query = (
             "select characters, tokens_in, tokens_out, tokens_cached, tokens_written,"
             f" status = '{OK}', max(attempts, 1) from calls where status <> '{PENDING}'"
-            f" and tokens_in > 0 and characters > 0{conditions} order by seq desc limit :limit"
+            f" and tokens_in > 0 and tokens_out is not null and characters > 0{conditions}"
+            " order by seq desc limit :limit"
         )
         with self._engine.connect() as connection:
             rows = connection.execute(text(query), {**bound, "limit": limit})
@@ -170,13 +185,17 @@ class Ledger:
             ]
 
     def spent(self) -> tuple[int, float]:
-        """Return tokens and USD of everything ever asked and embedded; unknown prices are 0."""
+        """Return tokens and USD of everything ever asked and embedded.
+
+        What a provider did not say counts by the requests' own estimate; unknown prices are 0.
+        """
         from sqlalchemy import text
 
         query = (
             "select coalesce(sum(tokens), 0), coalesce(sum(cost), 0) from"
-            " (select tokens_in + tokens_out as tokens, cost from calls"
-            " union all select tokens, cost from embeddings)"
+            " (select coalesce(counted_tokens, tokens_in + tokens_out) as tokens,"
+            " coalesce(counted_cost, cost) as cost from calls union all select"
+            " coalesce(counted_tokens, tokens), coalesce(counted_cost, cost) from embeddings)"
         )
         with self._engine.connect() as connection:
             tokens, cost = connection.execute(text(query)).one()
@@ -205,6 +224,7 @@ def _entry(row: Any) -> Entry:
     entry = Entry(*row)
     if isinstance(entry.probabilities, str):
         entry.probabilities = json.loads(entry.probabilities)
+    entry.repaired = bool(entry.repaired)
     history: Any = entry.history
     entry.history = json.loads(history) if history != "[]" else []
     return entry

@@ -8,7 +8,7 @@ from sqlalchemy import JSON, Column, LargeBinary
 from sqlmodel import Field, SQLModel
 
 # Raised with any change to the tables; a newer database is not opened.
-VERSION = 3
+VERSION = 4
 
 
 class Run(SQLModel, table=True):
@@ -70,6 +70,9 @@ class Call(SQLModel, table=True):
     invalid attempts as {text, error}; those of an earlier round of attempts have `earlier`.
     `characters` is the length of its messages, corrections aside. `tokens_in` covers
     `tokens_cached` (read from the provider's prompt cache) and `tokens_written` (put into it).
+    Where the provider did not say what it took, `tokens_in`, `tokens_out` and `cost` are NULL, and
+    `counted_tokens` and `counted_cost` what budgets count by the requests' own estimate.
+    `repaired` is true where the answer's text had to be changed to be read.
     """
 
     __tablename__ = "calls"
@@ -90,8 +93,8 @@ class Call(SQLModel, table=True):
     probabilities: str | None = None
     missing_mass: float | None = None
     history: str = "[]"
-    tokens_in: int = 0
-    tokens_out: int = 0
+    tokens_in: int | None = 0
+    tokens_out: int | None = 0
     tokens_cached: int = 0
     tokens_written: int = 0
     characters: int = 0
@@ -99,12 +102,19 @@ class Call(SQLModel, table=True):
     latency: float = 0.0
     attempts: int = 0
     error: str | None = None
+    repaired: bool = False
+    counted_tokens: int | None = None
+    counted_cost: float | None = None
     created_at: str
     updated_at: str
 
 
 class Embedding(SQLModel, table=True):
-    """One embedded text of a paid endpoint; `vector` is little-endian float32."""
+    """One embedded text of a paid endpoint; `vector` is little-endian float32.
+
+    Where the provider did not say what it took, `tokens` and `cost` are NULL, and `counted_tokens`
+    and `counted_cost` what budgets count by the request's own estimate.
+    """
 
     __tablename__ = "embeddings"
 
@@ -112,8 +122,10 @@ class Embedding(SQLModel, table=True):
     provider: str
     model: str
     vector: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-    tokens: int = 0
+    tokens: int | None = 0
     cost: float | None = None
+    counted_tokens: int | None = None
+    counted_cost: float | None = None
     created_at: str
 
 

@@ -73,6 +73,7 @@ function number(value, digits) {
   if (digits === undefined) return Number.isInteger(value) ? whole.format(value) : String(+value.toPrecision(4));
   return value.toFixed(digits);
 }
+const known = (value) => (value === null || value === undefined ? "not known" : number(value));
 const percent = (value) => (value === null || value === undefined ? "" : (100 * value).toFixed(value && value < 0.001 ? 2 : 1) + " %");
 const money = (value) => (value === null || value === undefined ? "not known" : value ? "$" + value.toFixed(value < 1 ? 4 : 2) : "$0");
 const seconds = (value) => (value === null || value === undefined ? "" : value < 60 ? value.toFixed(1) + " s" : Math.floor(value / 60) + " min " + Math.round(value % 60) + " s");

@@ -1,6 +1,6 @@
 "use strict";
 LUPOM.pages.runs = async () => {
-  const runs = (await LUPOM.load("runs")).map((r) => ({ ...r, tokens: r.tokens_in + r.tokens_out }));
+  const runs = (await LUPOM.load("runs")).map((r) => ({ ...r, tokens: r.tokens_in === null || r.tokens_out === null ? null : r.tokens_in + r.tokens_out }));
   if (!runs.length) return [h("h1", {}, "Runs"), h("p", {}, "Nothing was run yet.")];
   return [h("h1", {}, "Runs"),
     charts(runs, [["seconds", "Time", seconds], ["asked", "Calls asked", number], ["tokens", "Tokens", number], ["cost", "Money", money]]),
@@ -11,7 +11,7 @@ LUPOM.pages.runs = async () => {
       { title: "Nodes", key: "nodes", align: "right" }, { title: "Failed", key: "failed", align: "right" },
       { title: "Time", key: "seconds", align: "right", show: (r) => seconds(r.seconds) },
       { title: "Calls asked", key: "asked", align: "right" }, { title: "from the ledger", key: "cached", align: "right" },
-      { title: "Invalid", key: "invalid", align: "right" }, { title: "Tokens", key: "tokens", align: "right" },
+      { title: "Invalid", key: "invalid", align: "right" }, { title: "Tokens", key: "tokens", align: "right", show: (r) => known(r.tokens) },
       { title: "Money", key: "cost", align: "right", show: (r) => money(r.cost) },
     ], [...runs].reverse(), { caption: "Runs" })];
 };
@@ -23,7 +23,7 @@ LUPOM.pages.run = async (id) => {
   return [h("h1", {}, "Run of " + when(run.started) + " UTC"),
     definitions([["Id", run.run_id], ["Command", run.command], ["Target", run.target || ""], ["Result", badge(run.status)], run.message && ["Message", run.message],
       ["Time", seconds(run.seconds)], ["Calls", number(run.asked) + " asked, " + number(run.cached) + " from the ledger, " + number(run.invalid) + " invalid"],
-      ["Tokens", number(run.tokens_in) + " in, " + number(run.tokens_out) + " out"], ["Money", money(run.cost)]]),
+      ["Tokens", known(run.tokens_in) + " in, " + known(run.tokens_out) + " out"], ["Money", money(run.cost)]]),
     table([
       { title: "Node", key: "node", show: (n) => (known.has(n.node) ? link(["model", n.node], n.node) : n.node) },
       { title: "Kind", key: "kind" }, { title: "Result", key: "status", show: (n) => badge(n.status) }, { title: "Why", key: "reason" },

@@ -272,3 +272,44 @@ def test_a_database_of_the_first_version_is_completed_and_keeps_its_answers(path
         assert (node["tokens_low"], node["cost_high"]) == (10, 0.5)
     with State(path) as state:
         assert state.statuses(["a", "b"]) == {"a": "ok", "b": "ok"}
+
+
+OLDER = (
+    OLD.replace("pragma user_version = 1", "pragma user_version = 3")
+    + """
+insert into calls values ('b', 2, 'openai', 'm', 'default', 'notes', 'r', 'h', 'h', '{}', 0, 'ok',
+    '{"text": "a text of thirty bytes"}', null, null, '[]', 0, 0, 0.0, 0.1, 1, null, 't', 't');
+insert into calls values ('c', 3, 'openai', 'm', 'default', 'notes', 'r', 'h', 'h', '{}', 0,
+    'invalid', null, null, null, '[]', 0, 0, null, 0.1, 0, 'refused: no', 't', 't');
+insert into calls values ('d', 4, 'embedded', 'm', 'default', 'notes', 'r', 'h', 'h', '{}', 0, 'ok',
+    '{}', null, null, '[]', 0, 0, 0.0, 0.1, 1, null, 't', 't');
+"""
+)
+
+
+def test_what_an_earlier_ledger_booked_as_nothing_becomes_unknown_and_is_counted(path):
+    path.parent.mkdir()
+    with sqlite3.connect(path) as old:
+        old.executescript(OLDER)
+    with State(path) as state:
+        found = state.lookup("abcd")
+        assert {key: entry.tokens_in for key, entry in found.items()} == {
+            **{"a": 3, "b": None, "c": 0, "d": 0}
+        }
+        assert (found["b"].tokens_out, found["b"].cost, found["b"].counted_tokens) == (
+            None,
+            None,
+            11,
+        )
+        assert found["b"].answer == '{"text": "a text of thirty bytes"}'
+        assert not found["a"].repaired
+        assert [row["key"] for row in state.calls_since(0)] == ["a", "b", "c", "d"]
+        assert state.ledger.spent() == (3 + 2 + 11, 0.0)
+        record(state, "e", tokens_in=None, tokens_out=None, counted_tokens=40, repaired=1)
+        assert state.ledger.spent()[0] == 3 + 2 + 11 + 40
+    with State(path) as state:
+        assert state.lookup(["e"])["e"].repaired
+        with sqlite3.connect(path) as looked:
+            names = {row[0] for row in looked.execute("select name from sqlite_master")}
+        assert {"ix_calls_seq", "ix_calls_node", "calls"} <= names
+        assert "calls_before" not in names

@@ -14,10 +14,11 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.llm.providers.base import STOPS, ProviderReply, ProviderRequest
+from lupom.engine.llm.providers.base import ProviderReply, ProviderRequest
 from lupom.engine.llm.providers.client import ANTHROPIC, Endpoint
 from lupom.engine.llm.providers.manner import Manner, Manners, Memory, told, with_extra
 from lupom.engine.llm.providers.prefix import in_blocks, place_of
+from lupom.engine.llm.providers.replies import ANTHROPIC_USAGE, of_blocks
 from lupom.engine.llm.schemas import LIMITS, without
 
 if TYPE_CHECKING:
@@ -53,9 +54,10 @@ class AnthropicProvider:
     async def _send(self, body: dict[str, Any]) -> dict[str, Any]:
         return await self._endpoint.post("/v1/messages", body)
 
-    def _read(self, raw: Mapping[str, Any]) -> ProviderReply:
+    def _read(self, raw: Mapping[str, Any], sent: Mapping[str, Any]) -> ProviderReply:
         try:
-            return _reply(raw)
+            self._endpoint.raise_fault(raw)
+            return _reply(raw, offered="tools" in sent)
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             shown = json.dumps(raw, ensure_ascii=False)[:120]
             raise self._endpoint.error(f"the body is no message: {shown}", retryable=True) from None
@@ -128,23 +130,15 @@ def _blocks(text: str, cut: int | None, mark: Mapping[str, Any]) -> list[dict[st
     return [{"type": "text", "text": text[:cut], "cache_control": dict(mark)}, *rest]
 
 
-def _reply(raw: Mapping[str, Any]) -> ProviderReply:
+def _reply(raw: Mapping[str, Any], *, offered: bool) -> ProviderReply:
     content = raw["content"]
-    called = next((block["input"] for block in content if block["type"] == "tool_use"), None)
-    if called is not None:
-        text = called if isinstance(called, str) else json.dumps(called, ensure_ascii=False)
-    else:
-        text = "".join(block["text"] for block in content if block["type"] == "text")
-    usage = raw["usage"]
-    read = int(usage.get("cache_read_input_tokens") or 0)
-    written = int(usage.get("cache_creation_input_tokens") or 0)
-    reason = str(raw.get("stop_reason") or "end_turn")
-    return ProviderReply(
-        text=text,
-        # What comes from the cache, or goes there, is counted beside the other input.
-        tokens_in=int(usage["input_tokens"]) + read + written,
-        tokens_out=int(usage["output_tokens"]),
-        finish_reason=STOPS.get(reason, reason),
-        tokens_cached=read,
-        tokens_written=written,
+    blocks = content if isinstance(content, list) else [{"type": "text", "text": content}]
+    called = [block.get("input") for block in blocks if block.get("type") == "tool_use"]
+    return of_blocks(
+        [c for c in called if c is not None],
+        "".join(str(b.get("text") or "") for b in blocks if b.get("type", "text") == "text"),
+        raw.get("usage"),
+        raw.get("stop_reason"),
+        offered=offered,
+        names=ANTHROPIC_USAGE,
     )

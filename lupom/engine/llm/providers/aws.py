@@ -11,7 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lupom.engine.llm.providers.base import ProviderError
-from lupom.engine.llm.providers.client import RejectedError, is_of_one_request
+from lupom.engine.llm.providers.client import (
+    LONGEST_WAIT,
+    RejectedError,
+    is_of_one_request,
+    retry_after,
+)
 
 if TYPE_CHECKING:
     from lupom.engine.project.settings import EmbeddingSettings, LLMSettings
@@ -164,7 +169,8 @@ class Runtime:
         message = _clean(str(response["Error"].get("Message") or "no reason given"))
         meta = response.get("ResponseMetadata", {})
         status = int(meta.get("HTTPStatusCode") or 0)
-        wait = _seconds(meta.get("HTTPHeaders", {}).get("retry-after"))
+        wait = retry_after(meta.get("HTTPHeaders") or {})
+        wait = None if wait is None else min(wait, LONGEST_WAIT)
         text, lowered = f"{code}: {message}", message.lower()
         under = self._under
         if code in _THROTTLED or (status == 429 and code not in _PASSING):
@@ -210,13 +216,6 @@ class Runtime:
             )
         about = lowered if code == "ValidationException" else f"{code} {lowered}".lower()
         return RejectedError(text, about=about, refused=is_of_one_request(status, about))
-
-
-def _seconds(text: str | None) -> float | None:
-    try:
-        return None if text is None else max(0.0, float(text))
-    except ValueError:
-        return None
 
 
 def _clean(text: str) -> str:

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 from lupom.engine.errors import LLMError
 
-# How Claude's and Converse's reasons to finish are called here.
-STOPS = {"end_turn": "stop", "tool_use": "stop", "stop_sequence": "stop", "max_tokens": "length"}
+# How a reply ends that is no answer because the model, or a filter, will not give one.
+REFUSAL = "refusal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +58,21 @@ class TokenLogprobs:
 class ProviderReply:
     """What came back: the text as it stands, and log-probabilities where there are any.
 
-    `finish_reason` is 'stop', 'length' (cut off at max_tokens), or the provider's own word.
-    `tokens_in` and `tokens_out` are what is paid for; 0 where the provider does not say.
-    `tokens_cached` of `tokens_in` came from the provider's prompt cache, and `tokens_written` were
-    put into it, at prices of their own.
+    `finish_reason` is 'stop', 'length' (cut off at max_tokens), 'refusal' (the model or a filter
+    will not answer this), or the provider's own word. `tokens_in` and `tokens_out` are what is paid
+    for; None where the provider does not say. `tokens_cached` of `tokens_in` came from the
+    provider's prompt cache, and `tokens_written` were put into it, at prices of their own.
+    `otherwise` are further places where the answer may be, if it is not in the text.
     """
 
     text: str
-    tokens_in: int = 0
-    tokens_out: int = 0
+    tokens_in: int | None = None
+    tokens_out: int | None = None
     finish_reason: str = "stop"
     tokens: Sequence[TokenLogprobs] | None = None
     tokens_cached: int = 0
     tokens_written: int = 0
+    otherwise: Sequence[str] = ()
 
 
 class Provider(Protocol):

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 from lupom.engine.llm.providers.aws import Runtime
 from lupom.engine.llm.providers.base import (
-    STOPS,
     Collected,
     ProviderError,
     ProviderReply,
@@ -31,6 +30,7 @@ from lupom.engine.llm.providers.client import RejectedError, is_of_one_request
 from lupom.engine.llm.providers.jobs import ENDED, Jobs
 from lupom.engine.llm.providers.manner import Manner, Manners, Memory, told, with_extra
 from lupom.engine.llm.providers.prefix import in_blocks, place_of
+from lupom.engine.llm.providers.replies import CONVERSE_USAGE, of_blocks
 from lupom.engine.llm.schemas import LIMITS, without
 
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ def _record(record: Mapping[str, Any]) -> dict[str, ProviderReply | ProviderErro
     error = record.get("error")
     try:
         if not error:
-            return {name: _read(record["modelOutput"])}
+            return {name: _read(record["modelOutput"], {})}
         code, message = int(error.get("errorCode") or 0), str(error.get("errorMessage"))
     except ProviderError as torn:
         return {name: torn}
@@ -241,31 +241,22 @@ def _record(record: Mapping[str, Any]) -> dict[str, ProviderReply | ProviderErro
     return {name: ProviderError(f"status {code}: {message}", refused=refused)}
 
 
-def _read(raw: Mapping[str, Any]) -> ProviderReply:
+def _read(raw: Mapping[str, Any], sent: Mapping[str, Any]) -> ProviderReply:
     try:
-        return _reply(raw)
+        return _reply(raw, offered="toolConfig" in sent)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError):
         shown = json.dumps(raw, ensure_ascii=False, default=str)[:120]
         raise ProviderError(f"the body is no message: {shown}", retryable=True) from None
 
 
-def _reply(raw: Mapping[str, Any]) -> ProviderReply:
+def _reply(raw: Mapping[str, Any], *, offered: bool) -> ProviderReply:
     content = raw["output"]["message"]["content"]
-    called = next((block["toolUse"]["input"] for block in content if "toolUse" in block), None)
-    if called is not None:
-        text = called if isinstance(called, str) else json.dumps(called, ensure_ascii=False)
-    else:
-        text = "".join(block["text"] for block in content if "text" in block)
-    usage = raw["usage"]
-    read = int(usage.get("cacheReadInputTokens") or 0)
-    written = int(usage.get("cacheWriteInputTokens") or 0)
-    reason = str(raw["stopReason"])
-    return ProviderReply(
-        text=text,
-        # Converse counts what comes from the cache, or goes there, beside the other input.
-        tokens_in=int(usage["inputTokens"]) + read + written,
-        tokens_out=int(usage["outputTokens"]),
-        finish_reason=STOPS.get(reason, reason),
-        tokens_cached=read,
-        tokens_written=written,
+    called = [block["toolUse"].get("input") for block in content if "toolUse" in block]
+    return of_blocks(
+        [c for c in called if c is not None],
+        "".join(str(block["text"]) for block in content if "text" in block),
+        raw.get("usage"),
+        raw.get("stopReason"),
+        offered=offered,
+        names=CONVERSE_USAGE,
     )

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import importlib
-import json
+import math
 import os
 import re
 import time
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lupom.engine.errors import LLMError
 from lupom.engine.llm.providers.base import ProviderError
+from lupom.engine.llm.providers.replies import Fault, NoReplyError, body_of, fault_in, fault_of
 
 if TYPE_CHECKING:
     from lupom.engine.project.settings import EmbeddingSettings, LLMSettings
@@ -167,13 +168,30 @@ class Endpoint:
 
         content = await self.use(action)
         try:
-            value = json.loads(content)
-        except ValueError:
-            shown = content[:80].decode("utf-8", "replace")
-            raise self.error(f"the body is not JSON: {shown!r}", retryable=True) from None
-        if not isinstance(value, dict):
-            raise self.error("the body is no JSON object", retryable=True)
-        return value
+            return body_of(content)
+        except NoReplyError as error:
+            hint = None
+            if "web page" in str(error):
+                hint = f"is base_url {self.url} right? It often ends in /v1"
+            raise self.error(str(error), retryable=True, hint=hint) from None
+
+    def raise_fault(self, body: Mapping[str, Any]) -> None:
+        """Raise the ProviderError of an error that a body carries, whatever status it came under.
+
+        One within the choice is an error of the provider behind a gateway.
+        """
+        fault = fault_in(body)
+        choices = body.get("choices")
+        choice = choices[0] if isinstance(choices, list) and choices else None
+        if fault is None and isinstance(choice, Mapping):
+            if choice.get("error"):
+                fault = fault_of(choice["error"])
+            elif choice.get("finish_reason") == "error" and not _has_text(choice):
+                fault = Fault(502, "the provider ended with an error")
+        if fault is not None:
+            raise self.failed(
+                fault.status, fault.message[:_MESSAGE], code=fault.code, param=fault.param
+            )
 
     async def use(self, action: Callable[[Any], Awaitable[T]], timeout: float | None = None) -> T:
         """Do something with the client, within the alias's `timeout` or another one.
@@ -219,9 +237,9 @@ class Endpoint:
         `wait` the seconds it asks to wait.
         """
         text = f"status {status}: {message}"
+        if status == 402 or _is_of_account(f"{code} {message}".lower()):
+            return self.error(text, hint="the account has no credit left")
         if status == 429:
-            if "insufficient_quota" in code:
-                return self.error(text, hint="the account has no credit left")
             if wait is not None and wait > LONGEST_WAIT:
                 return self.error(
                     text, hint=f"it asks to wait {wait / 60:.0f} minutes: run again then"
@@ -277,6 +295,19 @@ _OF_ONE_REQUEST = (
 )
 
 
+# An account without credit, in the words of OpenAI, Anthropic, OpenRouter and DeepSeek.
+_OF_ACCOUNT = (
+    "insufficient_quota",
+    "credit balance",
+    "insufficient credit",
+    "insufficient balance",
+)
+
+
+def _is_of_account(complaint: str) -> bool:
+    return any(word in complaint for word in _OF_ACCOUNT)
+
+
 def is_of_one_request(status: int, complaint: str) -> bool:
     """Tell whether other requests may pass: this text is too long or was filtered."""
     return status == 413 or any(word in complaint for word in _OF_ONE_REQUEST)
@@ -284,6 +315,11 @@ def is_of_one_request(status: int, complaint: str) -> bool:
 
 def _limits(httpx: Any, most: int | None) -> Any:
     return httpx.Limits(max_connections=most, max_keepalive_connections=None)
+
+
+def _has_text(choice: Mapping[str, Any]) -> bool:
+    message = choice.get("message")
+    return isinstance(message, Mapping) and bool(message.get("content"))
 
 
 def _param(error: Any) -> str:
@@ -302,17 +338,33 @@ def _message(error: Any) -> str:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds a response asks to wait, None where it does not say."""
+    """Return the seconds a response asks to wait, None where it does not say.
+
+    What is no time (a word, not a number, infinity, a date beyond the calendar, more than a year)
+    says nothing; what has passed is no wait.
+    """
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        value = str(headers.get(name) or "").strip()
+        seconds = _seconds(value, unit)
+        if seconds is not None and seconds <= _YEAR:
+            return max(0.0, seconds)
+    return None
+
+
+_YEAR = 366 * 86_400.0
+
+
+def _seconds(value: str, unit: float) -> float | None:
     try:
-        if "retry-after-ms" in headers:
-            return max(0.0, float(headers["retry-after-ms"]) / 1000)
-        value = headers.get("retry-after")
-        if value is None:
-            return None
-        return max(0.0, float(value))
+        seconds = unit * float(re.sub(r"\s*s(ec(ond)?s?)?$", "", value, flags=re.IGNORECASE))
+        return seconds if math.isfinite(seconds) else None
     except ValueError:
-        date = email.utils.parsedate_tz(headers.get("retry-after", ""))
-        return None if date is None else max(0.0, email.utils.mktime_tz(date) - time.time())
+        pass
+    try:
+        date = email.utils.parsedate_tz(value)
+        return None if date is None else email.utils.mktime_tz(date) - time.time()
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
 
 
 def is_transport(error: BaseException) -> bool:

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import LLMError
 from lupom.engine.llm import weights
+from lupom.engine.llm.booking import tokens_of
 from lupom.engine.llm.providers.base import (
     ProviderError,
     ProviderReply,
@@ -199,12 +200,16 @@ class EmbeddedProvider:
 
     def _refused(self, error: Mapping[str, Any]) -> ProviderError:
         hint = None
-        if error.get("type") == "exceed_context_size_error":
+        # One text that is too long is no reason to leave the others unasked.
+        too_long = error.get("type") == "exceed_context_size_error"
+        if too_long:
             hint = (
                 f"the alias has room for {self._settings.context} tokens; raise its `context` or"
                 " shorten the prompt"
             )
-        return ProviderError(f"llm '{self._alias}': {error.get('message', error)}", hint=hint)
+        return ProviderError(
+            f"llm '{self._alias}': {error.get('message', error)}", refused=too_long, hint=hint
+        )
 
 
 class _Worker:
@@ -253,8 +258,8 @@ def reply_of(reply: Mapping[str, Any]) -> ProviderReply:
         ]
     return ProviderReply(
         text=choice["message"].get("content") or "",
-        tokens_in=int(usage.get("prompt_tokens", 0)),
-        tokens_out=int(usage.get("completion_tokens", 0)),
+        tokens_in=tokens_of(usage.get("prompt_tokens")),
+        tokens_out=tokens_of(usage.get("completion_tokens")),
         finish_reason=choice.get("finish_reason") or "stop",
         tokens=tokens,
     )

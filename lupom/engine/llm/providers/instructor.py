@@ -30,6 +30,7 @@ from lupom.engine.llm.providers.client import (
 )
 from lupom.engine.llm.providers.manner import MODES, Manner, Manners, Memory, fits
 from lupom.engine.llm.providers.native import dig, finish_of, is_reply, text_of, usage_of
+from lupom.engine.llm.providers.replies import end_of
 from lupom.engine.llm.schemas import LIMITS, without
 from lupom.engine.logs import quieten
 
@@ -164,8 +165,10 @@ class InstructorProvider:
             return None, heard, schema
         return getattr(heard, "heard", None), replies[-1] if replies else None, schema
 
-    def _read(self, sent: tuple[str | None, Any, Mapping[str, Any]]) -> ProviderReply:
-        heard, raw, schema = sent
+    def _read(
+        self, answered: tuple[str | None, Any, Mapping[str, Any]], _sent: Mapping[str, Any]
+    ) -> ProviderReply:
+        heard, raw, schema = answered
         if not is_reply(raw):
             shown = " ".join(str(raw).split())[:120]
             raise self._endpoint.error(f"the body is no answer: {shown}", retryable=True)
@@ -174,7 +177,7 @@ class InstructorProvider:
             # Where instructor found no answer, the ledger has all that the model wrote.
             text = text_of(raw) or heard or ""
         usage: dict[str, Any] = {**usage_of(raw)}
-        return ProviderReply(text, finish_reason=finish_of(raw), **usage)
+        return ProviderReply(text, finish_reason=end_of(finish_of(raw)), **usage)
 
     def _adapt(self, about: str, body: Mapping[str, Any]) -> bool:
         """Give up what was complained about; False when that is nothing we can do without."""

@@ -134,7 +134,7 @@ class Manners:
         body: Callable[[ProviderRequest], dict[str, Any]],
         send: Callable[[dict[str, Any]], Awaitable[T]],
         adapt: Callable[[str, dict[str, Any]], bool],
-        read: Callable[[T], ProviderReply],
+        read: Callable[[T, dict[str, Any]], ProviderReply],
     ) -> ProviderReply:
         """Send a request's body, without what is complained of and can be done without, and learn.
 
@@ -151,7 +151,7 @@ class Manners:
                 except RejectedError as error:
                     if error.refused or not adapt(error.about, sent):
                         raise
-            reply = read(raw)
+            reply = read(raw, sent)
             await self._learn(request, reply, mode)
             return reply
 

@@ -85,9 +85,9 @@ def finish_of(raw: Any) -> str:
     return _STOPS.get(word.lower(), word)
 
 
-def usage_of(raw: Any) -> dict[str, int]:
+def usage_of(raw: Any) -> dict[str, int | None]:
     """Return tokens in and out, and those from and to a prompt cache, by `ProviderReply`'s names;
-    nothing where the reply does not count."""
+    None for what the reply does not count: a prompt of no tokens is what is said by none who do."""
     usage = next((u for path in _USAGES if (u := dig(raw, *path)) is not None), None)
     tokens_in, tokens_out = _count(usage, _IN), _count(usage, _OUT)
     if tokens_in is None and tokens_out is None:
@@ -95,9 +95,10 @@ def usage_of(raw: Any) -> dict[str, int]:
     read, written = _count(usage, _READ) or 0, _count(usage, _WRITTEN) or 0
     within = next((n for path in _CACHED if (n := _number(dig(usage, *path))) is not None), 0)
     thought = _number(dig(usage, _THOUGHT)) or 0
+    whole = (tokens_in or 0) + read + written
     return {
-        "tokens_in": (tokens_in or 0) + read + written,
-        "tokens_out": (tokens_out or 0) + thought,
+        "tokens_in": whole or None,
+        "tokens_out": None if tokens_out is None else tokens_out + thought,
         "tokens_cached": read or within,
         "tokens_written": written,
     }

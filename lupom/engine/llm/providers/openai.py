@@ -11,7 +11,6 @@ from lupom.engine.llm.providers.base import (
     ProviderError,
     ProviderReply,
     ProviderRequest,
-    TokenLogprobs,
 )
 from lupom.engine.llm.providers.client import (
     DEFAULT_URL,
@@ -20,6 +19,7 @@ from lupom.engine.llm.providers.client import (
     is_of_one_request,
 )
 from lupom.engine.llm.providers.manner import Manner, Manners, Memory, told
+from lupom.engine.llm.providers.replies import chat_reply, fault_of
 from lupom.engine.llm.schemas import LENGTHS, without
 
 if TYPE_CHECKING:
@@ -57,9 +57,10 @@ class OpenAIProvider:
     async def _send(self, body: dict[str, Any]) -> dict[str, Any]:
         return await self._endpoint.post("/chat/completions", body)
 
-    def _read(self, reply: Mapping[str, Any]) -> ProviderReply:
+    def _read(self, reply: Mapping[str, Any], sent: Mapping[str, Any]) -> ProviderReply:
         try:
-            return _reply(reply)
+            self._endpoint.raise_fault(reply)
+            return chat_reply(reply, offered="tools" in sent)
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             shown = json.dumps(reply, ensure_ascii=False)[:120]
             raise self._endpoint.error(
@@ -130,13 +131,18 @@ class OpenAIProvider:
             line = json.loads(text)
             name, response = str(line["custom_id"]), line.get("response") or {}
             status, body = int(response.get("status_code") or 0), response.get("body") or {}
-            if status == 200:
-                return {name: self._read(body)}
-            told = (body.get("error") or line.get("error") or {}).get("message", "no reason given")
         except (KeyError, TypeError, ValueError, AttributeError):
             return {}
-        refused = is_of_one_request(status, str(told).lower())
-        return {name: self._endpoint.error(f"status {status}: {told}", refused=refused)}
+        if status == 200:
+            try:
+                # Whichever way it was asked: what is there is the answer.
+                return {name: self._read(body, {})}
+            except ProviderError as error:
+                return {name: error}
+        fault = fault_of(body.get("error") or line.get("error") or "no reason given")
+        refused = is_of_one_request(status, f"{fault.code} {fault.message}".lower())
+        told = f"status {status}: {fault.message}"
+        return {name: self._endpoint.error(told, refused=refused)}
 
     async def check(self) -> str:
         """Return a line about the address and whether it lists the model; raises ProviderError."""
@@ -243,46 +249,3 @@ def _has_lengths(body: Mapping[str, Any]) -> bool:
 def _is_about_structure(about: str) -> bool:
     words = ("response_format", "json_schema", "json_object", "schema", "grammar", "strict")
     return any(word in about for word in words)
-
-
-def _reply(body: Mapping[str, Any]) -> ProviderReply:
-    choice = body["choices"][0]
-    message = choice["message"]
-    text = message.get("content")
-    finish = choice.get("finish_reason") or "stop"
-    if message.get("tool_calls"):
-        text = message["tool_calls"][0]["function"]["arguments"]
-        text = text if isinstance(text, str) else json.dumps(text, ensure_ascii=False)
-        finish = "stop" if finish == "tool_calls" else finish
-    if text is None:
-        text, finish = message.get("refusal") or "", "refusal" if message.get("refusal") else finish
-    if not isinstance(text, str):
-        raise TypeError("content")
-    usage = body.get("usage") or {}
-    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
-    return ProviderReply(
-        text=text,
-        tokens_in=int(usage.get("prompt_tokens") or 0),
-        tokens_out=int(usage.get("completion_tokens") or 0),
-        finish_reason=finish,
-        tokens=_tokens(choice.get("logprobs")),
-        tokens_cached=int(cached or 0),
-    )
-
-
-def _tokens(logprobs: Any) -> list[TokenLogprobs] | None:
-    """Read log-probabilities; what is not shaped as expected counts as none."""
-    content = logprobs.get("content") if isinstance(logprobs, dict) else None
-    if not content:
-        return None
-    try:
-        return [
-            TokenLogprobs(
-                str(t["token"]),
-                float(t["logprob"]),
-                [(str(o["token"]), float(o["logprob"])) for o in t.get("top_logprobs") or ()],
-            )
-            for t in content
-        ]
-    except (KeyError, TypeError, ValueError):
-        return None

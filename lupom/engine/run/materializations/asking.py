@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lupom.engine.errors import BudgetError, LupomError, WaitingError
 from lupom.engine.llm.forecast import Asked, Forecast, Range
+from lupom.engine.llm.prices import whole
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
 from lupom.engine.run.materializations.rows import Part, Prepared
@@ -145,8 +146,8 @@ class _Told:
         counts.asked = so_far.asked + sum(now.asked for now in each)
         counts.cached = so_far.cached + sum(now.cached for now in each)
         counts.invalid = so_far.invalid + sum(now.invalid for now in each)
-        counts.tokens_in = so_far.tokens_in + sum(now.tokens_in for now in each)
-        counts.tokens_out = so_far.tokens_out + sum(now.tokens_out for now in each)
+        counts.tokens_in = whole(so_far.tokens_in, *(now.tokens_in for now in each))
+        counts.tokens_out = whole(so_far.tokens_out, *(now.tokens_out for now in each))
         asked = [now.cost for now in each if now.asked]
         if asked:
             known = [cost for cost in asked if cost is not None]

@@ -1,0 +1,368 @@
+"""Bodies that come back, read by what they say and not by the status they come under.
+
+Gateways put errors under status 200, stream to those who did not ask for a stream, write content as
+a list of parts, and usage as they like. What was paid for is read wherever it is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lupom.engine.llm.booking import tokens_of
+from lupom.engine.llm.providers.base import REFUSAL, ProviderReply, TokenLogprobs
+
+# How replies end, in the words of OpenAI and its like, Claude, Converse, Gemini; others stay as is.
+_ENDS = {
+    **dict.fromkeys(("stop", "eos", "eos_token", "end_turn", "stop_sequence", "completed"), "stop"),
+    **dict.fromkeys(("tool_use", "tool_calls", "tool_call", "function_call", "finished"), "stop"),
+    **dict.fromkeys(("length", "max_tokens", "max_output_tokens", "model_length"), "length"),
+    **dict.fromkeys(("model_context_window_exceeded", "truncated"), "length"),
+    **dict.fromkeys(("refusal", "content_filter", "content_filtered", "content-filter"), REFUSAL),
+    **dict.fromkeys(("guardrail_intervened", "safety", "sensitive", "recitation"), REFUSAL),
+    **dict.fromkeys(("prohibited_content", "blocklist", "spii", "blocked"), REFUSAL),
+}
+_THOUGHTS = ("thinking", "reasoning", "redacted_thinking", "reasoning_content")
+
+
+class NoReplyError(ValueError):
+    """A body that is no reply, or nothing at all; the message says what it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An error in a body: the status it means, the provider's words, code and parameter."""
+
+    status: int
+    message: str
+    code: str = ""
+    param: str = ""
+
+
+def body_of(content: bytes) -> dict[str, Any]:
+    """Return the object in a body; a stream nobody asked for is put together.
+
+    Raises NoReplyError for anything else.
+    """
+    text = content.decode("utf-8-sig", "replace").strip()
+    if text.startswith(("data:", "event:", "id:", ":")):
+        value: Any = _streamed(text)
+    else:
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            shown = text[:80]
+            if re.match(r"<(!doctype|html|\?xml|head|body)", text, re.IGNORECASE):
+                raise NoReplyError(f"the address answers with a web page: {shown!r}") from None
+            raise NoReplyError(f"the body is not JSON: {shown!r}") from None
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        # Google's errors come in an array.
+        value = value[0]
+    if not isinstance(value, dict):
+        raise NoReplyError("the body is not a JSON object")
+    return value
+
+
+def _streamed(text: str) -> dict[str, Any] | None:
+    """Put the events of a stream together, OpenAI's or Anthropic's."""
+    chunks: list[dict[str, Any]] = []
+    for line in text.splitlines():
+        data = line.removeprefix("data:").strip()
+        if line.startswith("data:") and data and data != "[DONE]":
+            try:
+                chunk = json.loads(data)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(chunk, dict):
+                chunks.append(chunk)
+    failed = next((chunk for chunk in chunks if chunk.get("error")), None)
+    if failed is not None:
+        return {"error": failed["error"]}
+    if any("choices" in chunk for chunk in chunks):
+        return _of_chunks(chunks)
+    if any(chunk.get("type") == "message_start" for chunk in chunks):
+        return _of_events(chunks)
+    return chunks[-1] if chunks else None
+
+
+def _of_chunks(chunks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    content, finish = "", "interrupted"
+    calls: dict[Any, dict[str, str]] = {}
+    tokens: list[Any] = []
+    usage = None
+    for chunk in chunks:
+        usage = chunk.get("usage") or usage
+        choices = chunk.get("choices")
+        choice = choices[0] if isinstance(choices, list) and choices else {}
+        part = choice.get("delta") or choice.get("message") or {}
+        content += text_of(part.get("content")) or ""
+        for call in part.get("tool_calls") or ():
+            function = call.get("function") or {}
+            known = calls.setdefault(call.get("index", 0), {"name": "", "arguments": ""})
+            for name in known:
+                known[name] += function.get(name) or ""
+        finish = choice.get("finish_reason") or finish
+        tokens += (choice.get("logprobs") or {}).get("content") or []
+    message: dict[str, Any] = {"content": content}
+    if calls:
+        message["tool_calls"] = [{"function": call} for call in calls.values()]
+    choice = {"message": message, "finish_reason": finish, "logprobs": {"content": tokens}}
+    return {"choices": [choice], "usage": usage}
+
+
+def _of_events(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    message: dict[str, Any] = {"stop_reason": "interrupted"}
+    usage: dict[str, Any] = {}
+    blocks: dict[Any, dict[str, Any]] = {}
+    for event in events:
+        kind, delta = event.get("type"), event.get("delta") or {}
+        if kind == "message_start":
+            usage.update((event.get("message") or {}).get("usage") or {})
+        elif kind == "content_block_start":
+            blocks[event.get("index")] = dict(event.get("content_block") or {})
+        elif kind == "content_block_delta":
+            block = blocks.setdefault(event.get("index"), {"type": "text"})
+            if "partial_json" in delta:
+                before = block.get("input")
+                block["input"] = (before if isinstance(before, str) else "") + delta["partial_json"]
+            elif "text" in delta:
+                block["text"] = (block.get("text") or "") + delta["text"]
+        elif kind == "message_delta":
+            message["stop_reason"] = delta.get("stop_reason") or message["stop_reason"]
+            usage.update(event.get("usage") or {})
+    return {**message, "content": list(blocks.values()), "usage": usage}
+
+
+def fault_in(body: Mapping[str, Any]) -> Fault | None:
+    """Return the error in a body that has no answer beside it; None where there is none."""
+    if body.get("choices") or body.get("content") or body.get("output"):
+        return None
+    error = body.get("error")
+    if not error and (body.get("object") == "error" or body.get("type") == "error"):
+        error = body
+    if not error and not any(name in body for name in ("choices", "content", "output", "data")):
+        error = next(
+            (body for name in ("message", "detail", "msg", "errors") if body.get(name)), None
+        )
+    return fault_of(error) if error else None
+
+
+def fault_of(error: Any) -> Fault:
+    """Return what an error object, or a text in its place, says.
+
+    Its code says which status it means, as a number or a word; where none does, it is taken for the
+    provider's own trouble, which may pass.
+    """
+    if not isinstance(error, Mapping):
+        return Fault(500, str(error))
+    message = next(
+        (
+            error[name]
+            for name in ("message", "detail", "msg", "errors", "error")
+            if error.get(name)
+        ),
+        error,
+    )
+    words = [str(error.get(name) or "") for name in ("code", "type", "status")]
+    given = (error.get(name) for name in ("code", "status", "status_code", "http_code"))
+    numbers = [tokens_of(number) for number in given]
+    status = next((n for n in numbers if n is not None and 400 <= n < 600), None)
+    code = " ".join(word for word in words if word)
+    return Fault(status or _status_of(code), str(message), code, str(error.get("param") or ""))
+
+
+# The first that is found in a code's words says its status.
+_CODES = (
+    (("insufficient_quota", "billing", "payment"), 402),
+    (("rate_limit", "ratelimit", "too_many", "toomany", "throttl", "resource_exhausted"), 429),
+    (("auth", "api_key", "apikey"), 401),
+    (("permission", "forbidden"), 403),
+    (("not_found", "notfound"), 404),
+    (("context_length", "content_filter", "content_policy"), 400),
+    (("invalid", "bad_request", "badrequest", "unprocessable", "unsupported"), 400),
+)
+
+
+def _status_of(code: str) -> int:
+    code = code.lower()
+    return next((status for words, status in _CODES if any(w in code for w in words)), 500)
+
+
+def text_of(content: Any) -> str | None:
+    """Return the text of a message's content: as it is, or of its parts but for thoughts.
+
+    None where it has no text. Raises TypeError for what is no content.
+    """
+    if content is None or isinstance(content, str):
+        return content
+    if isinstance(content, Mapping):
+        if isinstance(content.get("text"), str) and content.get("type", "text") == "text":
+            return str(content["text"])
+        # The answer itself, in place of its text.
+        return json.dumps(content, ensure_ascii=False)
+    if not isinstance(content, list):
+        raise TypeError("content")
+    parts = []
+    for part in content:
+        if isinstance(part, Mapping):
+            if part.get("type") in _THOUGHTS:
+                continue
+            part = part.get("text") if "text" in part else part.get("content")
+            part = part.get("value") if isinstance(part, Mapping) else part
+        if isinstance(part, str):
+            parts.append(part)
+    return "".join(parts)
+
+
+def end_of(reason: Any) -> str:
+    """Return how a reply ended: 'stop', 'length', 'refusal', or the provider's own word."""
+    if reason is None or reason == "":
+        return "stop"
+    word = str(reason)
+    return _ENDS.get(word.lower(), word)
+
+
+def usage_of(
+    usage: Any, text: str, tokens_in: Sequence[str], tokens_out: Sequence[str]
+) -> tuple[int | None, int | None]:
+    """Return the tokens a usage says by these names; None where it says none that can be.
+
+    A prompt has tokens, and so has an answer that has text: none of them is what is said by those
+    who do not count.
+    """
+    given: Mapping[str, Any] = usage if isinstance(usage, Mapping) else {}
+    before = next((n for name in tokens_in if (n := tokens_of(given.get(name)))), None)
+    found = (tokens_of(given.get(name)) for name in tokens_out)
+    after = next((n for n in found if n is not None), None)
+    return before, None if after == 0 and text else after
+
+
+def part_of(whole: int | None, *numbers: Any) -> int:
+    """Return the first of some numbers of tokens that is one, as a part of a whole; else 0."""
+    found = next((n for number in numbers if (n := tokens_of(number))), 0)
+    return found if whole is None else min(found, whole)
+
+
+def chat_reply(body: Mapping[str, Any], *, offered: bool) -> ProviderReply:
+    """Read a chat completion; `offered` says that the answer was asked for as a tool's argument.
+
+    Raises KeyError, IndexError, TypeError, ValueError or AttributeError for what is none.
+    """
+    choice = body["choices"][0]
+    message = choice.get("message") or choice.get("delta") or {"content": choice["text"]}
+    content = text_of(message.get("content")) or ""
+    called = _arguments(message)
+    refusal = message.get("refusal")
+    # A call of a tool that nobody offered is not the answer while there is one beside it.
+    texts = [*called, content] if offered else [content, *called]
+    thought = message.get("reasoning_content") or message.get("reasoning")
+    if isinstance(thought, str) and thought.strip().startswith("{"):
+        # Servers that cut thoughts off cut off everything where there is no tag.
+        texts.append(thought)
+    texts = [text for text in texts if text.strip()]
+    text = texts[0] if texts else str(refusal or "")
+    usage = body.get("usage")
+    tokens_in, tokens_out = usage_of(
+        *(usage, text, ("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"))
+    )
+    known: Mapping[str, Any] = usage if isinstance(usage, Mapping) else {}
+    details = known.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, Mapping) else None
+    return ProviderReply(
+        text=text,
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+        finish_reason=REFUSAL if refusal else end_of(choice.get("finish_reason")),
+        tokens=_tokens(choice.get("logprobs")),
+        tokens_cached=part_of(tokens_in, cached, known.get("prompt_cache_hit_tokens")),
+        otherwise=texts[1:],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class UsageNames:
+    """What an interface calls the tokens of its usage.
+
+    What was read from the prompt cache, or written to it, is counted beside the other input.
+    """
+
+    tokens_in: str
+    tokens_out: str
+    read: str
+    written: str
+
+
+ANTHROPIC_USAGE = UsageNames(
+    *("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+)
+CONVERSE_USAGE = UsageNames(
+    *("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheWriteInputTokens")
+)
+
+
+def of_blocks(
+    called: Sequence[Any],
+    said: str,
+    usage: Any,
+    reason: Any,
+    *,
+    offered: bool,
+    names: UsageNames,
+) -> ProviderReply:
+    """Make the reply of a message in blocks, Anthropic's or Converse's.
+
+    `called` are the arguments of its tools, `said` is its text; `offered` as in `chat_reply`.
+    """
+    spelled = [c if isinstance(c, str) else json.dumps(c, ensure_ascii=False) for c in called]
+    texts = [*spelled, said] if offered else [said, *spelled]
+    texts = [text for text in texts if text.strip()]
+    text = texts[0] if texts else ""
+    given: Mapping[str, Any] = usage if isinstance(usage, Mapping) else {}
+    read, written = part_of(None, given.get(names.read)), part_of(None, given.get(names.written))
+    plain, tokens_out = usage_of(given, text, (names.tokens_in,), (names.tokens_out,))
+    if plain is None and (read or written):
+        # All of it was in the cache.
+        plain = tokens_of(given.get(names.tokens_in))
+    return ProviderReply(
+        text=text,
+        tokens_in=None if plain is None else plain + read + written,
+        tokens_out=tokens_out,
+        finish_reason=end_of(reason),
+        tokens_cached=0 if plain is None else read,
+        tokens_written=0 if plain is None else written,
+        otherwise=texts[1:],
+    )
+
+
+def _arguments(message: Mapping[str, Any]) -> list[str]:
+    """Return the arguments of the tools a message calls, as texts."""
+    calls = message.get("tool_calls")
+    functions = [c.get("function") for c in calls or () if isinstance(c, Mapping)]
+    functions.append(message.get("function_call"))
+    found = [f.get("arguments") for f in functions if isinstance(f, Mapping)]
+    return [
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for value in found
+        if value is not None
+    ]
+
+
+def _tokens(logprobs: Any) -> list[TokenLogprobs] | None:
+    """Read log-probabilities; what is not shaped as expected counts as none."""
+    content = logprobs.get("content") if isinstance(logprobs, dict) else None
+    if not content:
+        return None
+    try:
+        return [
+            TokenLogprobs(
+                str(t["token"]),
+                float(t["logprob"]),
+                [(str(o["token"]), float(o["logprob"])) for o in t.get("top_logprobs") or ()],
+            )
+            for t in content
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
