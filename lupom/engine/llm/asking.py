@@ -18,12 +18,7 @@ from lupom.engine.llm.budget import Amount, Budget
 from lupom.engine.llm.line import Line, size_of
 from lupom.engine.llm.pace import Halted
 from lupom.engine.llm.pending import Asking, Item, Outcome, clean, request_of, row_of, started
-from lupom.engine.llm.providers.base import (
-    REFUSAL,
-    ProviderError,
-    ProviderReply,
-    ProviderRequest,
-)
+from lupom.engine.llm.providers.base import ProviderError, ProviderReply, ProviderRequest
 from lupom.engine.llm.responses import InvalidAnswer, Reading
 from lupom.engine.llm.retries import persist
 from lupom.engine.llm.together import requests_of
@@ -182,7 +177,7 @@ class Desk:
             raise
         if value is None:
             tries.append(entry.history[-1])
-            if len(tries) >= line.settings.attempts or reply.finish_reason == REFUSAL:
+            if len(tries) >= line.settings.attempts or reply.refused:
                 # A model that refuses is not asked again in the same words, nor past a filter.
                 entry.status = INVALID
         await self.record(line, asking, item, entry)
@@ -303,8 +298,8 @@ def _said(line: Line, reply: ProviderReply, why: str) -> str:
     """Say why an answer is not valid, with how the model ended."""
     if reply.finish_reason == "length":
         return f"cut off at max_tokens={line.settings.max_tokens}: {why}"
-    if reply.finish_reason == REFUSAL:
-        return f"the model or a filter refused to answer: {reply.text:.200}".rstrip(": ")
+    if reply.refused:
+        why = reply.text.strip()[:200] or why
     return (
         why
         if reply.finish_reason in ("stop", "")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from lupom.engine.llm.providers.base import REFUSAL, ProviderReply, TokenLogprobs
+from lupom.engine.llm.providers.base import ProviderReply, TokenLogprobs
 from lupom.engine.llm.reading import after_thoughts, found_in, repaired_in
 from lupom.engine.llm.schemas import canonical
 
@@ -199,8 +199,8 @@ def shared_out(
         tokens.append(_within(reply, part) if choice and text == reply.text else None)
     cached, stored = reply.tokens_cached, reply.tokens_written
     # One of them was refused, perhaps, and not all.
-    finish = "content_filter" if reply.finish_reason == REFUSAL else reply.finish_reason
-    finish = reply.finish_reason if len(responses) == 1 else finish
+    refused = reply.refused and len(responses) > 1
+    finish = "refused together" if refused else reply.finish_reason
     rows = len(responses)
     plain = None if reply.tokens_in is None else split(reply.tokens_in - cached - stored, rows)
     out = None if reply.tokens_out is None else split(reply.tokens_out, rows)

@@ -213,7 +213,7 @@ def test_requests_are_in_flight_together(spoken, speak, note):
 
 def test_an_invalid_answer_is_corrected_in_the_conversation(spoken, speak, note, state):
     server, ask = speak(spoken)
-    wrong = {"text": "far more than twenty characters"}
+    wrong = {"text": ["no", "text"]}
     server.answers = lambda body: wrong if len(spoken.messages(body)) == 1 else None
     (answer,) = ask(note, ["Question"], mode="tools")
     assert answer.status == "ok"
@@ -221,7 +221,7 @@ def test_an_invalid_answer_is_corrected_in_the_conversation(spoken, speak, note,
     said, mine, correction = spoken.messages(server.bodies[1])
     assert said == ("user", "Question")
     assert mine == ("model" if "google" in spoken.model else "assistant", json.dumps(wrong))
-    assert "at most 20 characters" in correction[1]
+    assert "should be a valid string" in correction[1]
     (row,) = state.calls_since(0)
     assert row["attempts"] == 2
     assert [tried["text"] for tried in json.loads(row["history"])] == [json.dumps(wrong)]

@@ -14,8 +14,12 @@ from typing import Any, Protocol
 
 from lupom.engine.errors import LLMError
 
-# How a reply ends that is no answer because the model, or a filter, will not give one.
-REFUSAL = "refusal"
+# How a reply ends that is no answer because the model, or a filter, will not give one: in the words
+# of OpenAI and its like, Claude, Converse, Gemini and Zhipu.
+REFUSALS = frozenset(
+    {"refusal", "content_filter", "content_filtered", "content-filter", "guardrail_intervened"}
+    | {"safety", "sensitive", "recitation", "prohibited_content", "blocklist", "spii", "blocked"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +62,11 @@ class TokenLogprobs:
 class ProviderReply:
     """What came back: the text as it stands, and log-probabilities where there are any.
 
-    `finish_reason` is 'stop', 'length' (cut off at max_tokens), 'refusal' (the model or a filter
-    will not answer this), or the provider's own word. `tokens_in` and `tokens_out` are what is paid
-    for; None where the provider does not say. `tokens_cached` of `tokens_in` came from the
-    provider's prompt cache, and `tokens_written` were put into it, at prices of their own.
-    `otherwise` are further places where the answer may be, if it is not in the text.
+    `finish_reason` is 'stop', 'length' (cut off at max_tokens), or the provider's own word.
+    `tokens_in` and `tokens_out` are what is paid for; None where the provider does not say.
+    `tokens_cached` of `tokens_in` came from the provider's prompt cache, and `tokens_written` were
+    put into it, at prices of their own. `otherwise` are further places where the answer may be, if
+    it is not in the text.
     """
 
     text: str
@@ -73,6 +77,11 @@ class ProviderReply:
     tokens_cached: int = 0
     tokens_written: int = 0
     otherwise: Sequence[str] = ()
+
+    @property
+    def refused(self) -> bool:
+        """Whether the model, or a filter, will not answer this."""
+        return self.finish_reason.lower() in REFUSALS
 
 
 class Provider(Protocol):

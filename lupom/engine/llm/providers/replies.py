@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lupom.engine.llm.booking import tokens_of
-from lupom.engine.llm.providers.base import REFUSAL, ProviderReply, TokenLogprobs
+from lupom.engine.llm.providers.base import ProviderReply, TokenLogprobs
 
 # How replies end, in the words of OpenAI and its like, Claude, Converse, Gemini; others stay as is.
 _ENDS = {
@@ -21,9 +21,6 @@ _ENDS = {
     **dict.fromkeys(("tool_use", "tool_calls", "tool_call", "function_call", "finished"), "stop"),
     **dict.fromkeys(("length", "max_tokens", "max_output_tokens", "model_length"), "length"),
     **dict.fromkeys(("model_context_window_exceeded", "truncated"), "length"),
-    **dict.fromkeys(("refusal", "content_filter", "content_filtered", "content-filter"), REFUSAL),
-    **dict.fromkeys(("guardrail_intervened", "safety", "sensitive", "recitation"), REFUSAL),
-    **dict.fromkeys(("prohibited_content", "blocklist", "spii", "blocked"), REFUSAL),
 }
 _THOUGHTS = ("thinking", "reasoning", "redacted_thinking", "reasoning_content")
 
@@ -218,7 +215,7 @@ def text_of(content: Any) -> str | None:
 
 
 def end_of(reason: Any) -> str:
-    """Return how a reply ended: 'stop', 'length', 'refusal', or the provider's own word."""
+    """Return how a reply ended: 'stop', 'length', or the provider's own word."""
     if reason is None or reason == "":
         return "stop"
     word = str(reason)
@@ -275,7 +272,7 @@ def chat_reply(body: Mapping[str, Any], *, offered: bool) -> ProviderReply:
         text=text,
         tokens_in=tokens_in,
         tokens_out=tokens_out,
-        finish_reason=REFUSAL if refusal else end_of(choice.get("finish_reason")),
+        finish_reason="refusal" if refusal else end_of(choice.get("finish_reason")),
         tokens=_tokens(choice.get("logprobs")),
         tokens_cached=part_of(tokens_in, cached, known.get("prompt_cache_hit_tokens")),
         otherwise=texts[1:],
