@@ -13,7 +13,7 @@ PATH = click.Path(path_type=Path)
 @click.argument("file", type=PATH)
 @click.option("--survey", metavar="NAME", help="The survey's name; by default the file's.")
 @click.option("--qsf", type=PATH, help="The definition of a Qualtrics survey, for its CSV export.")
-@click.option("--encoding", help="Of a CSV file that is not UTF-8, for instance cp1252.")
+@click.option("--encoding", help="Of a file that is not UTF-8, for instance cp1252.")
 @click.option("--guess", is_flag=True, help="Guess anew, over the codebook that is there.")
 @click.option(
     "--project-dir",
@@ -50,10 +50,15 @@ def import_(
     book: Path | None = surveys.codebook_path(root, name)
     if guess or book is None or not book.exists():
         book = None
-    read = surveys.read(file, name, qsf=qsf, encoding=encoding, codebook=book)
+    try:
+        read = surveys.read(file, name, qsf=qsf, encoding=encoding, codebook=book)
+    except surveys.Unfit as error:
+        surveys.keep(error, root, name)
+        raise
+    written = surveys.write(read, root)
     for line in read.summary():
         click.echo(line, err=True)
-    for path in surveys.write(read, root):
+    for path in written:
         click.echo(path.relative_to(root).as_posix())
     if read.codebook_text is not None:
         click.echo("Next: review the codebook, and import again if you edit it.", err=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -38,7 +39,7 @@ _CODEBOOK = """
 )
 @click.option("--survey", metavar="NAME", help="The survey's name; by default the file's.")
 @click.option("--qsf", type=PATH, help="The definition of a Qualtrics survey, for its CSV export.")
-@click.option("--encoding", help="Of a CSV file that is not UTF-8, for instance cp1252.")
+@click.option("--encoding", help="Of a file that is not UTF-8, for instance cp1252.")
 @click.option("--force", is_flag=True, help="Write into a folder that is not empty.")
 def init(
     name: Path,
@@ -69,22 +70,21 @@ def init(
         shipped.create(name, headline=headline, readme=readme, force=force)
     else:
         chosen = surveys.survey_name(survey, source)
-        read = surveys.read(source, chosen, qsf=qsf, encoding=encoding)
+        try:
+            read = surveys.read(source, chosen, qsf=qsf, encoding=encoding)
+        except surveys.Unfit as error:
+            # The project is made without the survey's tables, so that there is a codebook to edit.
+            _create(name, source, chosen, {"surveys": [chosen]}, force=force)
+            surveys.keep(error, name, chosen)
+            error.hint = (
+                f"the project {name} is made, but for the survey's tables: in it, edit "
+                f"{surveys.codebook_path(Path(), chosen).as_posix()}, then `lupom import "
+                f"{os.path.relpath(source, name)} --survey {chosen}`"
+            )
+            raise
         for line in read.summary():
             click.echo(line, err=True)
-        book = ""
-        if read.codebook is not None:
-            again = os.path.relpath(source, name)
-            path = surveys.codebook_path(Path(), chosen).as_posix()
-            book = _CODEBOOK.format(path=path, source=source.name, again=again, survey=chosen)
-        shipped.create(
-            name,
-            leave_out=["seeds/gss_2018"],
-            headline=f"A LUPoM project on the survey {chosen}.",
-            vars=surveys.project_vars(read),
-            readme=_README.format(name=name.name, what=f"the survey {chosen}", codebook=book),
-            force=force,
-        )
+        _create(name, source, chosen, surveys.project_vars(read), force=force)
         surveys.write(read, name)
     click.echo(str(name))
     click.echo("Next:", err=True)
@@ -93,3 +93,25 @@ def init(
         click.echo(f"  review codebooks/{chosen}.codebook.yml: what was guessed", err=True)
     click.echo("  lupom setup       once: the weights of the embedded LLM", err=True)
     click.echo("  lupom run", err=True)
+
+
+def _create(
+    name: Path, source: Path, survey: str, variables: dict[str, Any], *, force: bool
+) -> None:
+    """Make the project of a survey, without its tables."""
+    from lupom.cli import surveys
+    from lupom.engine.project import shipped
+
+    book = ""
+    if source.is_file():
+        again = os.path.relpath(source, name)
+        path = surveys.codebook_path(Path(), survey).as_posix()
+        book = _CODEBOOK.format(path=path, source=source.name, again=again, survey=survey)
+    shipped.create(
+        name,
+        leave_out=["seeds/gss_2018"],
+        headline=f"A LUPoM project on the survey {survey}.",
+        vars={"neighbour_demographics": "all", **variables},
+        readme=_README.format(name=name.name, what=f"the survey {survey}", codebook=book),
+        force=force,
+    )

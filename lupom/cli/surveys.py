@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +25,9 @@ _SEEDS = """version: 2
 seeds:
   - name: {survey}_info
     description: Questions of {source}; lists and dicts are Python literals.
-    config: {{column_types: {{"*": VARCHAR}}}}
-
+    config:
+      column_types: {{"*": VARCHAR}}
+{meta}
   - name: {survey}_metadata
     description: Attributes of its respondents, with their values.
     config: {{column_types: {{"*": VARCHAR}}}}
@@ -37,6 +40,18 @@ seeds:
       tags: [holdout]
       column_types: {{"*": VARCHAR}}
 """
+
+
+# What prompts say of the survey; a survey with a codebook takes it from there.
+_META = re.compile(r"^      meta:\n        survey:\n(?:          .*\n)*", re.MULTILINE)
+
+
+class Unfit(LupomError):
+    """A file that does not fit its codebook; `codebook` is the text of one that was guessed."""
+
+    def __init__(self, message: str, codebook: str | None) -> None:
+        super().__init__(message)
+        self.codebook = codebook
 
 
 @dataclass
@@ -118,7 +133,8 @@ def read(
 
     Raises
     ------
-    LupomError : for whatever is wrong with the files, naming file and place.
+    LupomError : for whatever is wrong with the files, naming file and place; an Unfit where it is
+        that the file does not fit the codebook.
     """
     from lupom.science.surveys import codebook as books
     from lupom.science.surveys import files, guesses, layout
@@ -142,7 +158,11 @@ def read(
             if added := guesses.extend(book, data):
                 text = books.dump(book)
                 notes.append(f"not in {codebook.name}, and added by a guess: {', '.join(added)}")
-        return Survey(survey, data.name, layout.build(data, book), book, text, notes)
+        try:
+            made = layout.build(data, book)
+        except ValueError as error:
+            raise Unfit(str(error), text if codebook is None else None) from error
+        return Survey(survey, data.name, made, book, text, notes)
     except (ValueError, ModuleNotFoundError) as error:
         raise LupomError(str(error)) from error
     except OSError as error:
@@ -162,11 +182,56 @@ def write(survey: Survey, root: Path) -> list[Path]:
         folder / f"{survey.name}_responses.csv": text(survey.layout.responses),
         folder / f"{survey.name}_metadata.csv": text(survey.layout.metadata),
     }
-    properties = folder / f"{survey.name}.yml"
-    if not properties.exists():
-        files[properties] = _SEEDS.format(survey=survey.name, source=_one_line(survey.source))
+    files |= _properties(survey, folder / f"{survey.name}.yml")
     if survey.codebook_text is not None:
         files[codebook_path(root, survey.name)] = survey.codebook_text
+    _put(files, folder)
+    return list(files)
+
+
+def keep(unfit: Unfit, root: Path, survey: str) -> None:
+    """Write the codebook that was guessed of a file that does not fit it, and say where it is."""
+    path = codebook_path(root, survey)
+    if unfit.codebook is not None:
+        _put({path: unfit.codebook}, path.parent)
+    unfit.hint = f"edit {os.path.relpath(path)}, and import again"
+
+
+def _properties(survey: Survey, path: Path) -> dict[Path, str]:
+    """Return the file of a survey's properties, if there is something to write.
+
+    One that is there is the user's; only what the codebook says of the survey is put into it, at
+    its place, and noted where that place is gone.
+    """
+    book = survey.codebook
+    if not path.exists():
+        from lupom.science.surveys import context
+
+        given = context.guessed(survey.name) if book is None else book.context
+        meta = _meta(given)
+        return {path: _SEEDS.format(survey=survey.name, source=_one_line(survey.source), meta=meta)}
+    if book is None:
+        return {}
+    before = path.read_text(encoding="utf-8")
+    after, count = _META.subn(lambda _: _meta(book.context), before, count=1)
+    if not count and book.context:
+        survey.notes.append(
+            f"{path.name} has no 'meta: survey:' where prompts look for the survey's title and so "
+            f"on; put it there, or delete the file and import again"
+        )
+    return {path: after} if after != before else {}
+
+
+def _meta(given: Mapping[str, str]) -> str:
+    from lupom.science.surveys.context import CONTEXT
+
+    # JSON's texts and null are YAML's.
+    lines = (f"          {k}: {json.dumps(given.get(k), ensure_ascii=False)}\n" for k in CONTEXT)
+    return "      meta:\n        survey:\n" + "".join(lines)
+
+
+def _put(files: Mapping[Path, str], folder: Path) -> None:
+    """Write files, each beside its place first, so that a failure leaves what was."""
     pending = []
     try:
         for path, content in files.items():
@@ -181,7 +246,6 @@ def write(survey: Survey, root: Path) -> list[Path]:
     finally:
         for beside, _ in pending:
             beside.unlink(missing_ok=True)
-    return list(files)
 
 
 def codebook_path(root: Path, survey: str) -> Path:

@@ -142,6 +142,23 @@ MISTAKES = [
         "test",
         {"models/models.yml": ("description: How people feel.", "data_tests: [uniqe]")},
     ),
+    Mistake(
+        "A survey's file in which an id is there twice",
+        "import panel.csv",
+        {"panel.csv": "id,trust\n1,Agree\n1,Disagree\n2,Agree\n"},
+        1,
+    ),
+    Mistake(
+        "A survey's answer that is not an option",
+        "import panel.csv",
+        {
+            "panel.csv": "id,trust\n1,Agree\n2,Disagre\n",
+            "codebooks/panel.codebook.yml": (
+                "id: id\nquestions: [{column: trust, options: [Agree, Disagree]}]\n"
+            ),
+        },
+        1,
+    ),
 ]
 
 
@@ -178,6 +195,9 @@ def make(mistake, folder, monkeypatch, capsys):
         path = folder / name
         if edit == "":
             path.unlink()
+        elif isinstance(edit, str):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(edit, encoding="utf-8")
         else:
             before = path.read_text(encoding="utf-8")
             assert edit[0] in before

@@ -105,3 +105,54 @@ def test_what_is_misspelt_is_told(lupom):
     code, _, err = lupom("import", "panel.csv", "--survey", "wave 1")
     assert code == 2
     assert "'wave 1' is no name for a survey" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "fault", "edit"),
+    [
+        ("id,q\n1,Yes\n1,No\n2,Yes\n3,No\n", "the id '1' is also that of row 1", ("id: id", "id:")),
+        (
+            "id,q,weight\n1,Yes,1.5\n2,No,0.5\n3,Yes,\n",
+            "a weight is a number of at least 0, not ''",
+            ("weight: weight", "weight:"),
+        ),
+    ],
+)
+def test_a_file_that_does_not_fit_the_guess_leaves_the_guess_to_edit(
+    lupom, tmp_path, text, fault, edit
+):
+    (tmp_path / "panel.csv").write_text(text)
+    code, out, err = lupom("import", "panel.csv")
+    assert (code, out) == (1, "")
+    assert fault in err
+    assert "edit codebooks/panel.codebook.yml, and import again" in err
+    assert tables(tmp_path) == {}
+    path = tmp_path / "codebooks" / "panel.codebook.yml"
+    path.write_text(path.read_text().replace(*edit))
+    code, _, err = lupom("import", "panel.csv")
+    assert code == 0
+    assert "panel.csv: " in err
+    assert "1 questions" in err
+
+
+def test_what_a_codebook_says_of_the_survey_is_in_the_tables_for_prompts(lupom, tmp_path):
+    lupom("import", "panel.csv", "--survey", "staff_2026")
+    path = tmp_path / "codebooks" / "staff_2026.codebook.yml"
+    assert "title: Staff 2026\nfielded: null\npopulation: null\n" in path.read_text()
+    said = path.read_text().replace("title: Staff 2026", "title: 'Staff: \"all\" of us'")
+    path.write_text(said.replace("fielded: null", "fielded: May 2026"))
+    properties = tmp_path / "seeds" / "staff_2026" / "staff_2026.yml"
+    properties.write_text(
+        properties.read_text().replace("description: Attributes", "description: X")
+    )
+    assert lupom("import", "panel.csv", "--survey", "staff_2026")[0] == 0
+    text = properties.read_text()
+    assert "description: X of its respondents" in text  # the rest of the file is as it was
+    with Project(tmp_path) as project:
+        meta = project.nodes["staff_2026_info"].config["meta"]["survey"]
+    assert meta == {"title": 'Staff: "all" of us', "fielded": "May 2026", "population": None,
+                    "country": None, "language": None}  # fmt: skip
+    properties.write_text("version: 2\n")
+    _, _, err = lupom("import", "panel.csv", "--survey", "staff_2026")
+    assert "note: staff_2026.yml has no 'meta: survey:'" in err
+    assert properties.read_text() == "version: 2\n"

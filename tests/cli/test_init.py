@@ -134,7 +134,7 @@ def test_init_from_a_published_wave_with_its_real_header(tmp_path, monkeypatch, 
         )
         assert ids.rows()[0][0][:7] == [0, 1, 2, 3, 4, 6, 7]
         titles = project.query("select title, country from surveys").rows()
-        assert titles == [("American Trends Panel, wave 34", None)]
+        assert titles == [("American Trends Panel, wave 34", "United States")]
 
 
 @pytest.mark.embedded
@@ -185,6 +185,31 @@ def test_a_file_with_a_fault_leaves_no_folder(tmp_path, monkeypatch, capsys):
     assert run("init", "mine", "--from", "x.sav") == 1
     assert "x.sav: not a .sav file" in capsys.readouterr().err
     assert not (tmp_path / "mine").exists()
+
+
+def test_a_file_that_does_not_fit_the_guess_makes_a_project_with_the_guess(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.csv").write_text("id,sex,q\n1,Man,Yes\n1,Woman,No\n2,Man,Yes\n")
+    assert run("init", "mine", "--from", "x.csv") == 1
+    err = capsys.readouterr().err
+    assert "the id '1' is also that of row 1" in err
+    assert "edit codebooks/x.codebook.yml, then `lupom import ../x.csv --survey x`" in err
+    monkeypatch.chdir(tmp_path / "mine")
+    path = tmp_path / "mine" / "codebooks" / "x.codebook.yml"
+    path.write_text(path.read_text().replace("id: id", "id:"))
+    assert run("import", "../x.csv", "--survey", "x") == 0
+    assert (
+        run("run", "--no-llm", "--select", "+responses", "+respondents", "+attribute_labels") == 0
+    )
+    with Project(tmp_path / "mine") as project:
+        assert project.query("select respondent_id from respondents order by 1").rows() == [
+            ("1",), ("2",), ("3",),
+        ]  # fmt: skip
+        assert project.query("select attribute, label from attribute_labels").rows() == [
+            ("sex", "Sex")
+        ]
 
 
 def test_settings_fit_the_survey(tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lupom.science.surveys import cells
+from lupom.science.surveys.context import CONTEXT
 
 KINDS = ("single", "ordinal", "multiple", "numeric")
 
@@ -16,6 +17,8 @@ _HEAD = """\
 # What LUPoM makes of {file}: its guess, for you to review.
 # Edit it, then run the same import again: what stands here is what is done.
 #
+# title ...   what prompts say of the survey: its title, when it was fielded, whom it is about
+#             (population), country, language; empty where there is nothing to say
 # id          the column that names the respondent; empty: rows are numbered from 1
 # weight      the column of survey weights; empty: everyone counts the same
 # questions   what can be predicted. options: code: text, in order. kind: single, ordinal (with
@@ -23,7 +26,7 @@ _HEAD = """\
 #             that apply") or numeric (cut at the bins). refused, dont_know, not_asked: codes that
 #             are no answer. Blank is not asked.
 # attributes  what is known of people: shown to models, never predicted. blank: codes that say
-#             nothing
+#             nothing; label: what it is called in words
 # ignored     columns that are left out, and why; move a line up to make use of it
 """
 
@@ -54,11 +57,12 @@ class Attribute:
     options: dict[str, str] = field(default_factory=dict)
     bins: list[float] = field(default_factory=list)
     blank: list[str] = field(default_factory=list)
+    label: str = ""
 
 
 @dataclass
 class Codebook:
-    """What is made of every column of a file."""
+    """What is made of every column of a file; `context` is of the survey, by key of CONTEXT."""
 
     survey: str
     file: str
@@ -67,6 +71,7 @@ class Codebook:
     questions: list[Question] = field(default_factory=list)
     attributes: list[Attribute] = field(default_factory=list)
     ignored: dict[str, str] = field(default_factory=dict)
+    context: dict[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> list[str]:
@@ -83,6 +88,7 @@ def dump(codebook: Codebook) -> str:
     body = {
         "survey": codebook.survey,
         "file": codebook.file,
+        **{name: codebook.context.get(name) for name in CONTEXT},
         "id": codebook.id,
         "weight": codebook.weight,
         "questions": [_question(q) for q in codebook.questions],
@@ -113,6 +119,8 @@ def _attribute(a: Attribute) -> dict[str, Any]:
     out: dict[str, Any] = {"column": a.column}
     if a.name != a.column:
         out["name"] = a.name
+    if a.label:
+        out["label"] = a.label
     out |= {"bins": _Flow(a.bins)} if a.bins else {"options": _options(a.options)}
     if a.blank:
         out["blank"] = _Flow(a.blank)
@@ -179,11 +187,13 @@ def load(text: str, name: str) -> Codebook:
         raise ValueError(f"{where}: {error.problem}") from error
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"{name}: not YAML: {error}") from error
-    data = _mapping(data, name, ("survey", "file", "id", "weight", *_LISTS))
+    data = _mapping(data, name, ("survey", "file", *CONTEXT, "id", "weight", *_LISTS))
     out = Codebook(
         _text(data.get("survey")), _text(data.get("file")), _none(data.get("id")),
         _none(data.get("weight")),
     )  # fmt: skip
+    told = {name: _none(data.get(name)) for name in CONTEXT}
+    out.context = {name: said for name, said in told.items() if said is not None}
     for i, entry in enumerate(_list(data.get("questions"), f"{name}: questions"), 1):
         out.questions.append(_read_question(entry, f"{name}: questions, entry {i}"))
     for i, entry in enumerate(_list(data.get("attributes"), f"{name}: attributes"), 1):
@@ -249,6 +259,7 @@ def _read_attribute(entry: Any, where: str) -> Attribute:
         _read_options(data.get("options"), where),
         [b for b in _numbers(data.get("bins"), f"{where}: bins") if b is not None],
         _codes(data, "blank", where),
+        _text(data.get("label")),
     )
     _check(out, out.options, out.bins, where)
     return out

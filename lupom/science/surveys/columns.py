@@ -38,11 +38,16 @@ class Column:
 
 @dataclass
 class File:
-    """A file of survey data: its name, its columns, and what was noticed while it was read."""
+    """A file of survey data: its name, its columns, and what was noticed while it was read.
+
+    `title` and `language` are the survey's, '' where the file does not say them.
+    """
 
     name: str
     columns: list[Column]
     notes: list[str] = field(default_factory=list)
+    title: str = ""
+    language: str = ""
 
     @property
     def rows(self) -> int:

@@ -20,7 +20,7 @@ def read(path: Path, *, qsf: Path | None = None, encoding: str | None = None) ->
     ----------
     path : the file of answers, a row a respondent.
     qsf : the definition of a Qualtrics survey, for its export.
-    encoding : of a CSV file, where it is not UTF-8.
+    encoding : of a CSV file, where it is not UTF-8; of SPSS and Stata, where the file does not say.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def read(path: Path, *, qsf: Path | None = None, encoding: str | None = None) ->
             f"be read: {', '.join(SUFFIXES)}{hint}"
         )
     if suffix in labelled.SUFFIXES:
-        return gather(labelled.read(path))
+        return gather(labelled.read(path, encoding=encoding))
     if suffix in tables.CSV and (qsf or qualtrics.is_export(path, encoding=encoding)):
         return qualtrics.read(path, qsf, encoding=encoding)
     return gather(tables.read(path, encoding=encoding))

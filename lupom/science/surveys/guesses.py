@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from lupom.science.surveys import cells, labels, opinionqa, scales
+from lupom.science.surveys import cells, context, labels, opinionqa, scales
 from lupom.science.surveys.codebook import Attribute, Codebook, Question
 from lupom.science.surveys.columns import Column, File, slug, unique
 
@@ -77,6 +77,9 @@ def guess(file: File, survey: str) -> Codebook:
     Raises ValueError when no column can be a question.
     """
     out = Codebook(survey, file.name)
+    told = {"title": file.title, "language": file.language}
+    out.context = {k: v for k, v in {**context.guessed(survey), **told}.items() if v}
+    out.context.setdefault("title", context.title(survey))
     rest = list(file.columns)
     id_ = _id(rest)
     weights = [c for c in rest if c is not id_ and _is_weight(c)]
@@ -108,7 +111,8 @@ def extend(codebook: Codebook, file: File) -> list[str]:
     known = set(codebook.columns)
     new = [c for c in file.columns if c.name not in known]
     for column in new:
-        why = _why_not(column, file.rows)
+        weight = "a column of weights" if _is_weight(column) else ""
+        why = weight or _why_not(column, file.rows)
         if why:
             codebook.ignored[column.name] = why
         elif _is_attribute(column):
@@ -158,6 +162,8 @@ def _why_not(column: Column, rows: int) -> str:
     if column.group:
         same = column.labels.get(values[0], values[0])
         return "" if len(different) > 1 else f"everyone has the same: {same}"
+    if not column.labels and _ID.fullmatch(column.name) and len(different) > len(values) / 2:
+        return "another id"
     answers = different - _missing(column).keys()
     if len(answers) < 2 and len(column.labels) < 2:
         return f"everyone has the same: {next(iter(answers), values[0])}"[:120]
@@ -322,7 +328,9 @@ def _attribute(column: Column, pew: dict[str, str]) -> Attribute:
     named = _missing(column)
     bins = _ranged(column, named)
     options = {} if bins else _options(column, missing)
-    return Attribute(column.name, pew.get(column.name, column.name), options, bins, list(missing))
+    label = column.label if column.label.casefold() != column.name.casefold() else ""
+    name = pew.get(column.name, column.name)
+    return Attribute(column.name, name, options, bins, list(missing), label)
 
 
 def _pew_names(columns: Sequence[str]) -> dict[str, str]:

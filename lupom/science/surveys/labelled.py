@@ -12,17 +12,18 @@ from lupom.science.surveys.columns import Column, File, check, check_width
 SUFFIXES = (".sav", ".zsav", ".dta")
 
 
-def read(path: Path) -> File:
+def read(path: Path, *, encoding: str | None = None) -> File:
     """Read an SPSS or Stata file.
 
     Parameters
     ----------
     path : a .sav, .zsav or .dta file. Values that the file marks as missing are kept as codes
         (Stata's .a to .z as 'a' to 'z'); blank is only what is missing without a code.
+    encoding : of its texts; by default the one it declares, and Windows-1252 where that fails.
 
     Raises
     ------
-    ValueError : when it is no such file.
+    ValueError : when it is no such file, or not in that encoding.
     ModuleNotFoundError : without pyreadstat, which reads these formats.
     """
     try:
@@ -34,20 +35,26 @@ def read(path: Path) -> File:
     if not path.stat().st_size:
         raise ValueError(f"{path.name}: the file is empty")
     reader = pyreadstat.read_dta if path.suffix == ".dta" else pyreadstat.read_sav
-    options: dict[str, Any] = {"user_missing": True, "disable_datetime_conversion": True}
-    notes = []
+    notes: list[str] = []
     try:
-        _, meta = reader(str(path), metadataonly=True)
-        check_width(meta.number_columns, path.name)
+        frame, meta = _read(reader, path, encoding)
+    except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, UnicodeDecodeError) as error:
+        if encoding is not None:
+            raise ValueError(
+                f"{path.name}: not a {path.suffix} file in the encoding {encoding!r}, or a damaged "
+                f"one ({error})"
+            ) from error
         try:
-            frame, meta = reader(str(path), **options)
-        except (pyreadstat.ReadstatError, UnicodeDecodeError):
-            frame, meta = reader(str(path), encoding="WINDOWS-1252", **options)
-            notes.append("text that is not in the encoding the file declares is read as Windows'")
-    except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError) as error:
-        raise ValueError(
-            f"{path.name}: not a {path.suffix} file, or a damaged one ({error})"
-        ) from error
+            # Files of older programs declare an encoding, or none, and are written in Windows'.
+            frame, meta = _read(reader, path, "WINDOWS-1252")
+        except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, UnicodeDecodeError):
+            raise ValueError(
+                f"{path.name}: not a {path.suffix} file, or a damaged one ({error})"
+            ) from error
+        notes.append(
+            "text that is not in the encoding the file declares is read as Windows' (cp1252); "
+            "--encoding names another"
+        )
     columns = []
     for name in meta.column_names:
         given = {
@@ -73,7 +80,18 @@ def read(path: Path) -> File:
                 why="a date or time" if _is_time(form) else "",
             )
         )
-    return check(File(path.name, columns, notes))
+    title = " ".join((getattr(meta, "file_label", None) or "").split())
+    return check(File(path.name, columns, notes, title=title))
+
+
+def _read(reader: Any, path: Path, encoding: str | None) -> tuple[Any, Any]:
+    """Return frame and metadata; the width is checked before the rest is read."""
+    _, meta = reader(str(path), metadataonly=True, encoding=encoding)
+    check_width(meta.number_columns, path.name)
+    found: tuple[Any, Any] = reader(
+        str(path), encoding=encoding, user_missing=True, disable_datetime_conversion=True
+    )
+    return found
 
 
 def _missing(meta: Any, name: str, codes: set[str]) -> frozenset[str]:

@@ -80,7 +80,7 @@ def build(file: File, codebook: Codebook) -> Layout:
         info.append(row)
         header.append(question.key)
         body.append(values)
-    metadata: Rows = [["key", "options"]]
+    metadata: Rows = [["key", "options", "label"]]
     for attribute in codebook.attributes:
         row, values = _known(columns[attribute.column], attribute, file.name)
         metadata.append(row)
@@ -148,7 +148,7 @@ def _weights(column: Column, name: str) -> list[str]:
         if not good:
             raise ValueError(
                 f"{name}, column {column.name!r}, row {row}: a weight is a number of at least 0, "
-                f"not {value!r}"
+                f"not {value!r}; name another column of weights in the codebook, or none"
             )
     return list(column.values)
 
@@ -215,7 +215,7 @@ def _known(column: Column, a: Attribute, name: str) -> tuple[list[str], list[str
     texts = _decoded(column, a.options, a.bins, said, name)
     options = list(ranges(a.bins, column.values)) if a.bins else list(a.options.values())
     options += [v for v in dict.fromkeys(said.values()) if v and v not in options]
-    return [a.name, repr(options)], texts
+    return [a.name, repr(options), a.label], texts
 
 
 def _decoded(
@@ -243,7 +243,7 @@ def _decoded(
                 known = "a number" if bins else f"one of the options {list(options.items())[:12]}"
                 raise ValueError(
                     f"{name}, column {column.name!r}, row {row}: {value!r} is not {known}{hint}; "
-                    f"mend the file, or add it to the codebook"
+                    f"fix the file, or add it to the codebook"
                 )
             found[value] = text
         out.append(found[value])

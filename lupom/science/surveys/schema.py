@@ -61,7 +61,7 @@ def schema() -> dict[str, Any]:
         "properties": {
             "column": _TEXT,
             "name": {**_TEXT, "description": "What it is called, if not as its column."},
-            "label": _TEXT,
+            "label": {**_TEXT, "description": "What it is called in words, for prompts."},
             "options": _OPTIONS,
             "bins": _BINS,
             "blank": {**_CODES, "description": "Codes that say nothing."},
@@ -77,6 +77,11 @@ def schema() -> dict[str, Any]:
         "properties": {
             "survey": _TEXT,
             "file": _TEXT,
+            "title": {**_TEXT, "description": "The survey's title, for prompts."},
+            "fielded": {**_TEXT, "description": "When people were asked, in words."},
+            "population": {**_TEXT, "description": "Whom it is about."},
+            "country": {**_TEXT, "description": "Where they live."},
+            "language": {**_TEXT, "description": "In which language they were asked."},
             "id": {**_TEXT, "description": "The column that names the respondent."},
             "weight": {**_TEXT, "description": "The column of survey weights."},
             "questions": {"type": ["array", "null"], "items": question},

@@ -168,3 +168,46 @@ def test_an_empty_file_is_refused(tmp_path):
     (tmp_path / "x.sav").touch()
     with pytest.raises(ValueError, match=r"x\.sav: the file is empty"):
         files.read(tmp_path / "x.sav")
+
+
+@pytest.fixture
+def latin1(tmp_path):
+    """A file with labels in Latin-1 that says they are UTF-8."""
+    path = tmp_path / "x.sav"
+    frame = pd.DataFrame({"id": [1.0, 2.0, 3.0], "q": [1.0, 2.0, 1.0]})
+    labels = {"q": {1: "Trxs bien", 2: "Pas du tout"}}
+    pyreadstat.write_sav(frame, path, variable_value_labels=labels, file_label="Enquxte")
+    path.write_bytes(
+        path.read_bytes().replace(b"Trxs", b"Tr\xe8s").replace(b"Enquxte", b"Enqu\xeate")
+    )
+    return path
+
+
+def test_labels_that_are_not_in_the_declared_encoding_are_read_as_windows(latin1):
+    file = files.read(latin1)
+    assert file.columns[1].labels == {"1": "Tr\u00e8s bien", "2": "Pas du tout"}
+    assert file.title == "Enqu\u00eate"
+    assert file.notes[0].startswith("text that is not in the encoding the file declares is read as")
+
+
+def test_the_encoding_of_a_labelled_file_can_be_given(latin1):
+    file = files.read(latin1, encoding="latin1")
+    assert file.columns[1].labels["1"] == "Tr\u00e8s bien"
+    assert file.notes == []
+    with pytest.raises(ValueError, match=r"x\.sav: not a \.sav file in the encoding 'utf-9'"):
+        files.read(latin1, encoding="utf-9")
+
+
+def test_the_labels_of_attributes_reach_the_tables(tmp_path):
+    frame = pd.DataFrame({"id": [1.0, 2.0], "age": [1.0, 2.0], "q": [1.0, 2.0]})
+    pyreadstat.write_sav(
+        frame, tmp_path / "x.sav", column_labels={"age": "Age in years, grouped"},
+        variable_value_labels={"age": {1: "Young", 2: "Old"}, "q": {1: "Yes", 2: "No"}},
+    )  # fmt: skip
+    file = files.read(tmp_path / "x.sav")
+    book = codebook.load(codebook.dump(guesses.guess(file, "x")), "c.yml")
+    assert layout.build(file, book).metadata[1] == [
+        "age",
+        "['Young', 'Old']",
+        "Age in years, grouped",
+    ]
