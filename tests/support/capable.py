@@ -37,8 +37,8 @@ class Capable:
 
     Attributes
     ----------
-    chatty : some replies begin with a thought, others stand in a fence; without it every reply is
-        an object and nothing else.
+    chatty : some replies begin with a thought, with braces in it or not, others stand in a fence;
+        without it every reply is an object and nothing else.
     unknowns : the share of persona values that are unknown, where that may be said.
     """
 
@@ -55,11 +55,15 @@ class Capable:
             # The argument of a tool comes as an object, whatever is said beside it.
             return answer
         said = json.dumps(answer, ensure_ascii=False)
-        kind = number_of(text) % 4 if self.chatty else 0
+        kind = number_of(text) % 5 if self.chatty else 0
         if kind == 1:
             return f"{THOUGHTS[number_of(said) % len(THOUGHTS)]}\n\n{said}"
         if kind == 2:
             return f"```json\n{json.dumps(answer, ensure_ascii=False, indent=2)}\n```"
+        if kind == 3:
+            return (
+                f'<think>\nThey want {{an object}}, like {{"a": 1}}. So be it.\n</think>\n\n{said}'
+            )
         return said
 
 
@@ -192,6 +196,9 @@ class _Speaker:
             verdict = self._verdict(shown)
             if verdict is not None:
                 return verdict
+        return self._known(values, path)
+
+    def _known(self, values: list[Any], path: str) -> Any:
         known = [value for value in values if value != UNKNOWN]
         if len(known) < len(values) and self._pick(f"{path}?") % 100 < 100 * self._unknowns:
             return UNKNOWN
@@ -211,12 +218,23 @@ class _Speaker:
 
     def _words(self, path: str) -> str:
         field = path.rsplit("/", 1)[-1]
+        told = self._told(path) if field == "value" else []
+        if told:
+            return str(self._known([*told, UNKNOWN], path))
         if field in ("thought", "reasoning", "reason", "why"):
             return (
                 "What the person said before points to one side, though not to its far end; people "
                 "with such answers mostly choose what lies in between."
             )
         return CONCEPTS[self._pick(path) % len(CONCEPTS)][2].split(".")[0] + "."
+
+    def _told(self, path: str) -> list[str]:
+        """Return the values that the prompt lists for what a value is of: under its label, where
+        the request asks of several things at once."""
+        label = re.search(r"/(r\d+)/", path)
+        text = self._text.split(f"\n{label[1]}:\n")[-1] if label else self._text
+        listed = re.findall(r"(?m)^ *Values[^:]*: (.+)$", text)
+        return listed[0 if label else -1].split(" | ") if listed else []
 
 
 def _options(text: str) -> dict[str, str]:
