@@ -1,4 +1,4 @@
-"""Candidates of one level that mean the same: clusters over embeddings of name and description."""
+"""Candidates of one level that mean the same: clusters over embeddings of what they say."""
 
 from lupom.science import dimensions
 
@@ -7,6 +7,7 @@ def model(lupom):
     return dimensions.cluster_candidates(
         lupom.ref("dimension_candidates"),
         lupom.embed,
+        by=lupom.var("dimension_text", "name and description"),
         method=lupom.var("dimension_method", "kmeans"),
         k=lupom.var("dimension_clusters", {"low": 6, "mid": 5, "high": 4}),
         k_max=lupom.var("dimension_clusters_max", 12),

@@ -20,13 +20,14 @@ def cluster_candidates(
     candidates: Any,
     embed: Embed,
     *,
+    by: str = "name and description",
     method: str = "kmeans",
     k: int | Mapping[str, int] | None = None,
     k_max: int | Mapping[str, int] | None = None,
     radius: float | None = None,
     seed: int = 0,
 ) -> pa.Table:
-    """Cluster candidates of each survey and level by what their names and descriptions say.
+    """Cluster candidates of each survey and level by what they say of themselves.
 
     What all of a level say ("How strongly the person is for ...") is taken out first: the mean of
     their distinct vectors. Without that it outweighs what they differ in.
@@ -35,6 +36,7 @@ def cluster_candidates(
     ----------
     candidates : survey, level, name, description and any further columns, a row a candidate.
     embed : gives a list of n texts as an array (n, d).
+    by : the text that is embedded, one of TEXTS.
     method, radius, seed : as in `cluster`.
     k, k_max : as in `cluster`, for every level or by level; a level that is not named has None.
 
@@ -43,11 +45,17 @@ def cluster_candidates(
     The candidates in order of their contents, with `cluster` (LEVEL_NUMBER, numbered from 1 by
     size, the largest first) and `cluster_size` added. The order of the rows that come in has no
     part in what goes out.
+
+    Raises
+    ------
+    ValueError : for a text that is none of TEXTS, and as `cluster` does.
     """
     import pyarrow as pa
 
     table = arrow(candidates)
     require(table, ("survey", "level", "name", "description"), "dimension candidates")
+    if by not in TEXTS:
+        raise ValueError(f"candidates are compared by {by!r}; known: {', '.join(TEXTS)}")
     rows = sorted(table.to_pylist(), key=_contents)
     groups: dict[tuple[str, str], list[int]] = {}
     for i, row in enumerate(rows):
@@ -56,7 +64,7 @@ def cluster_candidates(
     sizes = [0] * len(rows)
     for (_, level), members in groups.items():
         labels = cluster(
-            _centred(embed([_text(rows[i]) for i in members])),
+            _centred(embed([TEXTS[by](rows[i]) for i in members])),
             method,
             k=_of_level(k, level),
             k_max=_of_level(k_max, level),
@@ -129,6 +137,14 @@ def _centred(vectors: Any) -> Any:
 
 def _text(row: Mapping[str, Any]) -> str:
     return f"{row['name']}: {row['description']}"
+
+
+# What candidates can be compared by.
+TEXTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "name and description": _text,
+    "name": lambda row: str(row["name"]),
+    "description": lambda row: str(row["description"]),
+}
 
 
 def _contents(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -224,11 +224,13 @@ class People:
         called = {
             str(d["dimension_id"]): str(d.get("name") or d["dimension_id"]) for d in described
         }
+        # Values are in order where it is not said that they are kinds.
+        in_order = {str(d["dimension_id"]): d.get("ordered") is not False for d in described}
         return Features(
             codes,
             [called[d] for d in personas_.dimensions],
             [list(words) for words in personas_.values],
-            [True] * len(personas_.dimensions),
+            [in_order[d] for d in personas_.dimensions],
             certainty,
         )
 
@@ -320,7 +322,8 @@ class Inputs:
     values : survey, respondent_id, dimension_id, and refined_value and probability, value and
         raw_probability, or those of them that the settings need; may be empty. With a column
         network, of several; Setting.network says of which.
-    dimensions : survey, dimension_id, level, candidate_values; name where there is one.
+    dimensions : survey, dimension_id, level, candidate_values; where there are such columns name,
+        and ordered: false where values are kinds, so that none is nearer than another.
     roles : survey, respondent_id, role: 'reference' may be a neighbour, 'new' has no answers.
         has_persona (whether a persona was to be inferred) and asked (whether neighbours are wanted
         where personas do not count) where there are such columns, else true. Only who stands here

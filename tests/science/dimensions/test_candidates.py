@@ -48,6 +48,22 @@ def test_candidates_that_mean_the_same_share_a_cluster_of_their_level():
     assert {found["low", "School"], found["low", "Dog"]} == {"low_1", "low_2"}
 
 
+def test_candidates_are_compared_by_the_text_that_is_named():
+    # Named by one topic, described by another.
+    table = pa.Table.from_pylist(
+        [
+            {"survey": "s", "level": "mid", "name": name, "description": f"Of a {topic}"}
+            for name, topic in [("School", "dog"), ("Teacher", "abortion"), ("Dog", "cat")]
+        ]
+    )
+    named = clusters_of(cluster_candidates(table, embed, by="name", k=2))
+    described = clusters_of(cluster_candidates(table, embed, by="description", k=2))
+    assert named["mid", "School"] == named["mid", "Teacher"] != named["mid", "Dog"]
+    assert described["mid", "School"] == described["mid", "Dog"] != described["mid", "Teacher"]
+    with pytest.raises(ValueError, match="compared by 'text'; known: name and description, name"):
+        cluster_candidates(table, embed, by="text")
+
+
 def test_the_largest_cluster_is_the_first():
     table = cluster_candidates(candidates(*MIXED), embed, k=3).to_pylist()
     dogs = [row for row in table if row["level"] == "mid" and row["name"] in ("Dog", "Cat")]

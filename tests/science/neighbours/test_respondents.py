@@ -82,6 +82,15 @@ def test_in_order_encoding_a_near_value_is_nearer_than_a_far_one():
     assert similarity["a"] > similarity["c"] > similarity["d"] == 0
 
 
+def test_kinds_have_no_order_even_where_values_are_compared_in_order():
+    kinds = DIMENSIONS.append_column("ordered", pa.array([False, None]))
+    inputs = Inputs(values(), kinds, ROLES)
+    table = similar_respondents(inputs, Setting("persona", encoding="ordinal", k=4))
+    similarity = {r["neighbour_id"]: r["similarity"] for r in table.to_pylist()
+                  if r["respondent_id"] == "t"}  # fmt: skip
+    assert similarity["a"] > similarity["c"] == similarity["d"] == 0
+
+
 def test_demographics_count_when_asked_for():
     by_sex = Setting(demographics=("sex",), demographic_weight=3, k=2)
     assert neighbours_of(found(by_sex, attributes=ATTRIBUTES), "t") == ["b", "c"]
