@@ -23,6 +23,20 @@ def embedding(text: str, size: int) -> list[float]:
     return [v / norm for v in values]
 
 
+def read_and_written(points: list[str], cached: set[str], least: int = 0) -> tuple[int, int]:
+    """Return the tokens of a request that come from a prompt cache and those put into it, given
+    the text before each of its cache points; `cached` are the beginnings it holds.
+
+    The longest beginning it has is read, and what goes on to the last point is written; one of
+    fewer than `least` tokens is neither.
+    """
+    sizes = {point: len(point) // 4 for point in points if len(point) // 4 >= least}
+    read = max((size for point, size in sizes.items() if point in cached), default=0)
+    written = max(sizes.values(), default=0) - read
+    cached |= set(sizes)
+    return read, max(0, written)
+
+
 def fit(schema: dict[str, Any], seed: str, root: dict[str, Any] | None = None) -> Any:
     """Return a value that fits a JSON schema, the same for the same seed."""
     root = schema if root is None else root

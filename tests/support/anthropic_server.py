@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.support.answers import fit, schema_in
+from tests.support.answers import fit, read_and_written, schema_in
 from tests.support.bedrock_server import BedrockServer, Fault
 
 STATUS = {
@@ -63,6 +63,9 @@ class AnthropicServer(BedrockServer):
     def _complaint(self, body: dict[str, Any]) -> dict[str, str] | None:
         if "output_config" in body and not self.model.json_schema:
             return {"message": "output_config.format: not supported by this model"}
+        marked = [b for m in body["messages"] for b in m["content"] if "cache_control" in b]
+        if len(marked) + sum("cache_control" in b for b in body.get("system", [])) > 4:
+            return {"message": "A maximum of 4 blocks with cache_control may be provided."}
         choice = (body.get("tool_choice") or {}).get("type", "auto")
         if body.get("tools") and not self.model.choices:
             return {"message": "tools are not supported by this model"}
@@ -101,13 +104,12 @@ class AnthropicServer(BedrockServer):
         }
 
     def _counted(self, blocks: list[dict[str, Any]], text: str, answer: str) -> dict[str, int]:
-        before, read, written = "", 0, 0
+        before, points = "", []
         for block in blocks:
             before += block["text"]
             if "cache_control" in block:
-                count = len(before) // 4
-                read, written = (count, 0) if before in self._cached else (0, count)
-                self._cached.add(before)
+                points.append(before)
+        read, written = read_and_written(points, self._cached, self.cached_from)
         return {
             "input_tokens": max(1, len(text) // 4) - read - written,
             "output_tokens": max(1, len(answer) // 4),

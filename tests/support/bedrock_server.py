@@ -20,7 +20,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from tests.support.answers import embedding, fit, schema_in
+from tests.support.answers import embedding, fit, read_and_written, schema_in
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,14 @@ class BedrockServer:
     answers : called with the body; returns the object to answer with, a text, or None for the
         usual answer.
     model : what every model can do.
+    cached_from : tokens of the shortest beginning that a cache point caches.
     """
 
     latency: float = 0.0
     faults: Callable[[int, dict[str, Any]], Fault | None] | None = None
     answers: Callable[[dict[str, Any]], dict[str, Any] | str | None] | None = None
     model: Model = field(default_factory=Model)
+    cached_from: int = 0
 
     port: int = 0
     requests: int = 0
@@ -226,6 +228,8 @@ class BedrockServer:
             return {"message": "This model doesn't support system messages."}
         if "temperature" in body.get("inferenceConfig", {}) and not model.temperature:
             return {"message": "`temperature` is deprecated for this model."}
+        if len(_points(body)) > 4:
+            return {"message": "Too many cachePoint blocks: at most 4 are allowed."}
         if _points(body) and not model.cache:
             unsupported = "You invoked an unsupported model or your request did not allow"
             return {"message": f"{unsupported} prompt caching."}
@@ -259,11 +263,7 @@ class BedrockServer:
         }
 
     def _usage(self, body: dict[str, Any], text: str, answer: str) -> dict[str, Any]:
-        read = written = 0
-        for prefix in _points(body):
-            count = max(1, len(prefix) // 4)
-            read, written = (count, 0) if prefix in self._cached else (0, count)
-            self._cached.add(prefix)
+        read, written = read_and_written(_points(body), self._cached, self.cached_from)
         plain = max(1, len(text) // 4) - read - written
         out = max(1, len(answer) // 4)
         usage = {"inputTokens": plain, "outputTokens": out, "totalTokens": plain + out}

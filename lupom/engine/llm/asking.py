@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from lupom.engine.llm.pending import Asking, Item, Outcome, clean, request_of, r
 from lupom.engine.llm.providers.base import ProviderError, ProviderReply, ProviderRequest
 from lupom.engine.llm.responses import InvalidAnswer, Reading
 from lupom.engine.llm.retries import persist
-from lupom.engine.llm.together import requests_of
+from lupom.engine.llm.turns import Request, Turns, part_of, planned
 from lupom.engine.state.ledger import INVALID, OK, PENDING, Entry
 
 if TYPE_CHECKING:
@@ -42,33 +42,39 @@ class Desk:
 
     async def ask(self, line: Line, asking: Asking, items: Sequence[Item]) -> None:
         """Ask the items in their order, as many requests at once as the alias has places."""
-        requests = requests_of(items)
-        queue = iter(requests)
+        requests = planned(items, line.cached_from)
+        turns = Turns(requests, line.patient)
         workers = min(len(requests), line.settings.concurrency)
-        await asyncio.gather(*(self._work(line, asking, queue) for _ in range(workers)))
+        await asyncio.gather(*(self._work(line, asking, turns) for _ in range(workers)))
 
-    async def _work(self, line: Line, asking: Asking, queue: Iterator[Sequence[Item]]) -> None:
-        for items in queue:
-            if asking.halt.is_set():
+    async def _work(self, line: Line, asking: Asking, turns: Turns) -> None:
+        while not asking.halt.is_set():
+            request = await turns.next()
+            if request is None or asking.halt.is_set():
                 return
             try:
-                await self._end(line, asking, items)
+                await self._end(line, asking, request)
             except Halted:
                 return
             except Exception as error:
                 asking.fail(error)
                 return
+            finally:
+                turns.ended(request)
 
-    async def _end(self, line: Line, asking: Asking, items: Sequence[Item]) -> None:
+    async def _end(self, line: Line, asking: Asking, request: Request) -> None:
         """See to it that the calls of a request have their ends: others', or asked for here."""
+        items = request.items
         free = [i for i in items if i.key not in self.recent and i.key not in self._flying]
-        if free:
-            await self._own(line, asking, free)
+        if len(free) == len(items):
+            await self._own(line, asking, request)
+        elif free:
+            await self._own(line, asking, part_of(request, free))
         for item in items:
             if item.key not in asking.own:
-                await self._borrow(line, asking, item)
+                await self._borrow(line, asking, request, item)
 
-    async def _borrow(self, line: Line, asking: Asking, item: Item) -> None:
+    async def _borrow(self, line: Line, asking: Asking, request: Request, item: Item) -> None:
         """Wait for the end of a call that somebody else asks, or asked a moment ago."""
         while True:
             entry = self.recent.get(item.key)
@@ -79,15 +85,16 @@ class Desk:
                 if entry is None and asking.halt.is_set():
                     raise Halted
             elif entry is None:
-                await self._own(line, asking, [item])
+                await self._own(line, asking, part_of(request, [item]))
                 return
             if entry is not None:
                 asking.borrowed[item.key] = entry
                 asking.count(item.key, entry.status, cached=True)
                 return
 
-    async def _own(self, line: Line, asking: Asking, items: Sequence[Item]) -> None:
+    async def _own(self, line: Line, asking: Asking, request: Request) -> None:
         loop = asyncio.get_running_loop()
+        items = request.items
         futures: dict[str, asyncio.Future[Entry | None]] = {}
         for item in items:
             futures[item.key] = self._flying[item.key] = loop.create_future()
@@ -96,9 +103,9 @@ class Desk:
                 if asking.halt.is_set():
                     raise Halted
                 if items[0].together is None:
-                    self.end(asking, items[0], await self._asked(line, asking, items[0]))
+                    self.end(asking, items[0], await self._asked(line, asking, request))
                 else:
-                    await ask_together(self, line, asking, items)
+                    await ask_together(self, line, asking, request)
         finally:
             for key, future in futures.items():
                 if not future.done():
@@ -115,12 +122,13 @@ class Desk:
         if future is not None:
             future.set_result(outcome.entry)
 
-    async def _asked(self, line: Line, asking: Asking, item: Item) -> Outcome:
+    async def _asked(self, line: Line, asking: Asking, asked: Request) -> Outcome:
         """Ask one call until it has a valid answer or no attempts are left.
 
         Each attempt is committed before the next one, so that after a crash at any moment nothing
         that had come back is asked again.
         """
+        item = asked.items[0]
         entry, tries = started(item)
         loop = asyncio.get_running_loop()
         if len(tries) >= line.settings.attempts:
@@ -129,7 +137,7 @@ class Desk:
             await self.record(line, asking, item, entry)
             return Outcome(entry, None)
         while True:
-            request = request_of(line, item, tries, asking.shared)
+            request = request_of(line, item, tries, asked.shared)
             begun = loop.time()
             try:
                 reply = await self.reply(line, asking, request, f"{item.key}/{len(tries)}")
@@ -291,7 +299,7 @@ def _size(line: Line, asking: Asking, item: Item, tries: Sequence[Mapping[str, A
     if item.together is not None and item.characters is not None:
         said = sum(len(attempt["text"]) + len(attempt["error"]) for attempt in tries)
         return item.characters + len(item.response.schema_text) + said
-    return size_of(request_of(line, item, tries, asking.shared))
+    return size_of(request_of(line, item, tries))
 
 
 def _said(line: Line, reply: ProviderReply, why: str) -> str:

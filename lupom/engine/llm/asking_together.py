@@ -24,7 +24,8 @@ from lupom.engine.llm.pending import (
     started,
 )
 from lupom.engine.llm.providers.base import ProviderError, ProviderReply, ProviderRequest
-from lupom.engine.llm.together import RowsResponse, label_of, messages_of, shared_out, split
+from lupom.engine.llm.together import RowsResponse, label_of, shared_out, split
+from lupom.engine.llm.turns import Request, part_of
 from lupom.engine.state.ledger import INVALID, Entry
 
 if TYPE_CHECKING:
@@ -44,14 +45,14 @@ class Row:
     ended: bool = False
 
 
-async def ask_together(desk: Desk, line: Line, asking: Asking, items: Sequence[Item]) -> None:
+async def ask_together(desk: Desk, line: Line, asking: Asking, asked: Request) -> None:
     """Ask rows until each has a valid answer or no attempts left.
 
     Rows without a valid answer are asked again together. Where a reply had none at all, or the
     request was refused (too long, filtered), they are asked by halves: something in one row must
     not cost the others their answers.
     """
-    rows = [Row(item, *started(item)) for item in items]
+    rows = [Row(item, *started(item)) for item in asked.items]
     waiting: deque[list[Row]] = deque([rows])
     round_ = 0
     while waiting:
@@ -68,7 +69,7 @@ async def ask_together(desk: Desk, line: Line, asking: Asking, items: Sequence[I
         if asking.halt.is_set() and round_:
             raise Halted
         round_ += 1
-        request = request_for(line, group, asking.shared)
+        request = request_for(line, group, part_of(asked, [row.item for row in group]))
         begun = asyncio.get_running_loop().time()
         try:
             reply = await desk.reply(line, asking, request, f"{group[0].item.key}/{round_ - 1}")
@@ -133,10 +134,10 @@ async def receive_together(
     return replies
 
 
-def request_for(line: Line, group: Sequence[Row], shared: int) -> ProviderRequest:
-    """Make the request for rows: their messages, then what was invalid in their last answers."""
-    items = [row.item for row in group]
-    messages: list[Mapping[str, str]] = list(messages_of(items))
+def request_for(line: Line, group: Sequence[Row], asked: Request) -> ProviderRequest:
+    """Make the request for rows: its messages, then what was invalid in their last answers."""
+    items = asked.items
+    messages = list(asked.messages)
     shares = split(characters_of(messages), len(items))
     for item, share in zip(items, shares, strict=True):
         if item.characters is None:
@@ -146,7 +147,7 @@ def request_for(line: Line, group: Sequence[Row], shared: int) -> ProviderReques
         messages += _corrected(last)
     response = RowsResponse([item.response for item in items])
     rows = len(items) if line.limit_per_row else 1
-    return made(line, messages, response, items[0].draw, shared, rows)
+    return made(line, messages, response, items[0].draw, asked.shared, rows)
 
 
 def _too_many_tokens(error: ProviderError) -> bool:

@@ -25,7 +25,7 @@ from lupom.engine.llm.pace import Halted
 from lupom.engine.llm.pending import Asking, Item, request_of, row_of, started
 from lupom.engine.llm.providers.base import BatchProvider, ProviderError, ProviderReply
 from lupom.engine.llm.retries import persist
-from lupom.engine.llm.together import requests_of
+from lupom.engine.llm.turns import planned
 from lupom.engine.state.ledger import OK, PENDING
 
 if TYPE_CHECKING:
@@ -227,11 +227,12 @@ class Batches:
         provider = cast(BatchProvider, line.provider)
         part: list[_Record] = []
         size = 0
-        for members in requests_of(items):
+        for asked in planned(items, 0):
+            members = asked.items
             if members[0].together is None:
-                request = request_of(line, members[0], started(members[0])[1], 0)
+                request = request_of(line, members[0], started(members[0])[1])
             else:
-                request = request_for(line, [Row(item, *started(item)) for item in members], 0)
+                request = request_for(line, [Row(i, *started(i)) for i in members], asked)
             name = _name_of(members)
             text = provider.batch_line(name, request)
             if part and (len(part) == MOST_REQUESTS or size + len(text) > MOST_BYTES):

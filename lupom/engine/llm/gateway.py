@@ -27,7 +27,7 @@ from lupom.engine.llm.asking import Desk, failure_of
 from lupom.engine.llm.batch import Batches
 from lupom.engine.llm.keys import parameters
 from lupom.engine.llm.line import Line
-from lupom.engine.llm.pending import Asking, Item, shared_prefix
+from lupom.engine.llm.pending import Asking, Item
 from lupom.engine.llm.together import requests
 from lupom.engine.state.ledger import OK, PENDING
 
@@ -371,7 +371,6 @@ class Gateway:
         stop: threading.Event | None,
     ) -> None:
         items.sort(key=lambda item: (*(m["content"] for m in item.messages), str(item.draw)))
-        asking.shared = shared_prefix(items)
         loop = self._running()
         if stop is not None and stop.is_set():
             asking.halt.set()

@@ -45,6 +45,18 @@ class Line:
         tools = settings.provider in TOOL_PROVIDERS
         self._overhead = float(TOOL_OVERHEAD if tools else _OVERHEAD)
 
+    @property
+    def cached_from(self) -> int:
+        """The characters from which what requests begin with is cached; 0 where nothing is."""
+        found = getattr(self.provider, "cached_from", None)
+        return 0 if found is None else int(found())
+
+    @property
+    def patient(self) -> bool:
+        """Whether a first request is waited for before others begin like it: where it costs more
+        to put something into the cache, and only a cache point does."""
+        return bool(getattr(self.provider, "cache_points", False))
+
     def by_batch(self, batch: bool) -> Line:
         """Return this line with a batch's prices, or the full ones; all else is shared."""
         if self.settings.batch == batch:

@@ -68,7 +68,6 @@ class Asking:
     ----------
     weights : rows per key; the counts below are of rows.
     own, borrowed : ends of calls it asked itself, and of calls somebody else was asking.
-    shared : characters that all its items begin with.
     halt : set when no further request may be sent; those in flight are awaited and recorded.
     failure : what ended it, if anything did.
     """
@@ -76,7 +75,6 @@ class Asking:
     node: str
     run_id: str
     weights: Mapping[str, int]
-    shared: int = 0
     own: dict[str, Outcome] = field(default_factory=dict)
     borrowed: dict[str, Entry] = field(default_factory=dict)
     failure: BaseException | None = None
@@ -141,7 +139,7 @@ def _entry(item: Item) -> Entry:
 
 
 def request_of(
-    line: Line, item: Item, tries: Sequence[Mapping[str, Any]], shared: int
+    line: Line, item: Item, tries: Sequence[Mapping[str, Any]], shared: tuple[int, ...] = ()
 ) -> ProviderRequest:
     """Make the request of the next attempt: the messages, then each invalid answer and its
     error."""
@@ -158,7 +156,7 @@ def made(
     messages: Sequence[Mapping[str, str]],
     response: RowResponse | RowsResponse,
     draw: int,
-    shared: int,
+    shared: tuple[int, ...],
     rows: int = 1,
 ) -> ProviderRequest:
     """Make a request of messages; what an answer may take is allowed for each of its rows."""
@@ -178,28 +176,6 @@ def made(
 
 def characters_of(messages: Sequence[Mapping[str, str]]) -> int:
     return sum(len(message["content"]) for message in messages)
-
-
-def shared_prefix(items: Sequence[Item]) -> int:
-    """Return how many characters, over all messages, sorted items begin with; 0 for a single one.
-
-    In sorted order the first and the last differ as early as any two do.
-    """
-    shared = 0
-    if len(items) < 2:
-        return 0
-    for one, other in zip(items[0].messages, items[-1].messages, strict=False):
-        texts = one["content"], other["content"]
-        if one["role"] != other["role"]:
-            break
-        same = len(texts[0])
-        if texts[0] != texts[1]:
-            pairs = enumerate(zip(*texts, strict=False))
-            same = next((i for i, (a, b) in pairs if a != b), min(map(len, texts)))
-        shared += same
-        if texts[0] != texts[1]:
-            break
-    return shared
 
 
 def correction(error: str) -> str:

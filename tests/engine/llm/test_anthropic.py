@@ -15,7 +15,8 @@ pytest.importorskip("anthropic")
 
 SECRET = "sk-ant-very-secret-0123456789"
 TEXTS = [f"Question {i:02d}" for i in range(8)]
-LONG = "What is the same for all.\n" * 200
+# Models cache from 1,024, 2,048 or 4,096 tokens on.
+LONG = "What is the same for all.\n" * 800
 
 
 @pytest.fixture

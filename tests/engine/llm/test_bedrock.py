@@ -201,7 +201,8 @@ def test_thoughts_before_an_answer_are_no_part_of_it(ask, note, server):
 
 # Prompt caches and usage
 
-LONG = "What is the same for all.\n" * 200
+# Models cache from 1,024, 2,048 or 4,096 tokens on.
+LONG = "What is the same for all.\n" * 800
 
 
 def points(body):

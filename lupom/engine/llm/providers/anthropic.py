@@ -11,13 +11,13 @@ What Messages has not: log-probabilities and a seed.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.llm.providers.base import ProviderReply, ProviderRequest
 from lupom.engine.llm.providers.client import ANTHROPIC, Endpoint
 from lupom.engine.llm.providers.manner import Manner, Manners, Memory, told, with_extra
-from lupom.engine.llm.providers.prefix import in_blocks, place_of
+from lupom.engine.llm.providers.prefix import cached_from, in_blocks, pieces_of, places_of
 from lupom.engine.llm.providers.replies import ANTHROPIC_USAGE, of_blocks
 from lupom.engine.llm.schemas import LIMITS, without
 
@@ -34,6 +34,8 @@ class AnthropicProvider:
     again.
     """
 
+    cache_points = True
+
     def __init__(self, alias: str, settings: LLMSettings, memory: Memory | None = None) -> None:
         self._settings = settings
         self._endpoint = Endpoint(alias, settings, ANTHROPIC)
@@ -46,6 +48,12 @@ class AnthropicProvider:
         """Return provider, base_url and model."""
         url, model = self._endpoint.url, self._endpoint.model
         return {"provider": "anthropic", "base_url": url, "model": model}
+
+    def cached_from(self) -> int:
+        """Return the characters from which a beginning is cached; 0 where none is."""
+        self._manners.recall()
+        wanted = self._settings.prompt_cache and self._manners.manner.cache
+        return cached_from(self._endpoint.model) if wanted else 0
 
     async def complete(self, request: ProviderRequest) -> ProviderReply:
         """Answer one request; raises ProviderError."""
@@ -96,9 +104,9 @@ class AnthropicProvider:
                 role, text = texts[-1]
                 texts[-1] = (role, f"{text}\n\n{told(request.schema)}")
         cached = self._settings.prompt_cache
-        place = place_of(request, texts) if cached and manner.cache else None
+        places = places_of(request, texts) if cached and manner.cache else []
         mark = {"type": "ephemeral", **({"ttl": "1h"} if cached == "1h" else {})}
-        system, messages = in_blocks(texts, place, lambda text, cut: _blocks(text, cut, mark))
+        system, messages = in_blocks(texts, places, lambda text, cuts: _blocks(text, cuts, mark))
         if system:
             body["system"] = system
         body["messages"] = messages
@@ -123,11 +131,11 @@ class AnthropicProvider:
         return True
 
 
-def _blocks(text: str, cut: int | None, mark: Mapping[str, Any]) -> list[dict[str, Any]]:
-    if cut is None:
-        return [{"type": "text", "text": text}]
-    rest = [{"type": "text", "text": text[cut:]}] if cut < len(text) else []
-    return [{"type": "text", "text": text[:cut], "cache_control": dict(mark)}, *rest]
+def _blocks(text: str, cuts: Sequence[int], mark: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"type": "text", "text": piece, **({"cache_control": dict(mark)} if cached else {})}
+        for piece, cached in pieces_of(text, cuts)
+    ]
 
 
 def _reply(raw: Mapping[str, Any], *, offered: bool) -> ProviderReply:

@@ -30,8 +30,9 @@ class ProviderRequest:
     letters, digits and underscores. `top_logprobs` above 0 asks for the log-probabilities of that
     many alternatives at every answered token (a choice); a provider that has none leaves
     `ProviderReply.tokens` None and answers all the same, in the same single request. `seed` is the
-    draw number. `extra` holds provider-specific parameters as they are. `shared` characters, over
-    all messages, begin every request that is being asked together, for a prompt cache.
+    draw number. `extra` holds provider-specific parameters as they are. `shared` are places in
+    characters over all messages, ascending, four at most: what stands before each begins other
+    requests, too, so that a prompt cache may end there.
     """
 
     messages: Sequence[Mapping[str, str]]
@@ -42,7 +43,7 @@ class ProviderRequest:
     top_logprobs: int = 0
     seed: int = 0
     extra: Mapping[str, Any] = field(default_factory=dict)
-    shared: int = 0
+    shared: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

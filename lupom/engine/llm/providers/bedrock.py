@@ -29,7 +29,7 @@ from lupom.engine.llm.providers.base import (
 from lupom.engine.llm.providers.client import RejectedError, is_of_one_request
 from lupom.engine.llm.providers.jobs import ENDED, Jobs
 from lupom.engine.llm.providers.manner import Manner, Manners, Memory, told, with_extra
-from lupom.engine.llm.providers.prefix import in_blocks, place_of
+from lupom.engine.llm.providers.prefix import cached_from, in_blocks, pieces_of, places_of
 from lupom.engine.llm.providers.replies import CONVERSE_USAGE, of_blocks
 from lupom.engine.llm.schemas import LIMITS, without
 
@@ -65,6 +65,8 @@ class BedrockProvider:
     messages, cache points, a temperature) is given up, and not asked for again.
     """
 
+    cache_points = True
+
     def __init__(self, alias: str, settings: LLMSettings, memory: Memory | None = None) -> None:
         self._settings = settings
         self._model = settings.model or ""
@@ -77,6 +79,12 @@ class BedrockProvider:
     def identity(self) -> dict[str, Any]:
         """Return provider and model; the same model in another region is the same model."""
         return {"provider": "bedrock", "model": self._model}
+
+    def cached_from(self) -> int:
+        """Return the characters from which a beginning is cached; 0 where none is."""
+        self._manners.recall()
+        wanted = self._settings.prompt_cache and self._manners.manner.cache
+        return cached_from(self._model) if wanted else 0
 
     async def complete(self, request: ProviderRequest) -> ProviderReply:
         """Answer one request; raises ProviderError."""
@@ -154,9 +162,9 @@ class BedrockProvider:
         if not manner.system:
             texts = _without_system(texts)
         cached = self._settings.prompt_cache
-        place = place_of(request, texts) if cached and manner.cache else None
+        places = places_of(request, texts) if cached and manner.cache else []
         point = {"type": "default", **({"ttl": "1h"} if cached == "1h" else {})}
-        system, messages = in_blocks(texts, place, lambda text, cut: _blocks(text, cut, point))
+        system, messages = in_blocks(texts, places, lambda text, cuts: _blocks(text, cuts, point))
         if system:
             body["system"] = system
         body["messages"] = messages
@@ -213,11 +221,13 @@ def _without_system(texts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     return rest
 
 
-def _blocks(text: str, cut: int | None, point: Mapping[str, Any]) -> list[dict[str, Any]]:
-    if cut is None:
-        return [{"text": text}]
-    rest = [{"text": text[cut:]}] if cut < len(text) else []
-    return [{"text": text[:cut]}, {"cachePoint": dict(point)}, *rest]
+def _blocks(text: str, cuts: Sequence[int], point: Mapping[str, Any]) -> list[dict[str, Any]]:
+    out: list[dict[str, Any]] = []
+    for piece, cached in pieces_of(text, cuts):
+        out.append({"text": piece})
+        if cached:
+            out.append({"cachePoint": dict(point)})
+    return out
 
 
 def _has_cache(body: Mapping[str, Any]) -> bool:

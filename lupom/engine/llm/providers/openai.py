@@ -50,6 +50,11 @@ class OpenAIProvider:
         """Return provider, base_url and model."""
         return {"provider": "openai", "base_url": self._endpoint.url, "model": self._endpoint.model}
 
+    def cached_from(self) -> int:
+        """Return the characters from which a beginning is cached, as OpenAI itself does: 1,024
+        tokens. Other servers cache less or more; nothing is sent for it."""
+        return 4096
+
     async def complete(self, request: ProviderRequest) -> ProviderReply:
         """Answer one request; raises ProviderError."""
         return await self._manners.ask(request, self._body, self._send, self._adapt, self._read)

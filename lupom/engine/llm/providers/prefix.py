@@ -1,50 +1,85 @@
-"""Messages as blocks of text, and where a prompt cache ends: with what all requests share."""
+"""Messages as blocks of text with cache points between them, as Claude and Converse take them."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from lupom.engine.llm.providers.base import ProviderRequest
 
-# Prompts whose common beginning is shorter are cached by no model (1,024 tokens at least).
-CACHED_FROM = 4096
+# English has about four characters to a token.
+_PER_TOKEN = 4
+_NEW_NAME = re.compile(r"(opus|sonnet|haiku)-(\d{1,2})(?!\d)(?:-(\d{1,2})(?!\d))?")
 
 
-def place_of(request: ProviderRequest, texts: Sequence[tuple[str, str]]) -> tuple[int, int] | None:
-    """Return the message and the place in it where what all requests share ends; None for too
-    little.
+def cached_from(model: str) -> int:
+    """Return the length in characters from which a model caches what requests begin with.
 
-    It ends where a line does, so that no word falls apart into other tokens.
+    By the minima that Anthropic and AWS publish: 1,024 tokens for most models, 2,048 for Haiku
+    before 4.5 and for Sonnet from 4.6 on, 4,096 for Haiku and Opus from 4.5 on. A point that is
+    too early is passed over by the provider and costs nothing.
     """
-    left = request.shared
-    if left < CACHED_FROM or len(texts) != len(request.messages):
-        return None
-    whole: tuple[int, int] | None = None
-    for i, (_, text) in enumerate(texts):
-        if left < len(text):
-            cut = text.rfind("\n", 0, left) + 1
-            return (i, cut) if cut else whole
-        left -= len(text)
-        whole = (i, len(text))
-    return whole
+    name = model.lower()
+    tokens = 1024
+    found = _NEW_NAME.search(name)
+    if found is not None:
+        version = int(found[2]), int(found[3] or 0)
+        if found[1] == "sonnet":
+            tokens = 2048 if version >= (4, 6) else 1024
+        else:
+            tokens = 4096 if version >= (4, 5) else 1024
+    elif "haiku" in name:
+        tokens = 2048
+    return tokens * _PER_TOKEN
+
+
+def places_of(request: ProviderRequest, texts: Sequence[tuple[str, str]]) -> list[tuple[int, int]]:
+    """Return the message and the place in it of each of a request's cache points.
+
+    None where messages were put together differently, so that places are no more what they were.
+    """
+    if not request.shared or len(texts) != len(request.messages):
+        return []
+    out: list[tuple[int, int]] = []
+    for point in request.shared:
+        left = point
+        for i, (_, text) in enumerate(texts):
+            if left <= len(text):
+                out.append((i, left))
+                break
+            left -= len(text)
+    return list(dict.fromkeys(out))
 
 
 def in_blocks(
     texts: Sequence[tuple[str, str]],
-    place: tuple[int, int] | None,
-    blocks: Callable[[str, int | None], list[dict[str, Any]]],
+    places: Sequence[tuple[int, int]],
+    blocks: Callable[[str, Sequence[int]], list[dict[str, Any]]],
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the system's blocks, and the messages with theirs.
 
-    `blocks` makes those of a text, given the place in it where what is shared ends, if it does.
+    `blocks` makes those of a text, given the places of cache points in it.
     """
     system: list[dict[str, Any]] = []
     messages: list[dict[str, Any]] = []
     for i, (role, text) in enumerate(texts):
-        made = blocks(text, place[1] if place is not None and place[0] == i else None)
+        made = blocks(text, [cut for message, cut in places if message == i])
         if role == "system":
             system += made
         else:
             messages.append({"role": role, "content": made})
     return system, messages
+
+
+def pieces_of(text: str, cuts: Sequence[int]) -> list[tuple[str, bool]]:
+    """Return the pieces of a text between cache points, and whether a point follows each."""
+    out: list[tuple[str, bool]] = []
+    before = 0
+    for cut in cuts:
+        if cut > before:
+            out.append((text[before:cut], True))
+            before = cut
+    if before < len(text) or not out:
+        out.append((text[before:], False))
+    return out
