@@ -69,6 +69,59 @@ def test_the_share_at_which_a_dimension_is_flagged_is_a_setting():
     assert made.value("select count(*) from refinement_summary where much_missing") == 0
 
 
+# Values as LLMs write them: with commas, slashes, quotes and equals signs, in any script, alike but
+# for case, and up to seven.
+ODD = [
+    ["Never", "Only if life, rape or incest", 'In "most" cases', "It's always / ever"],
+    ["=1", "-", "null", "None", "NaN", "{}", "a; b | c"],
+    ["Доверяет", "Сомневается", "不信任", "信任", "يثق", "trusts", "Trusts"],
+]
+
+
+@pytest.mark.parametrize("score", ["bds", "bic"])
+def test_values_may_be_any_words(score):
+    made = project(network_score=score)
+    made.connection.execute("""
+        create or replace table persona_dimensions as
+        select 'W34' as survey, unnest($1) as dimension_id, unnest($2) as name, 'x' as description,
+            unnest(['high', 'mid', 'low']) as level, unnest($3) as candidate_values,
+            unnest([true, false, true]) as ordered;
+    """, [
+        ["position_on_legal_abortion", "dimension_2", "доверие_к_науке"],
+        ["Legal Abortion (Circumstances)", 'A "dimension", so/to say', "Доверие: к науке"],
+        ODD,
+    ])  # fmt: skip
+    made.connection.execute("""
+        create or replace table persona_values as
+        select survey, format('r{:03}', i) as respondent_id, dimension_id,
+            if(i % 5 = 0, null, candidate_values[1 + i % len(candidate_values)]) as value,
+            'c' as call_id
+        from persona_dimensions, range(140) t(i);
+    """)
+    for path in [*CHAIN, "refinement/personas.sql", "refinement/personas_wide.sql"]:
+        made.build(path)
+    known = "value is not null and not list_contains(candidate_values, value)"
+    assert (
+        made.rows(f"""
+        select dimension_id, value from persona_network_parameters
+        join persona_dimensions using (survey, dimension_id) where {known}
+    """)
+        == []
+    )
+    assert (
+        made.rows(f"""
+        select dimension_id, value from refined_persona_values
+        join persona_dimensions using (survey, dimension_id) where {known}
+    """)
+        == []
+    )
+    kept = made.rows("select distinct value from refined_persona_values where value is not null")
+    assert {value for (value,) in kept} == {value for values in ODD for value in values}
+    wide = made.connection.sql("select * from personas_wide")
+    assert 'A "dimension", so/to say' in wide.columns
+    assert len(wide.columns) == 6
+
+
 @pytest.mark.parametrize(
     "settings",
     [
