@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from lupom.science.surveys import labels
+
 # The widest public surveys have some 7,000 columns; far more is a damaged or transposed file.
 MOST_COLUMNS = 20_000
 
@@ -24,6 +26,7 @@ class Column:
     measure : 'nominal', 'ordinal' or 'scale' where the file says so, else ''.
     group : the question of several columns ("select all that apply") it belongs to, else ''.
     why : why it can be no question and no attribute, '' if it can.
+    known : whether it was known of the person before they answered (Qualtrics' embedded data).
     """
 
     name: str
@@ -34,6 +37,7 @@ class Column:
     measure: str = ""
     group: str = ""
     why: str = ""
+    known: bool = False
 
 
 @dataclass
@@ -58,8 +62,10 @@ def gather(file: File) -> File:
     """Return the file with its "select all that apply" columns read as such.
 
     They are at least two columns of one prefix (Q5_1, Q5_2) that hold one value or nothing: the
-    value is "selected". Each is given the labels '1' Selected and '0' Not selected.
+    value is "selected"; or that hold 1 and 0 without labels: 1 is "selected". Each is given the
+    labels '1' Selected and '0' Not selected.
     """
+    _zeros_and_ones(file)
     groups: dict[str, list[Column]] = {}
     for column in file.columns:
         found = _MEMBER.fullmatch(column.name)
@@ -89,6 +95,33 @@ def gather(file: File) -> File:
     return file
 
 
+def _zeros_and_ones(file: File) -> None:
+    """Read columns of one prefix that hold 0 and 1, unlabelled, as choices that several can be."""
+    groups: dict[str, list[Column]] = {}
+    for column in file.columns:
+        found = _MEMBER.fullmatch(column.name)
+        held = set(column.values) - {""} - column.missing
+        told = {labels.nonresponse(label) for label in column.labels.values()}
+        if (
+            found
+            and not column.group
+            and not column.why
+            and held <= {"0", "1"}
+            and None not in told
+        ):
+            groups.setdefault(found[1], []).append(column)
+    for prefix, members in groups.items():
+        # One value in all of them says nothing of what the others of a pair mean.
+        if len(members) < 2 or not any({"0", "1"} <= set(c.values) for c in members):
+            continue
+        for column in members:
+            column.labels, column.group = {**SELECTED, **column.labels}, prefix
+        file.notes.append(
+            f"{members[0].name} to {members[-1].name} hold 0 and 1: read as choices of a question "
+            f"where several count, 1 selected"
+        )
+
+
 SELECTED = {"1": "Selected", "0": "Not selected"}
 _MEMBER = re.compile(r"(.+)[_.](?:[A-Za-z]|\d{1,3})")
 
@@ -100,6 +133,8 @@ def fill(columns: Iterable[Column]) -> None:
         if column.group:
             groups.setdefault(column.group, []).append(column)
     for members in groups.values():
+        if any("0" in c.values for c in members):
+            continue  # the file says itself what was not selected
         asked = [any(cells) for cells in zip(*(c.values for c in members), strict=True)]
         for column in members:
             pairs = zip(column.values, asked, strict=True)

@@ -182,7 +182,7 @@ def _is_attribute(column: Column) -> bool:
     if column.group:
         return False
     name = slug(column.name)
-    if column.name.startswith("F_") or name in _DEMOGRAPHIC:
+    if column.known or column.name.startswith("F_") or name in _DEMOGRAPHIC:
         return True
     if re.fullmatch(r"(?:dem|demo|demog|profile|ppl?)_.*", name):
         return True

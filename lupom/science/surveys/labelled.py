@@ -6,8 +6,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from lupom.science.surveys import cells
-from lupom.science.surveys.columns import Column, File, check, check_width
+from lupom.science.surveys import cells, labels
+from lupom.science.surveys.columns import SELECTED, Column, File, check, check_width
 
 SUFFIXES = (".sav", ".zsav", ".dta")
 
@@ -80,8 +80,30 @@ def read(path: Path, *, encoding: str | None = None) -> File:
                 why="a date or time" if _is_time(form) else "",
             )
         )
+    _sets(columns, getattr(meta, "mr_sets", None) or {})
     title = " ".join((getattr(meta, "file_label", None) or "").split())
     return check(File(path.name, columns, notes, title=title))
+
+
+def _sets(columns: list[Column], sets: dict[str, Any]) -> None:
+    """Read the dichotomies of SPSS's multiple response sets as what was selected and what not."""
+    by_name = {column.name: column for column in columns}
+    for name, found in sets.items():
+        counted = cells.code(found.get("counted_value"))
+        members = [by_name[n] for n in found.get("variable_list") or () if n in by_name]
+        if found.get("type") != "D" or not counted or len(members) < 2:
+            continue
+        for column in members:
+            told = labels.among(column.labels.values())
+            kept = {c: text for c, text in column.labels.items() if text in told}
+            column.values = [
+                v if v in kept or v in column.missing or not v else "01"[v == counted]
+                for v in column.values
+            ]
+            question = " ".join(str(found.get("label") or "").split())
+            if question and question not in column.label:
+                column.label = f"{question} {column.label or column.name}"
+            column.labels, column.group = {**SELECTED, **kept}, name
 
 
 def _read(reader: Any, path: Path, encoding: str | None) -> tuple[Any, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def read(path: Path, *, encoding: str | None = None) -> File:
         return _parquet(path)
     if path.suffix.lower() in EXCEL:
         return table(_excel(path), path.name)
-    return table(rows(path, encoding=encoding), path.name)
+    return _decimals(table(rows(path, encoding=encoding), path.name))
 
 
 def rows(path: Path, *, encoding: str | None = None) -> list[list[str]]:
@@ -88,6 +89,27 @@ def table(lines: list[list[Any]], name: str) -> File:
         for i, column in enumerate(header)
     ]
     return check(File(name, columns, notes))
+
+
+_COMMA = re.compile(r"[+-]?\d+(?:,\d+)?")
+
+
+def _decimals(file: File) -> File:
+    """Return the file with numbers such as '0,85' as '0.85', where a column has nothing else.
+
+    '1,3' can be two choices in a cell, and '1,234' a thousand: of a column, one number must have
+    two decimals, or four and more, or stand behind a zero.
+    """
+    found = []
+    for column in file.columns:
+        values = [v for v in column.values if v]
+        told = any(re.search(r"\b0,\d|,\d{2}$|,\d{4,}$", v) for v in values)
+        if told and all(_COMMA.fullmatch(v) for v in values):
+            column.values = [v.replace(",", ".") for v in column.values]
+            found.append(column.name)
+    if found:
+        file.notes.append(f"decimal commas are read as points: {', '.join(found)}")
+    return file
 
 
 def _decoded(path: Path, encoding: str | None) -> str:

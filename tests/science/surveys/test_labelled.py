@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import pandas as pd
 import pyarrow as pa
 import pyreadstat
@@ -211,3 +213,28 @@ def test_the_labels_of_attributes_reach_the_tables(tmp_path):
         "['Young', 'Old']",
         "Age in years, grouped",
     ]
+
+
+def test_a_multiple_response_set_of_spss_is_what_was_selected_and_what_not(tmp_path):
+    frame = pd.DataFrame({"id": [1.0, 2.0, 3.0], "news_tv": [1.0, 2.0, 9.0],
+                          "news_web": [2.0, 1.0, None]})  # fmt: skip
+    yes_no = {1: "Yes", 2: "No", 9: "Refused"}
+    path = tmp_path / "x.sav"
+    pyreadstat.write_sav(
+        frame, path, column_labels={"news_tv": "Television", "news_web": "The web"},
+        variable_value_labels={"news_tv": yes_no, "news_web": yes_no},
+    )  # fmt: skip
+    # The record of sets is put before the end of the dictionary, as SPSS writes it.
+    record = b"$news=D1 1 20 Where do you follow? news_tv news_web\n"
+    assert len("Where do you follow?") == 20
+    head = struct.pack("<iiii", 7, 7, 1, len(record))
+    end = struct.pack("<ii", 999, 0)
+    path.write_bytes(path.read_bytes().replace(end, head + record + end, 1))
+    file = files.read(path)
+    tv, web = guesses.guess(file, "x").questions
+    assert (tv.kind, web.kind) == ("multiple", "multiple")
+    assert tv.question == "Where do you follow? Television"
+    made = layout.build(file, guesses.guess(file, "x"))
+    assert [row[1:] for row in made.responses[1:]] == [
+        ["Selected", "Not selected"], ["Not selected", "Selected"], ["Refused", ""],
+    ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import pytest
@@ -163,3 +164,135 @@ def test_a_csv_that_is_no_export_is_refused_with_a_qsf(export):
     path, qsf = export("id,q\n1,2\n2,3\n")
     with pytest.raises(ValueError, match=r"answers\.csv:3: not a Qualtrics export"):
         files.read(path, qsf=qsf)
+
+
+def exported(tmp_path, columns, qsf=None):
+    """Write an export of (name, wording, heading, cells) and read it."""
+    rows = [[c[i] for c in columns] for i in (0, 1)]
+    rows.append([json.dumps(c[2]) if c[2] else "" for c in columns])
+    rows += map(list, zip(*(c[3] for c in columns), strict=True))
+    with (tmp_path / "x.csv").open("w", newline="", encoding="utf-8") as out:
+        csv.writer(out).writerows(rows)
+    if qsf is not None:
+        (tmp_path / "x.qsf").write_text(json.dumps(qsf), encoding="utf-8")
+    return files.read(tmp_path / "x.csv", qsf=None if qsf is None else tmp_path / "x.qsf")
+
+
+ID = ("ResponseId", "Response ID", {"ImportId": "_recordId"}, ["R_1", "R_2", "R_3"])
+SPLIT = [
+    ID,
+    ("Q2_1", "Which - Bus", {"ImportId": "QID2", "choiceId": "1"}, ["1", "", "1"]),
+    ("Q2_2", "Which - Train", {"ImportId": "QID2", "choiceId": "2"}, ["", "1", "1"]),
+    ("Q2_3", "Which - Boat", {"ImportId": "QID2", "choiceId": "3"}, ["", "", ""]),
+]
+
+
+@pytest.mark.parametrize("qsf", [None, QSF], ids=["without a QSF", "with it"])
+def test_a_choice_id_beside_the_import_id_says_which_choice_a_column_is(tmp_path, qsf):
+    file = exported(tmp_path, SPLIT, qsf)
+    bus, train, boat = file.columns[1:]
+    assert [c.group for c in (bus, train, boat)] == ["QID2"] * 3
+    assert (bus.values, train.values, boat.values) == (["1", "0", "1"], ["0", "1", "1"], ["0"] * 3)
+    told = ["Which do you use? Bus", "Which do you use? Train, tram"]
+    assert [bus.label, train.label] == (["Which - Bus", "Which - Train"] if qsf is None else told)
+    assert boat.label == "Which - Boat"
+
+
+def test_what_was_not_selected_may_be_written_out(tmp_path):
+    columns = [(*c[:3], [v or "0" for v in c[3]]) for c in SPLIT]
+    columns[3] = (*columns[3][:3], ["-99", "0", ""])
+    bus, train, boat = exported(tmp_path, columns).columns[1:]
+    assert (bus.values, train.values, boat.values) == (
+        ["1", "0", "1"], ["0", "1", "1"], ["0", "0", ""],
+    )  # fmt: skip
+
+
+def test_seen_and_not_answered_is_no_option(tmp_path):
+    column = ("Q1", "How?", {"ImportId": "QID77"}, ["1", "-99", "2"])
+    (question,) = guesses.guess(exported(tmp_path, [ID, column]), "x").questions
+    assert (list(question.options), question.not_asked) == (["1", "2"], ["-99"])
+
+
+@pytest.mark.parametrize(
+    ("import_id", "why"),
+    [
+        ("QID1_DO", "the order in which things were shown"),
+        ("QID1_DO_3", "the order in which things were shown"),
+        ("BL_cM_DO", "the order in which things were shown"),
+        ("QID4_PAGE_SUBMIT", "how long it took"),
+        ("QID6_NPS_GROUP", "made of another column"),
+        ("QID8_FILE_NAME", "a file"),
+        ("SC_0abc", "a score Qualtrics makes of other columns"),
+        ("ipAddress", "Qualtrics' own"),
+    ],
+)
+def test_what_qualtrics_makes_itself_is_left_out_with_the_reason(tmp_path, import_id, why):
+    heading = {"ImportId": import_id, "choiceId": "Q8"}
+    file = exported(tmp_path, [ID, ("x", "x", heading, ["1", "2", "3"])])
+    assert file.columns[1].why == why
+
+
+def test_embedded_data_is_an_attribute(tmp_path):
+    embedded = ("Condition", "cond", {"ImportId": "cond"}, ["a", "b", "a"])
+    asked = ("Q1", "How?", {"ImportId": "QID9"}, ["Yes", "No", "No"])
+    book = guesses.guess(exported(tmp_path, [ID, embedded, asked]), "x")
+    assert [a.column for a in book.attributes] == ["Condition"]
+    assert [q.column for q in book.questions] == ["Q1"]
+
+
+def test_loops_side_by_sides_and_matrices_are_told_apart(tmp_path):
+    qsf = {"SurveyElements": [
+        {"Element": "SQ", "Payload": {
+            "QuestionID": "QID5", "QuestionType": "MC", "Selector": "SAVR",
+            "QuestionText": "Do you like ${lm://Field/1}?",
+            "Choices": {"1": {"Display": "Yes"}, "2": {"Display": "No"}}}},
+        {"Element": "SQ", "Payload": {
+            "QuestionID": "QID7", "QuestionType": "SBS", "Selector": "SBSMatrix",
+            "QuestionText": "Each", "Choices": {"1": {"Display": "Price"}},
+            "AdditionalQuestions": {"2": {
+                "QuestionText": "How important?", "QuestionType": "Matrix",
+                "Answers": {"1": {"Display": "Very"}, "2": {"Display": "Not at all"}}}}}},
+    ]}  # fmt: skip
+    file = exported(tmp_path, [
+        ID,
+        ("1_Q5", "Do you like tea?", {"ImportId": "1_QID5"}, ["1", "2", "1"]),
+        ("2_Q5", "Do you like milk?", {"ImportId": "2_QID5"}, ["Yes", "No", "No"]),
+        ("Q7#2_1", "Each - How important? - Price", {"ImportId": "QID7#2_1"}, ["1", "2", "2"]),
+        ("Q8_1_1", "Where - Tea - Home", {"ImportId": "QID8_1_1"}, ["1", "", "1"]),
+        ("Q8_1_2", "Where - Tea - Work", {"ImportId": "QID8_1_2"}, ["", "1", ""]),
+    ], qsf)  # fmt: skip
+    tea, milk, important, home, work = file.columns[1:]
+    assert (tea.label, milk.label) == ("Do you like tea?", "Do you like milk?")
+    assert milk.values == ["1", "2", "2"]
+    assert (important.label, important.labels) == (
+        "How important? Price", {"1": "Very", "2": "Not at all"},
+    )  # fmt: skip
+    assert (home.values, work.values) == (["1", "0", "1"], ["0", "1", "0"])
+
+
+def test_numbers_that_are_typed_are_numbers_and_words_are_text(tmp_path):
+    file = exported(tmp_path, [
+        ID,
+        ("Q9", "Your age?", {"ImportId": "QID9_TEXT"}, ["20", "31", ""]),
+        ("Q2_3_TEXT", "Other", {"ImportId": "QID2_3_TEXT"}, ["a boat", "", "2"]),
+    ])  # fmt: skip
+    assert [c.why for c in file.columns[1:]] == ["", "free text"]
+
+
+def test_keys_of_the_third_line_that_are_not_read_are_told(tmp_path):
+    heading = {"ImportId": "QID1", "timeZone": "America/Denver", "loopId": "7"}
+    file = exported(tmp_path, [ID, ("Q1", "Q?", heading, ["1", "2", "1"])])
+    assert file.notes == ["the third line has keys beside ImportId that are not read: loopId"]
+
+
+def test_several_choices_in_a_cell_want_the_definition(tmp_path):
+    column = ("Q2", "Which?", {"ImportId": "QID2"}, ["1,3", "2", "1"])
+    assert exported(tmp_path, [ID, column]).notes == [
+        "Q2: several choices in a cell; --qsf tells them apart"
+    ]
+
+
+def test_title_and_language_are_those_of_the_definition(export):
+    path, qsf = export(TEXTS)
+    book = guesses.guess(files.read(path, qsf=qsf), "staff_2026")
+    assert book.context == {"title": "Staff"}

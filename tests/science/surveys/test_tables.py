@@ -116,3 +116,32 @@ def test_rows_of_a_matrix_answered_alike_are_no_choices(tmp_path):
     file = files.read(path)
     assert file.notes == []
     assert file.columns[1].values == ["Agree", "", "Agree"]
+
+
+def test_columns_of_zeros_and_ones_are_choices_that_several_can_be(tmp_path):
+    text = "id,use_1,use_2,sick\n1,1,0,1\n2,0,0,0\n3,,,1\n4,1,1,0\n"
+    (tmp_path / "x.csv").write_text(text)
+    file = files.read(tmp_path / "x.csv")
+    assert "use_1 to use_2 hold 0 and 1: read as choices of a question" in file.notes[0]
+    book = guesses.guess(file, "x")
+    assert [(q.key, q.kind) for q in book.questions] == [
+        ("use_1", "multiple"), ("use_2", "multiple"), ("sick", "ordinal"),
+    ]  # fmt: skip
+    rows = layout.build(file, book).responses
+    # Blank beside nothing is not asked: the file says itself what was not selected.
+    assert [row[1:3] for row in rows[1:]] == [
+        ["Selected", "Not selected"], ["Not selected", "Not selected"], ["", ""],
+        ["Selected", "Selected"],
+    ]  # fmt: skip
+
+
+def test_decimal_commas_are_points(tmp_path):
+    text = "id;weight;mood;price;picked\n1;0,85;1;1,234;1,3\n2;1,15;2;2,500;2\n3;1;1;1;1,2\n"
+    (tmp_path / "x.csv").write_text(text)
+    file = files.read(tmp_path / "x.csv")
+    values = {c.name: c.values for c in file.columns}
+    assert values["weight"] == ["0.85", "1.15", "1"]
+    # A thousand, or two choices in a cell, for all one can tell.
+    assert (values["price"], values["picked"]) == (["1,234", "2,500", "1"], ["1,3", "2", "1,2"])
+    assert file.notes == ["decimal commas are read as points: weight"]
+    assert guesses.guess(file, "x").weight == "weight"
