@@ -141,11 +141,9 @@ def _frame(codes: Codes, cards: list[int], names: list[str]) -> Any:
 def _pgmpy(
     args: argparse.Namespace, codes: Codes, cards: list[int], names: list[str]
 ) -> Found | None:
-    try:
-        from pgmpy import structure_score  # type: ignore[import-not-found]
-        from pgmpy.causal_discovery import HillClimbSearch  # type: ignore[import-not-found]
-    except ImportError:
-        return None
+    from pgmpy import structure_score
+    from pgmpy.causal_discovery import HillClimbSearch
+
     frame = _frame(codes, cards, names)
     if args.score == "bic":
         scoring = structure_score.BIC(frame)
@@ -223,12 +221,10 @@ def refinement(args: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-def _exact(network: PersonaNetwork, codes: Codes, gaps: Codes, seed: int) -> dict[str, Any] | str:
+def _exact(network: PersonaNetwork, codes: Codes, gaps: Codes, seed: int) -> dict[str, Any]:
     """Compare the posteriors of some cells with pgmpy's variable elimination."""
-    try:
-        from pgmpy.inference import VariableElimination  # type: ignore[import-not-found]
-    except ImportError:
-        return "not installed"
+    from pgmpy.inference import VariableElimination
+
     engine = VariableElimination(to_pgmpy(network))
     rng = np.random.default_rng(seed)
     result: dict[str, Any] = {}

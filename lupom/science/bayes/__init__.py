@@ -1,6 +1,13 @@
 """Bayesian networks over persona dimensions: scores, structure, parameters, refinement."""
 
-from lupom.science.bayes.exchange import from_bif, from_pgmpy, to_bif, to_pgmpy
+from lupom.science.bayes.exchange import (
+    from_bif,
+    from_pgmpy,
+    from_xmlbif,
+    to_bif,
+    to_pgmpy,
+    to_xmlbif,
+)
 from lupom.science.bayes.network import PersonaNetwork
 from lupom.science.bayes.networks import (
     network_edges,
@@ -25,6 +32,7 @@ __all__ = [
     "encode_personas",
     "from_bif",
     "from_pgmpy",
+    "from_xmlbif",
     "network_edges",
     "network_of",
     "network_parameters",
@@ -33,5 +41,6 @@ __all__ = [
     "search",
     "to_bif",
     "to_pgmpy",
+    "to_xmlbif",
     "variants_of",
 ]

@@ -1,12 +1,16 @@
-"""Persona networks as BIF text and as pgmpy networks, and back."""
+"""Persona networks as pgmpy networks, as BIF and as XMLBIF, and back; pgmpy reads and writes.
+
+pgmpy is imported when it is first needed: that takes a second or more.
+"""
 
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
+from contextlib import contextmanager
 from math import prod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -17,14 +21,31 @@ from lupom.science.bayes.parameters import ConditionalTable
 from lupom.science.bayes.scores import Score
 
 if TYPE_CHECKING:
-    from pgmpy.models import DiscreteBayesianNetwork  # type: ignore[import-not-found]
+    from pgmpy.models import DiscreteBayesianNetwork
 
 UNKNOWN = "unknown"
 # Both forms hold a table in full, unobserved configurations included: this many numbers at most.
 MOST = 1 << 22
 
-_TOKEN = re.compile(r'"[^"]*"|[{}()\[\]|,;=]|[^\s{}()\[\]|,;="]+')
+# The property that says of a variable what the formats cannot: level, place, name and values.
+PROPERTY = "persona"
+
+# Words of BIF itself, which its readers look for wherever they stand.
+_RESERVED = frozenset(
+    ["network", "variable", "probability", "property", "type", "discrete", "table", "default"]
+)
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+_VARIABLE = re.compile(r"variable ([^{}]+?) ?\{ ?type discrete ?\[ ?(\d+) ?\]")
+_PROBABILITY = re.compile(r"probability ?\( ?([^|)]+?) ?(?:\|([^)]*))?\) ?\{")
+_DEFAULT = re.compile(r"(?<=[{;]) ?default ([\d.eE+\-, ]+);")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep pgmpy's warnings of its own old names, on its import, from the user's terminal."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 
 class Named(NamedTuple):
@@ -71,7 +92,7 @@ def _words(
 def to_pgmpy(
     network: PersonaNetwork, values: Sequence[Sequence[str]] | None = None
 ) -> DiscreteBayesianNetwork:
-    """Return a network as a pgmpy DiscreteBayesianNetwork; needs the extra `pgmpy`.
+    """Return a network as a pgmpy DiscreteBayesianNetwork.
 
     Parameters
     ----------
@@ -82,8 +103,9 @@ def to_pgmpy(
     ------
     ValueError : for a table of more than 4 million numbers.
     """
-    from pgmpy.factors.discrete import TabularCPD  # type: ignore[import-not-found]
-    from pgmpy.models import DiscreteBayesianNetwork
+    with quiet():
+        from pgmpy.factors.discrete import TabularCPD
+        from pgmpy.models import DiscreteBayesianNetwork
 
     words = _words(network, values)
     model = DiscreteBayesianNetwork()
@@ -170,217 +192,234 @@ def _network(
 def to_bif(network: PersonaNetwork, values: Sequence[Sequence[str]] | None = None) -> str:
     """Return a network as text in the Bayesian Interchange Format 0.15.
 
-    Names and values that are not plain words are written as plain words, and as they are in
-    properties, since common readers take neither spaces nor punctuation. Levels are properties too.
+    Names and values that are not plain words are written as plain ones, since common readers take
+    neither spaces nor punctuation; what they are stands in a property, with the level.
 
     Raises
     ------
     ValueError : for a table of more than 4 million numbers.
     """
+    with quiet():
+        from pgmpy.readwrite import BIFWriter
+    return str(BIFWriter(_plain_model(network, values, r"[^\w-]+")))
+
+
+def to_xmlbif(network: PersonaNetwork, values: Sequence[Sequence[str]] | None = None) -> str:
+    """Return a network as text in XMLBIF 0.3; see `to_bif`."""
+    with quiet():
+        from pgmpy.readwrite import XMLBIFWriter
+    return str(XMLBIFWriter(_plain_model(network, values, r"\W+")))
+
+
+def _plain_model(
+    network: PersonaNetwork, values: Sequence[Sequence[str]] | None, other: str
+) -> DiscreteBayesianNetwork:
+    """Return a network under plain names and values, without what the pattern `other` finds."""
     words = _words(network, values)
-    plain = _plain(network.names)
-    codes = [_plain(of) for of in words]
-    lines = ["network persona_network {", "}"]
-    for j, name in enumerate(network.names):
-        states = ", ".join(codes[j])
-        lines += [f"variable {plain[j]} {{", f"  type discrete [ {len(codes[j])} ] {{ {states} }};"]
-        lines.append(f"  property level {network.levels[j]};")
-        if plain[j] != name:
-            lines.append(f"  property name {quote(name, safe='')};")
-        if tuple(codes[j]) != words[j]:
-            lines.append(f"  property values {' '.join(quote(w, safe='') for w in words[j])};")
+    names = _plain(network.names, other)
+    renamed = PersonaNetwork(
+        network.tables, names, network.levels, network.score, unknown=network.unknown
+    )
+    codes = [_plain(of, other) for of in words]
+    model = to_pgmpy(
+        renamed, [of[:-1] if u else of for of, u in zip(codes, network.unknown, strict=True)]
+    )
+    model.name = "persona_network"
+    for j, plain in enumerate(names):
+        said = {"level": network.levels[j], "place": str(j), "name": _quoted(network.names[j])}
+        said["values"] = ",".join(map(_quoted, words[j]))
         if network.unknown[j]:
-            lines.append("  property unknown last;")
-        lines.append("}")
-    for child, table in enumerate(network.tables):
-        whole = full_table(network, child)
-        if not table.parents:
-            lines += [f"probability ( {plain[child]} ) {{", f"  table {_numbers(whole[0])};", "}"]
-            continue
-        given = ", ".join(plain[p] for p in table.parents)
-        lines.append(f"probability ( {plain[child]} | {given} ) {{")
-        for states_of, row in zip(product(*(codes[p] for p in table.parents)), whole, strict=True):
-            lines.append(f"  ({', '.join(states_of)}) {_numbers(row)};")
-        lines.append("}")
-    return "\n".join(lines) + "\n"
+            said["unknown"] = "last"
+        model.nodes[plain][PROPERTY] = " ".join(f"{key}:{text}" for key, text in said.items())
+    return model
 
 
-def _numbers(row: Floats) -> str:
-    return ", ".join(repr(float(p)) for p in row)
+def _quoted(word: str) -> str:
+    return quote(word, safe="")
 
 
-def _plain(words: Sequence[str]) -> list[str]:
-    """Return words as plain ones, each once; those that are plain stay."""
-    taken = {word for word in words if re.fullmatch(r"\w[\w-]*", word, re.ASCII)}
-    out = []
-    for word in words:
-        if word in taken:
-            out.append(word)
-            continue
-        stem = re.sub(r"\W+", "_", word, flags=re.ASCII).strip("_") or "value"
-        safe, i = stem, 2
-        while safe in taken or safe in out:
-            safe, i = f"{stem}_{i}", i + 1
-        out.append(safe)
+def _plain(words: Sequence[str], other: str) -> list[str]:
+    """Return words as plain ones, each once whatever the case; those that are plain stay."""
+    wanted = [re.sub(other, "_", word, flags=re.ASCII) or "value" for word in words]
+    wanted = [word + "_" if word.lower() in _RESERVED else word for word in wanted]
+    taken: set[str] = set()
+    out = [""] * len(words)
+    # First those that stay as they are.
+    for i in sorted(range(len(words)), key=lambda i: wanted[i] != words[i]):
+        safe, n = wanted[i], 2
+        while safe.lower() in taken:
+            safe, n = f"{wanted[i]}_{n}", n + 1
+        taken.add(safe.lower())
+        out[i] = safe
     return out
-
-
-class _Variable(NamedTuple):
-    values: list[str]
-    properties: dict[str, list[str]]
 
 
 def from_bif(text: str, *, score: str = "bds", iss: float = 10.0) -> Named:
     """Return the network that a BIF text describes, dimensions in the text's order.
 
     `table`, rows by configuration and `default` are read; a configuration without a row has equal
-    probabilities. Levels are 'mid' unless a property says otherwise.
+    probabilities. Levels are 'mid' unless a property of ours says otherwise.
 
     Raises
     ------
     ValueError : saying what is wrong with the text.
     """
-    variables: dict[str, _Variable] = {}
-    families: dict[str, tuple[list[str], Floats]] = {}
-    tokens = list(_TOKEN.findall(_COMMENT.sub(" ", text)))
-    for head, body in _blocks(tokens):
-        if head[0] == "variable":
-            name = _bare(head[1])
-            if name in variables:
-                raise ValueError(f"variable {name!r} is there twice")
-            variables[name] = _variable(name, body)
-    for head, body in _blocks(tokens):
-        if head[0] != "probability":
-            continue
-        members = [_bare(t) for t in head[1:] if t not in "()|,"]
-        strange = [m for m in members if m not in variables]
-        if strange or not members:
-            raise ValueError(f"a probability names {strange[:1]}, which is no variable")
-        if members[0] in families:
-            raise ValueError(f"the probability of {members[0]!r} is there twice")
-        families[members[0]] = (members[1:], _table(members, body, variables))
-    bare = [name for name in variables if name not in families]
-    if bare:
-        raise ValueError(f"variable {bare[0]!r} has no probability")
-    real = {
-        name: unquote(" ".join(v.properties.get("name", [name]))) for name, v in variables.items()
-    }
-    values = []
-    for v in variables.values():
-        words = [unquote(word) for word in v.properties.get("values", [])]
-        values.append(words if len(words) == len(v.values) else v.values)
-    levels = {
-        real[name]: level
-        for name, v in variables.items()
-        if (level := "".join(v.properties.get("level", []))) in LEVELS
-    }
-    return _network(
-        list(real.values()),
-        values,
-        levels,
-        {real[c]: ([real[p] for p in parents], t) for c, (parents, t) in families.items()},
+    with quiet():
+        from pgmpy.readwrite import BIFReader
+    plain, defaults = _normal(text)
+    reader = _read(BIFReader, plain, "BIF", include_properties=True)
+    tables = {}
+    for name, given in reader.variable_cpds.items():
+        whole = np.array(given, dtype=np.float64).T
+        r = whole.shape[1]
+        row = _numbers(name, defaults.get(name.lower(), " ".join([str(1.0 / r)] * r)))
+        if len(row) != r:
+            raise ValueError(f"the default of {name!r} has {len(row)} numbers, not {r}")
+        whole[~whole.any(axis=1)] = row
+        tables[name] = whole
+    properties = {n: " ".join(p) for n, p in reader.variable_properties.items()}
+    return _described(
+        reader.variable_names,
+        reader.variable_states,
+        reader.variable_parents,
+        tables,
+        properties,
         Score(score, iss),
-        ["unknown" in v.properties for v in variables.values()],
     )
 
 
-def _bare(token: str) -> str:
-    return token.strip('"')
+def from_xmlbif(text: str, *, score: str = "bds", iss: float = 10.0) -> Named:
+    """Return the network that an XMLBIF text describes; see `from_bif`."""
+    with quiet():
+        from pgmpy.readwrite import XMLBIFReader
+    if "<!DOCTYPE" in text and "<!ENTITY" in text:
+        raise ValueError("this XMLBIF declares entities; a network needs none, so it is not read")
+    reader = _read(XMLBIFReader, text, "XMLBIF")
+    return _described(
+        reader.variables,
+        reader.variable_states,
+        reader.variable_parents,
+        {name: np.asarray(table).T for name, table in reader.variable_CPD.items()},
+        {n: " ".join(filter(None, p)) for n, p in reader.variable_property.items()},
+        Score(score, iss),
+    )
 
 
-def _blocks(tokens: Sequence[str]) -> Iterator[tuple[list[str], list[str]]]:
-    """Yield the words before each outer brace, and those inside it."""
-    head: list[str] = []
-    body: list[str] = []
-    depth = 0
-    for token in tokens:
-        if token == "}":
-            depth -= 1
+def _read(reader: Any, text: str, form: str, **options: Any) -> Any:
+    """Read a text with one of pgmpy's readers, which raise whatever a slip leads to."""
+    try:
+        return reader(string=text, **options)
+    except Exception as error:
+        raise ValueError(f"this is not a network in {form}: {error}") from error
+
+
+def _normal(text: str) -> tuple[str, dict[str, str]]:
+    """Return a BIF text as pgmpy's reader needs it, a block a line, and the default rows it had.
+
+    What the reader would pass over in silence, or make too much room for, is refused here.
+    """
+    plain = " ".join(_COMMENT.sub(" ", text).replace('"', " ").split())
+    depth, head = 0, ""
+    for part in re.split(r"([{}])", plain):
+        depth += {"{": 1, "}": -1}.get(part, 0)
         if depth < 0:
             raise ValueError("a closing brace has no opening one")
-        if depth == 0 and token == "}":
-            if head:
-                yield head, body
-            head, body = [], []
-        elif depth or token != "{":
-            (body if depth else head).append(token)
-        if token == "{":
-            depth += 1
-    if depth or head:
-        raise ValueError(f"the text ends within {' '.join(head[:2]) or 'a block'!r}")
+        head = head if depth or not part.strip("{} ") else " ".join(part.split()[:2])
+    if depth:
+        raise ValueError(f"the text ends within {head or 'a block'!r}")
+    sizes = {name.lower(): int(number) for name, number in _VARIABLE.findall(plain)}
+    defaults: dict[str, str] = {}
+    seen: set[str] = set()
+    found = list(_PROBABILITY.finditer(plain))
+    for match, end in zip(found, [m.start() for m in found[1:]] + [len(plain)], strict=False):
+        # Without a bar, names between spaces: a child and its parents, as in old files.
+        words = [match[1], *match[2].split(",")] if match[2] else match[1].split()
+        child, *others = (word.strip().lower() for word in words)
+        for name in (child, *others):
+            if name not in sizes:
+                raise ValueError(f"a probability names {name!r}, which is not a variable")
+        if child in seen:
+            raise ValueError(f"the probability of {words[0]!r} appears twice")
+        seen.add(child)
+        if prod(sizes[name] for name in (child, *others)) > MOST:
+            raise ValueError(f"the table of {words[0]!r} has more than {MOST:,} numbers")
+        if row := _DEFAULT.search(plain, match.end(), end):
+            defaults[child] = row[1]
+    return re.sub(r"\}(?! ?;) ?", "}\n", _DEFAULT.sub("", plain)) + "\n", defaults
 
 
-def _statements(body: Sequence[str]) -> Iterator[list[str]]:
-    statement: list[str] = []
-    for token in body:
-        if token == ";":
-            yield statement
-            statement = []
-        else:
-            statement.append(token)
-
-
-def _variable(name: str, body: Sequence[str]) -> _Variable:
-    values: list[str] = []
-    properties: dict[str, list[str]] = {}
-    for statement in _statements(body):
-        if statement[:2] == ["type", "discrete"]:
-            inside = statement[statement.index("{") + 1 : statement.index("}")]
-            values = [_bare(t) for t in inside if t != ","]
-        elif statement[:1] == ["property"] and len(statement) > 1:
-            properties[statement[1]] = [_bare(t) for t in statement[2:] if t != "="]
-    if not values or len(set(values)) != len(values):
-        raise ValueError(f"variable {name!r} needs a list of discrete values, each once")
-    return _Variable(values, properties)
-
-
-def _table(
-    members: Sequence[str], body: Sequence[str], variables: Mapping[str, _Variable]
-) -> Floats:
-    child, parents = members[0], members[1:]
-    r = len(variables[child].values)
-    cards = [len(variables[p].values) for p in parents]
-    if prod(cards) * r > MOST:
-        raise ValueError(f"the table of {child!r} has more than {MOST:,} numbers")
-    whole = np.full((prod(cards), r), 1.0 / r)
-    rows: list[tuple[int, list[float]]] = []
-    for statement in _statements(body):
-        if not statement or statement[0] == "property":
-            continue
-        end = statement.index(")") + 1 if statement[0] == "(" else 1
-        try:
-            numbers = [float(t) for t in statement[end:] if t != ","]
-        except ValueError:
-            raise ValueError(f"the probabilities of {child!r} hold what is no number") from None
-        if statement[0] == "default":
-            whole[:] = _distribution(child, numbers, r)
-        elif statement[0] == "table":
-            if len(numbers) != whole.size:
-                raise ValueError(
-                    f"the table of {child!r} has {len(numbers)} numbers, not {whole.size}"
-                )
-            # The child varies slowest here, as its name stands first.
-            whole = np.stack(
-                [_distribution(child, p, r) for p in np.reshape(numbers, (r, -1)).T.tolist()]
+def _described(
+    names: Sequence[str],
+    states: Mapping[str, Sequence[str]],
+    parents: Mapping[str, Sequence[str]],
+    tables: Mapping[str, Floats],
+    properties: Mapping[str, str],
+    score: Score,
+) -> Named:
+    """Check what a reader found, and return it as a network under the names it stands for."""
+    for name in names:
+        if list(names).count(name) > 1:
+            raise ValueError(f"variable {name!r} appears twice")
+        if not states[name] or len(set(states[name])) != len(states[name]):
+            raise ValueError(f"variable {name!r} needs a list of discrete values, each once")
+    for name in {name for child, given in parents.items() for name in (child, *given)}:
+        if name not in names:
+            raise ValueError(f"a probability names {name!r}, which is not a variable")
+    bare = [name for name in names if name not in tables]
+    if bare:
+        raise ValueError(f"variable {bare[0]!r} has no probability")
+    said = {name: _said(properties.get(name, "")) for name in names}
+    real = {name: said[name].get("name", [name])[0] for name in names}
+    if len(set(real.values())) < len(names):
+        real = {name: name for name in names}
+    order = sorted(names, key=lambda name: int("".join(said[name].get("place", ["0"])) or 0))
+    families = {}
+    for name in names:
+        r, rows = len(states[name]), prod(len(states[p]) for p in parents[name])
+        if tables[name].shape != (rows, r):
+            raise ValueError(
+                f"the table of {name!r} has {tables[name].size} numbers, not {rows * r}"
             )
-        else:
-            given = [_bare(t) for t in statement[1 : end - 1] if t != ","]
-            try:
-                at = [variables[p].values.index(v) for p, v in zip(parents, given, strict=True)]
-            except ValueError:
-                raise ValueError(
-                    f"the configuration {given} of {child!r} does not fit its parents"
-                ) from None
-            place = int(np.ravel_multi_index(at, cards)) if cards else 0
-            rows.append((place, _distribution(child, numbers, r)))
-    for place, row in rows:
-        whole[place] = row
-    return whole
+        table = _distributions(name, tables[name])
+        families[real[name]] = ([real[p] for p in parents[name]], table)
+    values = []
+    for name in order:
+        words = said[name].get("values", [])
+        fits = len(words) == len(states[name]) == len(set(words))
+        values.append(words if fits else list(states[name]))
+    levels = {real[name]: "".join(said[name].get("level", [])) for name in names}
+    levels = {name: level for name, level in levels.items() if level in LEVELS}
+    return _network(
+        [real[name] for name in order],
+        values,
+        levels,
+        families,
+        score,
+        ["unknown" in said[name] for name in order],
+    )
 
 
-def _distribution(child: str, numbers: list[float], r: int) -> list[float]:
-    total = sum(numbers)
-    if len(numbers) != r or min(numbers) < 0 or not abs(total - 1.0) < 1e-3:
-        raise ValueError(f"{numbers} is no distribution over the {r} values of {child!r}")
-    # Files are often rounded to a few digits.
-    return [p / total for p in numbers]
+def _said(text: str) -> dict[str, list[str]]:
+    """Return what our property says of a variable, {} where it is not there."""
+    found = re.search(rf"{PROPERTY}\s*=\s*([^;]*)", text)
+    pairs = (part.partition(":") for part in (found[1].split() if found else ()))
+    return {key: [unquote(word) for word in words.split(",")] for key, _, words in pairs}
+
+
+def _numbers(name: str, text: str) -> list[float]:
+    try:
+        return [float(number) for number in text.replace(",", " ").split()]
+    except ValueError:
+        raise ValueError(f"the probabilities of {name!r} hold what is not a number") from None
+
+
+def _distributions(name: str, table: Floats) -> Floats:
+    """Return rows that sum to 1; files are often rounded to a few digits."""
+    total = table.sum(axis=1, keepdims=True)
+    wrong = ~np.isfinite(table).all(axis=1) | (table < 0).any(axis=1)
+    wrong |= ~(np.abs(total[:, 0] - 1.0) < 1e-3)
+    if wrong.any():
+        row = table[np.argmax(wrong)].tolist()
+        raise ValueError(f"{row} is not a distribution over the {len(row)} values of {name!r}")
+    scaled: Floats = table / total
+    return scaled
