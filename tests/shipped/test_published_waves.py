@@ -1,0 +1,166 @@
+"""The published protocol on three waves of the published size, from a folder and from S3.
+
+Questions, respondents, attributes and columns are as many as the published waves have, and so are
+the 1,000 test pairs of each; answers are made up.
+"""
+
+from __future__ import annotations
+
+import json
+
+import duckdb
+import pytest
+
+from lupom import Project
+from lupom.science.evaluation import published
+from tests.shipped.conftest import copy_project
+from tests.support import opinionqa, s3_servers
+from tests.support.capable import Capable
+from tests.support.llm_server import LLMServer
+
+SURVEYS = [f"opinionqa.W{wave}" for wave in opinionqa.WAVES]
+TABLES = ("questions", "respondents", "responses", "holdout", "histories", "llm_pairs", "surveys")
+SELECTED = ("+llm_pairs", "+respondents", "+attribute_labels", "surveys")
+PAIRS = 1000
+BUCKET = "s3://opinionqa/human_resp"
+
+
+def settings(place, **more):
+    return {
+        "surveys": SURVEYS,
+        "topic_mappings": ["opinionqa.topic_mapping"],
+        "opinionqa": str(place),
+        "protocol": "persona_db",
+        **more,
+    }
+
+
+def project_of(folder, waves, pairs, **options):
+    """Copy the shipped project, with the published pairs of each wave as its seed."""
+    copy_project(folder, respondents=30, **options)
+    rows = []
+    for wave in opinionqa.WAVES:
+        path = folder / f"test_W{wave}.json"
+        path.write_text(json.dumps(opinionqa.pairs(waves, wave, pairs)))
+        rows += published.read(path, f"opinionqa.W{wave}")
+    with (folder / "seeds" / "published_pairs.csv").open("w", encoding="utf-8") as file:
+        published.write(rows, file)
+    return folder
+
+
+def query(folder, sql):
+    with duckdb.connect(str(folder / "lupom.duckdb"), read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+@pytest.fixture(scope="module")
+def waves(tmp_path_factory):
+    """The waves in their published size."""
+    return opinionqa.write(tmp_path_factory.mktemp("waves"), None)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, waves):
+    folder = project_of(tmp_path_factory.mktemp("project") / "project", waves, PAIRS)
+    with Project(folder, vars=settings(waves)) as made:
+        result = made.run(SELECTED, no_llm=True)
+    assert [node.message for node in result.nodes if node.status == "error"] == []
+    return folder
+
+
+def test_every_question_respondent_and_attribute_is_read(project):
+    sizes = "select survey, count(*) from {} group by 1 order by 1"
+    wanted = [(f"opinionqa.W{w}", *opinionqa.SIZES[w]) for w in opinionqa.WAVES]
+    assert query(project, sizes.format("questions")) == [(name, n) for name, n, _ in wanted]
+    assert query(project, sizes.format("respondents")) == [(name, n) for name, _, n in wanted]
+    assert query(project, sizes.format("responses")) == [(s, q * n) for s, q, n in wanted]
+    assert query(project, sizes.format("attribute_labels")) == [(s, 12) for s in SURVEYS]
+    assert query(project, "select count(*) from responses where status = 'refused'") > [(10_000,)]
+    labels = dict(query(project, "select distinct attribute, label from attribute_labels"))
+    assert labels["RELIGATTEND"] == "Religious attendance"
+    given = query(project, "select distinct cardinality(attributes) from respondents")
+    assert set(given) <= {(11,), (12,)}  # the race of some is blank
+
+
+def test_the_published_pairs_with_an_answer_are_the_test_pairs(project):
+    found = query(
+        project,
+        "select p.survey, count(*), count(h.answer), count(*) filter (r.status = 'refused')"
+        " from published_pairs as p"
+        " join responses as r on r.survey = p.survey and r.question_id = p.conversation_id"
+        "  and r.respondent_id = p.author_id::varchar"
+        " left join holdout as h on h.survey = p.survey and h.question_id = p.conversation_id"
+        "  and h.respondent_id = p.author_id::varchar and h.role = 'test'"
+        " group by 1 order by 1",
+    )
+    assert [row[:2] for row in found] == [(name, PAIRS) for name in SURVEYS]
+    assert all(tested + refused == PAIRS for _, _, tested, refused in found)
+    tests = query(project, "select count(*) from holdout where role = 'test'")
+    assert tests == [(sum(row[2] for row in found),)]
+
+
+def test_the_waves_are_told_by_their_titles(project):
+    rows = query(project, "select survey, title, fielded, country from surveys order by 1")
+    assert rows[0] == (
+        "opinionqa.W34",
+        "Pew Research Center, American Trends Panel, wave 34: biomedical and food issues",
+        "April 23 to May 6, 2018",
+        "United States",
+    )
+
+
+@pytest.fixture
+def bucket(waves, monkeypatch):
+    """An S3 server with the folder's files."""
+
+    def fill(root):
+        for path in root.rglob("*.*"):
+            key = path.relative_to(root.parent).as_posix()
+            s3.put_object(Bucket="opinionqa", Key=key, Body=path.read_bytes())
+
+    with s3_servers.moto() as address:
+        s3 = s3_servers.client(address)
+        s3.create_bucket(Bucket="opinionqa")
+        s3_servers.keyed(monkeypatch)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address)
+        yield fill
+
+
+def test_the_same_tables_come_from_s3(tmp_path, waves, project, bucket):
+    bucket(waves)
+    folder = project_of(tmp_path / "project", waves, PAIRS)
+    with Project(folder, vars=settings(BUCKET)) as made:
+        assert made.run(SELECTED, no_llm=True).status == "success"
+    with duckdb.connect() as connection:
+        for name, place in (("here", project), ("there", folder)):
+            connection.execute(f"attach '{place / 'lupom.duckdb'}' as {name} (read_only)")
+        for table in TABLES:
+            ((differing,),) = connection.execute(
+                f"select count(*) from ((from here.{table} except all from there.{table})"
+                f" union all (from there.{table} except all from here.{table}))"
+            ).fetchall()
+            assert differing == 0, table
+
+
+def test_the_whole_pipeline_runs_on_waves_from_s3_with_an_llm(tmp_path, bucket):
+    small = opinionqa.write(tmp_path / "small", 60)
+    bucket(small)
+    few = {"llm_test_respondents": 4, "llm_reference_respondents": 4, "llm_pairs": 3}
+    with LLMServer(answers=Capable(), logprobs="ignore") as server:
+        folder = project_of(tmp_path / "project", small, 40, base_url=server.base_url)
+        with Project(folder, vars=settings(BUCKET, llm_tuning_pairs=2, **few)) as made:
+            result = made.run()
+            assert [node.message for node in result.nodes if node.status == "error"] == []
+            assert made.query("select count(*) from lupom.calls where status <> 'ok'").rows() == [
+                (0,)
+            ]
+    # Every wave has dimensions, personas, predictions of the LLM, and the published figures.
+    for table, sql in {
+        "persona_dimensions": "true",
+        "persona_values": "value is not null",
+        "predictions": "status = 'valid' and role = 'test'",
+        "published_metrics": "pairs = 40 and not_found = 0",
+        "metrics": "true",
+    }.items():
+        found = query(folder, f"select distinct survey from {table} where {sql} order by 1")
+        assert found == [(name,) for name in SURVEYS], table
