@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections import Counter
@@ -311,6 +312,7 @@ def _question(column: Column) -> Question:
         return out
     selected = len(texts) == 2 and "not selected" in {t.casefold() for t in texts}
     at = scales.positions(texts)
+    at = at or _between(out.options)
     # Two options are a scale of two, unless their numbers say that they are a list.
     two = len(texts) == 2 and not scales.listed(texts)
     if at is None and (column.measure == "ordinal" or two):
@@ -321,6 +323,21 @@ def _question(column: Column) -> Question:
     if selected:  # one of "select all that apply"
         out.kind = "multiple"
     return out
+
+
+def _between(options: dict[str, str]) -> list[float | None] | None:
+    """Return positions of numbers of which some have a label: 0 'Left', 1, 2, ..., 10 'Right'.
+
+    None where fewer than half are bare. A labelled code that does not go on where the bare ones end
+    (97 'Other') has no place.
+    """
+    numbers = {code: _number(code) for code in options}
+    bare = sorted(n for c, n in numbers.items() if n is not None and options[c] == c)
+    if len(bare) < 3 or 2 * len(bare) < len(options) or None in numbers.values():
+        return None
+    step = max(b - a for a, b in itertools.pairwise(bare))
+    low, high = bare[0] - step, bare[-1] + step
+    return [n if n is not None and low <= n <= high else None for n in numbers.values()]
 
 
 def _attribute(column: Column, pew: dict[str, str]) -> Attribute:

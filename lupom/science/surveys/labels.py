@@ -17,7 +17,7 @@ _ANSWER = r"(?:answer|say|respond|reply|state|disclose|specify|share|tell|commen
 _WORDS = {
     DONT_KNOW: (
         r"(?:do(?:es)?n'?t|do not|does not|did not|didn'?t|not) know(?: at all)?",
-        r"(?:dk|d k|dunno|nsp|nspp|idk)(?: ?(?:cc|cs))?",
+        r"(?:dk|d k|dunno|ns|nsp|nspp|idk)(?: ?(?:cc|cs))?",
         rf"(?:can'?t|cannot|can not|couldn'?t|could not|unable to) "
         rf"(?:{_ANSWER}|rate|judge|decide|recall|remember|evaluate)",
         r"(?:hard|difficult|too (?:hard|difficult)) to (?:say|answer|tell|choose)",
@@ -37,7 +37,8 @@ _WORDS = {
         rf"not (?:to )?{_ANSWER}",
         rf"(?:do(?:es)?n'?t|do(?:es)? not|did not|didn'?t) (?:want|wish|like) to {_ANSWER}",
         rf"(?:not willing|unwilling) to {_ANSWER}",
-        r"web blank|blank",
+        r"web blank|blank|nr|(?:does not|doesn'?t) (?:answer|respond|reply)",
+        r"(?:item|question) (?:not answered|unanswered)",
         r"no (?:responde|contesta|respondi[o\u00f3])|n[a\u00e3]o respond[eo]u?",
         r"rehus[a\u00f3o](?: responder)?|refus[e\u00e9]?|(?:sans|pas de) r[e\u00e9]ponse",
         r"keine (?:angabe|antwort)|k\.? ?a",
@@ -46,7 +47,9 @@ _WORDS = {
     NOT_ASKED: (
         r"(?:question |item )?(?:was )?not (?:asked|administered|presented|shown|fielded)\b.*",
         r"(?:not|non) (?:applicable|available|ascertained|in universe|imputable|documented)\b.*",
-        r"does not apply|doesn'?t apply|n/a|niu|nap",
+        r"does not apply|doesn'?t apply|n/a|niu|nap(?:[;:,(/].*)?",
+        r"not included|(?:entry|data|generation) error|not generable",
+        r"proxy(?: (?:interview|resp).*)?",
         r"inapp?(?:licable|l)?\b.*|iap\b.*",
         r"(?:legitimate(?:ly)? |valid |invalid |survey )?skip(?:ped)?"
         r"(?: (?:on|by|pattern|due)\b.*)?",
@@ -57,7 +60,8 @@ _WORDS = {
         r"no (?:post|pre)[- ](?:election|data)\b.*",
         r"(?:technical|interviewer|data entry|coding) error\b.*",
         r"(?:sufficient )?(?:partial )?interview breakoff\b.*|break-?off\b.*|restricted access",
-        r"sans objet|no aplica|no corresponde|nicht (?:gefragt|erhoben)|no preguntad[ao]",
+        r"sans objet|no aplica(?:ble)?|no corresponde|nicht (?:gefragt|erhoben)",
+        r"no preguntad[ao]|sin (?:datos?|informaci[o\u00f3]n|respuesta)",
     ),
 }
 _PATTERNS = {
@@ -68,7 +72,9 @@ _UNPLACED = re.compile(
     r"|(?:do not|don'?t) know enough\b.*|haven'?t (?:heard|thought)\b.*|no preference"
 )
 # Every sign that stands for an apostrophe somewhere: typographic, accents, primes, full width.
-_APOSTROPHES = dict.fromkeys(map(ord, "\u2018\u2019\u201b\u00b4`\u02bc\u02b9\u2032\uff07"), "'")
+_APOSTROPHES = dict.fromkeys(
+    map(ord, "\u2018\u2019\u201b\u00b4`\u02bc\u02b9\u2032\uff07\ufffd"), "'"
+)
 _DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d"), "-")
 # A code before its label: '-9. ', '99 = ', '(8) ', '9: ', '.d: ', '8 - ', and '-1 Inapplicable'.
 _CODE = re.compile(
@@ -97,10 +103,11 @@ def nonresponse(label: str) -> str | None:
     # An initial numbering is no part of it, unless nothing would be left.
     if re.fullmatch(r"-\d+[.:]? ?restricted", plain):  # of ANES; 'Restricted' alone is an answer
         return NOT_ASKED
-    for text in dict.fromkeys((plain, _edged(_CODE.sub("", plain)))):
+    bare = _edged(_CODE.sub("", _CODE.sub("", plain)))
+    for text in dict.fromkeys((plain, bare, _edged(_ASIDES.sub("", bare) or bare))):
         status = _status(text)
-        if status is None and (bare := _edged(_TRAILING.sub("", text))) != text:
-            status = _status(bare) if bare else None
+        if status is None and (short := _edged(_TRAILING.sub("", text))) != text:
+            status = _status(short) if short else None
         if status is not None:
             return status
     return None
@@ -157,8 +164,12 @@ def _status(plain: str) -> str | None:
         return whole
     # All of several say so: 'dk/na', "don't know, refused", 'iap,dk,na,uncodeable'.
     parts = [_edged(p) for p in re.split(r"\s*(?:[/,;|&]|\bor\b|\band\b| - )\s*", plain)]
-    found = [_whole(part) for part in parts if part]
-    return found[0] if len(found) > 1 and all(found) else None
+    parts = [part for part in parts if part]
+    found = [_whole(part) or _whole(_edged(_TRAILING.sub("", part))) for part in parts]
+    # "Don't know/Not sure" and "Don't know/Haven't heard enough" do not say more than their one.
+    vague = [s is not None or _UNPLACED.fullmatch(p) for s, p in zip(found, parts, strict=True)]
+    hard = [status for status in found if status is not None]
+    return hard[0] if len(parts) > 1 and hard and all(vague) else None
 
 
 def _whole(plain: str) -> str | None:
@@ -169,11 +180,14 @@ def _whole(plain: str) -> str | None:
 
 def _plain(label: str) -> str:
     """Return a label in lower case, without '(VOL.)' and the like, with straight apostrophes."""
+    # UTF-8 that was read as Windows-1252.
+    label = re.sub("[\u00e2\u00c2]\u20ac\u2122", "'", label)
     plain = unicodedata.normalize("NFKC", label.translate(_APOSTROPHES)).translate(_DASHES)
     plain = " ".join(plain.casefold().split()).strip("* ")
     # d.k., n.a., k.a.; and n/a, which is no two of anything.
     plain = re.sub(r"\b([a-z])\.\s?([a-z])\b\.?", r"\1\2", plain)
     plain = re.sub(r"\bn/a\b", "not applicable", plain)
+    plain = re.sub(r"\bd/k\b", "dk", plain)
     plain = _unwrapped(plain)
     return _edged(_unwrapped(_ASIDES.sub("", plain) or plain))
 

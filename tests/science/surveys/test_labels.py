@@ -10,6 +10,8 @@ from lupom.science.surveys import labels
 
 # fmt: off
 REFUSED = [
+    "97. VOLUNTEERED: REFUSED", "(96) Refused", "Does not respond", "Question not answered", "NR",
+    "Refused*", "RF (Refused)", "Refused/Web blank", "No answer, refused",
     "Refused", "(Refused)", "[Refused]", "-9. Refused", "-9 Refused", "99 = Refused",
     "99. REFUSED", "Refusal", "Refusal (SPONTANEOUS)", "Refused [DNR]", "Refused to answer",
     "NA", "No answer", "NO ANSWER", "-2. No answer", "No Answer/Refused", "Prefer not to say",
@@ -22,6 +24,10 @@ REFUSED = [
     "PREFER NOT TO ANSWER", "Choose not to answer",
 ]
 DONT_KNOW = [
+    "Don't know/Haven't heard enough [DNR]", "Don't know/Not Sure", "Not sure/Don't know", "D/K",
+    "998. VOLUNTEERED: DON'T KNOW", "DK (Don't Know); NA (Not Ascertained)", "Don't know*",
+    "Can't choose, don't know", "Don\ufffdt know", "Don\u00e2\u20ac\u2122t know", "NS",
+    "Don't know/Not Sure/Refused/Missing", "Wei\u00df nicht, keine Angabe",
     "Don't know", "DON'T KNOW", "Don\u2019t know", "Don\u00b4t know", "Don`t know", "Dont know",
     "Don\u2018t know", "DK", "D.K.", "D.K./N.A.", "DK/NA", "DK/Ref", "DK / Refused",
     "Don't know/Refused", "-8. Don't know", "998. Don't know", "999. Don't recognize",
@@ -35,6 +41,8 @@ DONT_KNOW = [
     "Don't know / No answer",
 ]
 NOT_ASKED = [
+    "NAP, other countries", "999. MISSING", "Not asked or Missing", "Not applicable*", "proxy",
+    "No aplicable", "Sin dato", "NAP (Code 2 in V1)", "No preguntada",
     "-1. Inapplicable", "Inapplicable", "Inap. (not 1 in Q1)", "INAP", "IAP", "Inap",
     "Not applicable", "N/A", "N/A.", "Not asked", "Not asked in this country",
     "-4 Not asked in survey", "Not asked (split B)", "Missing", "99 = missing",
@@ -50,6 +58,8 @@ NOT_ASKED = [
 ]
 # Answers, however much they look like one of those.
 ANSWERS = [
+    "Not sure/no opinion", "It depends (SPONTANEOUS)", "None (SPONTANEOUS)", "Both/Neither",
+    "Other/Refugee", "Nap or rest", "Don't know them or not close", "Sinn Fein", "NSA",
     "Not sure", "No opinion", "Yes", "No", "None", "None of these", "Nothing", "Neither",
     "1. Labour", "2. Green", "No religion", "No party", "Never", "Other", "Independent",
     "Reference", "Missing my friends and family", "Skipping meals", "Not at all", "Not very",

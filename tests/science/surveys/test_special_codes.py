@@ -203,3 +203,13 @@ def test_na_of_a_folder_is_blank_unless_an_option_is_called_so(tmp_path):
         ("q", "answered"), ("q", "not_asked"), ("q", "not_asked"),
         ("r", "answered"), ("r", "refused"), ("r", "not_asked"),
     ]  # fmt: skip
+
+
+def test_a_scale_of_numbers_with_labelled_ends_is_ordinal(tmp_path):
+    values = [float(n) for n in range(11)] + [77.0, 97.0]
+    frame = pd.DataFrame({"ID": [float(i) for i in range(13)], "LR": values})
+    labels = {0: "Extremely left", 10: "Extremely right", 77: "Refusal", 97: "Other"}
+    _, book = imported(tmp_path / "x.sav", frame, variable_value_labels={"LR": labels})
+    (question,) = book.questions
+    assert (question.kind, question.refused) == ("ordinal", ["77"])
+    assert question.positions == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, None]
