@@ -179,6 +179,7 @@ def _options(
         name: cells.literal(row.get(name), kind, table=table, column=name, row=where)
         for name, kind in (("references", list), ("option_mapping", dict), ("option_ordinal", list))
     }
+    _without_nan(raw)
     mapping = {cells.code(k): cells.text(v) for k, v in raw["option_mapping"].items()}
     given = [cells.text(label) for label in raw["references"]]
     references = given or list(dict.fromkeys(mapping.values()))
@@ -219,6 +220,21 @@ def _options(
         mapping,
         tuple(positions[i] for i in kept),
     )
+
+
+def _without_nan(raw: dict[str, Any]) -> None:
+    """Take out the options that pandas wrote as nan, with their positions where they have one."""
+
+    def absent(value: Any) -> bool:
+        return value is None or (cells.text(value) == "" and str(value).strip() != "")
+
+    listed, places = raw["references"], raw["option_ordinal"]
+    kept = [i for i, label in enumerate(listed) if not absent(label)]
+    if len(kept) < len(listed):
+        raw["references"] = [listed[i] for i in kept]
+        if len(places) == len(listed):
+            raw["option_ordinal"] = [places[i] for i in kept]
+    raw["option_mapping"] = {k: v for k, v in raw["option_mapping"].items() if not absent(v)}
 
 
 def _positions(references: Sequence[str], ordinal: Sequence[Any], where: str) -> list[float | None]:

@@ -213,3 +213,12 @@ def test_a_scale_of_numbers_with_labelled_ends_is_ordinal(tmp_path):
     (question,) = book.questions
     assert (question.kind, question.refused) == ("ordinal", ["77"])
     assert question.positions == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, None]
+
+
+def test_nan_among_the_options_of_a_folder_is_no_option():
+    info = pd.DataFrame({"key": ["q"], "question": ["Q"],
+                         "references": ["['Low', 'nan', 'High', nan]"],
+                         "option_mapping": ["{1: 'Low', 2: 'nan', 3: 'High', nan: nan}"],
+                         "option_ordinal": ["[1, nan, 3, nan]"]})  # fmt: skip
+    (question,) = opinionqa.questions({"x": info}).to_pylist()
+    assert (question["options"], question["ordinal"]) == (["Low", "High"], [1, 3])
