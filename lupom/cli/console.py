@@ -213,10 +213,21 @@ def _kind(kind: str) -> str:
     return kind if kind in ("seed", "test") else f"{kind} model"
 
 
+def _calls(calls: r.Calls) -> str:
+    """Say how many calls were asked, and what of their prompts came from the prompt cache."""
+    words = f"{calls.asked} calls"
+    if 0 < calls.requests < calls.asked:
+        words += f" in {calls.requests} requests"
+    if calls.tokens_cached and calls.tokens_in:
+        share = calls.tokens_cached / calls.tokens_in
+        words += f", {share:.0%} of {calls.tokens_in:,} prompt tokens from the prompt cache"
+    return words
+
+
 def _outcome(result: r.NodeResult) -> str:
     words = [] if result.rows is None else [f"{result.rows} row{'s' if result.rows != 1 else ''}"]
     if result.calls is not None and result.calls.total:
-        words.append(f"{result.calls.asked} calls")
+        words.append(_calls(result.calls))
         if result.calls.cached:
             words.append(f"{result.calls.cached} from the ledger")
         if result.calls.cost:

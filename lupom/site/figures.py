@@ -358,17 +358,19 @@ def cost(tables: Findings) -> Table | None:
         "select node, alias, model, count(*) as calls,"
         " case when count(tokens_in + tokens_out) = count(*)"
         " then sum(tokens_in + tokens_out)::bigint end as tokens,"
+        " sum(tokens_cached)::bigint as cached, sum(tokens_in)::bigint as tokens_in,"
         " case when count(cost) = count(*) then sum(cost) end as cost from main.calls"
         " group by all order by node, alias, model"
     )
     if not rows:
         return None
     return Table(
-        ["model of the project", "LLM", "calls", "tokens", "cost"],
+        ["model of the project", "LLM", "calls", "tokens", "from the prompt cache", "cost"],
         [
             [
                 *(r["node"], f"{r['alias']}: {r['model']}", f"{r['calls']:,}"),
                 "unknown" if r["tokens"] is None else f"{r['tokens']:,}",
+                f"{r['cached'] / r['tokens_in']:.0%} of prompts" if r["cached"] else "",
                 "price unknown" if r["cost"] is None else money(r["cost"]),
             ]
             for r in rows

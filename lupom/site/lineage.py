@@ -110,7 +110,7 @@ def write_pages(
 
 _RUN = (
     *("run_id", "status", "reason", "message", "rows", "seconds", "calls", "cached", "asked"),
-    *("invalid", "tokens_in", "tokens_out", "cost"),
+    *("invalid", "tokens_in", "tokens_cached", "tokens_out", "cost"),
 )
 
 

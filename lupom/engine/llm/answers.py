@@ -32,6 +32,11 @@ class Call:
         return 1
 
     @property
+    def alone(self) -> int:
+        """Characters of the request that asks it alone."""
+        return sum(len(message["content"]) for message in self.messages)
+
+    @property
     def form(self) -> RowResponse | RowsResponse:
         """What comes back to the request that asks it alone."""
         return self.response if self.together is None else self.response.labelled
@@ -69,8 +74,9 @@ class Answer:
 class Progress:
     """How far an ask is, in rows.
 
-    `asked` calls have ended that it made itself; tokens and cost (USD) are spent by it, None
-    when they are unknown.
+    `asked` calls have ended that it made itself, in so many `requests`; tokens and cost (USD) are
+    spent by it, None when they are unknown. `tokens_cached` of `tokens_in` came from the provider's
+    prompt cache.
     """
 
     done: int
@@ -81,6 +87,8 @@ class Progress:
     tokens_out: int | None
     cost: float | None
     asked: int = 0
+    requests: int = 0
+    tokens_cached: int = 0
 
 
 class Tally:
@@ -108,6 +116,8 @@ class Tally:
             tokens_out=whole(ended.tokens_out, now.tokens_out),
             cost=plus(ended.cost, now.cost),
             asked=ended.asked + now.asked,
+            requests=ended.requests + now.requests,
+            tokens_cached=ended.tokens_cached + now.tokens_cached,
         )
         if self._told is not None:
             self._told(self._last)

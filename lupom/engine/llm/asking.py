@@ -214,6 +214,7 @@ class Desk:
                 quota=quota,
                 tokens=most.tokens,
             )
+            asking.requests += 1
         finally:
             if budget is not None or quota is not None:
                 spent = line.spent(size, reply)

@@ -109,6 +109,7 @@ class Batches:
 
         async def one(key: str, reply: ProviderReply | ProviderError) -> None:
             item = waiting.get(key)
+            asking.requests += not isinstance(reply, ProviderError)
             if key in records:
                 items = [waiting.get(row["key"]) for row in records[key]]
                 if not isinstance(reply, ProviderError):

@@ -36,6 +36,7 @@ def book(
     entry.tokens_written += reply.tokens_written
     asking.tokens_in = prices.whole(asking.tokens_in, reply.tokens_in)
     asking.tokens_out = prices.whole(asking.tokens_out, reply.tokens_out)
+    asking.tokens_cached += reply.tokens_cached
     asking.cost = prices.plus(asking.cost, cost)
 
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lupom.engine.llm import prices
+from lupom.engine.llm.reuse import TOLD, Reuse, cached_from, reuse
 
 if TYPE_CHECKING:
     from lupom.engine.llm.responses import RowResponse
@@ -34,6 +35,9 @@ _SHARE_INVALID = 0.25
 # the same model (an edited prompt), other nodes at the same model, the same node at another model.
 _SAME, _OTHER_NODE, _OTHER_MODEL = 0.1, 0.3, 0.6
 _ERRORS = 2.5
+# Of what could come from the prompt cache, how much does at the least: where nothing was asked of
+# the model yet, and where it was seen to use one.
+_FOUND, _FOUND_BEFORE = 0.5, 0.8
 # Fewer calls than this say little about the ones to come.
 _ENOUGH = 3
 # A string without a limit may fill all that is allowed.
@@ -55,6 +59,9 @@ class Asked(Protocol):
     @property
     def rows(self) -> int: ...
 
+    @property
+    def alone(self) -> int: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Range:
@@ -75,12 +82,23 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What calls will take. `cost` is in USD; None is "price unknown"."""
+    """What calls will take.
+
+    Attributes
+    ----------
+    calls, rows : requests, and the rows they ask.
+    cost : in USD; None is "price unknown".
+    cached : the part of `tokens_in` that comes from the provider's prompt cache; None is unknown.
+    saved : tokens that asking rows together saves beside asking each alone.
+    """
 
     calls: int
     tokens_in: Range
     tokens_out: Range
     cost: Range | None
+    rows: int = 0
+    cached: Range | None = Range()
+    saved: Range = Range()
 
     @property
     def tokens(self) -> Range:
@@ -92,6 +110,9 @@ class Forecast:
             self.tokens_in + other.tokens_in,
             self.tokens_out + other.tokens_out,
             None if self.cost is None or other.cost is None else self.cost + other.cost,
+            self.rows + other.rows,
+            None if self.cached is None or other.cached is None else self.cached + other.cached,
+            self.saved + other.saved,
         )
 
 
@@ -121,17 +142,28 @@ def forecast(
     characters = sum(_characters(call) for call in calls)
     tokens_in = _tokens_in(calls, characters, at_model, settings, same=at_model is own)
     tokens_out = _tokens_out(calls, of_node, settings, same=of_node is own)
-    cost = _cost(tokens_in, tokens_out, at_model, settings)
+    again = reuse(calls, cached_from(settings))
+    cost = _cost(tokens_in, tokens_out, at_model, settings, again)
+    alone = sum(call.alone for call in calls) - characters
+    own_ = Forecast(
+        len(calls),
+        tokens_in,
+        tokens_out,
+        cost,
+        sum(call.rows for call in calls),
+        _cached(tokens_in, at_model, settings, again),
+        tokens_in.times(alone / max(1, characters), alone / max(1, characters)),
+    )
     if settings.fallback is None:
-        return Forecast(len(calls), tokens_in, tokens_out, cost)
+        return own_
     stronger = forecast(ledger, llms, settings.fallback, node, calls)
     low, high = _invalid(own)
     more = None if stronger.cost is None else stronger.cost.times(low, high)
-    return Forecast(
-        len(calls),
-        tokens_in + stronger.tokens_in.times(low, high),
-        tokens_out + stronger.tokens_out.times(low, high),
-        None if cost is None or more is None else cost + more,
+    return replace(
+        own_,
+        tokens_in=tokens_in + stronger.tokens_in.times(low, high),
+        tokens_out=tokens_out + stronger.tokens_out.times(low, high),
+        cost=None if cost is None or more is None else cost + more,
     )
 
 
@@ -214,8 +246,30 @@ def _by_weight(seen: Sequence[tuple[float, float]], coming: Sequence[float], dri
     return Range(max(0.0, mean - error), mean + error + unseen)
 
 
+def _cached(
+    tokens_in: Range, taken: Sequence[Taken], settings: LLMSettings, again: Reuse
+) -> Range | None:
+    """Return how many tokens come from the prompt cache; None where the provider does not say.
+
+    At best each request finds all that earlier ones with its beginning put there. Some are sent
+    before those are answered, and caches forget.
+    """
+    if not again.read:
+        return Range()
+    seen = sum(t.tokens_cached for t in taken)
+    if seen == 0 and settings.provider not in TOLD:
+        return None
+    if settings.provider not in TOLD:
+        return Range(0.0, tokens_in.high * again.read)
+    return tokens_in.times(again.read * (_FOUND_BEFORE if seen else _FOUND), again.read)
+
+
 def _cost(
-    tokens_in: Range, tokens_out: Range, taken: Sequence[Taken], settings: LLMSettings
+    tokens_in: Range,
+    tokens_out: Range,
+    taken: Sequence[Taken],
+    settings: LLMSettings,
+    again: Reuse,
 ) -> Range | None:
     """Price tokens; the part of a prompt that a provider's cache takes is as it was before."""
     price = settings.paid
@@ -227,6 +281,10 @@ def _cost(
         written = sum(t.tokens_written for t in taken) / everything
         low = high = prices.cost(price, 1, 0, cached=cached, written=written)
         low, high = low * (1 - _SAME * cached), high * (1 + _SAME * cached)
+    elif settings.provider in TOLD:
+        missed = again.read * (1 - _FOUND)
+        low = prices.cost(price, 1, 0, cached=again.read, written=again.written)
+        high = prices.cost(price, 1, 0, cached=again.read - missed, written=again.written + missed)
     else:
         low = min(prices.cost(price, 1, 0), prices.cost(price, 1, 0, cached=1))
         high = max(prices.cost(price, 1, 0), prices.cost(price, 1, 0, written=1))

@@ -444,4 +444,6 @@ def _progress(asking: Asking, total: int, line: Line) -> Progress:
         tokens_out=asking.tokens_out,
         cost=None if line.settings.paid is None else asking.cost,
         asked=len(asking.own),
+        requests=asking.requests,
+        tokens_cached=asking.tokens_cached,
     )

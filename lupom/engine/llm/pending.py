@@ -67,6 +67,7 @@ class Asking:
     Attributes
     ----------
     weights : rows per key; the counts below are of rows.
+    requests : replies that came back to it, of one call or of several asked together.
     own, borrowed : ends of calls it asked itself, and of calls somebody else was asking.
     halt : set when no further request may be sent; those in flight are awaited and recorded.
     failure : what ended it, if anything did.
@@ -84,6 +85,8 @@ class Asking:
     tokens_in: int | None = 0
     tokens_out: int | None = 0
     cost: float | None = 0.0
+    tokens_cached: int = 0
+    requests: int = 0
     halt: asyncio.Event = field(default_factory=asyncio.Event)
 
     def fail(self, error: BaseException) -> None:

@@ -50,3 +50,9 @@ def tokens(count: float | None) -> str:
     if count is None:
         return "tokens unknown"
     return f"{round(count):,} token{'' if round(count) == 1 else 's'}"
+
+
+def span(low: float, high: float) -> str:
+    """Return '1,200-3,400', or one number where both are the same."""
+    least, most = f"{round(low):,}", f"{round(high):,}"
+    return most if least == most else f"{least}-{most}"

@@ -146,11 +146,15 @@ class RowsResponse:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A request as it is to be asked: of one row, or of several together."""
+    """A request as it is to be asked: of one row, or of several together.
+
+    `alone` are the characters of the requests that would ask each row alone.
+    """
 
     messages: Sequence[Mapping[str, str]]
     response: RowResponse | RowsResponse
-    rows: int = 1
+    rows: int
+    alone: int
 
 
 def requests(members: Sequence[Member]) -> list[Written]:
@@ -159,10 +163,11 @@ def requests(members: Sequence[Member]) -> list[Written]:
 
 
 def _written(members: Sequence[Member]) -> Written:
+    alone = sum(len(message["content"]) for m in members for message in m.messages)
     if members[0].together is None:
-        return Written(members[0].messages, members[0].response)
+        return Written(members[0].messages, members[0].response, 1, alone)
     response = RowsResponse([member.response for member in members])
-    return Written(messages_of(members), response, len(members))
+    return Written(messages_of(members), response, len(members), alone)
 
 
 def shared_out(

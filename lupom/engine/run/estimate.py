@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lupom.engine.errors import LupomError
 from lupom.engine.graph import Graph
+from lupom.engine.llm import prices
 from lupom.engine.llm.forecast import Forecast, Range
 from lupom.engine.llm.together import requests
 from lupom.engine.project.nodes import Node
@@ -82,6 +83,15 @@ def _estimate(
                 taken[name] = taken[name] + one if name in taken else one
     priced = [one.cost for one in taken.values() if one.cost is not None]
     notes = [f"{out:,} rows are out in a batch"] if out else []
+    whole = sum(taken.values(), Forecast(0, Range(), Range(), Range()))
+    if whole.rows > whole.calls:
+        fewer = prices.span(whole.saved.low, whole.saved.high)
+        notes.append(f"{whole.rows:,} rows in {whole.calls:,} requests save {fewer} tokens")
+    if whole.cached is None:
+        notes.append("how much comes from the prompt cache is unknown")
+    elif whole.cached.high:
+        cached = prices.span(whole.cached.low, whole.cached.high)
+        notes.append(f"{cached} tokens from the prompt cache")
     if len(prepared.asked) > 1:
         notes += [_said(name, taken[name]) for name in sorted(taken)]
     return Estimate(
@@ -90,7 +100,9 @@ def _estimate(
         out=out,
         low=count,
         high=count,
-        tokens=sum((one.tokens for one in taken.values()), Range()),
+        tokens=whole.tokens,
+        from_cache=whole.cached,
+        saved=whole.saved,
         cost=sum(priced, Range()) if priced or not taken else None,
         unpriced=[name for name, one in sorted(taken.items()) if one.cost is None],
         note="; ".join(notes),

@@ -22,7 +22,8 @@ class Estimate:
     not built at all. `out` counts rows whose calls are out in a batch; the others are of the calls
     to make: tokens and money (USD) as a range of its own; money None is "price unknown". `unpriced`
     names the aliases whose price is unknown: where rows are asked of several, money is of the
-    others.
+    others. `from_cache` of the tokens come from the provider's prompt cache, None is unknown;
+    `saved` are the tokens that asking rows together saves.
     """
 
     rows: int | None = None
@@ -31,6 +32,8 @@ class Estimate:
     low: int | None = None
     high: int | None = None
     tokens: Range | None = None
+    from_cache: Range | None = None
+    saved: Range | None = None
     cost: Range | None = None
     unpriced: list[str] = field(default_factory=list)
     note: str = ""

@@ -21,7 +21,8 @@ _TABLES = {
         run_id varchar, node varchar, kind varchar, status varchar, message varchar,
         reason varchar, rows bigint, seconds double, calls bigint, cached bigint, asked bigint,
         invalid bigint, tokens_in bigint, tokens_out bigint, cost double, finished_at timestamptz,
-        tokens_low bigint, tokens_high bigint, cost_low double, cost_high double
+        tokens_low bigint, tokens_high bigint, cost_low double, cost_high double,
+        requests bigint, tokens_cached bigint
     """,
     "calls": """
         call_id varchar, node varchar, run_id varchar, alias varchar, provider varchar,

@@ -23,7 +23,9 @@ SUCCESS, WARN, ERROR, SKIPPED, UNCHANGED, KEPT, STOPPED = (
 class Calls:
     """LLM calls of a node: answered before, asked now, invalid, tokens, money in USD.
 
-    Tokens are None where a provider did not say what an answer took. `tokens_low` to `tokens_high`
+    `requests` asked the calls, fewer than they are where several were asked together.
+    Tokens are None where a provider did not say what an answer took; `tokens_cached` of `tokens_in`
+    came from its prompt cache. `tokens_low` to `tokens_high`
     and `cost_low` to `cost_high` are what they were estimated at just before they were made; None
     where none was to be made, or the price is unknown.
     """
@@ -39,6 +41,8 @@ class Calls:
     tokens_high: int | None = None
     cost_low: float | None = None
     cost_high: float | None = None
+    requests: int = 0
+    tokens_cached: int = 0
 
 
 @dataclass(slots=True)

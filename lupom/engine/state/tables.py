@@ -8,7 +8,7 @@ from sqlalchemy import JSON, Column, LargeBinary
 from sqlmodel import Field, SQLModel
 
 # Raised with any change to the tables; a newer database is not opened.
-VERSION = 4
+VERSION = 5
 
 
 class Run(SQLModel, table=True):
@@ -59,6 +59,8 @@ class NodeRun(SQLModel, table=True):
     tokens_high: int | None = None
     cost_low: float | None = None
     cost_high: float | None = None
+    requests: int | None = None
+    tokens_cached: int | None = None
     finished_at: str
 
 

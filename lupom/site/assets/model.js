@@ -36,6 +36,7 @@ LUPOM.pages.model = async (name) => {
       ...(asks ? [
         { title: "Calls asked", key: "asked", align: "right" }, { title: "from the ledger", key: "cached", align: "right" },
         { title: "Invalid", key: "invalid", align: "right" }, { title: "Tokens in", key: "tokens_in", align: "right" },
+        { title: "of these cached", key: "tokens_cached", align: "right" },
         { title: "out", key: "tokens_out", align: "right" }, { title: "Money", key: "cost", align: "right", show: (r) => (r.asked ? money(r.cost) : r.calls === null ? "" : "$0") },
       ] : []),
       { title: "Message", key: "message" },

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from lupom import LupomError, Project
+from lupom.cli import main
 from tests.support.answers import fit, schema_of
 from tests.support.llm_server import Fault, LLMServer
 
@@ -314,3 +315,26 @@ def test_a_prompt_without_a_place_for_rows_is_refused(make, server):
     folder = make(2, **{"prompts/guess.jinja": "{{ person }} {{ question }}"})
     with pytest.raises(LupomError, match="no place for the rows"):
         run(folder)
+
+
+def test_a_plan_counts_requests_and_what_they_save(make, server, capsys):
+    folder = make(6, most=3)
+    with Project(folder) as project:
+        estimate = next(s.estimate for s in project.plan().steps if s.node == "guesses")
+    assert (estimate.rows, estimate.low, estimate.high) == (12, 4, 4)
+    assert "12 rows in 4 requests save" in estimate.note
+    assert estimate.saved.low > 0
+    with pytest.raises(SystemExit):
+        main(["run", "--project-dir", str(folder)])
+    assert "12 calls in 4 requests" in capsys.readouterr().err
+    taken = "select sum(tokens_in + tokens_out)::int from lupom.calls"
+    assert estimate.tokens.holds(rows(folder, taken)[0][0])
+    assert rows(folder, "select requests from lupom.nodes where node = 'guesses'") == [(4,)]
+    # By what was taken, one more question is estimated narrowly.
+    (folder / "seeds/questions.csv").write_text(questions(7))
+    with Project(folder) as project:
+        more = next(s.estimate for s in project.plan().steps if s.node == "guesses")
+    assert (more.low, more.high) == (2, 2)
+    before = rows(folder, taken)[0][0]
+    run(folder)
+    assert more.tokens.holds(rows(folder, taken)[0][0] - before)

@@ -148,6 +148,8 @@ class _Told:
         counts.invalid = so_far.invalid + sum(now.invalid for now in each)
         counts.tokens_in = whole(so_far.tokens_in, *(now.tokens_in for now in each))
         counts.tokens_out = whole(so_far.tokens_out, *(now.tokens_out for now in each))
+        counts.requests = so_far.requests + sum(now.requests for now in each)
+        counts.tokens_cached = so_far.tokens_cached + sum(now.tokens_cached for now in each)
         asked = [now.cost for now in each if now.asked]
         if asked:
             known = [cost for cost in asked if cost is not None]
