@@ -15,12 +15,14 @@ from lupom.engine.errors import BudgetError, LLMError, ModelError, WaitingError
 from lupom.engine.llm.asking_together import ask_together
 from lupom.engine.llm.booking import book
 from lupom.engine.llm.budget import Amount, Budget
+from lupom.engine.llm.doubts import Doubts, Suspect
 from lupom.engine.llm.line import Line, size_of
 from lupom.engine.llm.pace import Halted
 from lupom.engine.llm.pending import Asking, Item, Outcome, clean, request_of, row_of, started
 from lupom.engine.llm.providers.base import ProviderError, ProviderReply, ProviderRequest
 from lupom.engine.llm.responses import InvalidAnswer, Reading
 from lupom.engine.llm.retries import persist
+from lupom.engine.llm.together import messages_of
 from lupom.engine.llm.turns import Request, Turns, part_of, planned
 from lupom.engine.state.ledger import INVALID, OK, PENDING, Entry
 
@@ -44,23 +46,64 @@ class Desk:
         """Ask the items in their order, as many requests at once as the alias has places."""
         requests = planned(items, line.cached_from)
         turns = Turns(requests, line.patient)
+        doubts = Doubts(turns, answered=line.pace.successes > 0)
         workers = min(len(requests), line.settings.concurrency)
-        await asyncio.gather(*(self._work(line, asking, turns) for _ in range(workers)))
+        await asyncio.gather(*(self._work(line, asking, doubts) for _ in range(workers)))
+        if doubts.suspects and not asking.halt.is_set():
+            await asyncio.gather(
+                *(self._judge(line, asking, doubts, suspect) for suspect in doubts.suspects)
+            )
 
-    async def _work(self, line: Line, asking: Asking, turns: Turns) -> None:
-        while not asking.halt.is_set():
-            request = await turns.next()
-            if request is None or asking.halt.is_set():
-                return
+    async def _work(self, line: Line, asking: Asking, doubts: Doubts) -> None:
+        clock = asyncio.get_running_loop().time
+        while (request := await doubts.next(asking.halt)) is not None:
+            begun = clock()
             try:
                 await self._end(line, asking, request)
+                doubts.passed(begun)
             except Halted:
                 return
+            except ProviderError as error:
+                left = [i for i in request.items if i.key not in asking.own] or request.items
+                if not doubts.failed(part_of(request, left), error, clock()):
+                    asking.fail(doubts.first(error))
+                    return
             except Exception as error:
                 asking.fail(error)
                 return
             finally:
-                turns.ended(request)
+                doubts.ended(request)
+
+    async def _judge(self, line: Line, asking: Asking, doubts: Doubts, suspect: Suspect) -> None:
+        """End a row whose request failed while others passed, or fail with its error.
+
+        What may have been a passing trouble is asked once more.
+        """
+        item, error = suspect.item, suspect.error
+        if item.key in asking.own or item.key in asking.borrowed:
+            return
+        try:
+            if error.retryable:
+                await self._end(line, asking, Request([item], messages_of([item])))
+                return
+        except Halted:
+            return
+        except ProviderError as again:
+            error = again
+        except Exception as other:
+            asking.fail(other)
+            return
+        if not doubts.is_own_fault(suspect, before=self._was_answered(line, asking)):
+            asking.fail(error)
+            return
+        outcome = await self.refuse(line, asking, item, started(item)[0], error)
+        self.end(asking, item, outcome)
+
+    def _was_answered(self, line: Line, asking: Asking) -> bool:
+        """Tell whether an earlier run had answers to this node from this alias."""
+        model = str(line.identity.get("model"))
+        taken = self._state.ledger.taken(node=asking.node, alias=line.alias, model=model, limit=20)
+        return any(call.ok for call in taken)
 
     async def _end(self, line: Line, asking: Asking, request: Request) -> None:
         """See to it that the calls of a request have their ends: others', or asked for here."""
@@ -143,6 +186,8 @@ class Desk:
                 reply = await self.reply(line, asking, request, f"{item.key}/{len(tries)}")
             except ProviderError as error:
                 if not error.refused:
+                    # Should it be asked again, its tries so far are not forgotten.
+                    item.entry, item.fresh = entry, False
                     raise
                 return await self.refuse(line, asking, item, entry, error)
             entry.latency += loop.time() - begun

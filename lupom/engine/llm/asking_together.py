@@ -80,6 +80,9 @@ async def ask_together(desk: Desk, line: Line, asking: Asking, asked: Request) -
                 waiting.appendleft(group)
                 continue
             if not error.refused:
+                for row in rows:
+                    # Should they be asked again, their tries so far are not forgotten.
+                    row.item.entry, row.item.fresh = row.entry, False
                 raise
             if len(group) > 1:
                 waiting.extend(_halves(group))

@@ -19,7 +19,7 @@ from lupom.engine.llm.lenient import key_of, lenient_validator
 from lupom.engine.llm.markers import LENIENT, AsArray, Each, OneOf, OneOfEach, Usable
 from lupom.engine.llm.providers.base import TokenLogprobs
 from lupom.engine.llm.reading import Found, found_in, repaired_in, shapes
-from lupom.engine.llm.schemas import canonical, closed, columns_of, filled
+from lupom.engine.llm.schemas import canonical, closed, columns_of, filled, schema_of
 from lupom.engine.llm.stated import OFF, Distribution, labelled, normalised
 from lupom.engine.llm.together import RowsResponse
 
@@ -95,7 +95,7 @@ class ResponseSpec:
         self.source_hash = source_hash
         self._cls = cls
         self._layout = layout_of(cls)
-        self._schema = closed(cls.model_json_schema(), cls.__name__)
+        self._schema = closed(schema_of(cls), cls.__name__)
         self._one, self._each = columns_of(self._schema)
         self._marks = _marks(cls)
         self.limits: tuple[str, ...] = (*self._one, *self._each)

@@ -40,6 +40,7 @@ async def persist(
     Halted : when `halt` was set between two tries.
     """
     failures = 0
+    since: float | None = None
     while True:
         if quota is not None:
             await quota.take(tokens, halt)
@@ -50,6 +51,8 @@ async def persist(
         except ProviderError as error:
             if quota is not None:
                 quota.give_back(tokens)
+            now = asyncio.get_running_loop().time()
+            error.since = since = now if since is None else since
             if not error.retryable:
                 raise
             if error.throttled and pace.successes > successes:

@@ -7,19 +7,64 @@ that say something to a decoder are kept.
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import CompileError
 from lupom.engine.llm.markers import ONE_OF, ONE_OF_EACH, Each
 from lupom.engine.llm.stated import labelled
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 _KEPT = frozenset(
     {"type", "enum", "description", "pattern", "format", "minLength", "maxLength"}
     | {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
     | {"minItems", "maxItems"}
 )
+
+
+def schema_of(cls: type[BaseModel]) -> dict[str, Any]:
+    """Return pydantic's schema of a class, with the descriptions that are meant for the LLM.
+
+    Those are `Field(description=...)`, and of a class `json_schema_extra={"description": ...}` in
+    its `model_config`. Docstrings are for whoever reads the code.
+    """
+    made = cls.model_json_schema()
+    for name, part in [(None, made), *made.get("$defs", {}).items()]:
+        if part.get("description") in _docstrings(cls) and not _is_meant(cls, name):
+            del part["description"]
+    return made
+
+
+def _docstrings(cls: type[BaseModel]) -> set[str]:
+    """Return the docstrings of a class and of whatever its fields are made of."""
+    found: set[str] = set()
+    seen: set[int] = set()
+
+    def walk(part: Any) -> None:
+        if isinstance(part, Mapping):
+            kind = part.get("cls")
+            if isinstance(kind, type):
+                found.add(inspect.cleandoc(kind.__doc__ or ""))
+            for name, value in part.items():
+                if name != "metadata" and id(value) not in seen:
+                    seen.add(id(value))
+                    walk(value)
+        elif isinstance(part, list | tuple):
+            for value in part:
+                walk(value)
+
+    walk(cls.__pydantic_core_schema__)
+    return found
+
+
+def _is_meant(cls: type[BaseModel], name: str | None) -> bool:
+    """Tell whether the class itself, not one within it, names its description for the LLM."""
+    extra = cls.model_config.get("json_schema_extra")
+    return name is None and isinstance(extra, Mapping) and "description" in extra
 
 
 def closed(schema: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -183,13 +228,61 @@ LIMITS |= {"minItems", "maxItems", "pattern", "format"}
 
 
 def without(schema: Any, keywords: frozenset[str]) -> Any:
-    """Return a schema without these keywords, for providers that refuse them."""
+    """Return a schema without these keywords, for providers that refuse them.
+
+    What they say is said in the description of the field, in words, so that it is known all the
+    same.
+    """
     if isinstance(schema, Mapping):
-        return {
+        out = {
             key: {name: without(inner, keywords) for name, inner in value.items()}
             if key == "properties"
             else without(value, keywords)
             for key, value in schema.items()
             if key not in keywords
         }
+        said = _in_words({k: v for k, v in schema.items() if k in keywords})
+        if said:
+            described = str(out.get("description") or "").strip()
+            end = "" if not described or described.endswith((".", "!", "?")) else "."
+            out["description"] = f"{described}{end} {said}".strip()
+        return out
     return [without(item, keywords) for item in schema] if isinstance(schema, list) else schema
+
+
+def _in_words(limits: Mapping[str, Any]) -> str:
+    """Say what limits say: 'At most 60 characters. From 1 to 5 items.'"""
+    out = []
+    for least, most, what in (
+        ("minLength", "maxLength", "characters"),
+        ("minItems", "maxItems", "items"),
+        ("minimum", "maximum", ""),
+        ("exclusiveMinimum", "exclusiveMaximum", "exclusive"),
+    ):
+        low, high = limits.get(least), limits.get(most)
+        # That a text or a list is not empty goes without saying.
+        low = (
+            None if what in ("characters", "items") and low in (0, 1) and high is not None else low
+        )
+        if what == "exclusive":
+            out += [f"More than {low}."] if low is not None else []
+            out += [f"Less than {high}."] if high is not None else []
+        elif low is not None and high is not None:
+            out.append(f"From {low} to {high} {what}".strip() + ".")
+        elif low is not None or high is not None:
+            words = f"At least {low}" if high is None else f"At most {high}"
+            out.append(f"{words} {what}".strip() + ".")
+    if "multipleOf" in limits:
+        out.append(f"A multiple of {limits['multipleOf']}.")
+    if "pattern" in limits:
+        out.append(f"It matches the regular expression {limits['pattern']}")
+    if "format" in limits:
+        out.append(f"Format: {limits['format']}.")
+    return " ".join(out)
+
+
+def has_any(part: Any, keywords: frozenset[str]) -> bool:
+    """Tell whether there is a schema in something that uses one of these keywords."""
+    if isinstance(part, Mapping):
+        return any(key in keywords or has_any(value, keywords) for key, value in part.items())
+    return isinstance(part, list) and any(has_any(item, keywords) for item in part)

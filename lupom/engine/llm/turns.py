@@ -97,6 +97,10 @@ class Turns:
             self._changed.clear()
             await self._changed.wait()
 
+    def turn_round(self) -> None:
+        """Go on in another part of the queue."""
+        self._first.rotate(-(len(self._first) // 2))
+
     def ended(self, request: Request) -> None:
         """Take note that a request has its end, whatever it is."""
         if request.group is not None:

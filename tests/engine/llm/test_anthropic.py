@@ -61,7 +61,7 @@ def test_a_request_says_what_is_wanted_and_no_more(ask, note, server):
     assert answer.status == "ok"
     schema = {
         "type": "object",
-        "properties": {"text": {"type": "string"}},
+        "properties": {"text": {"type": "string", "description": "At most 20 characters."}},
         "required": ["text"],
         "additionalProperties": False,
     }

@@ -8,6 +8,8 @@ import pytest
 
 from lupom.engine.errors import CompileError, ModelError
 from lupom.engine.llm.responses import InvalidAnswer, load_response
+from lupom.engine.llm.schemas import LIMITS as REFUSED_LIMITS
+from lupom.engine.llm.schemas import without
 
 DIMENSIONS = [
     {"dimension_id": "d1", "name": "trust", "candidate_values": ["low", "high"]},
@@ -46,7 +48,6 @@ def test_scalars_become_columns_and_the_schema_is_closed(load):
     row = spec.for_row({})
     assert row.schema == {
         "type": "object",
-        "description": "A note.",
         "properties": {
             "text": {"type": "string", "maxLength": 9, "description": "what it says"},
             "score": {"type": "integer", "minimum": 1, "maximum": 5},
@@ -61,6 +62,57 @@ def test_scalars_become_columns_and_the_schema_is_closed(load):
     assert row.rows(value) == [
         {"text": "hm", "score": 2, "share": None, "sure": True, "level": "low"}
     ]
+
+
+def test_only_descriptions_meant_for_the_llm_are_sent(load):
+    spec = load(
+        """
+        import enum
+
+        class Level(enum.Enum):
+            '''How high; see the note on levels.'''
+            low = "low"
+
+        class Inner(BaseModel):
+            '''For developers: measured with the embedded model.'''
+            level: Level
+            text: str = Field(description="in one sentence")
+
+        class Outer(BaseModel):
+            '''For developers.'''
+            model_config = {"json_schema_extra": {"description": "What the person thinks."}}
+            items: list[Inner] = Field(description="one per topic")
+        """,
+        "Outer",
+    )
+    text = spec.for_row({}).schema_text
+    for sent in ("What the person thinks.", "one per topic", "in one sentence"):
+        assert sent in text
+    assert "developers" not in text
+    assert "note on levels" not in text
+
+
+def test_limits_a_provider_refuses_are_said_in_words(load):
+    row = load(LIST, "Candidates").for_row({})
+    said = without(row.schema, REFUSED_LIMITS)["properties"]["dimensions"]
+    assert said["description"] == "At most 3 items."
+    fields = said["items"]["properties"]
+    assert fields["name"] == {"type": "string", "description": "At most 40 characters."}
+    assert fields["candidate_values"]["description"] == "From 2 to 5 items."
+    assert fields["candidate_values"]["items"]["description"] == "At most 30 characters."
+    note = load(
+        """
+        class Note(BaseModel):
+            code: str = Field(pattern="^[a-z]+$", description="a word")
+            score: int = Field(ge=1, le=5)
+            share: float = Field(gt=0)
+        """,
+        "Note",
+    )
+    fields = without(note.for_row({}).schema, REFUSED_LIMITS)["properties"]
+    assert fields["code"]["description"] == "a word. It matches the regular expression ^[a-z]+$"
+    assert fields["score"]["description"] == "From 1 to 5."
+    assert fields["share"]["description"] == "More than 0."
 
 
 LIST = """

@@ -14,6 +14,7 @@ from lupom.engine.llm.providers.base import ProviderError
 from lupom.engine.llm.providers.client import (
     LONGEST_WAIT,
     RejectedError,
+    is_of_form,
     is_of_one_request,
     retry_after,
 )
@@ -215,7 +216,9 @@ class Runtime:
                 hint=f"`model` and `region` under {under}",
             )
         about = lowered if code == "ValidationException" else f"{code} {lowered}".lower()
-        return RejectedError(text, about=about, refused=is_of_one_request(status, about))
+        refused = is_of_one_request(status, about)
+        alone = not refused and not is_of_form("", about)
+        return RejectedError(text, about=about, refused=refused, alone=alone)
 
 
 def _clean(text: str) -> str:

@@ -156,6 +156,9 @@ class ProviderError(LLMError):
     retry_after : seconds the provider asked to wait; the whole alias waits them.
     refused : this one request can never be answered (too long, filtered), while others may be: its
         row is quarantined and the rest goes on.
+    alone : it may be the fault of this request's text alone; whether others pass tells.
+    about : the provider's complaint, in small letters, where a request might be made otherwise.
+    since : when the first of several tries failed, on the loop's clock.
     """
 
     def __init__(
@@ -166,6 +169,8 @@ class ProviderError(LLMError):
         retry_after: float | None = None,
         throttled: bool = False,
         refused: bool = False,
+        alone: bool = False,
+        about: str = "",
         hint: str | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
@@ -173,3 +178,6 @@ class ProviderError(LLMError):
         self.retry_after = retry_after
         self.throttled = throttled
         self.refused = refused
+        self.alone = alone
+        self.about = about
+        self.since: float | None = None

@@ -245,20 +245,28 @@ class Endpoint:
                     text, hint=f"it asks to wait {wait / 60:.0f} minutes: run again then"
                 )
             return self.error(text, retryable=True, throttled=True, retry_after=wait)
+        complaint = f"{code} {message}".lower()
+        about = self.without_secrets(f"{param} {complaint}").lower()
+        if status >= 500 and is_too_long(complaint):
+            return RejectedError(self.without_secrets(text), about=about, refused=True)
         if status >= 500 or status in (408, 409, 425):
             if wait is not None and wait > LONGEST_WAIT:
                 wait = LONGEST_WAIT
-            return self.error(text, retryable=True, retry_after=wait)
+            return self.error(text, retryable=True, retry_after=wait, about=about)
         if status in (401, 403):
-            return self.error(text, hint=self._key_hint())
+            return self.error(text, hint=self._key_hint(), about=about if status == 403 else "")
         if status == 404:
             return self.error(
-                text, hint=f"is the model '{self.model}' there, and is base_url {self.url} right?"
+                text,
+                about=about,
+                hint=f"is the model '{self.model}' there, and is base_url {self.url} right?",
             )
+        refused = is_of_one_request(status, complaint)
         return RejectedError(
             self.without_secrets(text),
-            about=self.without_secrets(f"{param} {code} {message}").lower(),
-            refused=is_of_one_request(status, f"{code} {message}".lower()),
+            about=about,
+            refused=refused,
+            alone=not refused and not is_of_form(param, complaint),
         )
 
     def _key_hint(self) -> str:
@@ -275,24 +283,40 @@ class Endpoint:
 class RejectedError(ProviderError):
     """A request the provider does not take as it is (400, 413, 422); `about` is its complaint."""
 
-    def __init__(self, message: str, *, about: str, refused: bool) -> None:
-        super().__init__(message, refused=refused)
-        self.about = about
+    def __init__(self, message: str, *, about: str, refused: bool, alone: bool = False) -> None:
+        super().__init__(message, refused=refused, alone=alone, about=about)
 
 
-# Complaints about one request's text, in the words of OpenAI, Azure, vLLM and llama.cpp.
-_OF_ONE_REQUEST = (
-    "context_length",
-    "context length",
-    "maximum context",
-    "exceed_context_size",
-    "exceeds the context",
-    "too long",
-    "too many tokens",
-    "content_filter",
-    "content_policy",
-    "content management policy",
+# Complaints about one request's text, in the words of OpenAI, Azure, vLLM and llama.cpp. Words that
+# are not here cost no more than that other rows are asked first.
+_TOO_LONG = (
+    *("context_length", "context length", "maximum context", "exceed_context_size"),
+    *("exceeds the context", "context window", "context size"),
 )
+_OF_ONE_REQUEST = (
+    *_TOO_LONG,
+    *("too long", "too many tokens", "content_filter", "content_policy"),
+    *("content management policy", "invalid_prompt"),
+)
+# Complaints about the form of requests, which all of them have.
+_OF_FORM = re.compile(
+    r"parameter|argument|(not|n't) support|unsupported|tool use|unknown|unrecogni[sz]ed"
+    r"|not permitted|extra_forbidden|response_format|json_schema|tool_choice"
+    r"|api.?version|endpoint|\bmodel id"
+)
+# A parameter that holds the text of one request.
+_TEXTS = ("", "none", "messages", "prompt", "input", "system", "contents")
+
+
+def is_of_form(param: str, complaint: str) -> bool:
+    """Tell whether a complaint is about what all requests have, so that no other would pass."""
+    named = re.split(r"[.\[]", param.lower())[0]
+    return named not in _TEXTS or _OF_FORM.search(complaint) is not None
+
+
+def is_too_long(complaint: str) -> bool:
+    """Tell whether a text is too long for the model, whatever the status says."""
+    return any(word in complaint for word in _TOO_LONG)
 
 
 # An account without credit, in the words of OpenAI, Anthropic, OpenRouter and DeepSeek.

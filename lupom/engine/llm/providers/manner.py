@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Protocol, TypeVar
 
-from lupom.engine.llm.providers.base import ProviderReply, ProviderRequest
+from lupom.engine.llm.providers.base import ProviderError, ProviderReply, ProviderRequest
 from lupom.engine.llm.providers.client import RejectedError
 
 T = TypeVar("T")
@@ -45,8 +46,10 @@ class Manner:
         argument of a tool it must call), 'json' (the schema stands in the prompt).
     json_object : with mode 'json', a JSON object may be asked for.
     choice : how firmly the tool can be demanded: 'tool', 'any', 'auto'.
-    lengths : limits on lengths and numbers may stand in the schema.
+    lengths, limits : limits on lengths may stand in the schema; others (patterns, numbers).
     logprobs, seed, temperature, system, cache : may be asked for; system messages, cache points.
+    turns : a conversation may have more than one turn.
+    alternatives : the most log-probabilities there may be at one token.
     limit : the name of the limit on answered tokens.
     held : an answer has come back that fits, so the mode is not in doubt any more.
     """
@@ -55,11 +58,14 @@ class Manner:
     json_object: bool = True
     choice: str = "tool"
     lengths: bool = True
+    limits: bool = True
     logprobs: bool = True
     seed: bool = True
     temperature: bool = True
     system: bool = True
     cache: bool = True
+    turns: bool = True
+    alternatives: int = 20
     limit: str = "max_tokens"
     held: bool = False
 
@@ -107,6 +113,8 @@ class Manners:
         self._recalled = False
         self._alone = asyncio.Lock()
         self._settled = False
+        # Whether anything was ever answered, and whether that was tried without knowing better.
+        self._answered = self._tried = False
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[Manner]:
@@ -135,11 +143,13 @@ class Manners:
         send: Callable[[dict[str, Any]], Awaitable[T]],
         adapt: Callable[[str, dict[str, Any]], bool],
         read: Callable[[T, dict[str, Any]], ProviderReply],
+        blindly: Callable[[Mapping[str, Any]], Sequence[Callable[[], object]]] | None = None,
     ) -> ProviderReply:
         """Send a request's body, without what is complained of and can be done without, and learn.
 
-        `adapt` is told a complaint and the body; False where nothing of it can be given up. Raises
-        ProviderError.
+        `adapt` is told a complaint and the body; False where nothing of it can be given up.
+        `blindly` returns what may be given up where nothing was ever answered and a complaint names
+        nothing. Raises ProviderError.
         """
         async with self._turn():
             while True:
@@ -148,12 +158,47 @@ class Manners:
                 try:
                     raw = await send(sent)
                     break
-                except RejectedError as error:
-                    if error.refused or not adapt(error.about, sent):
+                except ProviderError as error:
+                    if error.refused or not _is_of_form(error):
                         raise
+                    if adapt(error.about, sent):
+                        continue
+                    if blindly is None or not error.alone or self._answered or self._tried:
+                        raise
+                    self._tried = True
+                    raw, sent = await self._blindly(request, body, send, blindly(sent), error)
+                    mode = self.manner.mode
+                    break
+            self._answered = True
             reply = read(raw, sent)
             await self._learn(request, reply, mode)
             return reply
+
+    async def _blindly(
+        self,
+        request: ProviderRequest,
+        body: Callable[[ProviderRequest], dict[str, Any]],
+        send: Callable[[dict[str, Any]], Awaitable[T]],
+        changes: Sequence[Callable[[], object]],
+        error: ProviderError,
+    ) -> tuple[T, dict[str, Any]]:
+        """Give up one thing after another, then all of them; raises the error if nothing helps.
+
+        Refused requests cost nothing, and the one that passes is an answer.
+        """
+        before = self.manner
+        for attempt in [*([change] for change in changes), changes]:
+            self.manner = replace(before)
+            for change in attempt:
+                change()
+            sent = body(request)
+            try:
+                return await send(sent), sent
+            except ProviderError as again:
+                if not isinstance(again, RejectedError):
+                    break
+        self.manner = before
+        raise error
 
     async def _learn(self, request: ProviderRequest, reply: ProviderReply, mode: str) -> None:
         """Draw conclusions from a reply to a request in a mode, and remember a manner that works.
@@ -205,7 +250,19 @@ class Manners:
         known = {name: value for name, value in found.items() if name in names}
         self.manner = Manner(**known)
         self._known = asdict(self.manner)
-        self._settled = True
+        self._settled = self._answered = True
+
+
+# Under another status than 400 a complaint may be about anything: only these words are heard.
+_CLEAR = re.compile(
+    r"log.?prob|\brole|system (message|prompt|instruction)|chat template|jinja|tool use|max_tokens"
+    r"|max_completion_tokens|response_format|json_schema"
+)
+
+
+def _is_of_form(error: ProviderError) -> bool:
+    """Tell whether the same might pass in another form."""
+    return isinstance(error, RejectedError) or _CLEAR.search(error.about) is not None
 
 
 def fits(text: str, schema: Mapping[str, Any], *, exactly: bool) -> bool:

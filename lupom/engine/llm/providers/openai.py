@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.llm.providers.base import (
@@ -20,7 +21,8 @@ from lupom.engine.llm.providers.client import (
 )
 from lupom.engine.llm.providers.manner import Manner, Manners, Memory, told
 from lupom.engine.llm.providers.replies import chat_reply, fault_of
-from lupom.engine.llm.schemas import LENGTHS, without
+from lupom.engine.llm.providers.turns import in_one_turn, without_system
+from lupom.engine.llm.schemas import LENGTHS, LIMITS, has_any, without
 
 if TYPE_CHECKING:
     from lupom.engine.project.settings import LLMSettings
@@ -45,6 +47,7 @@ class OpenAIProvider:
         # OpenAI itself refuses limits on the length of strings.
         start = Manner(lengths=self._endpoint.url != DEFAULT_URL)
         self._manners = Manners(self.identity(), settings.mode, start, memory)
+        self._refused_names: set[str] = set()
 
     def identity(self) -> dict[str, Any]:
         """Return provider, base_url and model."""
@@ -57,7 +60,9 @@ class OpenAIProvider:
 
     async def complete(self, request: ProviderRequest) -> ProviderReply:
         """Answer one request; raises ProviderError."""
-        return await self._manners.ask(request, self._body, self._send, self._adapt, self._read)
+        return await self._manners.ask(
+            request, self._body, self._send, self._adapt, self._read, self._blindly
+        )
 
     async def _send(self, body: dict[str, Any]) -> dict[str, Any]:
         return await self._endpoint.post("/chat/completions", body)
@@ -177,9 +182,11 @@ class OpenAIProvider:
 
     def _body(self, request: ProviderRequest) -> dict[str, Any]:
         manner = self._manners.manner
-        body: dict[str, Any] = {"model": self._endpoint.model, "messages": request.messages}
+        messages = request.messages if manner.turns else in_one_turn(request.messages)
+        messages = messages if manner.system else without_system(messages)
+        body: dict[str, Any] = {"model": self._endpoint.model, "messages": messages}
         if request.schema is not None:
-            body.update(self._structure(request, request.schema))
+            body.update(self._structure(request, request.schema, messages))
         body[manner.limit] = request.max_tokens
         if manner.temperature:
             body["temperature"] = request.temperature
@@ -187,14 +194,20 @@ class OpenAIProvider:
             body["seed"] = request.seed
         if request.top_logprobs and manner.logprobs:
             body["logprobs"] = True
-            body["top_logprobs"] = request.top_logprobs
+            body["top_logprobs"] = min(request.top_logprobs, manner.alternatives)
         body.update(request.extra)
         return body
 
-    def _structure(self, request: ProviderRequest, schema: Mapping[str, Any]) -> dict[str, Any]:
+    def _structure(
+        self,
+        request: ProviderRequest,
+        whole: Mapping[str, Any],
+        messages: Sequence[Mapping[str, str]],
+    ) -> dict[str, Any]:
         """Return the part of a body that makes the answer fit a schema."""
         manner, name = self._manners.manner, request.schema_name
-        schema = schema if manner.lengths else without(schema, LENGTHS)
+        schema = whole if manner.lengths else without(whole, LENGTHS)
+        schema = schema if manner.limits else without(whole, LIMITS)
         if manner.mode == "json_schema":
             wanted = {"name": name, "schema": schema, "strict": True}
             return {"response_format": {"type": "json_schema", "json_schema": wanted}}
@@ -204,28 +217,27 @@ class OpenAIProvider:
             choice: Any = {"tool": {"type": "function", "function": {"name": name}}}
             choice = {**choice, "any": "required", "auto": "auto"}[manner.choice]
             return {"tools": [{"type": "function", "function": function}], "tool_choice": choice}
-        messages = request.messages
-        out: dict[str, Any] = {"messages": [*messages[:-1], _with(messages[-1], told(schema))]}
+        out: dict[str, Any] = {"messages": [*messages[:-1], _with(messages[-1], told(whole))]}
         if manner.json_object:
             out["response_format"] = {"type": "json_object"}
         return out
 
     def _adapt(self, about: str, body: Mapping[str, Any]) -> bool:
-        """Give up the part of a request that an address complained about.
+        """Give up the parts of a request that an address complained about, all that are named.
 
         Returns False when the complaint is about nothing we can do without. Requests in flight
         together get the same complaint; those whose part is given up already are just sent again.
         """
         manner = self._manners.manner
-        if "logprob" in about and "logprobs" in body:
-            manner.logprobs = False
-        elif "max_tokens" in about and "max_tokens" in body and "max_completion_tokens" in about:
-            manner.limit = "max_completion_tokens"
-        elif "seed" in about and "seed" in body:
-            manner.seed = False
-        elif "temperature" in about and "temperature" in body:
-            manner.temperature = False
-        elif "length" in about and _has_lengths(body):
+        given_up = self._renamed(about, body) | self._with_fewer(about, body)
+        for name in ("seed", "temperature"):
+            if name in about and name in body:
+                setattr(manner, name, False)
+                given_up = True
+        given_up |= self._with_fewer_messages(about, body)
+        if given_up:
+            return True
+        if "length" in about and has_any(body, LENGTHS) and manner.lengths:
             manner.lengths = False
         elif "tool_choice" in about and "tool_choice" in body:
             sent = body["tool_choice"]
@@ -234,23 +246,100 @@ class OpenAIProvider:
         elif "tools" in body and any(word in about for word in ("tool", "function")):
             return self._manners.weaken("tools")
         elif "response_format" in body and _is_about_structure(about):
-            if body["response_format"]["type"] == "json_schema":
+            if body["response_format"]["type"] != "json_schema":
+                manner.json_object = False
+            elif _is_about_limits(about) and has_any(body, LIMITS) and manner.limits:
+                manner.limits = False
+            else:
                 return self._manners.weaken("json_schema")
-            manner.json_object = False
         else:
             return False
         return True
+
+    def _renamed(self, about: str, body: Mapping[str, Any]) -> bool:
+        """Give the limit on answered tokens its other name, where it is the name that is wrong."""
+        sent = next((name for name in _LIMIT_NAMES if name in body), None)
+        if (
+            sent is None
+            or not any(name in about for name in _LIMIT_NAMES)
+            or _OF_VALUE.search(about)
+        ):
+            return False
+        manner = self._manners.manner
+        if sent == manner.limit:
+            self._refused_names.add(sent)
+            other = next((name for name in _LIMIT_NAMES if name not in self._refused_names), None)
+            if other is None:
+                return False
+            manner.limit = other
+        return True
+
+    def _with_fewer(self, about: str, body: Mapping[str, Any]) -> bool:
+        """Ask for fewer alternatives where there are too many, else for no log-probabilities."""
+        if "logprob" not in about.replace("_", "").replace("-", "").replace(" ", ""):
+            return False
+        manner, asked = self._manners.manner, int(body.get("top_logprobs") or 0)
+        if "logprobs" not in body:
+            return False
+        if manner.logprobs and manner.alternatives >= asked:
+            allowed = [n for n in map(int, _NUMBER.findall(about)) if _FEWEST <= n < asked]
+            named = _NUMBER.search(about) is not None and asked > _FEW
+            if allowed or named:
+                manner.alternatives = max(allowed, default=_FEW)
+            else:
+                manner.logprobs = False
+        return True
+
+    def _with_fewer_messages(self, about: str, body: Mapping[str, Any]) -> bool:
+        """Do without the system's message, or without more than one turn."""
+        if "system" not in about and not re.search(r"\broles?\b|alternat|assistant", about):
+            return False
+        manner, roles = self._manners.manner, [message["role"] for message in body["messages"]]
+        if "system" in roles:
+            manner.system = False
+            return True
+        if "assistant" in roles and "system" not in about:
+            manner.turns = False
+            return True
+        return False
+
+    def _blindly(self, body: Mapping[str, Any]) -> list[Callable[[], object]]:
+        """Return what can be given up of a body, one by one, whatever the complaint is about."""
+
+        def give_up(name: str, value: Any) -> Callable[[], object]:
+            return lambda: setattr(self._manners.manner, name, value)
+
+        changes = []
+        if "logprobs" in body:
+            changes.append(give_up("logprobs", False))
+        if "max_tokens" in body:
+            changes.append(give_up("limit", "max_completion_tokens"))
+        changes.append(give_up("temperature", False))
+        if any(message["role"] == "system" for message in body["messages"]):
+            changes.append(give_up("system", False))
+        if "response_format" in body and not self._manners.fixed:
+            changes.append(lambda: (give_up("mode", "json")(), give_up("json_object", False)()))
+        return changes
+
+
+# Names of the limit on answered tokens, and what complaints about its value say.
+_LIMIT_NAMES = ("max_tokens", "max_completion_tokens")
+_OF_VALUE = re.compile(
+    r"too (large|high|big|many)|at most|exceed|less than|<=|between|maximum (of|is)"
+)
+_NUMBER = re.compile(r"(?<![\w.-])\d+(?![\w-])")
+# Alternatives that most allow who have a limit, and fewer than which say nothing of a choice.
+_FEW, _FEWEST = 5, 2
 
 
 def _with(message: Mapping[str, str], more: str) -> dict[str, str]:
     return {**message, "content": f"{message['content']}\n\n{more}"}
 
 
-def _has_lengths(body: Mapping[str, Any]) -> bool:
-    spelled = json.dumps([body.get("response_format"), body.get("tools")])
-    return '"maxLength"' in spelled or '"minLength"' in spelled
-
-
 def _is_about_structure(about: str) -> bool:
     words = ("response_format", "json_schema", "json_object", "schema", "grammar", "strict")
     return any(word in about for word in words)
+
+
+def _is_about_limits(about: str) -> bool:
+    return any(re.search(rf"\b{word.lower()}\b", about) for word in LIMITS)
