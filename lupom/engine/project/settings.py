@@ -91,6 +91,13 @@ class BudgetSettings(Strict):
     """What all runs together may spend, by the ledger."""
 
 
+# Six persona dimensions as Claude writes them are some 900 tokens, of other scripts than Latin twice
+# as many, and half the answers begin with a thought; what is cut off is paid for and of no use.
+MOST_TOKENS = 2048
+# A small model that is free to go on goes on.
+MOST_TOKENS_SMALL = 512
+
+
 class LLMSettings(Strict):
     """One LLM alias: where it is and how it is asked.
 
@@ -117,8 +124,8 @@ class LLMSettings(Strict):
     """Requests in flight, over all models of a run."""
     temperature: float = Field(default=0.0, ge=0)
     """0 takes the likeliest answer."""
-    max_tokens: int = Field(default=512, ge=1)
-    """The longest answer."""
+    max_tokens: int = Field(default=MOST_TOKENS, ge=1)
+    """The longest answer; of a small alias 512 by default."""
     timeout: float = Field(default=60.0, gt=0)
     """Seconds for a request."""
     attempts: int = Field(default=3, ge=1)
@@ -177,6 +184,8 @@ class LLMSettings(Strict):
             self.price = Price(input=0, output=0)
         if self.provider == "embedded" and "profile" not in self.model_fields_set:
             self.profile = "small"
+        if self.profile == "small" and "max_tokens" not in self.model_fields_set:
+            self.max_tokens = MOST_TOKENS_SMALL
         return self
 
     def _check_batch(self) -> None:

@@ -166,9 +166,9 @@ def test_a_budget_is_asked_before_it_is_submitted(go, server, state):
         go(budget=Budget(Pot("b", tokens=1000)))
     assert server.batched == []
     with pytest.raises(WaitingError):
-        go(budget=Budget(Pot("b", tokens=10_000)), price=PRICE)
+        go(budget=Budget(Pot("b", tokens=40_000)), price=PRICE)
     tokens, money = state.promised()
-    assert 12 * 512 < tokens < 10_000
+    assert 12 * 2048 < tokens < 40_000
     assert money > 0
     # To collect what was paid for takes nothing of a budget.
     go(budget=Budget(Pot("b", tokens=0)))

@@ -93,7 +93,7 @@ def test_a_request_says_what_is_wanted_and_is_signed(ask, note, server):
     assert server.models == [NEWEST]
     assert body["system"] == [{"text": "You answer."}]
     assert body["messages"] == [{"role": "user", "content": [{"text": "Question"}]}]
-    assert body["inferenceConfig"] == {"maxTokens": 512, "temperature": 0.0, "topP": 0.9}
+    assert body["inferenceConfig"] == {"maxTokens": 2048, "temperature": 0.0, "topP": 0.9}
     wanted = body["outputConfig"]["textFormat"]["structure"]["jsonSchema"]
     assert body["outputConfig"]["effort"] == "low"
     assert wanted["name"] == "Note"
@@ -184,7 +184,7 @@ def test_an_answer_cut_off_says_so(ask, note, server):
     server._message = cut
     server.answers = lambda _body: '{"text": "half'
     (answer,) = ask(note, ["Question"], attempts=1)
-    assert "cut off at max_tokens=512" in answer.error
+    assert "cut off at max_tokens=2048" in answer.error
 
 
 def test_thoughts_before_an_answer_are_no_part_of_it(ask, note, server):

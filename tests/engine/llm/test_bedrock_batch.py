@@ -240,8 +240,8 @@ def test_a_budget_is_asked_before_a_job_is_submitted(go, server, state):
         go(budget=Budget(Pot("b", tokens=1000)))
     assert server.jobs == []
     with pytest.raises(WaitingError):
-        go(budget=Budget(Pot("b", tokens=20_000)), price=PRICE)
-    assert state.promised()[0] > 12 * 512
+        go(budget=Budget(Pot("b", tokens=40_000)), price=PRICE)
+    assert state.promised()[0] > 12 * 2048
     go(budget=Budget(Pot("b", tokens=0)))
     assert state.promised() == (0, 0.0)
 

@@ -170,7 +170,7 @@ def test_lookup_and_key_need_no_network(state, note):
         "provider": "openai",
         "base_url": "http://127.0.0.1:9/v1",
         "model": "test-model",
-        "parameters": {"temperature": 0.0, "max_tokens": 512, "logprobs": True},
+        "parameters": {"temperature": 0.0, "max_tokens": 2048, "logprobs": True},
     }
 
 
@@ -233,7 +233,7 @@ def test_the_ledger_row_says_what_was_asked_and_what_it_took(ask, note, state):
     assert row["run_id"] == "run-1"
     assert (row["provider"], row["model"], row["alias"]) == ("openai", "test-model", "default")
     assert row["draw"] == 2
-    assert json.loads(row["parameters"]) == {"max_tokens": 512, "temperature": 0.0}
+    assert json.loads(row["parameters"]) == {"max_tokens": 2048, "temperature": 0.0}
     assert json.loads(row["answer"]) == answer.value
     assert row["cost"] == answer.cost > 0
     assert row["latency"] > 0

@@ -284,7 +284,7 @@ def test_an_answer_cut_off_says_so(google, speak, note):
     server._message = cut
     server.answers = lambda _body: '{"text": "half'
     (answer,) = ask(note, ["Question"], attempts=1)
-    assert "cut off at max_tokens=512" in answer.error
+    assert "cut off at max_tokens=2048" in answer.error
     assert answer.text == '{"text": "half'
 
 

@@ -59,7 +59,7 @@ def test_the_spelling_of_a_schema_keeps_the_order_of_properties_alone():
     assert canonical(one) == canonical(two) != canonical(three)
 
 
-OPENAI = {"provider": "openai", "model": "gpt"}
+OPENAI = {"provider": "openai", "model": "gpt", "max_tokens": 512}
 SERVED = {
     **{"provider": "openai", "base_url": "http://127.0.0.1:8000/v1/", "model": "m"},
     **{"temperature": 0.5, "max_tokens": 64, "extra": {"top_p": 0.9}},
