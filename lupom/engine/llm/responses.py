@@ -293,6 +293,8 @@ class RowResponse:
             except InvalidAnswer as error:
                 why = why or error
             try:
+                # Before NaN is spelled out as a text.
+                _check_numbers(shape)
                 return Reading(self._bent(body), True, *place), None
             except InvalidAnswer:
                 continue

@@ -302,7 +302,7 @@ _OF_ONE_REQUEST = (
 _OF_FORM = re.compile(
     r"parameter|argument|(not|n't) support|unsupported|tool use|unknown|unrecogni[sz]ed"
     r"|not permitted|extra_forbidden|response_format|json_schema|tool_choice"
-    r"|api.?version|endpoint|\bmodel id"
+    r"|api.?version|\bmodel id"
 )
 # A parameter that holds the text of one request.
 _TEXTS = ("", "none", "messages", "prompt", "input", "system", "contents")

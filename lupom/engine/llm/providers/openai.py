@@ -283,7 +283,8 @@ class OpenAIProvider:
             return False
         if manner.logprobs and manner.alternatives >= asked:
             allowed = [n for n in map(int, _NUMBER.findall(about)) if _FEWEST <= n < asked]
-            named = _NUMBER.search(about) is not None and asked > _FEW
+            named = _NUMBER.search(about) is not None and not _UNKNOWN.search(about)
+            named = named and asked > _FEW
             if allowed or named:
                 manner.alternatives = max(allowed, default=_FEW)
             else:
@@ -327,6 +328,7 @@ _LIMIT_NAMES = ("max_tokens", "max_completion_tokens")
 _OF_VALUE = re.compile(
     r"too (large|high|big|many)|at most|exceed|less than|<=|between|maximum (of|is)"
 )
+_UNKNOWN = re.compile(r"(not|n't) (supported|permitted|available)|unsupported|unknown|extra_forbid")
 _NUMBER = re.compile(r"(?<![\w.-])\d+(?![\w-])")
 # Alternatives that most allow who have a limit, and fewer than which say nothing of a choice.
 _FEW, _FEWEST = 5, 2
