@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from lupom.engine.errors import StoreError, UsageError, did_you_mean
+from lupom.engine.errors import ModelError, StoreError, UsageError, did_you_mean
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
 from lupom.engine.run.tables import Table
@@ -25,6 +25,12 @@ class Reading:
         """Run SQL on the store, read-only; raises StoreError with DuckDB's message."""
         import duckdb
 
+        from lupom.engine.store.statements import one_statement
+
+        try:
+            one_statement(sql)
+        except ModelError as error:
+            raise UsageError(error.message) from error
         try:
             with self.store.hold(read_only=True) as cursor:
                 relation = cursor.sql(sql, params=list(parameters) if parameters else None)

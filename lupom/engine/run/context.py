@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.compiler.sql import fill
+from lupom.engine.errors import ModelError
 from lupom.engine.project.discovery import ProjectFiles
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.results import Reporter, Silent
@@ -112,10 +113,24 @@ class Context:
         ephemeral: dict[str, str] = {}
         text = node.incremental_text if incremental else node.text
         body = self._fill(node, text or node.text, ephemeral, shown)
+        if not shown:
+            body = self._one_select(node, body)
         if not ephemeral:
             return body
         ctes = ",\n".join(f"{quoted(name)} as (\n{inner}\n)" for name, inner in ephemeral.items())
         return f"with {ctes}\nselect * from (\n{body}\n)"
+
+    def _one_select(self, node: Node, body: str) -> str:
+        """Hold SQL to be one select; an error gets the model's file."""
+        from lupom.engine.store.statements import one_select
+
+        try:
+            return one_select(body)
+        except ModelError as error:
+            error.file = node.file
+            if node.resource == "test" and node.refs:
+                error.line = node.refs[0].line
+            raise
 
     def _fill(self, node: Node, text: str, ephemeral: dict[str, str], shown: bool) -> str:
         def relation(name: str) -> str:
@@ -126,6 +141,8 @@ class Context:
                 if name not in ephemeral:
                     # Its own ephemeral inputs are put in first, which is the order CTEs need.
                     inner = self._fill(other, other.text, ephemeral, shown)
+                    if not shown:
+                        inner = self._one_select(other, inner)
                     ephemeral[name] = inner
                 return quoted(name)
             return self.relation(name)
@@ -141,6 +158,10 @@ class Context:
     def source(self, name: str) -> str:
         """Return the SQL relation of a source, fetched."""
         return self.sources.relation(name)
+
+    def changed_since(self, sources: Iterable[str]) -> set[str]:
+        """Return those of some sources that were written to since the run looked at them."""
+        return self.sources.changed(sources)
 
     def close(self) -> None:
         """Close what was opened; the ledger is flushed."""

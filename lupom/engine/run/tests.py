@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from lupom.engine.errors import StoreError
+from lupom.engine.errors import LupomError, StoreError
 from lupom.engine.graph import Graph
 from lupom.engine.project.nodes import Node
 from lupom.engine.project.settings import COMPARISON
@@ -83,7 +83,7 @@ def run_test(context: Context, test: Node, *, keep: bool = False) -> r.NodeResul
             many = "1 row fails" if failing == 1 else f"{failing:,} rows fail"
             kept = f"select * from lupom_failures.{quoted(test.name)}"
             result.message = f"{many}; see {kept}" if keep else many
-    except StoreError as error:
+    except LupomError as error:
         result.status, result.message = r.ERROR, str(error)
     except duckdb.Error as error:
         text = "\n".join(row for row in str(error).splitlines() if row.strip())

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.errors import LupomError, SourceError
+from lupom.engine.errors import LupomError, ModelError, SourceError
 from lupom.engine.project.nodes import Source
 from lupom.engine.project.sources import Freshness
+from lupom.engine.store.statements import one_select
 
 if TYPE_CHECKING:
     from lupom.engine.workspace import Project
@@ -106,6 +107,12 @@ def _newest(project: Project, source: Source, rule: Freshness) -> datetime | Non
     relation = project.context.sources.relation(source.name)
     where = f" where {rule.filter}" if rule.filter else ""
     text = f"select max({source.loaded_at_field}) from {relation}{where}"
+    try:
+        text = one_select(text)
+    except ModelError as error:
+        raise SourceError(f"loaded_at_field: {error.message}") from error
+    except duckdb.Error as error:
+        raise SourceError(f"loaded_at_field: {str(error).splitlines()[0]}") from error
     try:
         if source.database is None and not project.context.sources.of_store(source.name):
             value = duckdb.connect(":memory:").execute(text).fetchall()[0][0]

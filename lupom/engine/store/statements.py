@@ -1,0 +1,93 @@
+"""SQL that somebody wrote, held to be one select before it is run, by DuckDB's own parser."""
+
+from __future__ import annotations
+
+import re
+import threading
+from functools import cache
+from typing import TYPE_CHECKING
+
+from lupom.engine.errors import ModelError
+
+if TYPE_CHECKING:
+    import duckdb
+
+_lock = threading.Lock()
+# Nodes of a syntax tree that write: DuckDB runs an insert in a WITH clause and calls it a select.
+_WRITES = re.compile(r'"type":"(INSERT|UPDATE|DELETE|MERGE)\w*_NODE"')
+_WORDS = re.compile(r"\b(insert|update|delete|merge)\b", re.IGNORECASE)
+
+
+@cache
+def _parser() -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    return duckdb.connect(":memory:")
+
+
+def one_select(text: str) -> str:
+    """Return SQL without the semicolon at its end.
+
+    Raises ModelError when it is not one statement or not a select, duckdb.ParserException when it
+    does not parse.
+    """
+    with _lock:
+        statements = _parser().extract_statements(text)
+        if not statements:
+            raise ModelError("there is no statement in the SQL", hint="write a select")
+        if len(statements) > 1:
+            raise ModelError(
+                f"{len(statements)} statements, and a select must be alone; the second is"
+                f" '{_begin(statements[1].query)}'",
+                hint="what one model makes is one select; the others are models of their own",
+            )
+        kind = statements[0].type.name
+        # A pivot whose columns are not listed is several to DuckDB: it looks them up first.
+        if kind not in ("SELECT", "MULTI"):
+            raise ModelError(f"'{_begin(text)}' is not a select but {kind}", hint="write a select")
+        if kind == "SELECT" and _WORDS.search(text):
+            ((tree,),) = _parser().execute("select json_serialize_sql($1)", [text]).fetchall()
+            written = _WRITES.search(str(tree))
+            if written:
+                raise ModelError(
+                    f"the select holds {written[1]}: a select only reads", hint="write a select"
+                )
+    return _without_end(text)
+
+
+def one_statement(text: str) -> None:
+    """Raise ModelError when SQL is several statements; what does not parse is not looked at."""
+    import duckdb
+
+    with _lock:
+        try:
+            statements = _parser().extract_statements(text)
+        except duckdb.Error:
+            return
+    if len(statements) > 1:
+        raise ModelError(
+            f"{len(statements)} statements, and one is run at a time; the second is"
+            f" '{_begin(statements[1].query)}'"
+        )
+
+
+def _without_end(text: str) -> str:
+    """Cut off the semicolon at the end, with comments behind it: the text goes between brackets."""
+    import duckdb
+
+    if ";" not in text:
+        return text
+    # Offsets are of bytes.
+    whole = text.encode()
+    for offset, kind in reversed(duckdb.tokenize(text)):
+        if kind.name == "comment":
+            continue
+        if whole[offset : offset + 1] != b";" or kind.name != "operator":
+            break
+        whole = whole[:offset]
+    return whole.decode()
+
+
+def _begin(text: str) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= 60 else f"{words[:57]}..."
