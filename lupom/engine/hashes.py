@@ -5,8 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+# The coarsest clock of a file system in use (FAT) ticks every two seconds.
+_TICK = 2_000_000_000
+_TRIES = 5
 
 
 def digest(*values: Any) -> str:
@@ -18,11 +23,44 @@ def digest(*values: Any) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-class FileHashes:
-    """Content hashes of files, computed again only where size or modification time changed.
+def of_bytes(content: bytes) -> str:
+    """Return the hash of a file's bytes."""
+    return hashlib.sha256(content).hexdigest()[:32]
 
-    A file touched less than a second before it was hashed is hashed again next time: within the
-    clock's granularity (4 ms on Linux) a second write may leave size and time as they were.
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """A file as it was when its bytes were hashed: whoever writes to it later breaks the seal.
+
+    Attributes
+    ----------
+    stamp : size, times of modification and of change, inode and device. The time of change, unlike
+        that of modification, cannot be put back: it tells of a file edited and edited back.
+    hash : of the bytes.
+    fresh : whether the file was touched so shortly before that another write may have the same
+        time (clocks of file systems tick every 4 ms to 2 s).
+    """
+
+    path: Path
+    stamp: tuple[int, ...]
+    hash: str
+    fresh: bool
+
+    def holds(self) -> bool:
+        """Tell whether the file is what it was all the time since."""
+        try:
+            if _stamp(self.path) != self.stamp:
+                return False
+            return not self.fresh or _hash(self.path) == self.hash
+        except OSError:
+            return False
+
+
+class FileHashes:
+    """Content hashes of files, computed again only where their size, times or inode changed.
+
+    A file touched less than two seconds before it was hashed is hashed again next time: within the
+    clock's granularity a second write may leave size and times as they were.
     """
 
     def __init__(self, cache: Path | None) -> None:
@@ -38,19 +76,29 @@ class FileHashes:
 
     def of(self, path: Path) -> str:
         """Return the hash of a file's bytes; raises FileNotFoundError."""
-        stat = path.stat()
+        return self.sealed(path).hash
+
+    def sealed(self, path: Path) -> Seal:
+        """Return the hash of a file's bytes with what tells later whether they are still those.
+
+        Raises FileNotFoundError.
+        """
+        stamp = _stamp(path)
         entry = self._known.get(str(path))
-        if entry and entry[0] == stat.st_size and entry[1] == stat.st_mtime_ns:
-            return str(entry[2])
-        value = hashlib.sha256()
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                value.update(block)
-        hexed = value.hexdigest()[:32]
-        if time.time_ns() - stat.st_mtime_ns > 1_000_000_000:
-            self._known[str(path)] = [stat.st_size, stat.st_mtime_ns, hexed]
+        if isinstance(entry, list) and entry[:-1] == [*stamp]:
+            return Seal(path, stamp, str(entry[-1]), fresh=False)
+        for _ in range(_TRIES):
+            hexed, after = _hash(path), _stamp(path)
+            if stamp == after:
+                break
+            stamp = after  # somebody wrote while it was read
+        else:
+            return Seal(path, (-1,), hexed, fresh=True)  # and goes on: no seal holds
+        fresh = time.time_ns() - max(stamp[1], stamp[2]) <= _TICK
+        if not fresh:
+            self._known[str(path)] = [*stamp, hexed]
             self._dirty = True
-        return hexed
+        return Seal(path, stamp, hexed, fresh)
 
     def save(self) -> None:
         """Write the cache if anything was learnt; where that cannot be, it is done without."""
@@ -64,3 +112,24 @@ class FileHashes:
         except OSError:
             return
         self._dirty = False
+
+
+def stamped(path: Path) -> Seal:
+    """Return a seal by a file's size, times and inode alone; one that is not there may not come."""
+    return Seal(path, _stamp(path), "", fresh=False)
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return ()
+    return (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev)
+
+
+def _hash(path: Path) -> str:
+    value = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            value.update(block)
+    return value.hexdigest()[:32]

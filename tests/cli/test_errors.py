@@ -135,6 +135,30 @@ MISTAKES = [
         {"seeds/answers.csv": ("1,dogs,yes", "1,dogs,yes,no")},
         1,
     ),
+    Mistake(
+        "A seed with two columns of one name",
+        "run",
+        {"seeds/answers.csv": ("question,answer", "answer,Answer")},
+        1,
+    ),
+    Mistake(
+        "A seed with a column without a name",
+        "run",
+        {"seeds/answers.csv": ("respondent_id,question", "respondent_id,")},
+        1,
+    ),
+    Mistake(
+        "A value that is not of the type you declare",
+        "run",
+        {"lupom_project.yml": ("models:", "seeds: {+column_types: {answer: DATE}}\nmodels:")},
+        1,
+    ),
+    Mistake(
+        "A model of two statements",
+        "run",
+        {"models/known.sql": ("ref('held_out') }}", "ref('held_out') }}; drop table answers")},
+        1,
+    ),
     Mistake("A table that is not built yet", "show moods", code=1),
     Mistake("An LLM that cannot be reached", "run", code=1),
     Mistake(

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from lupom.engine.compiler import python, sql
 from lupom.engine.compiler.tests import compile_tests
 from lupom.engine.errors import CompileError, LLMError, LupomError, ProjectError, did_you_mean
-from lupom.engine.hashes import FileHashes, digest
+from lupom.engine.hashes import FileHashes, digest, of_bytes
 from lupom.engine.project.discovery import ProjectFiles, folder_config, merge_config
 from lupom.engine.project.documents import Document
 from lupom.engine.project.nodes import Node, Properties, Ref, llm_part
 from lupom.engine.project.settings import ModelConfig
 from lupom.engine.project.traits import traits_of
+from lupom.engine.store.dialect import RULES
 from lupom.engine.store.duck import RESERVED
 
 if TYPE_CHECKING:
@@ -261,6 +262,7 @@ def _python_node(
         config=config,
         refs=tuple(refs),
         text=text,
+        code=sources.code,
     )
     node.parts = {
         "Python": digest(text),
@@ -303,16 +305,30 @@ def _add_meta(out: Compiled, metas: list[tuple[Node, int, list[str]]]) -> None:
 
 
 class _Sources:
-    """Hashes of the source files that Python models import, each file read once per process."""
+    """The source files that Python models import: hashes of all, bytes of the project's own.
+
+    A project's file is read once, and run from these bytes. The science half is imported by this
+    process as any package, and hashed as it stands.
+    """
 
     def __init__(self, files: ProjectFiles, hashes: FileHashes, science: Path) -> None:
         self._roots = {"": files.root, "lupom.science": science}
         self._hashes = hashes
-        self._science = science
+        self.code: dict[Path, bytes] = {}
 
     def hash(self, modules: list[str], origin: Path) -> str:
-        found = python.imported_files(modules, origin, self._roots)
-        return digest([[path.name, self._hashes.of(path)] for path in found])
+        found = python.imported_files(modules, origin, self._roots, self._read)
+        return digest([[path.name, self._hash(path)] for path in found])
+
+    def _read(self, path: Path) -> bytes:
+        if not path.is_relative_to(self._roots[""]):
+            return path.read_bytes()
+        if path not in self.code:
+            self.code[path] = path.read_bytes()
+        return self.code[path]
+
+    def _hash(self, path: Path) -> str:
+        return of_bytes(self.code[path]) if path in self.code else self._hashes.of(path)
 
 
 def identity_part(identity: Callable[[str], Mapping[str, Any]], alias: str) -> str:
@@ -348,6 +364,7 @@ def _add_llm_parts(
         )
     try:
         wordings = load_wordings(files.prompts, config["prompt"], config["response"])
+        node.wordings = wordings
         own = files.settings.llms[alias].profile
         # Which aliases rows name is in the data, so any profile may be asked.
         others = PROFILES if config.get("llm_column") else ()
@@ -396,7 +413,7 @@ def _seed_node(files: ProjectFiles, relative: str, hashes: FileHashes) -> Node:
     config["materialized"] = "seed"
     path = files.root / relative
     node = Node(_name(relative), "seed", relative, path, "csv", config)
-    node.parts = {"file": hashes.of(path), "config": _config_part(config)}
+    node.parts = {"file": hashes.of(path), "config": _config_part(config), "CSV dialect": RULES}
     return _describe(node, files.properties.get(("seeds", node.name)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -189,7 +189,9 @@ def imports(tree: ast.AST) -> Iterator[str]:
             yield from (f"{base}{'' if base.endswith('.') else '.'}{a.name}" for a in node.names)
 
 
-def imported_files(modules: list[str], origin: Path, roots: dict[str, Path]) -> list[Path]:
+def imported_files(
+    modules: list[str], origin: Path, roots: dict[str, Path], read: Callable[[Path], bytes]
+) -> list[Path]:
     """Return every source file reached from `modules` by imports, within the given roots.
 
     Parameters
@@ -197,6 +199,7 @@ def imported_files(modules: list[str], origin: Path, roots: dict[str, Path]) -> 
     modules : dotted names as `imports` yields them, relative ones seen from `origin`.
     origin : the file that imports them.
     roots : folder by dotted prefix; '' is the project's folder, 'lupom.science' the science half.
+    read : gives the bytes of a file.
     """
     found: dict[Path, None] = {}
     pending = [(name, origin) for name in modules]
@@ -205,18 +208,17 @@ def imported_files(modules: list[str], origin: Path, roots: dict[str, Path]) -> 
         for file in _files(name, importer, roots):
             if file not in found and file != origin:
                 found[file] = None
-                state = file.stat()
-                inner = _imports_of(file, state.st_mtime_ns, state.st_size)
+                inner = _imports_of(read(file))
                 pending.extend((name, file) for name in inner)
     return sorted(found)
 
 
 @lru_cache(maxsize=4096)
-def _imports_of(file: Path, changed: int, size: int) -> tuple[str, ...]:
-    """Return what a file imports; models share most of what they import, so it is read once."""
+def _imports_of(content: bytes) -> tuple[str, ...]:
+    """Return what a file imports; models share most of what they import, so it is parsed once."""
     try:
-        return tuple(imports(ast.parse(file.read_text(encoding="utf-8"))))
-    except (OSError, SyntaxError, ValueError):
+        return tuple(imports(ast.parse(content)))
+    except (SyntaxError, ValueError):
         return ()
 
 

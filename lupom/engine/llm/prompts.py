@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +53,7 @@ class Prompt:
                 f"there is no prompt '{name}'",
                 hint=did_you_mean(name, known) or f"prompts: {', '.join(sorted(known)) or 'none'}",
             )
-        self._environment = _environment(self._folders)
+        self._environment = _environment(self._read_before)
         # Blocks of the template and of those it extends; whether something stands outside of them.
         self._defined: set[str] = set()
         self._needs_root = False
@@ -65,6 +65,11 @@ class Prompt:
             raise CompileError(
                 "a prompt with {% block system %} needs a {% block user %} too", file=self.file
             )
+
+    def _read_before(self, name: str) -> tuple[str, str, None] | None:
+        """Return a template as it was read and hashed, whatever its file holds by now."""
+        source = self.sources.get(name)
+        return None if source is None else (source, str(self._path(name)), None)
 
     def _path(self, name: str) -> Path:
         """Return where a template is, or would be."""
@@ -85,6 +90,11 @@ class Prompt:
             name = waiting.pop()
             if name in sources:
                 continue
+            if ".." in Path(name).parts or Path(name).is_absolute():
+                raise CompileError(
+                    f"prompt '{self.name}' refers to '{name}', outside of the prompts' folder",
+                    file=self.file,
+                )
             path = self._path(name)
             try:
                 sources[name] = path.read_text(encoding="utf-8")
@@ -207,12 +217,12 @@ class Prompt:
         return None if frame is None else frame.lineno
 
 
-def _environment(folders: Sequence[Path]) -> Environment:
-    from jinja2 import FileSystemLoader, StrictUndefined
+def _environment(load: Callable[[str], tuple[str, str, None] | None]) -> Environment:
+    from jinja2 import FunctionLoader, StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     return ImmutableSandboxedEnvironment(
-        loader=FileSystemLoader(folders),
+        loader=FunctionLoader(load),
         undefined=StrictUndefined,
         finalize=lambda value: "" if value is None else value,
         trim_blocks=True,

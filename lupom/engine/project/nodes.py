@@ -44,6 +44,8 @@ class Node:
     refs : references to models, seeds and sources, in the order they are written.
     text : compiled SQL with placeholders, or Python source.
     parts : hash by part of what makes the node what it is ('sql', 'config', 'prompt', ...).
+    code : bytes of the project's Python files that models import, as they were hashed.
+    wordings : prompt and response class by profile of an LLM model, as they were hashed.
     """
 
     name: str
@@ -58,6 +60,8 @@ class Node:
     text: str = ""
     incremental_text: str | None = None
     parts: dict[str, str] = field(default_factory=dict)
+    code: Mapping[Path, bytes] = field(default_factory=dict)
+    wordings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def tags(self) -> frozenset[str]:

@@ -6,7 +6,8 @@ ephemeral model is its text and what it reads, without looking at the rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -46,6 +47,14 @@ class Identities:
         self._source_hash = source_hash
         self._deferred = dict(deferred or {})
         self._known: dict[str, str | None] = {}
+        # Nodes are built in threads, and each that is committed makes the others' identities new.
+        self._lock = threading.RLock()
+
+    def again(self, name: str) -> str | None:
+        """Return a relation's identity as of this moment, sources asked anew."""
+        with self._lock:
+            self._known.clear()
+            return self.of(name)
 
     def record(self, name: str) -> TableRecord | None:
         """Return what the store knows of a node whose relation stands; None otherwise."""
@@ -59,14 +68,15 @@ class Identities:
 
     def committed(self, record: TableRecord) -> None:
         """Take note of a relation that was just built."""
-        self._records[record.node] = record
-        self._known.clear()
+        with self._lock:
+            self._records[record.node] = record
+            self._known.clear()
 
     def of(self, name: str) -> str | None:
         """Return a relation's identity; None when it, or something a view reads, is not built."""
-        if name not in self._known:
+        with self._lock:
             # Views over views: walk iteratively, so that a chain of any length is no recursion.
-            stack = [name]
+            stack = [] if name in self._known else [name]
             while stack:
                 top = stack[-1]
                 waiting = [p for p in self._through(top) if p not in self._known]
@@ -75,7 +85,7 @@ class Identities:
                     continue
                 self._known[top] = self._identity(top)
                 stack.pop()
-        return self._known[name]
+            return self._known[name]
 
     def _through(self, name: str) -> tuple[str, ...]:
         node = self._nodes[name]
@@ -115,6 +125,40 @@ def code_hash(node: Node) -> str:
 def fingerprint(node: Node, inputs: Mapping[str, str | None], *, no_llm: bool = False) -> str:
     """Return a node's fingerprint: its code and the contents of its inputs."""
     return digest(node.parts, dict(inputs), *(["no llm"] if no_llm else []))
+
+
+def sources_below(nodes: Mapping[str, Node], name: str) -> list[str]:
+    """Return the sources whose rows one reads who reads a relation: itself, or through views."""
+    found: list[str] = []
+    pending, seen = [name], {name}
+    while pending:
+        node = nodes[pending.pop()]
+        if node.resource == "source":
+            found.append(node.name)
+        elif node.materialized in ("view", "ephemeral"):
+            new = [parent for parent in node.parents if parent not in seen]
+            seen.update(new)
+            pending += new
+    return found
+
+
+def loaded(record: TableRecord, **parts: str) -> None:
+    """Note that what was built is not the node as it was compiled: these are its parts.
+
+    A later run compares them with the node's and builds it again.
+    """
+    inputs = record.parts.get(_INPUTS, {})
+    own = {k: v for k, v in {**record.parts, **parts}.items() if k not in (_INPUTS, NO_LLM)}
+    record.parts.update(parts)
+    record.code, record.fingerprint = digest(own), digest(own, inputs)
+
+
+def moved(record: TableRecord, parents: Iterable[str]) -> None:
+    """Note that inputs changed while they were read: their rows are of no identity that is known,
+    so that a later run builds the node again."""
+    for parent in parents:
+        record.parts[_INPUTS][parent] = f"changed while it was read in {record.run_id}"
+        record.fingerprint = digest(record.fingerprint, record.parts[_INPUTS])
 
 
 def parts_with_inputs(

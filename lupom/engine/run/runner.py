@@ -221,7 +221,8 @@ class Runner:
         result = r.NodeResult(name, node.materialized, r.SUCCESS)
         try:
             self._build(node, result)
-        except Exception as error:
+        except BaseException as error:
+            # Whatever it was: a run that hears nothing of a node waits for it for ever.
             # What an LLM node asked before it failed was paid for all the same.
             calls, result = result.calls, _failure(node, error)
             result.calls = calls
@@ -245,6 +246,20 @@ class Runner:
                 hint="materialized='table'",
             )
         previous = self._known.record(node.name)
+        read = {p: ids.sources_below(self._nodes, p) for p in node.parents}
+
+        def settle(record: TableRecord) -> None:
+            changed = self._context.changed_since({s for names in read.values() for s in names})
+            ids.moved(
+                record,
+                [
+                    parent
+                    for parent, names in read.items()
+                    if names
+                    and (changed & set(names) or self._known.again(parent) != inputs[parent])
+                ],
+            )
+
         no_llm = self._options.no_llm and node.materialized == "llm"
         record = TableRecord(
             node=node.name,
@@ -253,6 +268,7 @@ class Runner:
             code=ids.code_hash(node),
             parts=ids.parts_with_inputs(node, inputs, no_llm=no_llm),
             run_id=self._run_id,
+            settle=settle if any(read.values()) else None,
         )
         result.reason = self._steps[node.name].reason
         if previous is not None and self._steps[node.name].action == "maybe":
@@ -313,7 +329,7 @@ class Runner:
         return record
 
 
-def _failure(node: Node, error: Exception) -> r.NodeResult:
+def _failure(node: Node, error: BaseException) -> r.NodeResult:
     """Make the result of a node that raised: a user's error as it is, any other with its type."""
     from lupom.engine.run.materializations.llm import Stopped
 
@@ -333,7 +349,7 @@ def _failure(node: Node, error: Exception) -> r.NodeResult:
     return r.NodeResult(node.name, node.materialized, r.ERROR, message)
 
 
-def _duckdb_message(error: Exception) -> str:
+def _duckdb_message(error: BaseException) -> str:
     """Keep DuckDB's own pointer into the SQL (LINE 3: ... ^), without blank lines."""
     return "\n".join(row for row in str(error).splitlines() if row.strip())
 

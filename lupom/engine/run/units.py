@@ -17,6 +17,7 @@ from lupom.engine.project.units import UnitTest
 from lupom.engine.run import results as r
 from lupom.engine.run.context import Context
 from lupom.engine.run.scratch import ScratchStore
+from lupom.engine.store.dialect import csv_relation, found_types
 from lupom.engine.store.duck import Store, TableRecord, relation_kinds
 from lupom.engine.store.names import literal, quoted
 
@@ -168,8 +169,12 @@ def _create(
         path = Path(folder) / "rows"
         if isinstance(rows, str):
             path.write_text(rows, encoding="utf-8")
-            read = f"read_csv({literal(path)}, header = true, nullstr = '')"
-            cursor.execute(f"create table {relation} as select * from {read}")
+            kinds = found_types(cursor, csv_relation([path]))
+            described = cursor.execute(f"describe select * from {csv_relation([path])}").fetchall()
+            kinds |= {c[0]: types[c[0]] for c in described if types and c[0] in types}
+            cursor.execute(
+                f"create table {relation} as select * from {csv_relation([path], types=kinds)}"
+            )
             return
         path.write_text("\n".join(json.dumps(row, default=str) for row in rows), encoding="utf-8")
         if types is not None:

@@ -10,8 +10,6 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.errors import LupomError
-
 if TYPE_CHECKING:
     from lupom.engine.workspace import Project
 
@@ -21,8 +19,6 @@ def keep_versions(project: Project, run_id: str, nodes: Iterable[str]) -> None:
 
     Raises OSError when the folder cannot be written.
     """
-    from lupom.engine.llm.profiles import load_prompt
-
     folder = project.files.state_folder / "prompts"
     last = {version["node"]: version["hash"] for version in versions(project)}
     lines = []
@@ -36,14 +32,9 @@ def keep_versions(project: Project, run_id: str, nodes: Iterable[str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         kept = folder / f"{digest}.json"
         if not kept.is_file():
-            try:
-                profile = project.files.settings.llms[str(node.config["llm"])].profile
-                now = load_prompt(project.files.prompts, prompt, profile)
-            except LupomError:
-                continue  # as below
-            if now.source_hash != digest:
-                continue  # edited while the run went on: its text is not known any more
-            kept.write_text(json.dumps(now.sources, ensure_ascii=False), encoding="utf-8")
+            profile = project.files.settings.llms[str(node.config["llm"])].profile
+            texts = node.wordings[profile].prompt.sources
+            kept.write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
         lines.append({"node": name, "prompt": prompt, "hash": digest, "run_id": run_id})
     if lines:
         with (folder / "versions.jsonl").open("a", encoding="utf-8") as file:

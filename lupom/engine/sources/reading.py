@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import SourceError, did_you_mean
 from lupom.engine.project.nodes import Source
-from lupom.engine.store.dialect import csv_options
+from lupom.engine.store.dialect import csv_relation, escaped, found_types
 from lupom.engine.store.names import literal
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ MOST_COLUMNS = 20_000
 _HEADER_BYTES = 1 << 21
 
 
-def select(source: Source, paths: Sequence[Path]) -> str:
+def select(source: Source, paths: Sequence[Path], types: Mapping[str, str] | None = None) -> str:
     """Return the SQL relation of a source's files, one below the other where they are several.
 
-    CSV is read as it is written or not at all: a header, one number of fields, types found in all
-    rows. A blob is a table of `name` and `content`, one row a file.
+    CSV is read as it is written or not at all: a header, one number of fields; columns are text but
+    for `types` and the declared ones. A blob is a table of `name` and `content`, one row a file.
     """
-    files = "[" + ", ".join(literal(_plain(path)) for path in paths) + "]"
+    files = "[" + ", ".join(literal(escaped(path)) for path in paths) + "]"
     if source.format == "blob":
         return f"(select parse_filename(filename) as name, content from read_blob({files}))"
     if source.format == "json":
@@ -36,33 +36,34 @@ def select(source: Source, paths: Sequence[Path]) -> str:
     if source.format == "parquet":
         return f"read_parquet({files}, union_by_name = {by_name})"
     reading = source.reading
-    options = [
-        files,
-        "compression = 'none'",
-        f"union_by_name = {by_name}",
-        f"encoding = {literal(reading.get('encoding') or 'utf-8')}",
-        *csv_options(
-            reading.get("delimiter") or ",",
-            reading.get("column_types"),
-            all_varchar=bool(reading.get("all_varchar")),
-        ),
-    ]
-    return f"read_csv({', '.join(options)})"
+    return csv_relation(
+        list(paths),
+        reading.get("delimiter") or ",",
+        {**(types or {}), **(reading.get("column_types") or {})},
+        encoding=reading.get("encoding") or "utf-8",
+    )
 
 
-def verify(
+def types_of(
     source: Source, paths: Sequence[Path], cursor: duckdb.DuckDBPyConnection | None = None
-) -> None:
-    """Read a source's files once; raises SourceError with file and line for what is amiss."""
+) -> dict[str, str]:
+    """Read a source's files once and return the types of its columns that are not declared.
+
+    Raises SourceError with file and line for what is amiss.
+    """
     import duckdb
 
     for path in paths:
         _look(source, path)
     if source.format == "blob":
-        return
+        return {}
     connection = duckdb.connect(":memory:") if cursor is None else cursor
+    relation = select(source, paths)
     try:
-        connection.execute(f"select count(columns(*)) from {select(source, paths)}").fetchall()
+        connection.execute(f"select count(columns(*)) from {relation}").fetchall()
+        if source.format != "csv" or source.reading.get("all_varchar"):
+            return {}
+        return found_types(connection, relation)
     except duckdb.Error as error:
         raise SourceError(
             f"the source '{source.name}' cannot be read: {_why(source, paths, str(error))}",
@@ -71,11 +72,6 @@ def verify(
     finally:
         if cursor is None:
             connection.close()
-
-
-def _plain(path: Path) -> str:
-    """Return a path in which DuckDB finds no wildcards."""
-    return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
 def _look(source: Source, path: Path) -> None:

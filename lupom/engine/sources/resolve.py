@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from lupom.engine.errors import SourceError, StoreError, did_you_mean
-from lupom.engine.hashes import FileHashes, digest
+from lupom.engine.hashes import FileHashes, Seal, digest, stamped
 from lupom.engine.project.nodes import Properties, Source
 from lupom.engine.project.sources import S3Settings
 from lupom.engine.sources import reading
@@ -20,6 +20,7 @@ from lupom.engine.sources.cache import Cache, Copy
 from lupom.engine.sources.s3 import S3, Object
 from lupom.engine.store.attached import attach
 from lupom.engine.store.contents import content_hash
+from lupom.engine.store.dialect import RULES
 from lupom.engine.store.duck import relation_kinds
 from lupom.engine.store.names import quoted
 
@@ -39,13 +40,16 @@ class Found:
         yet, of their ETags.
     objects : for a source on S3.
     modified : when it last changed, in seconds since 1970; None for a table.
+    seals : of files on this disk, which others may write to.
+    types : of columns of CSV that are not text; None as long as nobody read the file.
     """
 
     identity: str
     paths: tuple[Path, ...] = ()
     objects: tuple[Object, ...] = ()
     modified: float | None = None
-    verified: bool = field(default=False)
+    seals: tuple[Seal, ...] = ()
+    types: dict[str, str] | None = None
 
 
 class Sources:
@@ -131,6 +135,26 @@ class Sources:
                     return None
             return self._found[name].identity
 
+    def changed(self, names: Iterable[str]) -> set[str]:
+        """Return those of some sources whose files were written to since they were last asked for.
+
+        Files come and gone count too. An object on S3 is read from a copy that nobody writes to.
+        """
+        with self._lock:
+            known = {name: self._found[name] for name in names if name in self._found}
+        return {
+            name
+            for name, found in known.items()
+            if not all(seal.holds() for seal in found.seals)
+            or (self._declared[name][0].pattern and self._paths_now(name) != found.paths)
+        }
+
+    def _paths_now(self, name: str) -> tuple[Path, ...]:
+        try:
+            return tuple(local_paths(self._declared[name][0]))
+        except SourceError:
+            return ()
+
     def relation(self, name: str) -> str:
         """Return the SQL relation of a source, fetched and looked at.
 
@@ -146,10 +170,9 @@ class Sources:
             if source.url is not None and found.identity.startswith(_UNFETCHED):
                 self._fetch([name], None)
                 found = self._found[name]
-            if not found.verified:
-                self._within(name, lambda s: reading.verify(s, found.paths))
-                found.verified = True
-            return reading.select(source, found.paths)
+            if found.types is None:
+                found.types = self._within(name, lambda s: reading.types_of(s, found.paths))
+            return reading.select(source, found.paths, found.types)
 
     def named(self, name: str) -> str:
         """Return the SQL relation of a source for people: nothing is asked, fetched or read."""
@@ -175,7 +198,9 @@ class Sources:
             return self._table(source)
         paths = local_paths(source)
         modified = max(path.stat().st_mtime for path in paths)
-        return Found(local_identity(source, paths, self._hashes), tuple(paths), modified=modified)
+        seals = tuple(self._hashes.sealed(path) for path in paths)
+        identity = local_identity(source, seals)
+        return Found(identity, tuple(paths), modified=modified, seals=seals)
 
     def _table(self, source: Source) -> Found:
         """Hash a table of another DuckDB file, opened for this moment and read-only."""
@@ -187,6 +212,8 @@ class Sources:
                 f"the database of source '{source.name}' is not there: {source.database}"
             )
         alias = _alias(source.database)
+        database = source.database
+        seals = tuple(stamped(Path(f"{database}{end}")) for end in ("", ".wal"))
         connection = duckdb.connect(":memory:")
         try:
             attach(connection, alias, source.database)
@@ -202,7 +229,7 @@ class Sources:
         finally:
             connection.close()
         self.attached[alias] = source.database
-        return Found(identity, modified=source.database.stat().st_mtime)
+        return Found(identity, modified=source.database.stat().st_mtime, seals=seals)
 
     def _ask(self, name: str) -> Found:
         def ask(source: Source) -> Found:
@@ -318,15 +345,16 @@ def local_paths(source: Source) -> list[Path]:
     return paths
 
 
-def local_identity(source: Source, paths: list[Path], hashes: FileHashes) -> str:
+def local_identity(source: Source, seals: Sequence[Seal]) -> str:
     """Return the hash of files' contents and of how they are read."""
-    contents = [[path.name, hashes.of(path)] for path in paths]
+    contents = [[seal.path.name, seal.hash] for seal in seals]
     alone = source.file is not None
     return _with_reading(source, contents[0][1] if alone else digest(contents))
 
 
 def _with_reading(source: Source, contents: str) -> str:
-    return digest(contents, source.format, dict(source.reading))
+    rules = [RULES] if source.format == "csv" else []
+    return digest(contents, source.format, dict(source.reading), *rules)
 
 
 def _alias(path: Path) -> str:

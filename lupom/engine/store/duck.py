@@ -70,6 +70,8 @@ class TableRecord:
     parts : hash by part, inputs under 'inputs', so that a plan can say what changed.
     content_hash : of its rows, whatever their order, and its schema; None for a view.
     exists : whether the relation stands in the store now.
+    settle : called when the rows are there and nothing is noted yet, to put right in the record
+        what its inputs turned out to be; not kept.
     """
 
     node: str
@@ -81,6 +83,7 @@ class TableRecord:
     row_count: int | None = None
     run_id: str | None = None
     exists: bool = True
+    settle: Callable[[TableRecord], None] | None = field(default=None, repr=False, compare=False)
 
 
 class Store:
@@ -260,6 +263,8 @@ class Store:
                 if standing != record.kind:
                     cursor.execute(f"drop {standing} {quoted('main', record.node)}")
                 build(cursor)
+                if record.settle is not None:
+                    record.settle(record)
                 if hashed:
                     record.content_hash, record.row_count = content_hash(cursor, record.node)
                 # One note at a time: DuckDB refuses two open transactions that touch one row group.

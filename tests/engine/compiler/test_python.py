@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from lupom.engine.compiler.python import Family, expand, imported_files, scan
@@ -87,7 +89,10 @@ def test_imports_are_followed_within_the_roots(tmp_path):
     (project / "helpers.py").write_text("")
     roots = {"": project, "lupom.science": science}
     found = imported_files(
-        ["lupom.science", "lupom.science.bayes", "helpers", "numpy"], project / "m.py", roots
+        ["lupom.science", "lupom.science.bayes", "helpers", "numpy"],
+        project / "m.py",
+        roots,
+        Path.read_bytes,
     )
     names = {path.relative_to(tmp_path).as_posix() for path in found}
     assert names == {

@@ -108,14 +108,13 @@ def build(
 
 def build_empty(context: Context, node: Node, record: TableRecord) -> TableRecord:
     """Make an LLM model's table with its columns and no rows: a run without an LLM."""
-    from lupom.engine.llm.profiles import columns_of, load_wordings
+    from lupom.engine.llm.profiles import columns_of
 
     with context.store.hold() as cursor:
         relation = cursor.sql(context.sql(node))
         types = dict(zip(relation.columns, (str(t) for t in relation.types), strict=True))
     config = node.config
-    wordings = load_wordings(context.files.prompts, config["prompt"], config["response"])
-    fields = columns_of(wordings.values())
+    fields = columns_of(node.wordings.values())
     keys = [key for key in config["key"] if key in types]
     columns = {**{k: types[k] for k in keys}, **fields, "call_id": "VARCHAR"}
     return context.store.commit(

@@ -13,6 +13,7 @@ from lupom.engine.compiler.python import expand
 from lupom.engine.errors import LupomError, ModelError, did_you_mean
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
+from lupom.engine.run.modules import BytesLoader, use
 from lupom.engine.store.duck import TableRecord
 from lupom.engine.store.names import quoted
 
@@ -112,23 +113,22 @@ def build(context: Context, node: Node, record: TableRecord) -> TableRecord:
 
 
 def _call(context: Context, node: Node, handle: ModelHandle) -> Any:
-    root = str(context.files.root)
-    if root not in sys.path:
-        sys.path.insert(0, root)
+    use(context.files.root, node.code)
     name = f"_lupom_model_{node.name}"
-    spec = importlib.util.spec_from_file_location(name, node.path)
+    # What was hashed, whatever the file says by now.
+    loader = BytesLoader(name, str(node.path), node.text.encode())
+    spec = importlib.util.spec_from_file_location(name, node.path, loader=loader)
     assert spec is not None
-    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
         return module.model(handle)
     except LupomError as error:
         if error.file is None:
             error.file, error.line = node.file, _line(error, node)
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ModelError(
             f"{type(error).__name__}: {error}",
             file=node.file,

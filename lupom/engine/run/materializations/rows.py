@@ -133,7 +133,7 @@ def prepare(
     row that names an LLM there is none of;
     LupomError with file and line for a prompt or response class that is not right.
     """
-    from lupom.engine.llm.profiles import columns_of, load_wordings
+    from lupom.engine.llm.profiles import columns_of
 
     config = node.config
     relation = cursor.sql(context.sql(node))
@@ -161,7 +161,7 @@ def prepare(
     if column is not None:
         table, asked = _named(node, column, table, config["llm"], llms)
     _check_unique(node, keys, table)
-    of_profile = load_wordings(context.files.prompts, config["prompt"], config["response"])
+    of_profile = node.wordings
     wordings = {alias: of_profile[llms[alias].profile] for alias in {config["llm"], *asked}}
     fields = columns_of(of_profile.values())
     places = sum(llms[alias].concurrency for alias in asked)

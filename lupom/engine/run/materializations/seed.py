@@ -3,65 +3,156 @@
 from __future__ import annotations
 
 import csv
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lupom.engine.errors import ModelError, did_you_mean
+from lupom.engine.hashes import FileHashes
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
-from lupom.engine.store.dialect import csv_options
+from lupom.engine.run.identities import loaded
+from lupom.engine.store.dialect import csv_relation, found_types
 from lupom.engine.store.duck import TableRecord
-from lupom.engine.store.names import literal, quoted
+from lupom.engine.store.names import quoted
 
 if TYPE_CHECKING:
     import duckdb
 
 
 def build(context: Context, node: Node, record: TableRecord) -> TableRecord:
-    """Read a CSV file into a table: a header, types found in all of its rows, '' as NULL.
+    """Read a CSV file into a table: a header, '' as NULL, and a type for each column whose values
+    all come back as they are written (`dialect.found_types`); `column_types` are the user's word.
 
-    Raises ModelError, with the file, for CSV that does not parse and for a column that
-    `column_types` names and the file has not.
+    Raises ModelError, with the file, for CSV that does not parse, for a header that leaves a column
+    without a name or names two alike, and for a column that `column_types` names and the file has
+    not.
     """
-    import duckdb
-
-    relation = quoted("main", node.name)
     types = node.config.get("column_types") or {}
     all_varchar = len(types) == 1 and types.get("*", "").upper() == "VARCHAR"
     if "*" in types and not all_varchar:
         raise ModelError(
             f"column_types: '*' can only be VARCHAR, and alone, not {types}", file=node.file
         )
-    options = csv_options(
-        node.config.get("delimiter", ","),
-        None if all_varchar else types,
-        all_varchar=all_varchar,
-    )
-    select = f"select * from read_csv({', '.join([literal(node.path), *options])})"
+    declared = {} if all_varchar else types
 
     def load(cursor: duckdb.DuckDBPyConnection) -> None:
-        if not node.path.stat().st_size:
-            raise ModelError("the file is empty", file=node.file, hint="it needs a header line")
-        try:
-            cursor.execute(f"create or replace table {relation} as {select}")
-        except duckdb.Error as error:
-            message = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
-            header = node.path.open(encoding="utf-8", errors="replace").readline().strip()
-            columns = [name.strip('"') for name in header.split(node.config.get("delimiter", ","))]
-            unknown = [name for name in types if name not in columns]
-            if unknown:
-                raise ModelError(
-                    f"column_types: the seed has no column '{unknown[0]}'",
-                    file=node.file,
-                    hint=did_you_mean(unknown[0], columns) or "columns: " + ", ".join(columns[:20]),
-                ) from error
-            torn = _torn(node.path, node.config.get("delimiter", ","))
-            if torn is not None:
-                message, line, hint = torn
-                raise ModelError(message, file=node.file, line=line, hint=hint) from error
-            raise ModelError(message, file=node.file) from error
+        with tempfile.TemporaryDirectory(prefix="lupom-seed-") as folder:
+            # A copy: what is read is what was hashed, whatever becomes of the file meanwhile.
+            copy = Path(folder) / "seed.csv"
+            with suppress(FileNotFoundError):
+                shutil.copyfile(node.path, copy)
+            if not copy.is_file():
+                raise ModelError("the file is gone", file=node.file)
+            loaded(record, file=FileHashes(None).of(copy))
+            _load(cursor, node, copy, declared, found=not all_varchar)
 
     return context.store.commit(record, load)
+
+
+def _load(
+    cursor: duckdb.DuckDBPyConnection,
+    node: Node,
+    path: Path,
+    declared: Mapping[str, str],
+    *,
+    found: bool,
+) -> None:
+    import duckdb
+
+    delimiter = node.config.get("delimiter", ",")
+    columns = _header(node, path, delimiter)
+    unknown = [name for name in declared if name.lower() not in map(str.lower, columns)]
+    if unknown:
+        raise ModelError(
+            f"column_types: the seed has no column '{unknown[0]}'",
+            file=node.file,
+            hint=did_you_mean(unknown[0], columns) or "columns: " + ", ".join(columns[:20]),
+        )
+    try:
+        types = dict(declared)
+        if found:
+            text = csv_relation([path], delimiter, declared)
+            types.update(found_types(cursor, text))
+        cursor.execute(
+            f"create or replace table {quoted('main', node.name)} as"
+            f" select * from {csv_relation([path], delimiter, types)}"
+        )
+    except duckdb.Error as error:
+        torn = _torn(path, delimiter)
+        if torn is not None:
+            message, line, hint = torn
+            raise ModelError(message, file=node.file, line=line, hint=hint) from error
+        converted = _unconverted(str(error))
+        if converted is not None:
+            message, line, hint = converted
+            raise ModelError(message, file=node.file, line=line, hint=hint) from error
+        message = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
+        raise ModelError(message.replace(str(path), node.file), file=node.file) from error
+
+
+def _unconverted(message: str) -> tuple[str, int | None, str] | None:
+    """Say which value is not of the type that `column_types` declares."""
+    found = re.search(
+        r"""converting column "(.+?)"\. Could not convert string "(.*?)" to '(.+?)'""", message
+    )
+    if found is None:
+        return None
+    column, value, kind = found.groups()
+    line = re.search(r"CSV Error on Line: (\d+)", message)
+    hint = f"leave '{column}' out of column_types, and it is text"
+    if kind in ("DATE", "TIMESTAMP"):
+        # Nobody but the user knows whether 02/01/2024 is in January or in February.
+        hint += f"; a model reads it with strptime({quoted(column)}, '%d/%m/%Y')"
+    said = f"column_types: '{value}' in column '{column}' is not a {kind}"
+    return said, int(line[1]) if line else None, hint
+
+
+def _header(node: Node, path: Path, delimiter: str) -> list[str]:
+    """Return the columns' names; raises ModelError where one is blank or there twice."""
+    if not path.stat().st_size:
+        raise ModelError("the file is empty", file=node.file, hint="it needs a header line")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            columns = next(csv.reader(file, delimiter=delimiter, strict=True), [])
+    except (UnicodeDecodeError, csv.Error) as error:
+        message, line, hint = _torn(path, delimiter) or (str(error), 1, None)
+        raise ModelError(message, file=node.file, line=line, hint=hint) from error
+    blank = [str(i) for i, name in enumerate(columns, 1) if not name.strip()]
+    if blank:
+        one = len(blank) == 1
+        raise ModelError(
+            f"{'column' if one else 'columns'} {_and(blank)} of the header"
+            f" {'has' if one else 'have'} no name",
+            file=node.file,
+            line=1,
+            hint=f"the header is: {delimiter.join(columns)}" if len(columns) < 20 else None,
+        )
+    places: dict[str, list[int]] = {}
+    for i, name in enumerate(columns, 1):
+        places.setdefault(name.lower(), []).append(i)
+    twice = [found for found in places.values() if len(found) > 1]
+    if twice:
+        told = [
+            f"{_and([repr(columns[i - 1]) for i in found])} (columns {_and(map(str, found))})"
+            for found in twice
+        ]
+        raise ModelError(
+            f"the header has two columns of one name: {'; '.join(told)}",
+            file=node.file,
+            line=1,
+            hint="names are the same whatever their case; give each its own",
+        )
+    return columns
+
+
+def _and(words: Iterable[str]) -> str:
+    *most, last = dict.fromkeys(words)
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _torn(path: Path, delimiter: str) -> tuple[str, int | None, str | None] | None:

@@ -1,0 +1,93 @@
+"""Imports of a project's own modules, from the bytes that its models are fingerprinted by.
+
+A module read again when a model runs could be another than the one that was hashed, and one that
+this process imported earlier is as old as that import. So modules are made of what was read when
+the project was opened, and those of another reading are forgotten before a model runs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+_lock = threading.Lock()
+
+
+class BytesLoader(SourceFileLoader):
+    """Makes a module of bytes that are given, not of what its file holds by then."""
+
+    def __init__(self, name: str, path: str, content: bytes) -> None:
+        super().__init__(name, path)
+        self.content = content
+
+    def get_data(self, path: str) -> bytes:
+        return self.content
+
+    def path_stats(self, path: str) -> Mapping[str, float]:
+        # Without a time no compiled file is taken from, or left in, __pycache__.
+        raise OSError("made of bytes in memory")
+
+
+class _Loader(BytesLoader):
+    """Makes a module that other modules import."""
+
+
+class _Finder:
+    """Finds modules below a project's folder among the files that were read."""
+
+    def __init__(self) -> None:
+        self.root = Path()
+        self.code: Mapping[Path, bytes] = {}
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        place = self.root.joinpath(*name.split("."))
+        for file, is_package in ((place / "__init__.py", True), (place.with_suffix(".py"), False)):
+            content = self.code.get(file)
+            if content is not None and (path is None or str(file.parents[is_package]) in path):
+                loader = _Loader(name, str(file), content)
+                folders = [str(place)] if is_package else None
+                return spec_from_file_location(
+                    name, file, loader=loader, submodule_search_locations=folders
+                )
+        return None
+
+    def is_stale(self, module: ModuleType) -> bool:
+        """Tell whether a module is a project's, and not of just the bytes that count now."""
+        loader = getattr(getattr(module, "__spec__", None), "loader", None)
+        if isinstance(loader, _Loader):
+            return self.code.get(Path(loader.path)) != loader.content
+        file = getattr(module, "__file__", None)
+        return isinstance(file, str) and Path(file) in self.code
+
+    def is_own(self, module: ModuleType) -> bool:
+        return isinstance(getattr(getattr(module, "__spec__", None), "loader", None), _Loader)
+
+
+_finder = _Finder()
+
+
+def use(root: Path, code: Mapping[Path, bytes]) -> None:
+    """Import a project's modules from these files from now on, and forget those of other bytes.
+
+    Where one of them is other than it was, all are forgotten: what imported it holds the old one.
+    """
+    with _lock:
+        if str(root) not in sys.path:
+            sys.path.insert(0, str(root))
+        if _finder not in sys.meta_path:
+            sys.meta_path.insert(0, _finder)
+        _finder.root, _finder.code = root, code
+        loaded = list(sys.modules.items())
+        if any(_finder.is_stale(module) for _, module in loaded):
+            for name, module in loaded:
+                if _finder.is_own(module) or _finder.is_stale(module):
+                    del sys.modules[name]
+            importlib.invalidate_caches()
