@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 ANSWERED, REFUSED, DONT_KNOW, NOT_ASKED = "answered", "refused", "dont_know", "not_asked"
 
@@ -90,15 +91,20 @@ _ASIDES = re.compile(
     rf"[\[(]\s*(?:{_ASIDE}\b[^\])]*|interviewer|web|phone|ph)[\])]|^{_ASIDE}[.:]+\s*|\s*-\s*{_ASIDE}$"
 )
 _TRAILING = re.compile(r"\s*[\[(][^\])]*[\])]?\s*$")
+# SPSS cuts labels at 120 bytes; what is far longer is what somebody wrote.
+_LONGEST = 300
 _EDGES = " .,;:!*-_\"'()[]<>{}"
 
 
+@lru_cache(maxsize=1 << 14)
 def nonresponse(label: str) -> str | None:
     """Return 'refused', 'dont_know' or 'not_asked' for a label that says so, else None.
 
     Of several in one ('DK/NA', "Don't know or refused") the first counts. "Not sure" is none of
     them: OpinionQA's surveys offer it to read, as an option among others.
     """
+    if len(label) > _LONGEST:
+        return None
     plain = _plain(label)
     # An initial numbering is no part of it, unless nothing would be left.
     if re.fullmatch(r"-\d+[.:]? ?restricted", plain):  # of ANES; 'Restricted' alone is an answer

@@ -109,6 +109,10 @@ def test_any_text_has_a_status_or_none(text):
     assert labels.nonresponse(text) in ("refused", "dont_know", "not_asked", None)
 
 
+def test_what_somebody_wrote_at_length_is_no_label():
+    assert labels.nonresponse("Missing: " + "we miss the old way " * 20) is None
+
+
 def test_a_label_beside_its_opposite_is_an_answer():
     assert labels.among(["Available", "Not available", "DK"]) == {"DK": "dont_know"}
     assert labels.among(["1. Known", "2. Unknown"]) == {}
