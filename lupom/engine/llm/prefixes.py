@@ -41,7 +41,7 @@ def starts(requests: Sequence[Messages], least: int) -> list[Start]:
     """
     count = len(requests)
     out = [Start()] * count
-    if least <= 0 or count < 2:
+    if least <= 0 or count < 2 or all(_length(request) < least for request in requests):
         return out
     near = [common(requests[i], requests[i + 1]) for i in range(count - 1)]
     groups = 0
@@ -66,6 +66,10 @@ def starts(requests: Sequence[Messages], least: int) -> list[Start]:
                 begin = i + 1
         waiting.append((begin, last, points, group))
     return out
+
+
+def _length(request: Messages) -> int:
+    return sum(len(message["content"]) for message in request)
 
 
 def common(one: Messages, other: Messages) -> int:

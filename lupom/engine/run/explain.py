@@ -57,11 +57,13 @@ def explain(
         key = _find(project, cursor, node, values, named)
         prepared = prepare(context, node, cursor, where=_where(node, key))
         (part,) = prepared.parts()
+        together = part.calls[0].together
         out = Explanation(
             model=model,
             key=prepared.key_of(part, 0),
             prompt=[dict(message) for message in part.calls[0].messages],
             options=_options(part),
+            rows_per_call=1 if together is None else together.most,
         )
         _answered(cursor, node, key, out)
         _called(project, part, out)

@@ -38,6 +38,8 @@ class Explanation:
     ----------
     key : the row, by key column.
     prompt : messages as they would be asked today.
+    rows_per_call : how many rows the prompt may ask together with this one; it is shown as it would
+        ask this one alone.
     options : what may be answered, where the response is a choice.
     answer : the answer's rows in the model's table; [] where it has none.
     status : 'ok', 'invalid', or None where nothing was asked.
@@ -57,6 +59,7 @@ class Explanation:
     key: dict[str, Any]
     prompt: list[dict[str, str]]
     options: list[str] | None = None
+    rows_per_call: int = 1
     answer: list[dict[str, Any]] = field(default_factory=list)
     status: str | None = None
     call_id: str | None = None
@@ -95,7 +98,10 @@ class Explanation:
         """Return it as text for a terminal, without control characters."""
         lines = [f"{self.model}: " + ", ".join(f"{k} {v}" for k, v in self.key.items()), ""]
         lines += self._answer_lines()
-        lines += ["", "Prompt" + (" (the answer is of an earlier one)" * self.prompt_changed), ""]
+        lines += ["", "Prompt" + (" (the answer is of an earlier one)" * self.prompt_changed)]
+        if self.rows_per_call > 1:
+            lines.append(f"  alone; up to {self.rows_per_call} rows like it share a request")
+        lines.append("")
         for message in self.prompt:
             lines += [f"  [{message['role']}]"]
             lines += [f"  {_plain(line)}" for line in message["content"].splitlines()]

@@ -338,3 +338,56 @@ def test_a_plan_counts_requests_and_what_they_save(make, server, capsys):
     before = rows(folder, taken)[0][0]
     run(folder)
     assert more.tokens.holds(rows(folder, taken)[0][0] - before)
+
+
+def test_an_answer_is_explained_by_the_prompt_that_asks_it_alone(make, server):
+    folder = make(3)
+    run(folder)
+    with Project(folder) as project:
+        found = project.explain("guesses", "Ann", "Question 02?")
+    assert (found.status, found.rows_per_call, found.prompt_changed) == ("ok", 8, False)
+    assert "r1. Question 02?" in found.prompt[0]["content"]
+    assert "up to 8 rows like it share a request" in found.as_text()
+    (tokens,) = rows(
+        folder,
+        "select tokens_in from guesses join lupom.calls using (call_id)"
+        " where person = 'Ann' and question = 'Question 02?'",
+    )[0]
+    assert found.tokens_in == tokens
+
+
+def test_rows_of_several_llms_share_requests_with_their_own(make, server):
+    guesses = GUESSES.replace("rows_per_call", "llm_column='llm', rows_per_call")
+    guesses = guesses.replace("'question'],", "'question', 'llm'],")
+    guesses = guesses.replace("select *", "select *, unnest(['default', 'other']) as llm")
+    folder = make(3, **{"models/guesses.sql": guesses.format(most=8)})
+    settings = folder / "lupom_project.yml"
+    other = f"  other: {{provider: openai, base_url: '{server.base_url}', model: second}}\n"
+    settings.write_text(settings.read_text() + other)
+    assert run(folder).status == "success"
+    assert sorted((body["model"], len(asked_in(body))) for body in server.bodies) == [
+        ("second", 3),
+        ("second", 3),
+        ("test-model", 3),
+        ("test-model", 3),
+    ]
+
+
+def test_what_one_llm_cannot_answer_goes_to_the_next_in_smaller_requests(make, server):
+    def answers(body):
+        whole = fit(schema_of(body), "x")
+        if body["model"] == "test-model":
+            whole["r1"] = {"answer": "Z"}
+        return whole
+
+    server.answers = answers
+    folder = make(3, settings="mode: json_schema\n" + " " * 24 + "attempts: 1")
+    settings = folder / "lupom_project.yml"
+    text = settings.read_text().rstrip() + "\n    fallback: other\n"
+    other = f"  other: {{provider: openai, base_url: '{server.base_url}', model: second}}\n"
+    settings.write_text(text + other)
+    assert run(folder).status == "success"
+    asked = [(body["model"], asked_in(body)) for body in server.bodies]
+    assert asked.count(("second", ["Question 01?"])) == 2
+    assert len(asked) == 4
+    assert rows(folder, "select count(*) from guesses") == [(6,)]

@@ -1,0 +1,103 @@
+"""A reply to several rows taken apart: whatever a model writes around, before or instead."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lupom.engine.llm.providers.base import ProviderReply, TokenLogprobs
+from lupom.engine.llm.together import RowsResponse, shared_out
+
+OPTIONS = ["Yes", "No", "Perhaps"]
+A, B = '{"answer": "A"}', '{"answer": "B"}'
+
+
+@pytest.fixture
+def row(choice):
+    return choice.for_row({"options": OPTIONS})
+
+
+def parts(row, text, rows=2, **reply):
+    return [part.text for part in shared_out(ProviderReply(text, **reply), [row] * rows)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{{"r1": {A}, "r2": {B}}}',
+        f'```json\n{{"r1": {A}, "r2": {B}}}\n```\nThat is all.',
+        f'<think>{{"r1": {B}, "r2": {{}}}}</think>{{"r1": {A}, "r2": {B}}}',
+        f'{{"r1": {B}, "r2": {B}}} No: {{"r1": {A}, "r2": {B}}}',
+        f'{{"answers": {{"r1": {A}, "r2": {B}}}}}',
+        f'{{"R1": {A}, "r2.": {B}}}',
+        f'{{"1": {A}, "2": {B}}}',
+        '{"r1": "A", "r2": "B"}',
+        '[{"label": "r1", "answer": "A"}, {"label": "r2", "answer": "B"}]',
+        '{"rows": [{"label": "r2", "answer": "B"}, {"label": "r1", "answer": "A"}]}',
+        f'[{{"r1": {A}}}, {{"r2": {B}}}]',
+        "{'r1': {'answer': 'A'}, 'r2': {'answer': 'B'},}",
+        json.dumps(f'{{"r1": {A}, "r2": {B}}}'),
+    ],
+)
+def test_each_row_s_part_is_found(row, text):
+    assert [row.parse(part)["answer"] for part in parts(row, text)] == ["Yes", "No"]
+
+
+def test_what_is_whole_before_a_cut_is_found_and_nothing_else(row):
+    text = f'{{"r1": {A}, "r2": {{"answer": "B'
+    assert parts(row, text, finish_reason="length") == [A, ""]
+    assert parts(row, f'<think>{{"r1": {A}, "r2"', finish_reason="length")[0] != A
+
+
+def test_a_reply_without_any_part_is_each_row_s_own(row):
+    assert parts(row, "I would rather not say.") == ["I would rather not say."] * 2
+
+
+@given(
+    st.integers(1, 12),
+    st.integers(0, 10**6),
+    st.integers(0, 10**6),
+    st.integers(0, 10**6),
+    st.integers(0, 10**6),
+)
+def test_tokens_add_up_to_the_reply_s(rows, plain, out, read, written):
+    reply = ProviderReply("", plain + read + written, out, "stop", None, read, written)
+    shares = shared_out(reply, [None] * rows)
+    assert sum(share.tokens_in or 0 for share in shares) == reply.tokens_in
+    assert sum(share.tokens_out or 0 for share in shares) == out
+    assert sum(share.tokens_cached for share in shares) == read
+    assert sum(share.tokens_written for share in shares) == written
+    for share in shares:
+        assert (share.tokens_in or 0) >= share.tokens_cached + share.tokens_written
+
+
+def test_unknown_tokens_stay_unknown(row):
+    (share, _) = shared_out(ProviderReply(f'{{"r1": {A}, "r2": {B}}}'), [row] * 2)
+    assert (share.tokens_in, share.tokens_out) == (None, None)
+
+
+def test_equal_parts_have_each_their_own_probabilities(row):
+    text = f'{{"r1": {A}, "r2": {A}}}'
+    before, between, after = '{"r1": {"answer": "', '"}, "r2": {"answer": "', '"}}'
+    tokens = [
+        TokenLogprobs(before, 0.0),
+        TokenLogprobs("A", -0.1, [("A", -0.1), ("B", -2.5)]),
+        TokenLogprobs(between, 0.0),
+        TokenLogprobs("A", -1.0, [("A", -1.0), ("C", -1.0)]),
+        TokenLogprobs(after, 0.0),
+    ]
+    first, second = shared_out(ProviderReply(text, tokens=tokens), [row] * 2)
+    one, other = (row.distribution(part.text, part.tokens)[0] for part in (first, second))
+    assert one["Yes"] > 0.9
+    assert other["Yes"] == pytest.approx(other["Perhaps"])
+
+
+def test_a_request_s_schema_has_each_row_s_own(choice):
+    spec = RowsResponse([choice.for_row({"options": o}) for o in (OPTIONS, OPTIONS[:2])])
+    assert spec.schema["required"] == ["r1", "r2"]
+    one, other = (spec.schema["properties"][label] for label in ("r1", "r2"))
+    assert len(one["properties"]["answer"]["enum"]) == 3
+    assert len(other["properties"]["answer"]["enum"]) == 2
