@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
-from lupom import AsArray, OneOf, OneOfEach, Usable
+from lupom import AsArray, Distribution, OneOf, OneOfEach, Usable
 
 # ---- Persona dimensions and values ---------------------------------------------------------------
 
@@ -179,15 +179,28 @@ class PersonaValue(BaseModel):
 # ---- Predictions ---------------------------------------------------------------------------------
 
 
+# What an LLM thinks before it answers is cut at so many characters; it is asked for two or three
+# sentences.
+Thought = Annotated[str, AfterValidator(lambda text: cut(text, 2_000))]
+
+
 class PredictedResponse(BaseModel):
+    # Asked by labels; its probabilities are the labels' log-probabilities, where there are any.
     answer: Annotated[str, OneOf("options")]
+
+
+class StatedResponse(BaseModel):
+    probabilities: Annotated[dict[str, float], Distribution("options")]
 
 
 class ReasonedResponse(BaseModel):
-    """An answer after a thought; it has no distribution, since the thought has decided by then."""
-
-    thought: Annotated[str, Field(min_length=1, max_length=600)]
+    thought: Thought
     answer: Annotated[str, OneOf("options")]
+
+
+class ReasonedDistribution(BaseModel):
+    thought: Thought
+    probabilities: Annotated[dict[str, float], Distribution("options")]
 
 
 class PredictedNumber(BaseModel):
@@ -195,4 +208,4 @@ class PredictedNumber(BaseModel):
 
 
 class PredictedText(BaseModel):
-    text: Annotated[str, Field(min_length=1, max_length=300)]
+    text: Annotated[str, Field(min_length=1), AfterValidator(lambda text: cut(text, 2_000))]

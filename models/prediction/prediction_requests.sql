@@ -12,7 +12,9 @@ with personas as (
                 description := case when s.representation like 'description%' then d.description end,
                 candidate_values := case
                     when contains(s.representation, '+candidates') then d.candidate_values else [] end,
-                value := if(x.network = 'none', v.value, v.refined_value)
+                value := if(x.network = 'none', v.value, v.refined_value),
+                certainty := case
+                    when contains(s.representation, '+certainty') and x.network <> 'none' then v.probability end
             )
             order by case d.level when 'high' then 1 when 'mid' then 2 else 3 end, d.dimension_id
         ) as persona
@@ -29,9 +31,27 @@ with personas as (
 ),
 
 pairs as (
-    select p.*, q.question, q.options, q.kind, q.low, q.high
+    select p.*, q.question, q.battery, q.item, q.options, q.kind, q.low, q.high
     from {{ ref('llm_pairs') }} as p
     join {{ ref('questions') }} as q using (survey, question_id)
+),
+
+-- Attributes in words, in the order of the survey's own table; what is blank is left out.
+described as (
+    select
+        r.survey, r.respondent_id,
+        list(
+            struct_pack(key := entry.key, value := entry.value, label := coalesce(l.label, entry.key))
+            order by l.position, entry.key
+        ) as attributes
+    from (
+        select survey, respondent_id, unnest(map_entries(attributes)) as entry
+        from {{ ref('respondents') }}
+        semi join pairs using (survey, respondent_id)
+    ) as r
+    left join {{ ref('attribute_labels') }} as l on l.survey = r.survey and l.attribute = entry.key
+    where trim(entry.value) <> ''
+    group by r.survey, r.respondent_id
 ),
 
 told as (
@@ -87,11 +107,12 @@ orders as (
 
 select
     p.survey, p.respondent_id, p.question_id, s.setting, s.llm, d.draw,
-    p.role, p.scenario, p.kind, s.thought, s.option_order,
-    p.question, p.low, p.high,
+    p.role, p.scenario, p.kind, s.thought, s.option_order, s.distribution,
+    u.title, u.fielded, u.population, u.country, u.language,
+    p.question, p.battery, p.item, p.low, p.high,
     case when s.option_order = 'shuffled' then coalesce(o.options, []) else p.options end as options,
     case when s.history then coalesce(h.history, []) else [] end as history,
-    case when s.demographics then coalesce(map_entries(r.attributes), []) else [] end as attributes,
+    case when s.demographics then coalesce(r.attributes, []) else [] end as attributes,
     coalesce(m.persona, []) as persona,
     case when s.neighbours in ('bare', 'common') then n.answer end as neighbours_answer,
     case when s.neighbours = 'common' then n.share end as neighbours_share,
@@ -103,7 +124,8 @@ cross join {{ ref('prediction_settings') }} as s
 cross join lateral (select unnest(range(s.repeats)) as draw) as d
 join {{ ref('histories') }} as h
     on h.survey = p.survey and h.respondent_id = p.respondent_id
-join {{ ref('respondents') }} as r
+left join {{ ref('surveys') }} as u on u.survey = p.survey
+left join described as r
     on r.survey = p.survey and r.respondent_id = p.respondent_id
 join {{ ref('setting_variants') }} as x
     on x.survey = p.survey and x.setting = s.setting

@@ -22,10 +22,15 @@ with wanted as (
     select unnest([{{ texts(var('prediction_settings', ['history', 'everything'])) }}]::varchar[]) as setting
 ),
 
--- Columns that a file of an earlier version does not have are blank.
+-- Columns that a file does not have are blank: it may be one's own, or of an earlier version.
 given as (
     select
-        null::varchar as network, null::varchar as retrieval, null::varchar as distribution
+        {% for column in [
+            'setting', 'history', 'demographics', 'persona', 'representation', 'levels', 'network', 'retrieval',
+            'neighbours', 'thought', 'option_order', 'distribution', 'repeats', 'llms',
+        ] %}
+        null::varchar as {{ column }}{{ ',' if not loop.last }}
+        {% endfor %}
     where false
     union all by name
     from {{ ref('settings') }}
@@ -34,15 +39,15 @@ given as (
 known as (
     select
         cast(setting as varchar) as setting,
-        coalesce(history, false) as history,
-        coalesce(demographics, false) as demographics,
+        coalesce(cast(history as boolean), false) as history,
+        coalesce(cast(demographics as boolean), false) as demographics,
         coalesce(lower(trim(cast(persona as varchar))), 'none') as persona,
         coalesce(nullif(lower(trim(cast(representation as varchar))), ''), 'name+certainty') as representation,
         coalesce(lower(trim(cast(levels as varchar))), 'low mid high') as levels,
         nullif(trim(network), '') as network,
         nullif(trim(retrieval), '') as retrieval,
         coalesce(lower(trim(cast(neighbours as varchar))), 'none') as neighbours,
-        coalesce(thought, false) as thought,
+        coalesce(cast(thought as boolean), false) as thought,
         coalesce(lower(trim(cast(option_order as varchar))), 'given') as option_order,
         coalesce(nullif(lower(trim(distribution)), ''), 'auto') as distribution,
         cast(repeats as bigint) as repeats,

@@ -12,7 +12,9 @@ from tests.models.fake import FakeProject
 class TestAverages:
     KEY = "'s', 'p', 'q', 'setting', 'llm'"
 
-    def predicted(self, kind: str, **answers: list[str]) -> dict[str, Any]:
+    def predicted(
+        self, kind: str, distribution: str = "logprobs", **answers: list[str]
+    ) -> dict[str, Any]:
         project = FakeProject()
         run = project.connection.execute
         draws = sum(map(len, answers.values()))
@@ -20,7 +22,8 @@ class TestAverages:
         run(
             "create table prediction_requests as select 's' as survey, 'p' as respondent_id, "
             "'q' as question_id, 'setting' as setting, 'llm' as llm, draw, 'test' as role, "
-            f"'known' as scenario, '{kind}' as kind from range({draws}) as t(draw)"
+            f"'known' as scenario, '{kind}' as kind, '{distribution}' as distribution "
+            f"from range({draws}) as t(draw)"
         )
         run(
             "create table questions as select 's' as survey, 'q' as question_id, "
@@ -29,6 +32,8 @@ class TestAverages:
         fields = {
             "prediction_answers": "answer, probabilities, missing_mass",
             "prediction_thoughts": "answer",
+            "prediction_distributions": "probabilities, probabilities_off",
+            "prediction_thought_distributions": "probabilities, probabilities_off",
             "prediction_numbers": "number",
             "prediction_texts": "text",
         }
@@ -68,6 +73,42 @@ class TestAverages:
         row = self.predicted("single", prediction_thoughts=rows)
         assert row["probabilities"] == {"Yes": 0.25, "No": 0.5, "Maybe": 0.25}
         assert row["answer"] == "No"
+
+    def test_stated_probabilities_are_averaged_too(self) -> None:
+        row = self.predicted(
+            "single",
+            "stated",
+            prediction_distributions=[
+                "map {'Yes': 0.6, 'No': 0.4, 'Maybe': 0.0}, 0.1",
+                "map {'Yes': 0.2, 'No': 0.8, 'Maybe': 0.0}, -0.3",
+            ],
+        )
+        assert row["probabilities"] == pytest.approx({"Yes": 0.4, "No": 0.6, "Maybe": 0})
+        assert (row["answer"], row["missing_mass"]) == ("No", None)
+        assert row["stated_off"] == pytest.approx(-0.1)
+
+    def test_the_likeliest_of_stated_options_is_the_answer(self) -> None:
+        row = self.predicted(
+            "single",
+            "stated",
+            prediction_thought_distributions=["map {'Yes': 0.4, 'No': 0.4, 'Maybe': 0.2}, 0.0"],
+        )
+        assert (row["answer"], row["status"], row["call_id"]) == ("Yes", "valid", "call0")
+        assert row["probabilities"] == pytest.approx({"Yes": 0.4, "No": 0.4, "Maybe": 0.2})
+
+    @pytest.mark.parametrize(
+        ("distribution", "expected"),
+        [("draws", {"Yes": 0.5, "No": 0.5, "Maybe": 0}), ("none", None)],
+    )
+    def test_log_probabilities_that_were_not_wanted_are_not_taken(
+        self, distribution: str, expected: dict[str, float] | None
+    ) -> None:
+        rows = ["'Yes', map {'Yes': 0.9, 'No': 0.1}, 0.0"]
+        if distribution == "draws":
+            rows.append("'No', map {'Yes': 0.4, 'No': 0.6}, 0.0")
+        row = self.predicted("single", distribution, prediction_answers=rows)
+        assert row["probabilities"] == expected
+        assert row["answer"] == "Yes"
 
     def test_of_equal_shares_the_first_option_is_the_answer(self) -> None:
         row = self.predicted("single", prediction_thoughts=["'Maybe'", "'No'"])

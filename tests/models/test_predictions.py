@@ -57,7 +57,8 @@ UPSTREAM = {
         """,
     "refined_persona_values": """
         select r.survey, 'default' as network, r.respondent_id, d.dimension_id,
-            d.candidate_values[1] as value, d.candidate_values[2] as refined_value
+            d.candidate_values[1] as value, d.candidate_values[2] as refined_value,
+            0.9 as probability
         from {{ ref('respondents') }} as r join {{ ref('persona_dimensions') }} as d using (survey)
         """,
     "persona_network_edges": """
@@ -98,6 +99,8 @@ demographics,false,true,none,,,none,false,given,1,
 raw,false,false,raw,,,none,false,given,1,
 described,false,false,refined,description+candidates,,none,false,given,1,
 values,false,false,refined,value,mid high,none,false,given,1,
+sure,false,false,refined,,,none,false,given,1,
+bare,false,false,none,,,bare,false,given,1,
 common,false,false,none,,,common,false,given,1,
 answers,false,false,none,,,answers,false,given,1,
 distribution,false,false,none,,,distribution,false,given,1,
@@ -114,6 +117,8 @@ MODELS = (
         "prediction_requests",
         "prediction_answers",
         "prediction_thoughts",
+        "prediction_distributions",
+        "prediction_thought_distributions",
     ),
     *("prediction_numbers", "prediction_texts", "predictions", "order_effects"),
 )
@@ -160,6 +165,17 @@ llms:
     return folder
 
 
+# What stands over the parts of a prompt.
+HEADINGS = {
+    "",
+    "What is known of the person",
+    "Answers to other questions of the survey (Q: question, A: the person's answer):",
+    "Attributes:",
+    "Estimates of where the person stands:",
+    "Nothing but that the person is one of the population.",
+}
+
+
 class Asked:
     """A project and its server, after a run."""
 
@@ -174,14 +190,19 @@ class Asked:
         return self.project.query(sql).rows()
 
     def known(self, question: str) -> list[str]:
-        """Return what stands between the examples and the question in each prompt for it."""
-        parts = [prompt.rsplit("\n\nKnown:\n", 1)[-1] for prompt in self.server.prompts]
-        return [p.split("Question: ")[0] for p in parts if f"Question: {question}" in p]
+        """Return what each prompt for a question tells of the person and of people like them."""
+        found = []
+        for prompt in self.server.prompts:
+            person, asked = prompt.split("\n\nQuestion to predict\n\n")
+            if f"Q: {question}" in asked:
+                lines = f"{person}\n{asked.split('Q: ')[0]}".splitlines()
+                found.append("".join(f"{line}\n" for line in lines if line not in HEADINGS))
+        return found
 
 
 def walks(body: dict[str, Any]) -> dict[str, float] | None:
     """Answer a question for hours; all else is answered as usual."""
-    return {"number": 7.5} if "How many hours" in body["messages"][-1]["content"][-99:] else None
+    return {"number": 7.5} if "How many hours" in body["messages"][-1]["content"][-60:] else None
 
 
 @pytest.fixture(scope="module")
@@ -208,26 +229,25 @@ A: 1
 Q: Why do you walk?
 A: Reason 1
 """
-COMMON = "- Of people like this person 67 % answer the question with: Not selected\n"
+COMMON = "Of people like this person 67 % answer it with: Not selected\n"
 TOLD = {
     "history": HISTORY,
-    "demographics": "- AGE: 21\n",
+    "demographics": "- Age: 21\n",
     "raw": "- Care for animals: low\n- Love of walks: no\n",
     "described": (
-        "- Care for animals (How much the person cares; low / high): high\n"
-        "- Love of walks (How the person likes walks; no / yes): yes\n"
+        "- Care for animals (How much the person cares; one of low | high): high\n"
+        "- Love of walks (How the person likes walks; one of no | yes): yes\n"
     ),
     "values": "- high\n",
+    "sure": "- Care for animals: high, 90 % sure\n- Love of walks: yes, 90 % sure\n",
+    "bare": "People like this person answer it with: Not selected\n",
     "common": COMMON,
     "answers": (
-        "- People like this person, the most similar first, answer the question with: "
+        "Answers of people like this person, the most similar first: "
         "Not selected; Selected; Not selected\n"
     ),
-    "distribution": (
-        "- People like this person answer the question with:\n"
-        "  - Not selected: 67 %\n  - Selected: 33 %\n"
-    ),
-    "everything": f"{HISTORY}- AGE: 21\n- Care for animals: high\n- Love of walks: yes\n{COMMON}",
+    "distribution": "Answers of people like this person: Not selected 67 %; Selected 33 %\n",
+    "everything": f"{HISTORY}- Age: 21\n- Care for animals: high\n- Love of walks: yes\n{COMMON}",
 }
 FISH = "Which do you own? Fish"
 
@@ -263,7 +283,10 @@ def test_each_kind_of_question_is_asked_and_answered_in_its_own_way(asked: Asked
     assert asked.errors == []
     kinds = {
         "prediction_answers": ["multiple", "ordinal", "single"],
-        "prediction_thoughts": ["multiple", "ordinal", "single"],
+        # After a thought a capable LLM states probabilities, unless the setting wants none.
+        "prediction_thought_distributions": ["multiple", "ordinal", "single"],
+        "prediction_thoughts": [],
+        "prediction_distributions": [],
         "prediction_numbers": ["numeric"],
         "prediction_texts": ["text"],
     }
@@ -273,13 +296,12 @@ def test_each_kind_of_question_is_asked_and_answered_in_its_own_way(asked: Asked
             "join questions using (survey, question_id) order by all"
         )
         assert [kind for (kind,) in rows] == expected, name
-    ends = {prompt.rsplit("Question: ")[-1] for prompt in asked.server.prompts}
-    assert "How is your mood?\nA. Bad\nB. Fair\nC. Good\nAnswer:" in ends
-    assert f"{FISH}\nA. Not selected\nB. Selected\nAnswer:" in ends
-    assert f"{FISH}\n- Not selected\n- Selected\nAnswer:" in ends
-    assert "How many hours a day do you walk?\nA number from 0 to 24.\nAnswer:" in ends
-    assert "Why do you walk?\nAnswer:" in ends
-    assert "Would you vote for a cat?\nA. Yes\nB. No\nC. Don't know\nAnswer:" in ends
+    ends = {prompt.split("Question to predict\n\n")[-1] for prompt in asked.server.prompts}
+    assert "Q: How is your mood?\nA. Bad\nB. Fair\nC. Good" in ends
+    assert f"Q: {FISH}\nA. Not selected\nB. Selected" in ends
+    assert "Q: How many hours a day do you walk?\nA number from 0 to 24." in ends
+    assert "Q: Why do you walk?" in ends
+    assert "Q: Would you vote for a cat?\nA. Yes\nB. No\nC. Don't know" in ends
 
 
 def test_predictions_of_options_have_distributions_and_others_have_none(asked: Asked) -> None:
@@ -290,7 +312,7 @@ def test_predictions_of_options_have_distributions_and_others_have_none(asked: A
     )
     assert rows == [
         (False, False, True, False, True),
-        (False, True, False, True, True),
+        (False, True, True, False, True),
         (True, False, False, True, True),
         (True, True, False, True, True),
     ]

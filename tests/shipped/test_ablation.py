@@ -64,6 +64,6 @@ def test_four_backbones_by_four_settings_are_one_run_and_one_table(tmp_path, bed
             assert project.run(select="+predictions").run_id is None
             project.run(select="+predictions", full_refresh=True)
             one = project.query("select respondent_id, question_id from predictions").rows()[0]
-            found = project.explain("prediction_answers", *one, "everything", llm="sonnet")
+            found = project.explain("prediction_distributions", *one, "everything", llm="sonnet")
         assert (bedrock.requests, personas.requests) == before
         assert (found.alias, found.provider, found.status) == ("sonnet", "bedrock", "ok")

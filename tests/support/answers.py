@@ -56,7 +56,12 @@ def fit(schema: dict[str, Any], seed: str, root: dict[str, Any] | None = None) -
     kind = schema.get("type")
     kind = kind[0] if isinstance(kind, list) else kind
     if kind == "object":
-        return {n: fit(s, f"{seed}/{n}", root) for n, s in schema.get("properties", {}).items()}
+        properties = schema.get("properties", {})
+        if len(properties) > 1 and all(s == {"type": "number"} for s in properties.values()):
+            # Nothing but numbers: shares, which add up to 1 or nearly so.
+            weights = {n: 1 + number_of(f"{seed}/{n}") % 50 for n in properties}
+            return {n: round(w / sum(weights.values()), 2) for n, w in weights.items()}
+        return {n: fit(s, f"{seed}/{n}", root) for n, s in properties.items()}
     if kind == "array":
         count = max(schema.get("minItems", 0), min(2, schema.get("maxItems", 2)))
         return [fit(schema.get("items", {}), f"{seed}/{i}", root) for i in range(count)]

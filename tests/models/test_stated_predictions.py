@@ -1,0 +1,239 @@
+"""Predictions whose probabilities the LLM states or draws, and several asked in one request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.models.test_predictions import FISH, SCORED, Asked, make
+from tests.support.answers import fit, schema_of
+from tests.support.llm_server import LLMServer
+
+SETTINGS = """\
+setting,history,demographics,persona,neighbours,thought,distribution,repeats
+stated,true,false,none,none,false,stated,
+thoughtful,true,false,none,none,true,stated,
+thought,true,false,none,none,true,none,
+none,true,false,none,none,false,none,
+read,true,false,none,none,false,logprobs,
+drawn,true,false,none,none,false,draws,3
+everything,true,true,refined,common,false,stated,
+"""
+
+
+def answers(body: dict[str, Any]) -> Any:
+    """Answer as usual, and questions for hours with 7.5, alone and among others."""
+    answer = fit(schema_of(body) or {}, body["messages"][-1]["content"])
+    if "number" in answer:
+        return {"number": 7.5}
+    hours = [label for label, part in answer.items() if "number" in (part or ())]
+    return {**answer, **{key: {"number": 7.5} for key in hours}} if hours else None
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LLMServer]:
+    with LLMServer(answers=answers) as running:
+        yield running
+
+
+def project(folder: Path, server: LLMServer, *more: str, settings: str = "") -> Path:
+    """Make the project with the settings of this file; `settings` are those of the alias."""
+    made = make(folder, server.base_url, *more)
+    (made / "seeds" / "settings.csv").write_text(SETTINGS)
+    file = made / "lupom_project.yml"
+    text = file.read_text().replace("model: one}", f"model: one{settings}}}")
+    file.write_text(text)
+    return made
+
+
+@pytest.fixture(scope="module")
+def asked(server: LLMServer, tmp_path_factory: pytest.TempPathFactory) -> Asked:
+    folder = project(tmp_path_factory.mktemp("stated") / "project", server, *SCORED)
+    names = ["stated", "thoughtful", "thought", "none", "read"]
+    return Asked(folder, server, prediction_settings=names)
+
+
+def test_what_is_stated_is_the_prediction_s_distribution(asked: Asked) -> None:
+    assert asked.errors == []
+    rows = asked.rows(
+        "select predictor, bool_and(probabilities is not null), bool_or(probabilities is not null),"
+        " bool_and(status = 'valid'), bool_and(answer is not null) from predictions"
+        " join questions using (survey, question_id) where kind not in ('numeric', 'text')"
+        " group by all order by all"
+    )
+    assert rows == [
+        ("none", False, False, True, True),
+        ("read", True, True, True, True),
+        ("stated", True, True, True, True),
+        ("thought", False, False, True, True),
+        ("thoughtful", True, True, True, True),
+    ]
+    # The likeliest option is the answer, of equals the one that stands first.
+    rows = asked.rows(
+        "select p.answer, p.probabilities, q.options from predictions as p"
+        " join questions as q using (survey, question_id) where predictor = 'stated'"
+        " and kind not in ('numeric', 'text')"
+    )
+    assert len(rows) > 5
+    for answer, probabilities, options in rows:
+        assert list(probabilities) == options
+        assert sum(probabilities.values()) == pytest.approx(1.0)
+        assert answer == max(options, key=lambda option: probabilities[option])
+
+
+def test_how_far_the_stated_ones_were_off_is_kept(server: LLMServer, tmp_path: Path) -> None:
+    def percent(body: dict[str, Any]) -> Any:
+        schema = schema_of(body) or {}
+        if "probabilities" not in schema.get("properties", {}):
+            return answers(body)
+        labels = schema["properties"]["probabilities"]["properties"]
+        return {"probabilities": {label: 40 if label == "B" else 15 for label in labels}}
+
+    folder = project(tmp_path / "project", server)
+    server.answers = percent
+    try:
+        found = Asked(folder, server, prediction_settings=["stated"])
+    finally:
+        server.answers = answers
+    rows = found.rows(
+        "select len(options), answer = options[2], probabilities[options[2]], stated_off"
+        " from predictions join questions using (survey, question_id) where len(options) > 0"
+    )
+    assert {row[:2] for row in rows} == {(2, True), (3, True)}
+    for options, _, probability, off in rows:
+        total = 0.4 + 0.15 * (options - 1)
+        assert probability == pytest.approx(0.4 / total)
+        assert off == pytest.approx(total - 1.0)
+
+
+def test_the_stack_takes_stated_probabilities(server: LLMServer, tmp_path: Path) -> None:
+    """An LLM that knows the person's mood by heart, and says so: the stack learns to hear it."""
+    folder = project(tmp_path / "project", server, *SCORED)
+    found = Asked(folder, server, prediction_settings=["stated"], llm_tuning_pairs=1000)
+    assert found.errors == []
+    parts = found.rows("select part, llm from stack_weights where predictor = 'stack'")
+    assert ("stated", "default") in parts
+    combined = "select count(*) from stacked where predictor = 'stack' and llm = 'default'"
+    assert found.rows(combined)[0][0] > 0
+
+
+def test_draws_are_shares_of_answers(server: LLMServer, tmp_path: Path) -> None:
+    folder = project(tmp_path / "project", server, settings=", temperature: 1")
+    found = Asked(folder, server, prediction_settings=["drawn"])
+    assert found.errors == []
+    rows = found.rows(
+        "select valid_draws, map_values(probabilities) from predictions"
+        " join questions using (survey, question_id) where len(options) > 0"
+    )
+    assert {draws for draws, _ in rows} == {3}
+    for _, shares in rows:
+        # Whatever log-probabilities came with them: three draws are thirds.
+        assert all(3 * share == pytest.approx(round(3 * share)) for share in shares)
+
+
+def test_all_requests_about_one_person_begin_alike(server: LLMServer, tmp_path: Path) -> None:
+    """Task, person, question: what prompt caches bill less comes first."""
+    folder = project(tmp_path / "project", server)
+    found = Asked(folder, server, prediction_settings=["everything"])
+    assert found.errors == []
+    systems = {body["messages"][0]["content"] for body in server.bodies}
+    assert all(body["messages"][0]["role"] == "system" for body in server.bodies)
+    # One for each kind of answer; they begin with the task, which is the same for all.
+    assert len(systems) == 3
+    task = next(iter(systems)).rsplit("\n\n", 1)[0]
+    assert "this very person" in task
+    assert {system.rsplit("\n\n", 1)[0] for system in systems} == {task}
+    people: dict[str, set[str]] = {}
+    rows = found.rows("select respondent_id, question_id from prediction_requests")
+    for prompt in server.prompts:
+        person, _ = prompt.split("\n\nQuestion to predict\n\n")
+        people.setdefault(person, set()).add(prompt)
+    assert len(people) == len({respondent for respondent, _ in rows})
+
+
+def labels_in(body: dict[str, Any]) -> list[str]:
+    return list((schema_of(body) or {})["properties"])
+
+
+@pytest.mark.parametrize("setting", ["stated", "read", "thought"])
+def test_several_questions_of_one_person_share_a_request(
+    server: LLMServer, tmp_path: Path, setting: str
+) -> None:
+    folder = project(tmp_path / "project", server)
+    names = {"prediction_settings": [setting], "test_pairs": 60, "tuning_pairs": 0}
+    alone = Asked(folder, server, **names)
+    requests, pairs = server.requests, alone.rows("select count(*) from predictions")[0][0]
+    assert requests == pairs
+    together = Asked(folder, server, questions_per_call=8, **names)
+    assert together.errors == []
+    assert server.requests < requests
+    asked = [labels_in(body) for body in server.bodies]
+    assert max(map(len, asked)) > 1
+    assert all(found == [f"r{i + 1}" for i in range(len(found))] for found in asked)
+    # Each answer is a row and a call of its own.
+    assert together.rows("select count(*), bool_and(status = 'valid') from predictions") == [
+        (pairs, True)
+    ]
+    calls = "select count(distinct call_id) from predictions"
+    assert together.rows(calls) == [(pairs,)]
+    if setting == "read":
+        distributions = "select count(probabilities) = count(*) from prediction_answers"
+        assert together.rows(distributions) == [(True,)]
+    prompt = next(p for p, labels in zip(server.prompts, asked, strict=True) if len(labels) > 1)
+    assert prompt.count("What is known of the person") == 1
+    assert "Questions to predict\n\nAnswer each under its label" in prompt
+    assert "\n\nr1:\nQ: " in prompt
+    assert "\n\nr2:\nQ: " in prompt
+
+
+def test_one_more_question_is_the_only_one_asked(server: LLMServer, tmp_path: Path) -> None:
+    folder = project(tmp_path / "project", server)
+    names = {"prediction_settings": ["stated"], "questions_per_call": 8}
+    less = Asked(folder, server, llm_pairs=20, **names)
+    before = less.rows("select count(*) from predictions")[0][0]
+    more = Asked(folder, server, llm_pairs=30, **names)
+    after = more.rows("select count(*) from predictions")[0][0]
+    assert after > before
+    assert sum(len(labels_in(body)) for body in server.bodies) == after - before
+
+
+def test_a_prompt_says_what_it_is_about(server: LLMServer, tmp_path: Path) -> None:
+    folder = project(tmp_path / "project", server)
+    (folder / "seeds" / "seeds.yml").write_text(
+        json.dumps(
+            {
+                "version": 2,
+                "seeds": [
+                    {
+                        "name": "pets_info",
+                        "config": {
+                            "meta": {
+                                "survey": {
+                                    "title": "Survey of pet owners",
+                                    "fielded": "May 2024",
+                                    "population": "People with a pet in Malta",
+                                    "attributes": {"AGE": "Age in years"},
+                                }
+                            }
+                        },
+                    }
+                ],
+            }
+        )
+    )
+    found = Asked(folder, server, prediction_settings=["everything"])
+    assert found.errors == []
+    system = server.bodies[0]["messages"][0]["content"]
+    for words in (
+        "Survey: Survey of pet owners",
+        "Fielded: May 2024",
+        "People with a pet in Malta",
+    ):
+        assert words in system
+    asked = next(p for p in server.prompts if FISH in p)
+    assert "\n- Age in years: " in asked
+    assert "- Love of walks: yes, 90 % sure" in asked
