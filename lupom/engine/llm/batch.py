@@ -107,8 +107,13 @@ class Batches:
         failed: list[ProviderError] = []
         refused: list[Item] = []
 
+        passed = any(not isinstance(reply, ProviderError) for reply in found.replies.values())
+
         async def one(key: str, reply: ProviderReply | ProviderError) -> None:
             item = waiting.get(key)
+            if isinstance(reply, ProviderError) and reply.alone and passed:
+                # Others of the batch passed, so it is this row's own fault.
+                reply.refused = True
             asking.requests += not isinstance(reply, ProviderError)
             if key in records:
                 items = [waiting.get(row["key"]) for row in records[key]]

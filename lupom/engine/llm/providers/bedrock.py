@@ -26,7 +26,7 @@ from lupom.engine.llm.providers.base import (
     ProviderReply,
     ProviderRequest,
 )
-from lupom.engine.llm.providers.client import RejectedError, is_of_one_request
+from lupom.engine.llm.providers.client import RejectedError, is_of_one_request, may_be_alone
 from lupom.engine.llm.providers.jobs import ENDED, Jobs
 from lupom.engine.llm.providers.manner import Manner, Manners, Memory, told, with_extra
 from lupom.engine.llm.providers.prefix import cached_from, in_blocks, pieces_of, places_of
@@ -248,7 +248,8 @@ def _record(record: Mapping[str, Any]) -> dict[str, ProviderReply | ProviderErro
     except (KeyError, TypeError, ValueError, AttributeError):
         return {}
     refused = is_of_one_request(code, message.lower())
-    return {name: ProviderError(f"status {code}: {message}", refused=refused)}
+    alone = may_be_alone(code, "", message.lower())
+    return {name: ProviderError(f"status {code}: {message}", refused=refused, alone=alone)}
 
 
 def _read(raw: Mapping[str, Any], sent: Mapping[str, Any]) -> ProviderReply:

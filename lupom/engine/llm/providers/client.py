@@ -314,6 +314,11 @@ def is_of_form(param: str, complaint: str) -> bool:
     return named not in _TEXTS or _OF_FORM.search(complaint) is not None
 
 
+def may_be_alone(status: int, param: str, complaint: str) -> bool:
+    """Tell whether a refusal may be one row's own fault: not of key, model or form."""
+    return status in (400, 413, 422) and not is_of_form(param, complaint)
+
+
 def is_too_long(complaint: str) -> bool:
     """Tell whether a text is too long for the model, whatever the status says."""
     return any(word in complaint for word in _TOO_LONG)

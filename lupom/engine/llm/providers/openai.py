@@ -18,6 +18,7 @@ from lupom.engine.llm.providers.client import (
     Endpoint,
     RejectedError,
     is_of_one_request,
+    may_be_alone,
 )
 from lupom.engine.llm.providers.manner import Manner, Manners, Memory, told
 from lupom.engine.llm.providers.replies import chat_reply, fault_of
@@ -152,7 +153,8 @@ class OpenAIProvider:
         fault = fault_of(body.get("error") or line.get("error") or "no reason given")
         refused = is_of_one_request(status, f"{fault.code} {fault.message}".lower())
         told = f"status {status}: {fault.message}"
-        return {name: self._endpoint.error(told, refused=refused)}
+        alone = may_be_alone(status, fault.param, f"{fault.code} {fault.message}".lower())
+        return {name: self._endpoint.error(told, refused=refused, alone=alone)}
 
     async def check(self) -> str:
         """Return a line about the address and whether it lists the model; raises ProviderError."""
