@@ -51,11 +51,15 @@ class Capable:
         if schema is None:
             return "I would gladly help, but in which form do you want the answer?"
         answer: dict[str, Any] = _Speaker(text, schema, self.unknowns).value(schema, "")
+        said = json.dumps(answer, ensure_ascii=False)
+        most = 4 * limit_of(body)
+        if len(said) > most:
+            return said[:most]
         if tool:
             # The argument of a tool comes as an object, whatever is said beside it.
             return answer
-        said = json.dumps(answer, ensure_ascii=False)
         kind = number_of(text) % 5 if self.chatty else 0
+        kind = kind if len(said) + 200 < most else 0
         if kind == 1:
             return f"{THOUGHTS[number_of(said) % len(THOUGHTS)]}\n\n{said}"
         if kind == 2:
@@ -81,6 +85,13 @@ def text_of(body: dict[str, Any]) -> str:
         blocks = [{"text": content}] if isinstance(content, str) else content
         texts += [block["text"] for block in blocks if block.get("text")]
     return "\n\n".join(texts)
+
+
+def limit_of(body: dict[str, Any]) -> int:
+    """Return the most tokens a request lets the answer have; one is some four characters."""
+    named = (body.get(name) for name in ("max_tokens", "max_completion_tokens"))
+    found = next((limit for limit in named if limit), None)
+    return int(found or body.get("inferenceConfig", {}).get("maxTokens") or 1_000_000)
 
 
 def schema_of(body: dict[str, Any]) -> tuple[dict[str, Any] | None, bool]:

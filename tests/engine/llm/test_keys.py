@@ -18,8 +18,8 @@ IDENTITY = {
     "model": "m",
     "parameters": {"temperature": 0.0, "max_tokens": 9, "logprobs": True},
 }
-RESPONSE = SimpleNamespace(choices=None, schema_text='{"type":"object"}')
-CHOICE = SimpleNamespace(choices=[], schema_text='{"type":"object"}')
+RESPONSE = SimpleNamespace(choices=None, top_logprobs=0, schema_text='{"type":"object"}')
+CHOICE = SimpleNamespace(choices=[], top_logprobs=6, schema_text='{"type":"object"}')
 
 texts = st.text(max_size=30)
 messages = st.lists(
