@@ -91,8 +91,8 @@ class BudgetSettings(Strict):
     """What all runs together may spend, by the ledger."""
 
 
-# Six persona dimensions as Claude writes them are some 900 tokens, of other scripts than Latin twice
-# as many, and half the answers begin with a thought; what is cut off is paid for and of no use.
+# Six persona dimensions as Claude writes them are some 900 tokens, of other scripts twice as
+# many, and half the answers begin with a thought; what is cut off is paid for and of no use.
 MOST_TOKENS = 2048
 # A small model that is free to go on goes on.
 MOST_TOKENS_SMALL = 512
