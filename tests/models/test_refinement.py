@@ -159,3 +159,27 @@ def test_the_score_of_each_survey_is_a_setting():
     assert gains("W41", mixed) == gains("W41", "bic")
     assert gains("W34", mixed) == gains("W34", "bds")
     assert gains("W41", mixed) != gains("W41", "bds")
+
+
+def test_the_sheet_has_a_row_per_network_and_no_column_twice():
+    made = FakeProject()
+    made.connection.execute("""
+        create table persona_dimensions as
+        select 's' as survey, * from (values
+            ('d1', 'Trust'), ('d2', 'trust'), ('d3', 'Network'), ('d4', 'News')
+        ) as d(dimension_id, name), (select 'mid' as level, '' as description);
+        create table refined_persona_values as
+        select survey, network, respondent_id, dimension_id, 'raw' as value,
+            concat_ws(' ', network, respondent_id, dimension_id) as refined_value,
+            0.5 as probability
+        from persona_dimensions, (values ('bds'), ('bic')) as n(network),
+            (values ('a'), ('b')) as r(respondent_id);
+    """)
+    made.build("refinement/personas.sql")
+    made.build("refinement/personas_wide.sql")
+    sheet = made.connection.sql("select * from personas_wide")
+    columns = ["survey", "network", "respondent_id", "Network (d3)", "News", "Trust (d1)"]
+    assert sheet.columns == [*columns, "trust (d2)"]
+    assert made.rows('select network, respondent_id, "Network (d3)", news from personas_wide') == [
+        (n, r, f"{n} {r} d3", f"{n} {r} d4") for n in ("bds", "bic") for r in ("a", "b")
+    ]
