@@ -35,17 +35,28 @@ FILES = {
         select r.survey, respondent_id, dimension_id,
             case when respondent_id = '1' then null else 'low' end as value
         from {{ ref('respondents') }} as r, {{ ref('persona_dimensions') }} as d""",
+    # Two networks and two ways to find neighbours, of which the site shows those in use.
+    "models/persona_networks.sql": """
+        select 'test' as survey, unnest(['bds', 'bic']) as network,
+            unnest([true, false]) as is_default""",
+    "models/retrieval_settings.sql": """
+        select 'test' as survey, unnest(['near', 'far']) as retrieval, 'bds' as network,
+            unnest([true, false]) as is_default""",
     "models/refined_persona_values.sql": """
-        select survey, respondent_id, dimension_id, value, 'high' as refined_value,
-            0.75 as probability, 0.25 as raw_probability
-        from {{ ref('persona_values') }}""",
+        select survey, network, respondent_id, dimension_id, value,
+            if(network = 'bds', 'high', 'low') as refined_value,
+            if(network = 'bds', 0.75, 0.5) as probability, 0.25 as raw_probability
+        from {{ ref('persona_values') }} join {{ ref('persona_networks') }} using (survey)""",
     "models/persona_network_edges.sql": """
-        select 'test' as survey, 'trust' as parent, 'thrift' as child, 2.5 as gain,
-            0.01 as p_value, 450 as n""",
+        select 'test' as survey, 'bds' as network, 'trust' as parent, 'thrift' as child,
+            2.5 as gain, 0.01 as p_value, 450 as n
+        union all
+        select 'test', 'bic', 'thrift', 'trust', 1.0, 0.02, 450""",
     "models/similar_respondents.sql": """
-        select survey, respondent_id, ((respondent_id::int + 1) % 450)::varchar as neighbour_id,
+        select survey, retrieval, network, respondent_id,
+            ((respondent_id::int + if(retrieval = 'near', 1, 7)) % 450)::varchar as neighbour_id,
             1 as rank, 0.9 as similarity
-        from {{ ref('respondents') }}""",
+        from {{ ref('respondents') }} join {{ ref('retrieval_settings') }} using (survey)""",
     "models/scores.sql": """
         select survey, respondent_id, 'q0' as question_id, 'history' as predictor, 'NASTY' as llm,
             'Yes' as answer, map {'Yes': 0.8, 'No': 0.2} as probabilities, 'No' as truth,
