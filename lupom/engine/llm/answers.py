@@ -111,7 +111,7 @@ class Tally:
             done=ended.done + now.done,
             total=ended.total,
             cached=ended.cached + now.cached,
-            invalid=now.invalid,
+            invalid=ended.invalid + now.invalid,
             tokens_in=whole(ended.tokens_in, now.tokens_in),
             tokens_out=whole(ended.tokens_out, now.tokens_out),
             cost=plus(ended.cost, now.cost),
@@ -126,7 +126,16 @@ class Tally:
         """Take note that rows, so many of them from the ledger, go to another alias."""
         last = self._last
         self.reopened = rows
-        self._ended = replace(last, done=last.done - rows, cached=last.cached - cached, invalid=0)
+        self._ended = replace(
+            last,
+            done=last.done - rows,
+            cached=last.cached - cached,
+            invalid=last.invalid - rows,
+        )
+
+    def settle(self) -> None:
+        """Take note that what was asked so far stays as it is: other rows are next."""
+        self.reopened, self._ended = 0, self._last
 
 
 @dataclass(slots=True)
@@ -134,11 +143,12 @@ class Unanswered:
     """What an ask would have to ask: rows without an end, and the requests for them by alias.
 
     A row whose answer is invalid at one alias waits for that alias's fallback. Of the rows, `out`
-    wait for a batch: their calls are made already.
+    wait for a batch: their calls are made already. `invalid` rows have ended without an answer.
     """
 
     rows: int = 0
     out: int = 0
+    invalid: int = 0
     calls: dict[str, list[Written]] = field(default_factory=dict)
 
     @property

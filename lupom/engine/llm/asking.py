@@ -57,8 +57,10 @@ class Desk:
     async def _work(self, line: Line, asking: Asking, doubts: Doubts) -> None:
         clock = asyncio.get_running_loop().time
         while (request := await doubts.next(asking.halt)) is not None:
-            begun = clock()
             try:
+                if asking.verdict is not None:
+                    await asking.verdict.turn(len(request.items), asking.halt)
+                begun = clock()
                 await self._end(line, asking, request)
                 doubts.passed(begun)
             except Halted:
@@ -68,6 +70,8 @@ class Desk:
                 if not doubts.failed(part_of(request, left), error, clock()):
                     asking.fail(doubts.first(error))
                     return
+                if asking.verdict is not None:
+                    asking.verdict.put_aside(len(left))
             except Exception as error:
                 asking.fail(error)
                 return

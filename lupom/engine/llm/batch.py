@@ -25,7 +25,9 @@ from lupom.engine.llm.pace import Halted
 from lupom.engine.llm.pending import Asking, Item, request_of, row_of, started
 from lupom.engine.llm.providers.base import BatchProvider, ProviderError, ProviderReply
 from lupom.engine.llm.retries import persist
+from lupom.engine.llm.together import requests_of
 from lupom.engine.llm.turns import planned
+from lupom.engine.llm.verdict import BATCH
 from lupom.engine.state.ledger import OK, PENDING
 
 if TYPE_CHECKING:
@@ -76,6 +78,8 @@ class Batches:
         for batch in self._state.open_batches(line.endpoint):
             out |= await self._collect(batched, asking, batch, waiting)
         rest = [i for key, i in waiting.items() if key not in out and key not in asking.own]
+        if line.settings.batch and asking.verdict is not None and len(rest) > BATCH:
+            rest = await self._first(line, asking, rest)
         few = rest
         if line.settings.batch:
             submitted, few = await self._submit(line, asking, rest)
@@ -85,6 +89,21 @@ class Batches:
         count = sum(key in out for key in waiting)
         if count:
             raise WaitingError(f"{count} calls are out in a batch")
+
+    async def _first(self, line: Line, asking: Asking, items: Sequence[Item]) -> list[Item]:
+        """Ask as many one by one as a verdict takes; returns the others, raises Halted on a bad
+        one."""
+        assert asking.verdict is not None
+        missing = asking.verdict.missing()
+        first: dict[str, Item] = {}
+        for members in requests_of(items):
+            if len(first) < missing:
+                first |= {item.key: item for item in members}
+        if first:
+            await self._desk.ask(line.by_batch(False), asking, list(first.values()))
+        if asking.halt.is_set():
+            raise Halted
+        return [item for item in items if item.key not in first]
 
     async def _collect(
         self, line: Line, asking: Asking, batch: Mapping[str, Any], waiting: Mapping[str, Item]

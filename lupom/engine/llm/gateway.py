@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lupom.engine.llm.budget import Budget
     from lupom.engine.llm.embedders import Embedder
     from lupom.engine.llm.forecast import Asked
+    from lupom.engine.llm.verdict import Verdict
     from lupom.engine.project.settings import EmbeddingSettings, LLMSettings
     from lupom.engine.state import State
 
@@ -58,6 +59,7 @@ class _Wish:
     stop: threading.Event | None
     retry_invalid: bool
     before: Callable[[str, Sequence[Asked]], None] | None
+    verdict: Verdict | None = None
 
 
 class Gateway:
@@ -160,6 +162,7 @@ class Gateway:
                 calls_ = [call for key, call in missing.items() if key not in batched]
                 out.calls |= {name: requests(calls_)} if calls_ else {}
             waiting = [call for key, call in rows if key not in missing and ends[key] != OK]
+        out.invalid = len(waiting)
         return out
 
     def recall(self, alias: str, calls: Sequence[Call]) -> list[Answer | None]:
@@ -191,6 +194,7 @@ class Gateway:
         stop: threading.Event | None = None,
         retry_invalid: bool = False,
         before: Callable[[str, Sequence[Asked]], None] | None = None,
+        verdict: Verdict | None = None,
     ) -> list[Answer | None]:
         """Return the answers to calls, in their order; None where `stop` was set before one.
 
@@ -206,17 +210,67 @@ class Gateway:
         retry_invalid : ask quarantined calls again, with a new round of attempts.
         before : told an alias and the calls it is about to be asked, but for those that another
             alias failed to answer a moment ago.
+        verdict : on the first answers, those of the ledger among them: before it is known no more
+            calls are sent than it takes, and where it is bad, none after. One object may go
+            through several asks. Of an alias with a fallback the fallback's answers count.
 
         Raises
         ------
+        TooManyInvalid : the verdict is bad.
         BudgetError : the budget does not allow the next request.
         WaitingError : calls are out in a batch; a later ask collects their answers.
         LLMError : the LLM cannot be reached or refuses. What had come back is in the ledger, as it
             is after a BudgetError.
         """
         tally = Tally(len(calls), progress)
-        wish = _Wish(node, run_id, tally, stop, retry_invalid, before)
+        wish = _Wish(node, run_id, tally, stop, retry_invalid, before, verdict)
+        if verdict is None or len(self.chain(alias)) == 1:
+            return self._through(alias, calls, wish)
+        return self._in_two(alias, calls, wish, verdict)
+
+    def _in_two(
+        self, alias: str, calls: Sequence[Call], wish: _Wish, verdict: Verdict
+    ) -> list[Answer | None]:
+        """Return the answers of an alias and its fallbacks; the rest after those that the verdict
+        takes."""
+        wish = replace(wish, verdict=None)
+        if self._line(alias).settings.batch or verdict.decided:
+            return self._through(alias, calls, wish)
+        found = [
+            None if a is None or (wish.retry_invalid and a.status != OK) else a
+            for a in self.recall(alias, calls)
+        ]
+        ends = [answer for answer in found if answer is not None]
+        bad = [answer for answer in ends if answer.status != OK]
+        verdict.first = verdict.first or next(iter(bad), None)
+        verdict.known(len(ends), len(bad))
+        unknown = [i for i, answer in enumerate(found) if answer is None]
+        now = unknown[: verdict.missing()]
+        answers: list[Answer | None] = [None] * len(calls)
+        if now:
+            made = self._through(alias, [calls[i] for i in now], wish)
+            for i, answer in zip(now, made, strict=True):
+                answers[i] = answer
+                if answer is None:
+                    return answers
+                if answer.status != OK:
+                    verdict.first = verdict.first or answer
+                verdict.note(invalid=answer.status != OK)
+            wish.tally.settle()
+        if verdict.failed:
+            known = len(ends)
+            wish.tally.report(Progress(known, len(calls), known, len(bad), 0, 0, 0.0))
+            raise verdict.error()
+        later = [i for i in range(len(calls)) if i not in set(now)]
+        rest = self._through(alias, [calls[i] for i in later], wish) if later else []
+        for i, answer in zip(later, rest, strict=True):
+            answers[i] = answer
+        return answers
+
+    def _through(self, alias: str, calls: Sequence[Call], wish: _Wish) -> list[Answer | None]:
+        """Return an alias's answers, and those of its fallbacks to what it has none to."""
         first, *stronger = self.chain(alias)
+        tally = wish.tally
         answers = self._asked(first, calls, wish)
         for name in stronger:
             bad = {i: a for i, a in enumerate(answers) if a is not None and a.status != OK}
@@ -333,14 +387,23 @@ class Gateway:
                     continue
                 fresh = True
             items[key] = Item(key, messages_hash, call, entry, fresh)
+
+        def report() -> None:
+            priced = line.settings.paid is not None
+            wish.tally.report(asking.progress(len(keyed), priced=priced))
+
+        if wish.verdict is not None:
+            bad = [answer for answer in answers.values() if answer.status != OK]
+            wish.verdict.first = wish.verdict.first or next(iter(bad), None)
+            wish.verdict.known(len(answers), len(bad))
+            if wish.verdict.failed:
+                report()
+                raise wish.verdict.error()
+            asking.verdict = wish.verdict
         if items:
             self._check_price(line)
             if wish.before is not None and not wish.tally.reopened:
                 wish.before(line.alias, requests(list(items.values())))
-
-        def report() -> None:
-            wish.tally.report(_progress(asking, len(keyed), line))
-
         if items:
             self._ask(line, asking, list(items.values()), report, wish.stop)
         for key, outcome in asking.own.items():
@@ -348,6 +411,9 @@ class Gateway:
         for key, entry in asking.borrowed.items():
             answers[key] = from_ledger(entry, items[key].response)
         report()
+        if wish.verdict is not None and wish.verdict.first is None:
+            ended = (answers[key] for key, _ in keyed if key in answers)
+            wish.verdict.first = next((a for a in ended if a.status != OK), None)
         if isinstance(asking.failure, LLMError):
             raise failure_of(line, asking.failure, len(answers), len(asking.weights))
         if asking.failure is not None:
@@ -432,18 +498,3 @@ class Gateway:
         import concurrent.futures
 
         concurrent.futures.wait([future], seconds)
-
-
-def _progress(asking: Asking, total: int, line: Line) -> Progress:
-    return Progress(
-        done=asking.done,
-        total=total,
-        cached=asking.cached,
-        invalid=asking.invalid,
-        tokens_in=asking.tokens_in,
-        tokens_out=asking.tokens_out,
-        cost=None if line.settings.paid is None else asking.cost,
-        asked=len(asking.own),
-        requests=asking.requests,
-        tokens_cached=asking.tokens_cached,
-    )

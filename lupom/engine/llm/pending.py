@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lupom.engine.llm.answers import Progress
 from lupom.engine.llm.providers.base import ProviderRequest
 from lupom.engine.llm.together import RowsResponse, Together
 from lupom.engine.state.ledger import INVALID, PENDING, Entry
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from lupom.engine.llm.answers import Call
     from lupom.engine.llm.line import Line
     from lupom.engine.llm.responses import RowResponse
+    from lupom.engine.llm.verdict import Verdict
 
 
 @dataclass(slots=True)
@@ -71,6 +73,7 @@ class Asking:
     own, borrowed : ends of calls it asked itself, and of calls somebody else was asking.
     halt : set when no further request may be sent; those in flight are awaited and recorded.
     failure : what ended it, if anything did.
+    verdict : on the first answers; None where all are asked whatever comes back.
     """
 
     node: str
@@ -79,6 +82,7 @@ class Asking:
     own: dict[str, Outcome] = field(default_factory=dict)
     borrowed: dict[str, Entry] = field(default_factory=dict)
     failure: BaseException | None = None
+    verdict: Verdict | None = None
     done: int = 0
     cached: int = 0
     invalid: int = 0
@@ -101,6 +105,23 @@ class Asking:
         self.done += rows
         self.cached += rows if cached else 0
         self.invalid += rows if status == INVALID else 0
+        if self.verdict is not None and self.verdict.note(invalid=status == INVALID):
+            self.fail(self.verdict.error())
+
+    def progress(self, total: int, *, priced: bool) -> Progress:
+        """Return how far it is; its cost is known where the alias has a price."""
+        return Progress(
+            done=self.done,
+            total=total,
+            cached=self.cached,
+            invalid=self.invalid,
+            tokens_in=self.tokens_in,
+            tokens_out=self.tokens_out,
+            cost=self.cost if priced else None,
+            asked=len(self.own),
+            requests=self.requests,
+            tokens_cached=self.tokens_cached,
+        )
 
 
 def row_of(line: Line, asking: Asking, item: Item) -> dict[str, Any]:

@@ -25,10 +25,11 @@ RESPONSES = "responses.py"
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What one LLM model says in one profile, and the class of what comes back."""
+    """What one LLM model says in one profile, and the class of what comes back, with its file."""
 
     prompt: Prompt
     response: ResponseSpec
+    file: Path
 
 
 def folders(root: Path, profile: str) -> list[Path]:
@@ -53,7 +54,7 @@ def load_wording(root: Path, prompt: str, response: str, profile: str) -> Wordin
     loaded = load_prompt(root, prompt, profile)
     files = [folder / RESPONSES for folder in folders(root, profile)]
     file = next((file for file in files[:-1] if defines_class(file, response)), files[-1])
-    return Wording(loaded, load_response(file, response))
+    return Wording(loaded, load_response(file, response), file)
 
 
 def load_wordings(root: Path, prompt: str, response: str) -> dict[str, Wording]:

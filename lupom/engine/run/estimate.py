@@ -65,18 +65,23 @@ def _estimate(
 
     `anew` prices every row as one to be asked, whatever was answered before.
     """
+    from lupom.engine.llm.verdict import FIRST
+    from lupom.engine.run.materializations.llm import verdicts_of
     from lupom.engine.run.materializations.rows import prepare
 
     with reading.store.hold(read_only=reading.store.idle) as cursor:
         prepared = prepare(reading, node, cursor)
     rows, count, out = 0, 0, 0
     taken: dict[str, Forecast] = {}
+    verdicts = verdicts_of(node, prepared)
     for part in prepared.parts():
         for alias, indices in part.by_alias().items():
             calls = [part.calls[i] for i in indices]
             waiting = context.gateway.unanswered(alias, calls, retry_invalid=retry_invalid)
             rows += waiting.rows
             out += waiting.out
+            if alias in verdicts:
+                verdicts[alias].known(len(calls) - waiting.rows, waiting.invalid)
             count += waiting.count
             for name, asked in ({alias: requests(calls)} if anew else waiting.calls).items():
                 one = taking(context, node.name, {name: asked})
@@ -92,6 +97,12 @@ def _estimate(
     elif whole.cached.high:
         cached = prices.span(whole.cached.low, whole.cached.high)
         notes.append(f"{cached} tokens from the prompt cache")
+    failed = [verdict.error().message for verdict in verdicts.values() if verdict.failed]
+    if failed:
+        notes.append(f"would stop at once: {failed[0]}")
+    elif any(verdict.missing() for verdict in verdicts.values()) and count > FIRST:
+        share = next(iter(verdicts.values())).share
+        notes.append(f"stops if over {share:.0%} of the first {FIRST} answers are invalid")
     if len(prepared.asked) > 1:
         notes += [_said(name, taken[name]) for name in sorted(taken)]
     return Estimate(

@@ -323,6 +323,9 @@ class Runner:
             counts=result.calls,
             retry_invalid=self._options.retry_invalid,
         )
+        if not result.calls.total:
+            result.status = r.WARN
+            result.message = "its select gives no rows: nothing was asked"
         if result.calls.invalid:
             result.status = r.WARN
             result.message = f"{result.calls.invalid} of {result.calls.total} answers invalid"

@@ -214,6 +214,8 @@ def test_places_are_of_each_alias(make, one, two):
 def test_what_one_cannot_answer_is_quarantined_and_retried_alone(make, one, two):
     two.answers = lambda body: "not JSON"
     folder = make(people("one", "two", count=2), second="attempts: 1")
+    path = folder / "models" / "notes.sql"
+    path.write_text(path.read_text().replace("config(", "config(max_invalid_share=1, "))
     assert notes(run(folder)).message == "2 of 4 answers invalid"
     with Project(folder) as project:
         keys = [key for key, *_ in project.quarantine("notes").rows()]

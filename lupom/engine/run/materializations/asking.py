@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from lupom.engine.run.spending import said, taking
 
 if TYPE_CHECKING:
     from lupom.engine.llm.answers import Answer, Progress
+    from lupom.engine.llm.verdict import Verdict
 
 
 class Stopped(LupomError):
@@ -29,7 +30,8 @@ class Stopped(LupomError):
 class Asking:
     """The asking of one node, part after part; what came of it is added to `counts`.
 
-    `out` counts rows whose calls are out in a batch.
+    `done` counts rows that have ended, `out` rows whose calls are out in a batch; `verdicts` are on
+    each alias's first answers.
     """
 
     context: Context
@@ -39,7 +41,9 @@ class Asking:
     progress: Callable[[NodeProgress], None]
     counts: Calls
     retry_invalid: bool
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     estimate: Forecast = field(default_factory=lambda: Forecast(0, Range(), Range(), Range()))
+    done: int = 0
     out: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -47,7 +51,7 @@ class Asking:
         """Return the answer to each row; None while some are out in a batch.
 
         Where one alias cannot go on, the others still answer the rest of the part, which is in the
-        ledger then. Raises Stopped, BudgetError or LLMError where it cannot go on.
+        ledger then. Raises Stopped, BudgetError, LLMError or TooManyInvalid where it cannot go on.
         """
         counts, so_far = self.counts, replace(self.counts)
         groups = part.by_alias()
@@ -100,6 +104,7 @@ class Asking:
                     stop=self.context.stop,
                     retry_invalid=self.retry_invalid,
                     before=self._before,
+                    verdict=self.verdicts.get(alias),
                 )
             except Exception as error:
                 return error
@@ -155,7 +160,7 @@ class _Told:
             known = [cost for cost in asked if cost is not None]
             priced = len(known) == len(asked) and (so_far.cost is not None or not so_far.asked)
             counts.cost = (so_far.cost or 0) + sum(known) if priced else None
-        done = self._part.start + sum(now.done for now in each)
+        done = self._asking.done = self._part.start + sum(now.done for now in each)
         self._asking.progress(
             NodeProgress(
                 *(done, counts.total, counts.cached, counts.invalid),

@@ -7,12 +7,15 @@ a run that waits for an LLM for two hours keeps nobody from querying personas.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.compiler.load import identity_part
 from lupom.engine.errors import ModelError, WaitingError
+from lupom.engine.llm.verdict import TooManyInvalid, Verdict
 from lupom.engine.project.nodes import Node
+from lupom.engine.project.settings import MOST_INVALID
 from lupom.engine.run.context import Context
 from lupom.engine.run.identities import renewed, set_llms
 from lupom.engine.run.materializations.asking import Asking, Stopped
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
     from lupom.engine.llm.answers import Answer
 
 __all__ = ["Stopped", "build", "build_empty"]
+
+# Characters of an invalid answer that an error shows.
+_SHOWN = 160
 
 
 def build(
@@ -51,7 +57,7 @@ def build(
     WaitingError : when calls are out in a batch, after all parts were submitted.
     Stopped : when the run was stopped before every row was answered; nothing is committed, and
         what had come back is in the ledger.
-    ModelError : when more rows than `max_invalid_share` have no valid answer.
+    ModelError : when more of the first answers, or of all, than `max_invalid_share` are invalid.
     LLMError : when the LLM cannot be reached; what had come back is in the ledger.
     """
     with context.store.hold() as cursor:
@@ -66,11 +72,15 @@ def build(
         set_llms(node, {alias: identity_part(identity, alias) for alias in prepared.asked})
         record = renewed(node, record)
     counts.total = len(prepared)
-    asking = Asking(context, node, prepared, run_id, progress, counts, retry_invalid)
+    verdicts = verdicts_of(node, prepared)
+    asking = Asking(context, node, prepared, run_id, progress, counts, retry_invalid, verdicts)
     tables: list[pa.Table] = []
     quarantine: list[tuple[str, str, str | None, str | None]] = []
     for part in prepared.parts():
-        answers = asking.ask(part)
+        try:
+            answers = asking.ask(part)
+        except TooManyInvalid as error:
+            raise _useless(context, node, prepared, error, asking) from None
         if answers is None:
             continue
         tables.append(_table(prepared, part, answers))
@@ -87,12 +97,13 @@ def build(
             f"{asking.out} of {counts.total} rows are out in a batch",
             hint="run again to collect what has come back",
         )
-    share = node.config.get("max_invalid_share")
-    if share is not None and counts.total and counts.invalid / counts.total > share:
+    share = share_of(node)
+    if counts.total and counts.invalid / counts.total > share:
         raise ModelError(
             f"{counts.invalid} of {counts.total} answers are invalid, more than"
             f" max_invalid_share {share:g}; the first: {quarantine[0][2]}",
             file=node.file,
+            hint=_remedy(context, node, prepared, prepared.asked),
         )
     table = _together(prepared, tables)
 
@@ -104,6 +115,62 @@ def build(
         cursor.unregister("__lupom_rows")
 
     return context.store.commit(record, commit, quarantine=quarantine)
+
+
+def share_of(node: Node) -> float:
+    """Return the share of a node's answers that may be invalid."""
+    return float(node.config.get("max_invalid_share", MOST_INVALID))
+
+
+def verdicts_of(node: Node, prepared: Prepared) -> dict[str, Verdict]:
+    """Return the verdicts, not yet made, on the first answers of each LLM that a node asks; none
+    where all may be invalid."""
+    share = share_of(node)
+    return {alias: Verdict(share, rows) for alias, rows in prepared.rows_of().items() if share < 1}
+
+
+def _useless(
+    context: Context,
+    node: Node,
+    prepared: Prepared,
+    error: TooManyInvalid,
+    asking: Asking,
+) -> ModelError:
+    """Make the error of a node whose first answers are useless: what came back, what to edit."""
+    verdicts, total = asking.verdicts, len(prepared)
+    failed = [alias for alias, verdict in verdicts.items() if verdict.failed]
+    of = f" of llm '{failed[0]}'" if len(verdicts) > 1 else ""
+    parts = [f"{error.message}{of}"]
+    first = verdicts[failed[0]].first
+    if first is not None:
+        parts.append(f"the first: {first.error}")
+        text = " ".join((first.text or "").split())
+        # Where the reason does not quote it already.
+        if text and text[:40] not in (first.error or ""):
+            parts.append(f"it said: {text[:_SHOWN]}{'...' if len(text) > _SHOWN else ''}")
+    if asking.done < total:
+        parts.append(f"{total - asking.done:,} of {total:,} rows were not asked")
+    return ModelError(
+        "; ".join(parts), file=node.file, hint=_remedy(context, node, prepared, failed)
+    )
+
+
+def _remedy(context: Context, node: Node, prepared: Prepared, aliases: Sequence[str]) -> str:
+    """Say which files decide an answer, and how to go on."""
+
+    def place(path: Path) -> str:
+        root = context.files.root
+        return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+
+    wordings = [prepared.wordings[alias] for alias in aliases]
+    prompts = dict.fromkeys(place(wording.prompt.file) for wording in wordings)
+    classes = dict.fromkeys(place(wording.file) for wording in wordings)
+    where = ", ".join(f"llms.{alias}" for alias in aliases)
+    return (
+        f"edit {' or '.join(prompts)}, the class {node.config['response']} in"
+        f" {' or '.join(classes)}, or {where} (model, mode, max_tokens); `lupom retry` asks the"
+        " same again; max_invalid_share: 1 takes whatever comes"
+    )
 
 
 def build_empty(context: Context, node: Node, record: TableRecord) -> TableRecord:

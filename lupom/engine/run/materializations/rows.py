@@ -93,6 +93,15 @@ class Prepared:
             yield self._part(start, end)
             start = end
 
+    def rows_of(self) -> dict[str, int]:
+        """Return how many rows each LLM is asked."""
+        if self.column is None:
+            return {self.alias: len(self)}
+        import pyarrow.compute as pc
+
+        counted = pc.value_counts(self.table.column(self.column)).to_pylist()
+        return {one["values"]: one["counts"] for one in counted}
+
     def key_of(self, part: Part, index: int) -> dict[str, Any]:
         return {key: part.rows[index][key] for key in self.keys}
 
