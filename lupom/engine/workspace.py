@@ -24,6 +24,7 @@ from lupom.engine.run.plan import Plan, make_plan
 from lupom.engine.run.results import Reporter, RunResult
 from lupom.engine.run.spending import read_limit
 from lupom.engine.sources.resolve import Sources
+from lupom.engine.store.attached import check_path
 from lupom.engine.store.contents import content_hash
 from lupom.engine.store.duck import Store, TableRecord, relation_kinds
 
@@ -207,6 +208,7 @@ class Project(Reading):
         from lupom.engine.run.runner import Options
 
         begun = time.monotonic()
+        check_path(self.store.path)
         self._hear(reporter, stop)
         options = Options(
             threads=threads or self.files.target.threads,

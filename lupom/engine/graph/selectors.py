@@ -9,6 +9,9 @@ It is dbt's:
     @m                    with all descendants, and all ancestors of these
     a b                   union
     a,b                   intersection
+    "a b"+                what is quoted is one name, whatever is in it
+
+A space within a name or a path needs no quotes where the words together match something.
 """
 
 from __future__ import annotations
@@ -123,6 +126,7 @@ def parse(text: str, methods: Iterable[str] = ()) -> Term:
             f"the selector '{text}' has operators that do not go together",
             hint="'+m' takes m and its ancestors, '@m' the ancestors of its descendants too",
         )
+    text, value = _plain(text), _plain(value)
     start = match.start("value") if method is None else match.start("method")
     term = Term(
         text=text,
@@ -154,7 +158,7 @@ def _union(
     """Return the names in any of the values, None if there are none, and may they be none."""
     if not values:
         return None, False
-    intersections = [word for value in values for word in value.split()]
+    intersections = [word for value in values for word in _words(graph, value, methods)]
     if not intersections:
         raise SelectionError(f"{option} is given, but empty", hint=f"leave {option} out")
     found: set[str] = set()
@@ -166,10 +170,55 @@ def _union(
     return found, may_be_empty
 
 
+# What is quoted, from the beginning of a term or of its value to its end.
+_QUOTED = re.compile(r"""(?:(?<=[\s,:+@\d])|^)(["'])(.+?)\1(?=$|[\s,+])""")
+# Stand-ins of what has a meaning in a selector, while it has none: private characters of Unicode.
+_HIDDEN = {ord(c): chr(0xE000 + i) for i, c in enumerate(" ,+@")}
+_SHOWN = {ord(hidden): chr(plain) for plain, hidden in _HIDDEN.items()}
+_MOST_WORDS = 30
+
+
+def _words(graph: Graph[Any], value: str, methods: Mapping[str, Method]) -> list[str]:
+    """Return the intersections that a value is the union of, one to each run of words.
+
+    Words that match something only together are one: the name 's e', the path 'seeds/sub dir'.
+    """
+    words = _QUOTED.sub(lambda quoted: quoted[2].translate(_HIDDEN), value).split()
+    out = []
+    first = 0
+    while first < len(words):
+        last = min(len(words), first + _MOST_WORDS)
+        while last > first + 1 and not _matches(graph, " ".join(words[first:last]), methods):
+            last -= 1
+        out.append(" ".join(words[first:last]).replace(" ", _HIDDEN[ord(" ")]))
+        first = last
+    return out
+
+
+def _matches(graph: Graph[Any], text: str, methods: Mapping[str, Method]) -> bool:
+    """Tell whether each part of an intersection that has a space in it matches something."""
+    for part in text.split(","):
+        if " " not in part:
+            continue
+        try:
+            term = parse(part, methods)
+        except SelectionError:
+            return False
+        if term.method in methods or not _matching(graph, term):
+            return False
+    return True
+
+
+def _plain(text: str) -> str:
+    """Return a text with what its quotes hid."""
+    return text.translate(_SHOWN)
+
+
 def _intersection(
     graph: Graph[Any], option: str, text: str, methods: Mapping[str, Method]
 ) -> tuple[set[str], bool]:
     parts = text.split(",")
+    text = _plain(text)
     if len(parts) > 1 and not all(parts):
         raise SelectionError(
             f"{option} '{text}' has a comma with nothing on one side",

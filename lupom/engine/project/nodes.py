@@ -84,6 +84,7 @@ class Source:
     ----------
     file, pattern, url : where its file is: a path, a path with wildcards, an s3:// URL (which may
         have wildcards); none of them for a table of a DuckDB file.
+    folder : the part of a pattern that is a path as it stands.
     format : of the file: 'csv', 'parquet', 'json' or 'blob'.
     reading : how a CSV file is to be read: delimiter, encoding, column_types, all_varchar.
     s3 : how S3 is reached.
@@ -95,6 +96,7 @@ class Source:
     name: str
     file: Path | None = None
     pattern: str | None = None
+    folder: Path | None = None
     url: str | None = None
     format: str = ""
     reading: Mapping[str, Any] = field(default_factory=dict)

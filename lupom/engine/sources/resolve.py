@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -336,10 +335,9 @@ def local_paths(source: Source) -> list[Path]:
             raise SourceError(f"the file of source '{source.name}' is not there: {source.file}")
         return [source.file]
     assert source.pattern is not None
-    first = re.split(r"[*?]", source.pattern, maxsplit=1)[0]
-    folder = Path(first) if first.endswith("/") else Path(first).parent
-    inner = Path(source.pattern).relative_to(folder).as_posix()
-    paths = sorted(path for path in folder.glob(inner) if path.is_file())
+    assert source.folder is not None
+    inner = Path(source.pattern).relative_to(source.folder).as_posix()
+    paths = sorted(path for path in source.folder.glob(inner) if path.is_file())
     if not paths:
         raise SourceError(f"no file of source '{source.name}' matches {source.pattern}")
     return paths

@@ -267,7 +267,7 @@ class State:
 
 
 def _open(path: Path) -> Engine:
-    from sqlalchemy import create_engine, event
+    from sqlalchemy import URL, create_engine, event
     from sqlalchemy.exc import DBAPIError
     from sqlmodel import SQLModel
 
@@ -277,7 +277,8 @@ def _open(path: Path) -> Engine:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StateError(f"{path.parent} cannot be made: {error.strerror}") from None
-    engine = create_engine(f"sqlite:///{path}")
+    # As a part of a URL, not in its text: there % and ? in a folder's name mean something else.
+    engine = create_engine(URL.create("sqlite", database=str(path)))
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import StoreError
+from lupom.engine.store.attached import attach, check_path
 from lupom.engine.store.contents import content_hash
 from lupom.engine.store.names import literal, quoted
 
@@ -166,6 +167,7 @@ class Store:
     def _open(self, read_only: bool) -> duckdb.DuckDBPyConnection:
         import duckdb
 
+        check_path(self.path)
         if read_only and not self.exists:
             raise StoreError(f"there is no store yet at {self.path}", hint="lupom run builds it")
         if not read_only:
@@ -203,8 +205,6 @@ class Store:
         connection.execute(_META)
 
     def _attach_sources(self, connection: duckdb.DuckDBPyConnection) -> None:
-        from lupom.engine.store.attached import attach
-
         try:
             for alias, path in self.attached.items():
                 attach(connection, alias, path)
