@@ -159,6 +159,17 @@ MISTAKES = [
         {"models/known.sql": ("ref('held_out') }}", "ref('held_out') }}; drop table answers")},
         1,
     ),
+    Mistake(
+        "An incremental model whose key is not unique",
+        "run",
+        {
+            "models/known.sql": (
+                "filters_holdout=true",
+                "filters_holdout=true, materialized='incremental', unique_key='question'",
+            )
+        },
+        1,
+    ),
     Mistake("A table that is not built yet", "show moods", code=1),
     Mistake("An LLM that cannot be reached", "run", code=1),
     Mistake(

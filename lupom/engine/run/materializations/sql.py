@@ -31,6 +31,8 @@ def build(context: Context, node: Node, record: TableRecord, *, whole: bool) -> 
 
     def table(cursor: duckdb.DuckDBPyConnection) -> None:
         cursor.execute(f"create or replace table {relation} as {text}")
+        if node.materialized == "incremental":
+            _check_unique(cursor, node, relation, _unique_key(node))
 
     def grow(cursor: duckdb.DuckDBPyConnection) -> None:
         _grow(cursor, node, text)
@@ -58,22 +60,8 @@ def _grow(cursor: duckdb.DuckDBPyConnection, node: Node, text: str) -> None:
                 hint="run with --full-refresh to build it anew",
             )
         keys = _unique_key(node)
+        _check_unique(cursor, node, fresh, keys, "new ")
         if keys:
-            unknown = [key for key in keys if key not in {c[0] for c in after}]
-            if unknown:
-                raise ModelError(
-                    f"unique_key: the model has no column '{unknown[0]}'",
-                    file=node.file,
-                    hint="columns: " + ", ".join(c[0] for c in after),
-                )
-            names = ", ".join(quoted(key) for key in keys)
-            twice = cursor.execute(
-                f"select {names} from {fresh} group by all having count(*) > 1 limit 1"
-            ).fetchall()
-            if twice:
-                raise ModelError(
-                    f"unique_key: two new rows have {', '.join(keys)} = {twice[0]}", file=node.file
-                )
             same = " and ".join(
                 f"old.{quoted(key)} is not distinct from new.{quoted(key)}" for key in keys
             )
@@ -81,6 +69,34 @@ def _grow(cursor: duckdb.DuckDBPyConnection, node: Node, text: str) -> None:
         cursor.execute(f"insert into {relation} select * from {fresh}")
     finally:
         cursor.execute(f"drop table if exists {fresh}")
+
+
+def _check_unique(
+    cursor: duckdb.DuckDBPyConnection, node: Node, relation: str, keys: list[str], new: str = ""
+) -> None:
+    """Raise ModelError when a table has not the columns of the unique key, or two rows of one key,
+    as the first build may have as well as any later one. NULL is a value like others."""
+    if not keys:
+        return
+    columns = [c[0] for c in cursor.execute(f"describe {relation}").fetchall()]
+    known = {column.lower() for column in columns}
+    unknown = [key for key in keys if key.lower() not in known]
+    if unknown:
+        raise ModelError(
+            f"unique_key: the model has no column '{unknown[0]}'",
+            file=node.file,
+            hint="columns: " + ", ".join(columns),
+        )
+    names = ", ".join(quoted(key) for key in keys)
+    twice = cursor.execute(
+        f"select {names} from {relation} group by all having count(*) > 1 order by all limit 1"
+    ).fetchall()
+    if twice:
+        raise ModelError(
+            f"unique_key: two {new}rows have {', '.join(keys)} = {twice[0]}",
+            file=node.file,
+            hint="make the rows of the select unique, or add a column to unique_key",
+        )
 
 
 def _unique_key(node: Node) -> list[str]:
