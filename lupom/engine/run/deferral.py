@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lupom.engine.errors import UsageError, did_you_mean
+from lupom.engine.hashes import digest
 from lupom.engine.project.discovery import ProjectFiles
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import DEFERRED
@@ -44,13 +45,31 @@ def deferrable(
     """Return the identity of each node that is to be read from the other store. Pure.
 
     These are nodes that are not selected, stand there, and do not stand here. A table is its
-    contents: built here with the same rows it would be no change.
+    contents: built here with the same rows it would be no change. A view is its code and what it
+    reads there now, which may be newer than the view.
     """
+
+    def identity(name: str, seen: frozenset[str]) -> str | None:
+        node = nodes.get(name)
+        if name in seen:
+            return None
+        if node is not None and node.materialized == "ephemeral":
+            found = {parent: identity(parent, seen | {name}) for parent in node.parents}
+            return None if None in found.values() else digest(node.parts, found)
+        record = there.get(name)
+        if record is None:
+            return None
+        if record.content_hash is not None:
+            return record.content_hash
+        inputs = record.parts.get("inputs", {})
+        read = {parent: identity(parent, seen | {name}) or inputs[parent] for parent in inputs}
+        return digest(record.code, read)
+
     out: dict[str, str] = {}
     for name, node in nodes.items():
         if name in selected or node.resource == "source" or node.materialized == "ephemeral":
             continue
         mine, theirs = here.get(name), there.get(name)
         if (mine is None or not mine.exists) and theirs is not None and theirs.exists:
-            out[name] = theirs.content_hash or theirs.fingerprint
+            out[name] = identity(name, frozenset()) or theirs.fingerprint
     return out

@@ -91,3 +91,24 @@ def test_a_target_that_cannot_be(folder, target, message):
 def test_a_target_that_was_never_built(make_project):
     with pytest.raises(UsageError, match="lupom run --target prod"):
         Project(make_project(FILES), defer="prod")
+
+
+def test_a_view_there_is_another_when_what_it_reads_is_built_anew(folder):
+    for name, text in {
+        "between.sql": "{{ config(materialized='ephemeral') }} select n from {{ ref('a') }}",
+        "seen.sql": "{{ config(materialized='view') }} select n from {{ ref('a') }}",
+        "far.sql": "{{ config(materialized='view') }} select n from {{ ref('between') }}",
+        "reads.sql": "select seen.n, far.n as m from {{ ref('seen') }} cross join {{ ref('far') }}",
+    }.items():
+        (folder / "models" / name).write_text(text)
+    with Project(folder, target="prod") as project:
+        project.run()
+    assert run(folder, "reads", defer="prod") == {"reads": "success"}
+    assert run(folder, "reads", defer="prod") == {}
+    (folder / "models" / "a.sql").write_text("select 7 as n")
+    # The table alone: the views of it stand as they were made.
+    with Project(folder, target="prod") as project:
+        project.run("a")
+    assert run(folder, "reads", defer="prod") == {"reads": "success"}
+    with Project(folder) as project:
+        assert project.table("reads").rows() == [(7, 7)]
