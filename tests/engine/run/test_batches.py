@@ -73,7 +73,8 @@ def test_every_part_of_a_large_model_is_submitted_by_one_run(folder, server, mon
 
 def test_the_project_s_budget_counts_what_is_out(folder, server):
     path = folder / "lupom_project.yml"
-    path.write_text(path.read_text() + "\nbudget: {project: 10k tokens}\n")
+    settings = path.read_text().replace("batch: true", "batch: true, max_tokens: 512")
+    path.write_text(settings + "\nbudget: {project: 10k tokens}\n")
     server.batches = "wait"
     with Project(folder) as project:
         assert project.run().status == "waiting"
