@@ -14,7 +14,7 @@ from lupom import Project
 from lupom.cli.group import main
 from tests.shipped.conftest import RESPONSES, copy_project, read_csv, write_csv
 from tests.support.bedrock_server import BedrockServer, Model
-from tests.support.capable import Capable
+from tests.support.capable import Capable, useless
 from tests.support.concepts import CONCEPTS
 from tests.support.llm_server import LLMServer
 
@@ -169,3 +169,17 @@ def test_several_dimensions_of_a_person_share_a_call(tmp_path):
         people = [b for b in server.bodies if "Answers of the person" in str(b["messages"])]
         assert len(people) == 8
         assert rows(folder, "select error from lupom.calls where status <> 'ok'") == []
+
+
+def test_an_llm_whose_answers_are_of_no_use_stops_the_run(tmp_path, capsys):
+    with LLMServer(answers=useless, logprobs="ignore") as server:
+        folder = switched(copy_project(tmp_path / "p", respondents=150), served(server.base_url))
+        assert run(folder, "--select", "+persona_values") == 1
+        said = capsys.readouterr().err
+        assert "20 of the first 20 answers are invalid" in said
+        # Nothing below was asked, or built of nothing.
+        assert rows(folder, "select distinct node from lupom.calls") == [("dimension_candidates",)]
+        assert one(folder, "select count(*) from lupom.calls") == 20 < QUESTIONS
+        assert server.requests == one(folder, "select sum(attempts) from lupom.calls")
+        with Project(folder) as project:
+            assert "persona_dimensions" not in project.store.records()
