@@ -31,7 +31,8 @@ def select(source: Source, paths: Sequence[Path], types: Mapping[str, str] | Non
     if source.format == "blob":
         return f"(select parse_filename(filename) as name, content from read_blob({files}))"
     if source.format == "json":
-        return f"read_json_auto({files})"
+        # Without it 01-02-2024 would be read as the first of February, whatever it is.
+        return f"read_json_auto({files}, dateformat = '%Y-%m-%d')"
     by_name = "true" if len(paths) > 1 else "false"
     if source.format == "parquet":
         return f"read_parquet({files}, union_by_name = {by_name})"

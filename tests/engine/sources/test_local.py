@@ -223,3 +223,20 @@ class TestDatabases:
         )
         with pytest.raises(LupomError, match=r"models/a.sql:2: .*materialized='table'"):
             Project(folder)
+
+
+def test_a_string_of_json_that_may_be_two_dates_is_text(make_project):
+    folder = make_project(
+        {
+            "data/s.json": '{"a": "01-02-2024", "b": "2024-02-01"}\n',
+            "models/sources.yml": """
+                sources:
+                  - name: raw
+                    tables: [{name: s, file: data/s.json}]
+                """,
+            "models/t.sql": "select a, b + 1 as b from {{ source('raw', 's') }}",
+        }
+    )
+    with Project(folder) as project:
+        assert project.run().status == "success"
+        assert project.query("select a, b::varchar from t").rows() == [("01-02-2024", "2024-02-02")]
