@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
 
 import pytest
 
@@ -391,3 +396,55 @@ def test_what_one_llm_cannot_answer_goes_to_the_next_in_smaller_requests(make, s
     assert asked.count(("second", ["Question 01?"])) == 2
     assert len(asked) == 4
     assert rows(folder, "select count(*) from guesses") == [(6,)]
+
+
+def test_killed_in_the_middle_asks_only_the_rows_that_had_not_come_back(make, server):
+    folder = make(12, most=3, settings="concurrency: 2")
+    seen = threading.Event()
+
+    def answers(body):
+        if server.requests >= 4:
+            seen.set()
+        return None
+
+    server.answers, server.latency = answers, 0.05
+    root = Path(__file__).parents[3]
+    process = subprocess.Popen(
+        [sys.executable, str(root / "cli.py"), "run", "--project-dir", str(folder)],
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    assert seen.wait(60)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    with Project(folder) as project:
+        kept = len(project.context.state.calls_since(0))
+    assert 0 < kept < 24
+    server.answers, server.latency = None, 0.0
+    server.reset()
+    assert run(folder).status == "success"
+    assert sum(len(asked_in(body)) for body in server.bodies) == 24 - kept
+    assert rows(folder, "select count(*) from guesses") == [(24,)]
+
+
+def test_two_models_that_ask_the_same_rows_ask_them_once(make, server):
+    server.latency = 0.1
+    both = {"models/again.sql": GUESSES.format(most=2)}
+    run(make(4, most=4, **both), threads=2)
+    people = [body["messages"][0]["content"].split()[2] for body in server.bodies]
+    asked = [
+        (person, question)
+        for person, body in zip(people, server.bodies, strict=True)
+        for question in asked_in(body)
+    ]
+    assert len(asked) == len(set(asked)) == 8
+
+
+def test_a_budget_of_tokens_is_held_to_by_requests_of_several_rows(make, server):
+    folder = make(8, most=2, settings="max_tokens: 20")
+    result = run(folder, budget="400 tokens")
+    assert result.status == "budget"
+    taken = "select sum(tokens_in + tokens_out)::int from lupom.calls"
+    assert 0 < rows(folder, taken)[0][0] <= 400
+    assert run(folder).status == "success"
+    assert rows(folder, "select count(*) from guesses") == [(16,)]
