@@ -69,8 +69,9 @@ def fit(schema: dict[str, Any], seed: str, root: dict[str, Any] | None = None) -
         low = int(schema.get("minimum", 0))
         return low + pick % (int(schema.get("maximum", low + 9)) - low + 1)
     if kind == "number":
-        low = float(schema.get("minimum", 0))
-        return round(low + (float(schema.get("maximum", low + 1)) - low) * (pick % 1000) / 1000, 3)
+        least = float(schema.get("minimum", 0))
+        most = float(schema.get("maximum", least + 1))
+        return round(least + (most - least) * (pick % 1000) / 1000, 3)
     if kind == "boolean":
         return pick % 2 == 0
     if kind == "null":
