@@ -18,11 +18,13 @@ RANGES = 4
 
 _ID = re.compile(
     r"qkey|(?:resp(?:ondent)?|case|person|participant|subject|user|worker|panelist|prolific|record)"
-    r"_?(?:id|no|num|number|pid)|response_?id|id|uuid|caseid|respid|pid|serial(?:_?no)?|index|idno",
+    r"_?(?:id|no|num|number|pid)|respon(?:se|dent)(?:_?id)?|(?:\w+_)?id|uuid|caseid|respid|pid|serial(?:_?no)?"
+    r"|index|idno|seed",
     re.IGNORECASE,
 )
 _WEIGHT = re.compile(
-    r"(?:.*_)?(?:weights?|wgt|wts?|pweight|wtss\w*|w8|finalwt|[a-z]weight)(?:_.*|\d+)?",
+    r"(?:.*_)?(?:[a-z]{0,4}(?:weights?|wgt|wght)|wts?|wtss\w*|w8|finalwt|gewicht(?:ung)?"
+    r"|poids|pondera[^\W\d]*)(?:_.*|\d+)?",
     re.IGNORECASE,
 )
 _RECORD = re.compile(
@@ -125,13 +127,18 @@ def extend(codebook: Codebook, file: File) -> list[str]:
 
 
 def _id(columns: Sequence[Column]) -> Column | None:
-    named = [c for c in columns if _ID.fullmatch(c.name) and not c.labels and any(c.values)]
+    named = [c for c in columns if _is_id(c) and any(c.values)]
     complete = [c for c in named if all(c.values) and len(set(c.values)) == len(c.values)]
     # A column named as an id is one even with a fault in it, which is told when it is used.
     for found in (complete, [c for c in named if len(set(c.values)) > len(c.values) / 2]):
         if found:
             return min(found, key=lambda c: (c.name.casefold() == "index", columns.index(c)))
     return None
+
+
+def _is_id(column: Column) -> bool:
+    name = "_".join(column.name.split())
+    return not column.labels and _ID.fullmatch(name) is not None
 
 
 def _is_weight(column: Column) -> bool:
@@ -163,7 +170,7 @@ def _why_not(column: Column, rows: int) -> str:
     if column.group:
         same = column.labels.get(values[0], values[0])
         return "" if len(different) > 1 else f"everyone has the same: {same}"
-    if not column.labels and _ID.fullmatch(column.name) and len(different) > len(values) / 2:
+    if _is_id(column) and len(different) > len(values) / 2:
         return "another id"
     answers = different - _missing(column).keys()
     if len(answers) < 2 and len(column.labels) < 2:
@@ -174,7 +181,7 @@ def _why_not(column: Column, rows: int) -> str:
         return f"free text: {len(unlabelled):,} different values"
     if not column.labels and not numeric and rows >= 10 and len(answers) > 0.8 * len(values):
         return f"free text: {len(answers):,} different values in {len(values):,} rows"
-    if not column.labels and numeric and _ID.fullmatch(column.name):
+    if numeric and not column.labels and _ID.fullmatch(column.name):
         return "another id"
     return ""
 

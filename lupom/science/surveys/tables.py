@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from lupom.science.surveys import cells
+from lupom.science.surveys import cells, headers
 from lupom.science.surveys.columns import Column, File, check, check_width
 
 # The longest open answers of public surveys have some 20,000 characters.
@@ -18,6 +18,15 @@ LONGEST_CELL = 1_000_000
 
 CSV = (".csv", ".tsv", ".txt")
 EXCEL = (".xlsx", ".xlsm")
+# The first bytes of what has been called .csv.
+_MAGIC = {
+    b"PK\x03\x04": "an Excel file or another archive (.xlsx, .zip)",
+    b"\xd0\xcf\x11\xe0": "an Excel file of the old kind (.xls), to be saved as .xlsx or CSV",
+    b"$FL2@(#)": "an SPSS file (.sav)",
+    b"$FL3@(#)": "an SPSS file (.zsav)",
+    b"<stata_dta>": "a Stata file (.dta)",
+    b"PAR1": "a Parquet file (.parquet)",
+}
 
 
 def read(path: Path, *, encoding: str | None = None) -> File:
@@ -33,7 +42,7 @@ def read(path: Path, *, encoding: str | None = None) -> File:
     if path.suffix.lower() == ".parquet":
         return _parquet(path)
     if path.suffix.lower() in EXCEL:
-        return table(_excel(path), path.name)
+        return _sheet(path)
     return _decimals(table(rows(path, encoding=encoding), path.name))
 
 
@@ -46,28 +55,28 @@ def rows(path: Path, *, encoding: str | None = None) -> list[list[str]]:
     if not path.stat().st_size:
         raise ValueError(f"{path.name}: the file is empty")
     text = _decoded(path, encoding)
-    first = text[: text.find("\n")] if "\n" in text else text
-    delimiter = max(",;\t", key=lambda d: (first.count(d), d == ","))
+    delimiter, text, skipped = _delimiter(text)
     previous = csv.field_size_limit(LONGEST_CELL)
     out: list[list[str]] = []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         for row in reader:
+            if not row or (not out and not any(map(str.strip, row))):
+                continue
             if not out:
                 check_width(len(row), path.name)
-            elif not row:
-                continue
             elif len(row) != len(out[0]):
+                title = "; delete a title above the header" if len(out[0]) == 1 else ""
                 raise ValueError(
-                    f"{path.name}:{reader.line_num}: {len(row)} cells where the header has "
-                    f"{len(out[0])}"
+                    f"{path.name}:{reader.line_num + skipped}: {len(row)} cells where the header "
+                    f"has {len(out[0])}{title}"
                 )
             out.append(row)
     except csv.Error as error:
         said = str(error)
         if "field limit" in said:
             said = f"a cell of more than {LONGEST_CELL:,} characters; is a quote not closed?"
-        raise ValueError(f"{path.name}:{reader.line_num}: {said}") from error
+        raise ValueError(f"{path.name}:{reader.line_num + skipped}: {said}") from error
     finally:
         csv.field_size_limit(previous)
     if not out or not any(out[0]):
@@ -75,20 +84,23 @@ def rows(path: Path, *, encoding: str | None = None) -> list[list[str]]:
     return out
 
 
+def _delimiter(text: str) -> tuple[str, str, int]:
+    """Return what stands between cells, the text to read, and how many lines of it are left out."""
+    told = re.match(r"sep=(.)\r?\n", text)  # Excel's own first line
+    if told:
+        return told[1], text[told.end() :], 1
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    return max(",;\t|", key=lambda d: (first.count(d), d == ",")), text, 0
+
+
 def table(lines: list[list[Any]], name: str) -> File:
     """Return rows, header first, as a file's columns."""
-    header = [" ".join(cells.text(h).split()) for h in lines[0]] if lines else []
-    notes = []
-    for i, column in enumerate(header):
-        if not column:
-            header[i] = "index" if i == 0 else f"column_{i + 1}"
-            notes.append(f"column {i + 1} has no name and is called {header[i]!r}")
-    body = lines[1:]
+    found = headers.read(lines)
     columns = [
-        Column(column, [cells.text(row[i]) for row in body], label=column if " " in column else "")
-        for i, column in enumerate(header)
+        Column(name, [cells.text(row[i]) for row in found.rows], label=label)
+        for i, (name, label) in enumerate(zip(found.names, found.labels, strict=True))
     ]
-    return check(File(name, columns, notes))
+    return check(File(name, columns, found.notes))
 
 
 _COMMA = re.compile(r"[+-]?\d+(?:,\d+)?")
@@ -115,8 +127,15 @@ def _decimals(file: File) -> File:
 def _decoded(path: Path, encoding: str | None) -> str:
     data = path.read_bytes()
     if encoding is None:
+        binary = next((what for magic, what in _MAGIC.items() if data.startswith(magic)), None)
+        if binary:
+            raise ValueError(f"{path.name}: {binary}, whatever its name says; rename it")
         utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        # ASCII as UTF-16 without a mark: every other byte of the header is 0.
+        head = data[:64] if len(data) > 8 else b""
+        zeros = [n for n in (0, 1) if head and not any(head[n::2])]
         encoding = "utf-16" if utf16 else "utf-8-sig"
+        encoding = ("utf-16-be", "utf-16-le")[zeros[0]] if len(zeros) == 1 else encoding
     try:
         text = data.decode(encoding)
     except LookupError as error:
@@ -124,7 +143,8 @@ def _decoded(path: Path, encoding: str | None) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ValueError(
-            f"{path.name}:{line}: the byte 0x{data[error.start]:02x} is not {encoding}; save the "
+            f"{path.name}:{line}: the byte 0x{data[error.start]:02x} is not "
+            f"{encoding.removesuffix('-sig')}; save the "
             f"file as UTF-8, or give --encoding (Excel on Windows writes cp1252)"
         ) from error
     if "\0" in text:
@@ -133,7 +153,22 @@ def _decoded(path: Path, encoding: str | None) -> str:
     return text.replace("\r\n", "\n")
 
 
-def _excel(path: Path) -> list[list[Any]]:
+def _sheet(path: Path) -> File:
+    """Return a workbook's first sheet; what is wrong with it, or noted, names the others."""
+    lines, first, others = _excel(path)
+    said = f"the first sheet is {first!r}; not read: {', '.join(map(repr, others))}"
+    try:
+        file = table(lines, path.name)
+    except ValueError as error:
+        hint = f"; {said}; put the sheet of answers first" if others else ""
+        raise ValueError(f"{error}{hint}") from error
+    if others:
+        file.notes.append(said)
+    return file
+
+
+def _excel(path: Path) -> tuple[list[list[Any]], str, list[str]]:
+    """Return the rows of a workbook's first sheet, its name, and those of the others."""
     try:
         import openpyxl
     except ModuleNotFoundError as error:
@@ -148,13 +183,14 @@ def _excel(path: Path) -> list[list[Any]]:
         sheet = book.worksheets[0]
         check_width(sheet.max_column or 0, path.name)
         lines = [list(row) for row in sheet.iter_rows(values_only=True)]
+        first, others = sheet.title, [other.title for other in book.worksheets[1:]]
     finally:
         book.close()
     lines = [row for row in lines if any(cells.text(v) for v in row)]
     if not lines:
-        raise ValueError(f"{path.name}: the first sheet is empty")
+        raise ValueError(f"{path.name}: the first sheet, {first!r}, is empty")
     width = max(len(row) for row in lines)
-    return [row + [None] * (width - len(row)) for row in lines]
+    return [row + [None] * (width - len(row)) for row in lines], first, others
 
 
 def _parquet(path: Path) -> File:

@@ -191,3 +191,28 @@ def test_the_kind_a_codebook_gives_is_the_questions(entry, kind, ordinal):
     info = layout.arrow(layout.build(survey(q=["Red", "Blue"]), book).info)
     (question,) = opinionqa.questions({"x": info}).to_pylist()
     assert (question["kind"], question["ordinal"]) == (kind, ordinal)
+
+
+@pytest.mark.parametrize(
+    "name", ["Respondent ID", "Response ID", "respondent", "ResponseId", "user id", "Seed"]
+)
+def test_an_id_of_any_spelling_is_no_question(name):
+    people = [str(800 + 7 * i) for i in range(12)]
+    book = guesses.guess(survey(**{name: people, "q": ["a", "b"] * 6}), "x")
+    assert (book.id, [q.column for q in book.questions]) == (name, ["q"])
+
+
+@pytest.mark.parametrize(
+    "name", ["WGHT", "pspwght", "anweight", "gewicht", "poids", "ponderacion", "dwgt_2"]
+)
+def test_weights_of_any_spelling_are_no_question(name):
+    weights = [f"{0.5 + i / 9:.3f}" for i in range(12)]
+    book = guesses.guess(survey(**{name: weights, "q": ["a", "b"] * 6}), "x")
+    assert (book.weight, [q.column for q in book.questions]) == (name, ["q"])
+
+
+@pytest.mark.parametrize("name", ["height", "idea", "valid", "subject", "seeds", "bodyheight"])
+def test_names_that_only_look_like_those_are_questions(name):
+    values = [f"{150 + i % 5}" for i in range(12)]
+    book = guesses.guess(survey(**{name: values, "q": ["a", "b"] * 6}), "x")
+    assert (book.id, book.weight, len(book.questions)) == (None, None, 2)

@@ -1,0 +1,118 @@
+"""Header lines as programs and people write them: a title above, or two lines of names."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lupom.science.surveys import cells
+
+# A file of fewer rows tells too little of whether its first is a second header.
+_FEWEST = 5
+# A respondent can give an answer that nobody else gives to one question, hardly to so many.
+_ALONE = 3
+# What SurveyMonkey writes under a question that has one column.
+_ONE = {"", "response", "open-ended response"}
+
+
+@dataclass
+class Table:
+    """A table's names and wordings, a column each, its rows, and what was noticed."""
+
+    names: list[str]
+    labels: list[str]
+    rows: list[list[Any]]
+    notes: list[str] = field(default_factory=list)
+
+
+def read(lines: Sequence[Sequence[Any]]) -> Table:
+    """Return lines of cells as names, wordings and rows.
+
+    Lines above the header with nothing but a first cell are a title. A first row below it that no
+    respondent can have given (under merged names, or texts that no other row has in any column)
+    holds the rest of the names, or the wordings. A column without a name gets one.
+    """
+    rest = [list(line) for line in lines]
+    notes = []
+    while len(rest) > 1 and len(rest[0]) > 2 and not any(_text(v) for v in rest[0][1:]):
+        if said := _text(rest[0][0]):
+            notes.append(f"the line {said[:60]!r} above the header is taken for a title")
+        rest = rest[1:]
+    if not rest:
+        return Table([], [], [], notes)
+    names = [_text(v) for v in rest[0]]
+    labels = [name if " " in name else "" for name in names]
+    body = rest[1:]
+    if _two_levels(names, body):
+        names, labels = _joined(names, [_text(v) for v in body[0]])
+        body = body[1:]
+        notes.append("the header has two lines: the second is read as the rest of the first")
+    elif _apart(body, _ALONE):
+        labels = [_text(v) for v in body[0]]
+        body = body[1:]
+        notes.append("the header has two lines: the second is read as the questions' wording")
+    for i, name in enumerate(names):
+        if not name:
+            names[i] = "index" if i == 0 else f"column_{i + 1}"
+            notes.append(f"column {i + 1} has no name and is called {names[i]!r}")
+    return Table(names, labels, body, notes)
+
+
+def _two_levels(names: Sequence[str], body: Sequence[Sequence[Any]]) -> bool:
+    """Say whether the names go on in the next line, as under a merged cell of a question."""
+    if len(body) <= _FEWEST or "" not in names[1:]:
+        return False
+    below = [_text(v) for v in body[0]]
+    if not all(text for name, text in zip(names, below, strict=True) if not name):
+        return False
+    # SurveyMonkey leaves the line blank under the respondent's id, which every row has.
+    blank = bool(names[0]) and not below[0] and all(_text(row[0]) for row in body[1:])
+    return blank or _apart(body, 1)
+
+
+def _apart(body: Sequence[Sequence[Any]], told: int) -> bool:
+    """Say whether a first row is none: its texts differ, and occur nowhere else in their columns.
+
+    At least `told` columns must repeat themselves below, as answers do, or hold but numbers.
+    """
+    if len(body) <= _FEWEST or len(body[0]) < 2:
+        return False
+    first = [_text(v) for v in body[0]]
+    if "" in first or len(set(first)) < len(first) or any(map(_number, first)):
+        return False
+    for i, text in enumerate(first):
+        below = Counter(t for row in body[1:] if (t := _text(row[i])))
+        if text in below:
+            return False
+        told -= 2 * len(below) <= below.total() or all(map(_number, below))
+    return told <= 0
+
+
+def _joined(names: Sequence[str], below: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return names and wordings of two lines; columns of one question are numbered."""
+    starts = [i for i, name in enumerate(names) if name or i == 0]
+    out, labels = list(names), list(names)
+    for start, end in zip(starts, [*starts[1:], len(names)], strict=True):
+        for i in range(start, end):
+            top, sub = names[start], below[i]
+            one = end - start == 1
+            if one and top:
+                out[i] = top
+            else:
+                out[i] = f"{top}_{i - start + 1}" if top else sub
+            labels[i] = top if one and sub.casefold() in _ONE else f"{top} {sub}".strip()
+    return out, labels
+
+
+def _text(value: Any) -> str:
+    return " ".join(cells.text(value).split())
+
+
+def _number(text: str) -> bool:
+    try:
+        float(text.replace(",", "."))
+    except ValueError:
+        return False
+    return True

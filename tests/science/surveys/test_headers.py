@@ -1,0 +1,130 @@
+"""Headers as programs and people write them: titles, two lines, other delimiters."""
+
+from __future__ import annotations
+
+import openpyxl
+import pytest
+
+from lupom.science.surveys import files, guesses, layout
+
+PEOPLE = [(str(i), "Yes" if i % 3 else "No", "Often" if i % 2 else "Never") for i in range(1, 13)]
+
+
+def read(path, text, encoding="utf-8"):
+    path.write_bytes(text.encode(encoding))
+    return files.read(path)
+
+
+def lines(rows, delimiter=","):
+    return "".join(delimiter.join(row) + "\n" for row in rows)
+
+
+def asked(file):
+    book = guesses.guess(file, "x")
+    return book.id, {q.column: q.question for q in book.questions}, file.rows
+
+
+PLAIN = lines([("id", "a", "b"), *PEOPLE])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN,
+        "\n\n" + PLAIN,
+        "Staff survey 2026,,\n,,\n" + PLAIN,
+        "sep=;\n" + PLAIN.replace(",", ";"),
+        "sep=,\r\n" + PLAIN.replace("\n", "\r\n"),
+        PLAIN.replace(",", "|"),
+        PLAIN.replace(",", "\t"),
+    ],
+)
+def test_the_header_is_found(tmp_path, text):
+    assert asked(read(tmp_path / "x.csv", text)) == ("id", {"a": "a", "b": "b"}, 12)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_the_encoding_is_found(tmp_path, encoding):
+    assert asked(read(tmp_path / "x.csv", PLAIN, encoding)) == ("id", {"a": "a", "b": "b"}, 12)
+
+
+def test_a_line_is_counted_with_what_stands_above(tmp_path):
+    with pytest.raises(ValueError, match=r"x\.csv:4: 2 cells where the header has 3$"):
+        read(tmp_path / "x.csv", "sep=,\nid,a,b\n1,2,3\n1,2\n")
+    with pytest.raises(ValueError, match=r"x\.csv:2: 3 cells .* has 1; delete a title above the"):
+        read(tmp_path / "x.csv", "Staff survey\nid,a,b\n1,2,3\n")
+
+
+def test_a_second_line_of_wordings_is_no_respondent(tmp_path):
+    wordings = ("Person", "Do you cook?", "How often?")
+    file = read(tmp_path / "x.csv", lines([("id", "a", "b"), wordings, *PEOPLE]))
+    assert asked(file) == ("id", {"a": "Do you cook?", "b": "How often?"}, 12)
+    assert "the questions' wording" in file.notes[0]
+
+
+@pytest.mark.parametrize("first", [("0", "Once", "Daily"), ("x", "No", "Daily"), ("x", "", "z")])
+def test_a_respondent_of_rare_answers_is_one(tmp_path, first):
+    assert read(tmp_path / "x.csv", lines([("id", "a", "b"), first, *PEOPLE])).rows == 13
+
+
+def test_columns_without_a_name_are_columns(tmp_path):
+    file = read(tmp_path / "x.csv", lines([("id", "a", ""), *PEOPLE]))
+    assert asked(file) == ("id", {"a": "a", "column_3": "column_3"}, 12)
+
+
+def test_surveymonkeys_two_lines(tmp_path):
+    rows = [
+        ("Respondent ID", "Which drinks?", "", "How old are you?"),
+        ("", "Tea", "Coffee", "Response"),
+        *(
+            (str(11400000000 + i), "Tea" * (i % 2), "Coffee" * (i % 3 > 0), "12-19")
+            for i in range(11)
+        ),
+        ("11400000099", "Tea", "", "20 or older"),
+    ]
+    file = read(tmp_path / "x.csv", lines(rows))
+    made = layout.build(file, guesses.guess(file, "x"))
+    assert [row[:2] for row in made.info[1:]] == [
+        ["which_drinks_1", "Which drinks? Tea"],
+        ["which_drinks_2", "Which drinks? Coffee"],
+        ["how_old_are_you", "How old are you?"],
+    ]
+    assert made.responses[2] == ["11400000001", "Selected", "Selected", "12-19"]
+    assert made.responses[4] == ["11400000003", "Selected", "Not selected", "12-19"]
+    assert len(made.responses) == 13
+
+
+def workbook(path, sheets):
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for title, rows in sheets.items():
+        sheet = book.create_sheet(title)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+    return path
+
+
+def test_merged_cells_name_the_columns_below(tmp_path):
+    rows = [("", "Habits", ""), ("id", "cooks", "how often"), *PEOPLE]
+    file = files.read(workbook(tmp_path / "x.xlsx", {"Data": rows}))
+    assert asked(file) == ("id", {"Habits_1": "Habits cooks", "Habits_2": "Habits how often"}, 12)
+
+
+def test_sheets_that_are_not_read_are_named(tmp_path):
+    data = [("id", "a", "b"), *PEOPLE]
+    file = files.read(workbook(tmp_path / "x.xlsx", {"Data": data, "Codes": [("a", "b")]}))
+    assert file.notes == ["the first sheet is 'Data'; not read: 'Codes'"]
+    path = workbook(tmp_path / "y.xlsx", {"Read me": [("Answers are below",)], "Data": data})
+    with pytest.raises(ValueError, match="'Read me'; not read: 'Data'; put the sheet of answers"):
+        files.read(path)
+
+
+@pytest.mark.parametrize(
+    ("start", "what"),
+    [(b"PK\x03\x04", "Excel"), (b"$FL2@(#)", r"\.sav"), (b"\xd0\xcf\x11\xe0", r"\.xls\b")],
+)
+def test_a_csv_by_name_only_is_called_what_it_is(tmp_path, start, what):
+    (tmp_path / "x.csv").write_bytes(start + b"\0\1\2")
+    with pytest.raises(ValueError, match=rf"x\.csv: an .*{what}"):
+        files.read(tmp_path / "x.csv")
