@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lupom import Project
@@ -277,7 +277,7 @@ def _two_tables(draw: st.DrawFn) -> tuple[str, list[tuple[Any, str]], list[tuple
     return kind.name, one, other
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_two_tables())
 def test_digests_are_equal_just_where_the_rows_are(tables):
     kind, one, other = tables

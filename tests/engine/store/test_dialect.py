@@ -8,7 +8,7 @@ import io
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lupom import Project
@@ -113,7 +113,7 @@ cells = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(values=st.lists(cells, min_size=1, max_size=4))
 def test_no_value_is_another_than_it_was_written(tmp_path_factory, values):
     kind, found = read(tmp_path_factory.mktemp("csv"), values)
