@@ -94,6 +94,7 @@ def test_metrics_have_the_columns_others_rely_on(query):
         "low",
         "high",
         "n",
+        "n_eff",
     ]
 
 
