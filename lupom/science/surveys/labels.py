@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
+from lupom.science.surveys import languages
+
 ANSWERED, REFUSED, DONT_KNOW, NOT_ASKED = "answered", "refused", "dont_know", "not_asked"
 
 _ANSWER = r"(?:answer|say|respond|reply|state|disclose|specify|share|tell|comment|choose)"
@@ -23,10 +25,6 @@ _WORDS = {
         rf"(?:{_ANSWER}|rate|judge|decide|recall|remember|evaluate)",
         r"(?:hard|difficult|too (?:hard|difficult)) to (?:say|answer|tell|choose)",
         r"don'?t (?:recogni[sz]e|remember|recall)",
-        # Spanish, Portuguese, French, German, Italian, Dutch.
-        r"ns ?/ ?n[rc]|no (?:lo )?sabe|no s[e\u00e9]|n[a\u00e3]o sabe",
-        r"(?:je )?ne sai[ts] pas|ne se prononce pas",
-        r"(?:ich )?wei(?:ss|\u00df) (?:ich )?(?:es )?nicht|non (?:lo )?s[oa]|weet (?:ik )?niet",
     ),
     REFUSED: (
         r"(?:refus(?:ed|al|e|es)|ref|rf|rfsd)(?: (?:to|the)? ?(?:answer|say|respond|question))?",
@@ -40,10 +38,6 @@ _WORDS = {
         rf"(?:not willing|unwilling) to {_ANSWER}",
         r"web blank|blank|nr|(?:does not|doesn'?t) (?:answer|respond|reply)",
         r"(?:item|question) (?:not answered|unanswered)",
-        r"no (?:responde|contesta|respondi[o\u00f3])|n[a\u00e3]o respond[eo]u?",
-        r"rehus[a\u00f3o](?: responder)?|refus[e\u00e9]?|(?:sans|pas de) r[e\u00e9]ponse",
-        r"keine (?:angabe|antwort)|k\.? ?a",
-        r"verweigert|antwort verweigert|non risponde|geen antwoord|weigert(?:.*)?",
     ),
     NOT_ASKED: (
         r"(?:question |item )?(?:was )?not (?:asked|administered|presented|shown|fielded)\b.*",
@@ -61,16 +55,24 @@ _WORDS = {
         r"no (?:post|pre)[- ](?:election|data)\b.*",
         r"(?:technical|interviewer|data entry|coding) error\b.*",
         r"(?:sufficient )?(?:partial )?interview breakoff\b.*|break-?off\b.*|restricted access",
-        r"sans objet|no aplica(?:ble)?|no corresponde|nicht (?:gefragt|erhoben)",
-        r"no preguntad[ao]|sin (?:datos?|informaci[o\u00f3]n|respuesta)",
     ),
 }
 _PATTERNS = {
     status: re.compile("|".join(f"(?:{w})" for w in words)) for status, words in _WORDS.items()
 }
+# 'ns/nr' is of two languages, and one word.
+_FOREIGN = {
+    status: re.compile("|".join(f"(?:{w})" for w in words))
+    for status, words in (
+        (DONT_KNOW, (r"ns ?/ ?n[rc]", *languages.DONT_KNOW)),
+        (REFUSED, languages.REFUSED),
+        (NOT_ASKED, languages.NOT_ASKED),
+    )
+}
 _UNPLACED = re.compile(
     r"(?:not sure|unsure|no opinion|not sure/no opinion|undecided)(?:/(?:no opinion|don'?t know))?"
     r"|(?:do not|don'?t) know enough\b.*|haven'?t (?:heard|thought)\b.*|no preference"
+    rf"|{languages.UNPLACED}"
 )
 # Every sign that stands for an apostrophe somewhere: typographic, accents, primes, full width.
 _APOSTROPHES = dict.fromkeys(
@@ -122,28 +124,34 @@ def nonresponse(label: str) -> str | None:
 def among(labels: Iterable[str]) -> dict[str, str]:
     """Return the status of each of a question's labels that is no answer, in their order.
 
-    A label beside its opposite is an answer, whatever it says: 'Not available' beside 'Available'.
+    A label beside its opposite is an answer, whatever it says: 'Not available' beside 'Available',
+    'Do not know' beside 'Know a little'.
     """
     given = list(dict.fromkeys(labels))
     bare = {label: _CODE.sub("", _plain(label)) for label in given}
     texts = set(bare.values())
+    known = any(re.match(r"(?:i )?know\b", text) for text in texts)
     return {
         label: status
         for label in given
         if (status := nonresponse(label)) is not None
         and not any(opposite in texts for opposite in _opposites(bare[label]))
+        and not (known and re.fullmatch(r"(?:i )?(?:do not|don'?t) know", bare[label]))
     }
 
 
 def _opposites(text: str) -> list[str]:
-    out = [f"not {text}", f"un{text}"]
-    return out + [text.removeprefix(p) for p in ("not ", "un", "non-") if text.startswith(p)]
+    out = [f"not {text}", f"nicht {text}", f"un{text}"]
+    starts = ("not ", "nicht ", "un", "non-")
+    return out + [text.removeprefix(p) for p in starts if text.startswith(p)]
 
 
 def unplaced(label: str) -> bool:
     """Say whether a label has no place on an ordinal scale: a nonresponse, or "Not sure"."""
     plain = _plain(label)
-    return nonresponse(label) is not None or _UNPLACED.fullmatch(_CODE.sub("", plain)) is not None
+    bare = _CODE.sub("", plain)
+    told = _UNPLACED.fullmatch(bare) or _UNPLACED.fullmatch(languages.unaccented(bare))
+    return nonresponse(label) is not None or told is not None
 
 
 def numbered(label: str) -> tuple[int, str] | None:
@@ -169,7 +177,10 @@ def _status(plain: str) -> str | None:
     if whole is not None:
         return whole
     # All of several say so: 'dk/na', "don't know, refused", 'iap,dk,na,uncodeable'.
-    parts = [_edged(p) for p in re.split(r"\s*(?:[/,;|&]|\bor\b|\band\b| - )\s*", plain)]
+    parts = [
+        _edged(p)
+        for p in re.split(r"\s*(?:[/,;|&]|\b(?:or|and|oder|und|ou|et|o|y|en|of)\b| - )\s*", plain)
+    ]
     parts = [part for part in parts if part]
     found = [_whole(part) or _whole(_edged(_TRAILING.sub("", part))) for part in parts]
     # "Don't know/Not sure" and "Don't know/Haven't heard enough" do not say more than their one.
@@ -181,7 +192,11 @@ def _status(plain: str) -> str | None:
 def _whole(plain: str) -> str | None:
     plain = re.sub(r"^(?:i'?|r|resp(?:ondent)?) (?!$)", "", plain)
     plain = re.sub(r"^i(?='d )", "", plain)
-    return next((s for s, pattern in _PATTERNS.items() if pattern.fullmatch(plain)), None)
+    own = next((s for s, pattern in _PATTERNS.items() if pattern.fullmatch(plain)), None)
+    if own is not None:
+        return own
+    bare = languages.unaccented(plain)
+    return next((s for s, pattern in _FOREIGN.items() if pattern.fullmatch(bare)), None)
 
 
 def _plain(label: str) -> str:
