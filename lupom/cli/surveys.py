@@ -163,6 +163,8 @@ def read(
         except ValueError as error:
             raise Unfit(str(error), text if codebook is None else None) from error
         return Survey(survey, data.name, made, book, text, notes)
+    except guesses.Fruitless as error:
+        raise Unfit(str(error), books.dump(error.codebook)) from error
     except (ValueError, ModuleNotFoundError) as error:
         raise LupomError(str(error)) from error
     except OSError as error:

@@ -116,6 +116,14 @@ def test_what_is_misspelt_is_told(lupom):
             "a weight is a number of at least 0, not ''",
             ("weight: weight", "weight:"),
         ),
+        (
+            "id,q\n1,Yes\n",
+            "no column looks like a question; q: everyone has the same: Yes",
+            (
+                "questions: []\nattributes: []\nignored:\n  q: 'everyone has the same: Yes'",
+                "questions: [{column: q, options: ['Yes', 'No']}]",
+            ),
+        ),
     ],
 )
 def test_a_file_that_does_not_fit_the_guess_leaves_the_guess_to_edit(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -92,7 +93,39 @@ def gather(file: File) -> File:
             f"choices of a question where several count"
         )
     fill(file.columns)
+    for column in file.columns:
+        if not (column.labels or column.why or column.group) and several(column.values):
+            column.why = "several choices in a cell; a column for each would be read as such"
     return file
+
+
+def several(values: Iterable[str]) -> bool:
+    """Say whether cells list choices: 'Tea;Coffee', 'Coffee', 'Tea, Milk'.
+
+    Most of what stands between the signs occurs in other cells, too; and with commas, which texts
+    have of their own, some cell joins two others: unlike 'Agree, strongly' beside 'Agree'.
+    """
+    different = {v.strip("; ") for v in values} - {""}
+    for sign in (";", ","):
+        lists = {v for v in different if sign in v}
+        if len(lists) < 2:
+            continue
+        parts = [{p.strip() for p in v.split(sign)} for v in different]
+        counts = Counter(part for listed in parts for part in listed)
+        again = sum(n for n in counts.values() if n > 1)
+        if again >= 0.8 * counts.total() and (
+            any(counts[v] for v in different - lists)
+            if sign == ";"
+            else any(_joins(v, different) for v in lists)
+        ):
+            return True
+    return False
+
+
+def _joins(value: str, others: set[str]) -> bool:
+    """Say whether a cell is two other cells with a comma between."""
+    commas = [i for i, sign in enumerate(value) if sign == ","]
+    return any(value[:i] in others and value[i + 1 :].strip() in others for i in commas)
 
 
 def _zeros_and_ones(file: File) -> None:

@@ -74,10 +74,18 @@ _AMOUNT = re.compile(
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[ T]\d.*)?|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}(?: \d.*)?")
 
 
+class Fruitless(ValueError):
+    """No column looks like a question; `codebook` says of each why."""
+
+    def __init__(self, message: str, codebook: Codebook) -> None:
+        super().__init__(message)
+        self.codebook = codebook
+
+
 def guess(file: File, survey: str) -> Codebook:
     """Return the codebook that fits a file best; every column is in it, once.
 
-    Raises ValueError when no column can be a question.
+    Raises Fruitless when no column can be a question.
     """
     out = Codebook(survey, file.name)
     told = {"title": file.title, "language": file.language}
@@ -102,10 +110,9 @@ def guess(file: File, survey: str) -> Codebook:
             out.questions.append(_question(column))
     _name(out)
     if not out.questions:
-        raise ValueError(
-            f"{file.name}: no column looks like a question; "
-            + "; ".join(f"{name}: {why}" for name, why in list(out.ignored.items())[:5])
-        )
+        why = "; ".join(f"{name}: {why}" for name, why in list(out.ignored.items())[:5])
+        why = why or f"there is only {', '.join(out.columns)}"
+        raise Fruitless(f"{file.name}: no column looks like a question; {why}", out)
     return out
 
 
@@ -205,6 +212,7 @@ def _missing(column: Column) -> dict[str, str]:
     said = labels.among(column.labels.get(code, code) for code in codes)
     numbers = [n for v in codes if (n := _number(v)) is not None and v not in column.missing]
     plain = _unlabelled(column)
+    far = _far(column)
     for code in codes:
         label = column.labels.get(code, code)
         number = _number(code)
@@ -216,14 +224,32 @@ def _missing(column: Column) -> dict[str, str]:
             # A file may mark "Not sure" as missing: then it is no answer, and says why.
             out[code] = labels.DONT_KNOW if labels.unplaced(label) else labels.NOT_ASKED
         elif (
-            number is not None
-            and code not in column.labels
-            and number in (-1, -7, -8, -9, -97, -98, -99, -999)
-            and sum(n < 0 for n in numbers) <= 3
-            and len(numbers) > 3
-        ) or (plain and code in column.labels and not _is_amount(number, label, plain)):
+            (
+                number is not None
+                and code not in column.labels
+                and number in (-1, -7, -8, -9, -97, -98, -99, -999)
+                and sum(n < 0 for n in numbers) <= 3
+                and len(numbers) > 3
+            )
+            or code in far
+            or (plain and code in column.labels and not _is_amount(number, label, plain))
+        ):
             out[code] = labels.NOT_ASKED
     return out
+
+
+def _far(column: Column) -> set[str]:
+    """Return the codes without a label that stand for no answer by their place: 999 among ages.
+
+    They are the likes of 998 and 9999, five times what is next, and not the only ones so far.
+    """
+    held = {v: n for v in set(column.values) if v and (n := _number(v)) is not None}
+    special = {v for v in held if re.fullmatch(r"(?:9{2,4}[6-9]|8{3,5}|7{3,5})", v)}
+    special -= {v for v in special if column.labels.get(v)}
+    rest = [n for v, n in held.items() if v not in special and v not in column.labels]
+    if len(rest) < 3 or min(rest) == max(rest):
+        return set()
+    return {v for v in special if held[v] >= 5 * max(*rest, 1)}
 
 
 def _unlabelled(column: Column) -> list[float]:
@@ -262,6 +288,8 @@ def _text_of(label: str) -> str:
 def _options(column: Column, missing: dict[str, str]) -> dict[str, str]:
     """Return text by code, in the file's order where it has labels, else in the values' own."""
     seen = sorted(set(column.values) - {""} - set(missing) - set(column.labels))
+    if not column.labels:
+        seen = _one_case(column.values, seen)
     if all(_number(v) is not None for v in seen):
         seen.sort(key=float)
     out = {code: label or code for code, label in column.labels.items() if code not in missing}
@@ -275,6 +303,15 @@ def _options(column: Column, missing: dict[str, str]) -> dict[str, str]:
         order = dict(zip(out, at, strict=True))
         out = dict(sorted(out.items(), key=lambda i: (order[i[0]] is None, order[i[0]] or 0)))
     return out
+
+
+def _one_case(values: Sequence[str], seen: Sequence[str]) -> list[str]:
+    """Return of texts that differ in case or spaces only the most frequent; 'a' is not 'A'."""
+    counts = Counter(values)
+    kept: dict[str, str] = {}
+    for text in sorted(seen, key=lambda t: -counts[t]):
+        kept.setdefault(text.casefold() if len(text) > 1 else text, text)
+    return sorted(kept.values())
 
 
 def _bins(values: Sequence[str]) -> list[float]:
@@ -344,6 +381,13 @@ def _between(options: dict[str, str]) -> list[float | None] | None:
         return None
     step = max(b - a for a, b in itertools.pairwise(bare))
     low, high = bare[0] - step, bare[-1] + step
+    # What is next to an end may have been chosen by nobody; scales begin and end with these, and
+    # have labels at both ends.
+    first = max((n for n in numbers.values() if n in (0, 1) and n < bare[0]), default=None)
+    last = min((n for n in numbers.values() if n in (5, 7, 10, 100) and n > bare[-1]), default=None)
+    span = bare[-1] - bare[0]
+    if first is not None and last is not None and max(bare[0] - first, last - bare[-1]) <= span:
+        low, high = min(low, first), max(high, last)
     return [n if n is not None and low <= n <= high else None for n in numbers.values()]
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lupom.science.surveys import cells
-from lupom.science.surveys.columns import SELECTED, Column, File, check, fill
+from lupom.science.surveys.columns import SELECTED, Column, File, check, fill, several
 from lupom.science.surveys.tables import rows
 
 # What an ImportId can be of a question: '1_QID5' (a loop's first round), 'QID3_2' (a row or a
@@ -34,7 +34,10 @@ _MADE = (
     (r".*_(?:X|Y|REGION.*)", "a place on a picture"),
     (r".*_(?:GROUP|G\d+.*)", "items put into groups"),
     (r"SC_\w+", "a score Qualtrics makes of other columns"),
+    (r"(?:\d+_)?QID\d+.*(?:Topics|Sentiment|Actionability|Emotion|Effort).*", "made of a text"),
 )
+# Of a question, in whatever form: what people answered is never known before.
+_OF_QUESTION = re.compile(r"(?:\d+_)?QID\d+(?:[_#-].*)?")
 # The record itself; an ImportId that is neither this nor of a question is embedded data.
 _RECORD = {
     *("startDate", "endDate", "status", "ipAddress", "progress", "duration", "finished"),
@@ -105,6 +108,10 @@ def read(path: Path, qsf: Path | None = None, *, encoding: str | None = None) ->
     previews = sum(v in ("Survey Preview", "1") for v in status.values) if status else 0
     if previews:
         notes.append(f"{previews} of the rows are previews, not respondents (column 'Status')")
+    ended = next((c for c in columns if c.name == "Finished"), None)
+    early = sum(v.casefold() in ("false", "0") for v in ended.values) if ended else 0
+    if early:
+        notes.append(f"{early} of the rows are of people who did not finish (column 'Finished')")
     return check(File(path.name, columns, notes, title=title, language=language))
 
 
@@ -119,13 +126,16 @@ def _heading(cell: str) -> dict[str, str]:
 
 def _several(columns: list[Column]) -> list[str]:
     """Return notes on cells with several choices, which only the survey's definition can tell."""
-    names = [
-        c.name
+    found = [
+        c
         for c in columns
-        if not (c.why or c.labels)
+        if not (c.why or c.labels or c.known)
         and any("," in v for v in c.values)
-        and all(re.fullmatch(r"\d+(?:,\d+)*", v) for v in c.values if v)
+        and (all(re.fullmatch(r"\d+(?:,\d+)*", v) for v in c.values if v) or several(c.values))
     ]
+    for column in found:
+        column.why = "several choices in a cell"
+    names = [column.name for column in found]
     return (
         [f"{', '.join(names)}: several choices in a cell; --qsf tells them apart"] if names else []
     )
@@ -194,7 +204,8 @@ def _columns(
         label = wording if wording != name else ""
         why = next((why for p, why in _MADE if import_id and re.fullmatch(p, import_id)), "")
         why = "Qualtrics' own" if import_id in _RECORD else why
-        embedded = import_id is not None and not why
+        answered = _OF_QUESTION.fullmatch(import_id or "") is not None
+        embedded = import_id is not None and not why and not answered
         return [Column(name, values, label=label, why=why, known=embedded)]
     if found["text"]:
         # What is typed is text, unless all of it are numbers, as an age is.
@@ -210,7 +221,7 @@ def _columns(
         if choice or (item and one):  # a choice of several: its text, or 1, where it was selected
             group = f"{group}_{found['item']}" if found["item"] and second else group
             return [_selected(name, wording, group, values, None)]
-        return [Column(name, [cells.code(v) for v in values], label=wording)]
+        return [Column(name, [cells.code(_plain(v)) for v in values], label=wording)]
     # A text that was piped in stands in the export, and as a variable in the definition.
     text = wording if "${" in question.text or found["loop"] else question.text
     piped = text is wording

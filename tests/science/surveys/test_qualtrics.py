@@ -222,6 +222,8 @@ def test_seen_and_not_answered_is_no_option(tmp_path):
         ("QID4_PAGE_SUBMIT", "how long it took"),
         ("QID6_NPS_GROUP", "made of another column"),
         ("QID8_FILE_NAME", "a file"),
+        ("QID2_TEXT_7fc1b8bbTopics", "made of a text"),
+        ("QID2_TEXT_7fc1b8bbSentiment", "made of a text"),
         ("SC_0abc", "a score Qualtrics makes of other columns"),
         ("ipAddress", "Qualtrics' own"),
     ],
@@ -238,6 +240,21 @@ def test_embedded_data_is_an_attribute(tmp_path):
     book = guesses.guess(exported(tmp_path, [ID, embedded, asked]), "x")
     assert [a.column for a in book.attributes] == ["Condition"]
     assert [q.column for q in book.questions] == ["Q1"]
+
+
+@pytest.mark.parametrize("import_id", ["QID9_TEXT_1", "QID9#1_2_x", "1_QID9_3_4_5", "QID9-2"])
+def test_what_is_of_a_question_is_never_an_attribute(tmp_path, import_id):
+    asked = ("Q9_1", "How much?", {"ImportId": import_id}, ["10", "20", "30"])
+    book = guesses.guess(exported(tmp_path, [ID, asked]), "x")
+    assert (book.attributes, [q.question for q in book.questions]) == ([], ["How much?"])
+
+
+def test_rows_that_were_not_finished_are_told(tmp_path):
+    ended = ("Finished", "Finished", {"ImportId": "finished"}, ["True", "False", "True"])
+    asked = ("Q1", "How?", {"ImportId": "QID9"}, ["Not <b>at all</b>", "Very", "Very"])
+    file = exported(tmp_path, [ID, ended, asked])
+    assert file.notes == ["1 of the rows are of people who did not finish (column 'Finished')"]
+    assert file.columns[2].values == ["Not at all", "Very", "Very"]
 
 
 def test_loops_side_by_sides_and_matrices_are_told_apart(tmp_path):
@@ -285,11 +302,12 @@ def test_keys_of_the_third_line_that_are_not_read_are_told(tmp_path):
     assert file.notes == ["the third line has keys beside ImportId that are not read: loopId"]
 
 
-def test_several_choices_in_a_cell_want_the_definition(tmp_path):
-    column = ("Q2", "Which?", {"ImportId": "QID2"}, ["1,3", "2", "1"])
-    assert exported(tmp_path, [ID, column]).notes == [
-        "Q2: several choices in a cell; --qsf tells them apart"
-    ]
+@pytest.mark.parametrize("given", [["1,3", "2", "1", "1"], ["Tea,Milk", "Tea", "Milk", "Milk,Tea"]])
+def test_several_choices_in_a_cell_want_the_definition(tmp_path, given):
+    people = (*ID[:3], ["R_1", "R_2", "R_3", "R_4"])
+    file = exported(tmp_path, [people, ("Q2", "Which?", {"ImportId": "QID2"}, given)])
+    assert file.notes == ["Q2: several choices in a cell; --qsf tells them apart"]
+    assert file.columns[1].why == "several choices in a cell"
 
 
 def test_title_and_language_are_those_of_the_definition(export):

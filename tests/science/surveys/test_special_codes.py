@@ -222,3 +222,69 @@ def test_nan_among_the_options_of_a_folder_is_no_option():
                          "option_ordinal": ["[1, nan, 3, nan]"]})  # fmt: skip
     (question,) = opinionqa.questions({"x": info}).to_pylist()
     assert (question["options"], question["ordinal"]) == (["Low", "High"], [1, 3])
+
+
+@pytest.mark.parametrize(
+    ("codes", "far"),
+    [
+        (["999", "998"], ["998", "999"]),
+        (["9999", "-99"], ["-99", "9999"]),
+        (["77777"], ["77777"]),
+        (["97"], []),  # an age
+        (["450"], []),
+    ],
+)
+def test_a_code_without_a_label_far_from_the_numbers_is_none_of_them(codes, far):
+    ages = [*(str(n) for n in range(18, 60)), *codes]
+    (question,) = guesses.guess(File("x", [Column("q", ages)]), "x").questions
+    assert question.not_asked == far
+
+
+@pytest.mark.parametrize("held", [["999", "998", "900"], ["999", "250", "100"], ["999", "1", "1"]])
+def test_a_large_number_among_others_is_one(held):
+    values = held * 5
+    (question,) = guesses.guess(File("x", [Column("q", values)]), "x").questions
+    assert question.not_asked == []
+
+
+@pytest.mark.parametrize(
+    ("ends", "held", "positions"),
+    [
+        ({0: "No trust", 10: "Full trust"}, range(2, 9), [0, *range(2, 9), 10]),  # 1, 9: nobody
+        ({0: "Cold", 100: "Warm"}, range(20, 90, 10), [0, *range(20, 90, 10), 100]),
+        ({1: "Never", 7: "Always", 97: "Other"}, range(3, 6), [1, 3, 4, 5, 7, None]),
+    ],
+)
+def test_the_ends_of_a_scale_are_on_it_though_what_is_next_was_not_chosen(ends, held, positions):
+    labels = {str(code): text for code, text in ends.items()}
+    column = Column("q", [str(n) for n in held] * 2, labels=labels)
+    (question,) = guesses.guess(File("x", [column]), "x").questions
+    assert (question.kind, question.positions) == ("ordinal", positions)
+
+
+def test_case_and_spaces_make_no_option_of_their_own():
+    file = File("x", [Column("q", ["Yes", "yes", "No", "Yes", "NO", "No", "no"])])
+    book = guesses.guess(file, "x")
+    assert tables(file, book) == {"q": ["Yes", "Yes", "No", "Yes", "No", "No", "No"]}
+    single = Column("q", ["a", "A", "b", "a", "A", "b"])
+    (question,) = guesses.guess(File("x", [single]), "x").questions
+    assert sorted(question.options) == ["A", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "listed"),
+    [
+        (["Tea;Coffee", "Coffee", "Tea;Milk, or cream", "Milk, or cream;Coffee"], True),
+        (["Tea;Coffee;", "Coffee;", "Tea;", "Coffee;Tea;"], True),
+        (["Tea, Coffee", "Coffee", "Tea", "Tea, Milk", "Milk, Coffee"], True),
+        (["Yes, a lot", "Yes, a little", "No"], False),
+        (["Agree, strongly", "Agree", "Disagree", "Disagree, strongly"], False),
+        (["Oslo, Norway", "Bergen, Norway", "Rome, Italy"], False),
+        (["I like it, really", "It is good", "Cheap, nice, near"], False),
+    ],
+)
+def test_several_choices_in_a_cell_are_left_out_and_told(tmp_path, cells, listed):
+    rows = [f'{i},"{cell}"\n' for i, cell in enumerate(cells * 4)]
+    (tmp_path / "x.csv").write_text("id,q\n" + "".join(rows))
+    column = files.read(tmp_path / "x.csv").columns[1]
+    assert column.why.startswith("several choices in a cell") == listed
