@@ -125,18 +125,20 @@ def among(labels: Iterable[str]) -> dict[str, str]:
     """Return the status of each of a question's labels that is no answer, in their order.
 
     A label beside its opposite is an answer, whatever it says: 'Not available' beside 'Available',
-    'Do not know' beside 'Know a little'.
+    'Do not know' beside 'Know a little', 'Refused' beside 'Accepted'.
     """
     given = list(dict.fromkeys(labels))
     bare = {label: _CODE.sub("", _plain(label)) for label in given}
     texts = set(bare.values())
     known = any(re.match(r"(?:i )?know\b", text) for text in texts)
+    taken = texts & {"accepted", "agreed", "consented", "granted", "approved", "complied"}
     return {
         label: status
         for label in given
         if (status := nonresponse(label)) is not None
         and not any(opposite in texts for opposite in _opposites(bare[label]))
         and not (known and re.fullmatch(r"(?:i )?(?:do not|don'?t) know", bare[label]))
+        and not (taken and re.fullmatch(r"refused|declined", bare[label]))
     }
 
 

@@ -258,4 +258,16 @@ def _positions(references: Sequence[str], ordinal: Sequence[Any], where: str) ->
     # OpinionQA gives the same position to all options of a question that has no scale.
     if len(given) > 1 and len(set(given)) == 1:
         return [None] * len(references)
-    return [p if i in placed else None for i, p in enumerate(out)]
+    # "Undecided" has a place where it is given one between others.
+    between = [p for i in placed if (p := out[i]) is not None]
+    return [
+        p
+        if i in placed
+        or (
+            p is not None
+            and labels.nonresponse(references[i]) is None
+            and min(between, default=p) < p < max(between, default=p)
+        )
+        else None
+        for i, p in enumerate(out)
+    ]

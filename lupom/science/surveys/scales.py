@@ -95,13 +95,20 @@ def positions(options: Sequence[str]) -> list[float | None] | None:
 
     Options stand on 1, 2, ... in the order they are listed where that is the scale's own or its
     reverse. A middle option that is listed last stands between ('Agree', 'Disagree', 'Neither':
-    1, 2, 1.5). Listed in no order, they are numbered by the scale. "Not sure" has no position.
+    1, 2, 1.5). Listed in no order, they are numbered by the scale. "Not sure" has no position, but
+    where it is listed in the middle of at least four others (Likert's "Undecided").
     """
     placed = [o for o in options if not labels.unplaced(o)]
     found = _scores(placed)
     if found is None:
         return None
-    at = dict(zip(placed, _ranks(found), strict=True))
+    ranks = _ranks(found)
+    answers = [o for o in options if labels.nonresponse(o) is None]
+    half = len(placed) // 2
+    between = half > 1 and len(answers) == len(placed) + 1 == 2 * half + 1
+    if between and ranks == sorted(ranks) and labels.unplaced(answers[half]):
+        placed, ranks = answers, [float(i) for i in range(1, len(answers) + 1)]
+    at = dict(zip(placed, ranks, strict=True))
     return [at.get(o) for o in options]
 
 
@@ -145,6 +152,7 @@ def _without_numbers(options: Sequence[str]) -> list[str] | None:
 def _scores(options: Sequence[str]) -> list[float] | None:
     """Return a score per option, all different, or None."""
     options = _without_numbers(options) or options
+    options = [re.sub(r"^\s*[<\u2264]\s*", "under ", o) for o in options]
     plain = [re.sub(r"[^\w\s$%+.,-]", " ", o.casefold()).strip() for o in options]
     plain = [" ".join(p.split()) for p in plain]
     if len(plain) < 2:

@@ -150,3 +150,8 @@ def test_not_to_know_is_an_answer_where_to_know_is_one():
     assert labels.among(["Know well", "Know a little", "Do not know"]) == {}
     assert labels.among(["Yes", "No", "Do not know"]) == {"Do not know": "dont_know"}
     assert labels.among(["Zutreffend", "Nicht zutreffend"]) == {}
+
+
+def test_refused_is_an_answer_where_accepted_is_one():
+    assert labels.among(["Refused", "Accepted", "Postponed"]) == {}
+    assert labels.among(["Agree", "Disagree", "Refused"]) == {"Refused": "refused"}

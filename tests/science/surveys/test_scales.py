@@ -23,6 +23,10 @@ AGREE = ["Strongly disagree", "Disagree", "Neither agree nor disagree", "Agree",
         ["A great deal", "A fair amount", "Not too much", "None at all"],
         ["Less than $20,000", "$20,000-$39,999", "$40,000 or more"],
         ["18-29", "30-49", "50-64", "65+"],
+        ["<18", "18\u201324", "25\u201334", "35+"],
+        ["\u2264 1,000", "1,001 to 2,000", "> 2,000"],
+        ["Strongly disagree", "Disagree", "Undecided", "Agree", "Strongly agree"],
+        ["1. Very bad", "2. Bad", "3. No opinion", "4. Good", "5. Very good"],
         ["0 Not at all likely", "1", "2", "3 Extremely likely"],
         ["Very liberal", "Liberal", "Moderate", "Conservative", "Very conservative"],
     ],
@@ -39,6 +43,13 @@ def test_a_middle_listed_last_stands_between():
 
 def test_not_sure_has_no_place():
     assert positions(["Good idea", "Bad idea", "Not sure"]) == [1, 2, None]
+
+
+def test_undecided_listed_last_or_beside_a_refusal_is_no_middle_by_accident():
+    four = ["Strongly agree", "Agree", "Disagree", "Strongly disagree"]
+    assert positions([*four, "Undecided"]) == [1, 2, 3, 4, None]
+    between = [*four[:2], "Undecided", *four[2:], "Refused"]
+    assert positions(between) == [1, 2, 3, 4, 5, None]
 
 
 @pytest.mark.parametrize(

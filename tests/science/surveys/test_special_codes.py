@@ -288,3 +288,16 @@ def test_several_choices_in_a_cell_are_left_out_and_told(tmp_path, cells, listed
     (tmp_path / "x.csv").write_text("id,q\n" + "".join(rows))
     column = files.read(tmp_path / "x.csv").columns[1]
     assert column.why.startswith("several choices in a cell") == listed
+
+
+def test_a_middle_without_an_opinion_keeps_the_place_its_codebook_gives():
+    likert = ["Very bad", "Bad", "Undecided", "Good", "Very good", "Not sure"]
+    labelled = {str(i): text for i, text in enumerate(likert, 1)}
+    column = Column("q", [*"123456"] * 2, labels={**labelled, "9": "Refused"})
+    file = File("x", [column])
+    book = guesses.guess(file, "x")
+    book.questions[0].kind = "ordinal"
+    book.questions[0].positions = [1, 2, 3, 4, 5, None]
+    info = layout.arrow(layout.build(file, book).info)
+    (asked,) = opinionqa.questions({"x": info}).to_pylist()
+    assert asked["ordinal"] == [1, 2, 3, 4, 5, None]
