@@ -211,7 +211,7 @@ def _summary(console: Console, result: RunResult) -> None:
         for node in result.nodes:
             if node.status in (r.ERROR, r.FAIL):
                 console.say(f"  {node.node}: {node.message.splitlines()[0]}")
-        console.note("Mend it and run again: what was built and answered is kept.")
+        console.note("Fix it and run again: what was built and answered is kept.")
     if result.status == "stopped":
         console.note("Run again to go on: what was answered is kept.")
     if result.status == "waiting":

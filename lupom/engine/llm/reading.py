@@ -134,6 +134,7 @@ def _repaired(text: str) -> list[Found]:
     out: list[Found] = []
     # JSON within a string whose quotes are lost: {\"a\": 1}.
     plain = text.replace('\\"', '"') if '{\\"' in text else text
+    plain = _whole_words(plain)
     try:
         value = json_repair.loads(plain, skip_json_loads=False)
     except Exception:
@@ -146,31 +147,74 @@ def _repaired(text: str) -> list[Found]:
 
 def _extent(text: str, start: int) -> tuple[int | None, bool]:
     """Return where the brace at `start` is closed, None if nowhere, and whether the text ends
-    within quotes.
+    within quotes."""
+    depth, quote = 0, ""
+    for at, char, quote, _ in _walk(text, start):
+        if quote:
+            continue
+        if char in "{[":
+            depth += 1
+        elif char in "}]":
+            depth -= 1
+            if depth == 0:
+                return at + 1, False
+    return None, bool(quote)
+
+
+def _walk(text: str, start: int) -> Iterator[tuple[int, str, str, str]]:
+    """Yield place, character, the quote it is within, and the last one before it that is no space.
 
     A quote opens a string where a value or a key may begin, and closes it where one may end: in
     broken JSON there are quotes within quotes, and apostrophes.
     """
-    depth, quote = 0, ""
-    before = ""
+    quote = before = ""
     for at in range(start, len(text)):
         char = text[at]
         if quote:
             if char == quote and text[at - 1] != "\\" and _ends(text, at):
                 quote = ""
                 before = char
+            yield at, char, quote, before
             continue
         if char in "\"'" and before in "{[,:":
             quote = char
-        elif char in "{[":
-            depth += 1
-        elif char in "}]":
-            depth -= 1
-            if depth == 0:
-                return at + 1, False
+        yield at, char, quote, before
         if not char.isspace():
             before = char
-    return None, bool(quote)
+
+
+_WORD = re.compile(r"""[^,\[\]{}"'\n]+""")
+_COMMENT = re.compile(r"//|#|/\*")
+_NUMBER = re.compile(r"[-+~\u2212]?(\d[\d_]*\.?[\d_]*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+
+
+def _whole_words(text: str) -> str:
+    """Put quotes around values that only begin as numbers do, or have one in them.
+
+    A repair takes the digits and drops the rest: "5 million" and "<5" would be 5, "10 - 20" and
+    "10^6" would be 10, and a minus in another sign none.
+    """
+    out: list[str] = []
+    done = 0
+    for at, char, quote, before in _walk(text, 0):
+        if at < done or quote or before not in (":", "[", ","):
+            continue
+        found = None if char.isspace() or char.isalpha() or char in ":_" else _WORD.match(text, at)
+        if found is None:
+            continue
+        word = _COMMENT.split(found.group(), maxsplit=1)[0]
+        if before != ":":
+            # It may be the name of a field that has lost its quotes.
+            word = word.split(":", 1)[0]
+        word = word.rstrip()
+        if not any(c.isnumeric() for c in word):
+            continue
+        if _NUMBER.fullmatch(word) is None:
+            out += [text[done:at], json.dumps(word, ensure_ascii=False)]
+        else:
+            out += [text[done:at], word.replace("\u2212", "-")]
+        done = at + len(word)
+    return "".join([*out, text[done:]])
 
 
 _AFTER = re.compile(r"\s*([,:}\]]|$|//|#|/\*|[\"'])")

@@ -97,6 +97,19 @@ def test_broken_json_is_mended_and_said_to_be(row, case):
     assert (read.value["mood"], read.value["score"], read.repaired) == (expected, 0.5, True)
 
 
+@pytest.mark.parametrize("number", ["5 million", "<5", "1 000", "10^3", "10 - 20", "50%", "- 5"])
+def test_a_number_that_is_more_than_its_digits_is_not_taken_for_them(row, load, number):
+    with pytest.raises(InvalidAnswer):
+        row.read(f"{{mood: 'Sad', score: {number}}}")
+    note = load("class Note(BaseModel):\n    text: str\n", "Note").for_row({})
+    assert note.read(f"{{'text': {number}}}").value == {"text": number}
+
+
+@pytest.mark.parametrize("number", ["-5", "\u22125", "-5.0", "-5  // or so\n"])
+def test_a_number_keeps_its_sign_through_a_repair(row, number):
+    assert row.read(f"{{mood: 'Sad', score: {number}}}").value["score"] == -5
+
+
 @pytest.mark.parametrize(
     ("text", "name"),
     [
