@@ -61,6 +61,18 @@ def meant(value: Any, labels: Mapping[str, str]) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+def bare(text: str, field: str) -> str:
+    """Return what a text that is no JSON says, without marks around it and a name before it.
+
+    `**Answer:** B`, `mood: B` in a fence, `<mood>B</mood>` and `\\boxed{B}` are B.
+    """
+    text = _MARKS.sub(" ", text).strip()
+    named = re.match(rf"(?:answer|{re.escape(field)})\s*[:=]\s*(.+)", text, re.I | re.S)
+    return named[1].strip() if named else text
+
+
+_MARKS = re.compile(r"```\w*|</?\w+>|\\boxed|[*`{}$]")
+
 # "B: Sad", "(B) Sad", "B.", "57. Sad"
 _BOTH = re.compile(
     r"\s*\(?(?P<label>[A-Za-z]|\d{1,5})\s*[).:\-\u2013\u2014]+(?P<rest>.*)", re.DOTALL

@@ -81,6 +81,8 @@ def _loosened(part: Any) -> Any:
     out = {key: value if key == "metadata" else _loosened(value) for key, value in part.items()}
     if kind == "str":
         return _text(out)
+    if kind in ("int", "float"):
+        return _before(out, number_of)
     if kind in ("list", "set", "frozenset"):
         most = out.pop("max_length", None)
         return out if most is None else _before(out, lambda value: _cut_list(value, most))
@@ -133,6 +135,38 @@ def _text(schema: dict[str, Any]) -> dict[str, Any]:
         "function": {"type": "no-info", "function": change},
         "schema": schema,
     }
+
+
+def number_of(value: Any) -> Any:
+    """Return a number that a text writes in groups of digits or with a decimal comma.
+
+    Only where it can be read in one way: "1,200" may be 1200 or 1.2 and stays a text.
+    """
+    if not isinstance(value, str) or len(value) > _LONGEST_NUMBER:
+        return value
+    text = unicodedata.normalize("NFKC", value).translate(_SPELLINGS).strip()
+    for pattern, group, point in _GROUPED:
+        if pattern.fullmatch(text):
+            return text.replace(group, "").replace(point, ".")
+    return value
+
+
+_LONGEST_NUMBER = 40
+# A pattern, what stands between its groups, and its decimal point.
+_GROUPED = [
+    (re.compile(pattern, re.ASCII), group, point)
+    for pattern, group, point in (
+        (r"-?\d+(\.\d+)?", "_", "."),
+        (r"-?\d{1,3}( \d{3})+(\.\d+)?", " ", "."),
+        (r"-?\d{1,3}( \d{3})+,\d+", " ", ","),
+        (r"-?\d{1,3}('\d{3})+(\.\d+)?", "'", "."),
+        (r"-?\d{1,3}(,\d{3})+\.\d+", ",", "."),
+        (r"-?\d{1,3}(,\d{3}){2,}", ",", "."),
+        (r"-?\d{1,3}(\.\d{3})+,\d+", ".", ","),
+        (r"-?\d{1,3}(\.\d{3}){2,}", ".", ","),
+        (r"-?(0|\d+(?!,\d{3}$)),\d+", "_", ","),
+    )
+]
 
 
 def _to_pattern(value: str, pattern: str) -> str:

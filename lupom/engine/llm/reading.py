@@ -227,24 +227,34 @@ def _ends(text: str, at: int) -> bool:
 def shapes(value: Any, fields: Collection[str]) -> Iterator[dict[str, Any]]:
     """Yield the objects that a value may be meant as, the likeliest first.
 
-    As it stands; one level down, in a wrapping object or array, or in a string of JSON; and a bare
-    array or object as the one field of a class that has no other. An object without any of the
-    fields says nothing and is left out.
+    As it stands; up to three levels down, in wrapping objects and arrays, or in a string of JSON;
+    and a bare array or object as the one field of a class that has no other. An object without any
+    of the fields says nothing and is left out.
     """
     if isinstance(value, dict) and any(name in value for name in fields):
         yield value
         return
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    below: list[Any] = []
-    for item in inner:
-        below += item if isinstance(item, list) else [item]
-    for item in reversed(below):
-        if isinstance(item, str) and item.lstrip().startswith(("{", "[")):
-            for found in found_in(item):
-                if isinstance(found.value, dict) and any(name in found.value for name in fields):
-                    yield found.value
-        elif isinstance(item, dict) and any(name in item for name in fields):
-            yield item
+    if not isinstance(value, dict | list):
+        return
+    level: list[Any] = [value]
+    for _ in range(_DEEPEST):
+        below: list[Any] = []
+        for item in level:
+            inner = item.values() if isinstance(item, dict) else item
+            for one in inner:
+                below += one if isinstance(one, list) else [one]
+        level = []
+        for item in reversed(below):
+            if isinstance(item, str) and item.lstrip().startswith(("{", "[")):
+                found = [one.value for one in found_in(item)]
+            else:
+                found = [item]
+            for one in found:
+                if isinstance(one, dict) and any(name in one for name in fields):
+                    yield one
+                elif isinstance(one, dict | list):
+                    level.append(one)
+        level.reverse()
     if isinstance(value, dict) and value:
         # Names in other letters are told apart by whoever knows them.
         yield value

@@ -18,7 +18,7 @@ from lupom.engine.llm.columns import POSITION, Layout, layout_of
 from lupom.engine.llm.lenient import key_of, lenient_validator
 from lupom.engine.llm.markers import LENIENT, AsArray, Each, OneOf, OneOfEach, Usable
 from lupom.engine.llm.providers.base import TokenLogprobs
-from lupom.engine.llm.reading import Found, found_in, repaired_in, shapes
+from lupom.engine.llm.reading import Found, after_thoughts, found_in, repaired_in, shapes
 from lupom.engine.llm.schemas import canonical, closed, columns_of, filled, schema_of
 from lupom.engine.llm.stated import OFF, Distribution, labelled, normalised
 from lupom.engine.llm.together import RowsResponse
@@ -254,10 +254,10 @@ class RowResponse:
         """Return the answer in a text, read as strictly as it can be.
 
         In this order: the text is the object; an object in it is, the last one that validates;
-        either with the limits that providers do not enforce bent; and what a repair of broken JSON
-        gives. `finished` is False where the text was cut off: then nothing is completed. Raises
-        InvalidAnswer with a message that can be sent back to the model, ModelError when the class
-        itself fails.
+        either with unenforced limits bent; what a repair of broken JSON gives; of a choice, the
+        text alone is an option. `finished` is False where the text was cut off: then nothing is
+        completed. Raises InvalidAnswer with a message that can be sent back to the model,
+        ModelError when the class itself fails.
         """
         body = text.strip()
         why: InvalidAnswer | None = None
@@ -274,12 +274,17 @@ class RowResponse:
             reading, complaint = self._of(one)
             if reading is not None:
                 return reading
-            # Of several objects it is the last that is told what is wrong with it.
+            # Of several it is the last that is told what is wrong with it.
             why = complaint if complaint is not None and (why is None or len(found) > 1) else why
         for one in repaired_in(text, finished=finished):
             reading, _ = self._of(one)
             if reading is not None:
                 return reading
+        if self._layout.choice is not None and finished and not found:
+            field = self._layout.choice[0]
+            said = choices.bare(after_thoughts(text) or "", field)
+            if choices.meant(said, self._labels) is not None:
+                return Reading(self._bent(json.dumps({field: said})), True)
         raise why or _nothing_in(body)
 
     def _of(self, found: Found) -> tuple[Reading | None, InvalidAnswer | None]:

@@ -90,6 +90,10 @@ CASES = {
         *("ok", 3),
     ),
     "one level of wrapping": (always('{"answer": ' + GOOD + "}"), "ok", 3),
+    "three levels of wrapping": (
+        always('{"result": [{"data": {"answer": ' + GOOD + "}}]}"),
+        *("ok", 3),
+    ),
     "a tool's call that nobody asked for": (always(completion(GOOD, tool_calls=STRAY)), "ok", 3),
     "all of it in the reasoning": (always(completion(None, reasoning_content=GOOD)), "ok", 3),
     "a stream nobody asked for": (always(streamed('{"text":', ' "fine"}')), "ok", 3),

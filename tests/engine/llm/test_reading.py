@@ -30,6 +30,7 @@ class Found(BaseModel):
         return value
 """
 MOODS = {"moods": ["Happy", "Sad", "Not sure", "Don't know", "Yes", "Yes."]}
+OPTIONS = {"options": ["Happy", "Sad", "Not sure"]}
 GOOD = '{"mood": "Sad", "score": 0.5}'
 VALUE = {"mood": "Sad", "score": 0.5, "items": []}
 
@@ -57,6 +58,8 @@ ENVELOPES = {
     "an object around it": '{"answer": {}}',
     "the schema's own word around it": '{"type": "object", "properties": {}}',
     "an array within an object around it": '{"answers": [{}]}',
+    "two objects around it": '{"result": {"data": {}}}',
+    "two arrays around it": "[[{}]]",
 }
 
 
@@ -168,13 +171,77 @@ def test_an_option_in_other_letters_is_taken_where_exactly_one_fits(row, written
     ],
 )
 def test_a_label_in_other_letters_is_taken_where_exactly_one_fits(choice, written, meant):
-    row = choice.for_row({"options": ["Happy", "Sad", "Not sure"]})
+    row = choice.for_row(OPTIONS)
     text = json.dumps({"answer": written})
     if meant is None:
         with pytest.raises(InvalidAnswer):
             row.read(text)
     else:
         assert row.read(text).value == {"answer": meant}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "B",
+        "Sad.",
+        "B: Sad",
+        "**Answer:** B",
+        "**B**",
+        "answer: B",
+        "```yaml\nanswer: B\n```",
+        "<answer>Sad</answer>",
+        "\\boxed{B}",
+        "<think>A or B?</think>\n\nB",
+    ],
+)
+def test_a_choice_without_an_object_is_read_where_it_is_an_option_alone(choice, text):
+    read = choice.for_row(OPTIONS).read(text)
+    assert (read.value, read.repaired) == ({"answer": "Sad"}, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["I choose B.", "A or B", "not sad", "B: Happy", "A: Sad", "Wrong: B", "<think>B", "", "D"],
+)
+def test_words_about_options_are_no_choice(choice, text):
+    with pytest.raises(InvalidAnswer):
+        choice.for_row(OPTIONS).read(text)
+
+
+def test_an_option_that_is_the_beginning_of_words_cut_off_is_no_choice(choice):
+    with pytest.raises(InvalidAnswer):
+        choice.for_row(OPTIONS).read("B", finished=False)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("1,234,567", 1234567),
+        ("1,200.50", 1200.5),
+        ("1.234.567", 1234567),
+        ("1.200,50", 1200.5),
+        ("1 200", 1200),
+        ("1\u202f200", 1200),
+        ("1\u2019200", 1200),
+        ("12,5", 12.5),
+        ("0,125", 0.125),
+        ("\u22125", -5),
+    ],
+)
+def test_a_number_in_a_text_is_read_where_it_can_be_read_in_one_way(load, written, meant):
+    number = load("class Number(BaseModel):\n    number: float\n", "Number").for_row({})
+    assert number.read(json.dumps({"number": written})).value == {"number": meant}
+    assert number.read(json.dumps({"number": written})).repaired
+
+
+@pytest.mark.parametrize(
+    "written", ["1,200", "twelve", "12 %", "3-4", "1,2,3", "$5", "5 hours", ""]
+)
+def test_a_number_that_may_be_another_is_asked_for_again(load, written):
+    number = load("class Number(BaseModel):\n    number: float\n", "Number").for_row({})
+    with pytest.raises(InvalidAnswer):
+        number.read(json.dumps({"number": written}))
 
 
 def test_a_number_among_the_options_may_be_written_as_one(choice):
