@@ -56,6 +56,19 @@ def test_a_running_number_without_a_name_is_the_id_where_no_other_column_is(edit
     assert layout.notes == []
 
 
+@pytest.mark.parametrize("name", ["INDEX", "Index", "Respondent_ID", "qkey"])
+def test_an_id_in_another_case_is_the_id(edited, name):
+    names = "Unnamed: 0.1,Unnamed: 0,index,QKEY"
+
+    def change(line, i):
+        return line.replace(names, f"a,b,{name},d") if i == 0 else line
+
+    layout = edited(change)
+    assert layout.responses[0][:4] == ["a", "b", "index", "d"]
+    assert layout.responses[1][2] == "0"
+    assert layout.notes == ["responses.csv: column 1 has no name and is left out"]
+
+
 def test_a_second_column_of_one_name_is_left_out_unless_it_is_asked_for(edited):
     layout = edited(lambda line, i: line.replace("LANGUAGE_W34", "form_w34") if i == 0 else line)
     assert "form_w34" in layout.responses[0]
