@@ -76,10 +76,9 @@ def read_layout(folder: Path, survey: str, *, encoding: str | None = None) -> La
     name, lines = found["responses"]
     header = [n.strip() for n in lines[0]]
     if not set(opinionqa.ID_COLUMNS) & set(filter(None, header)):
-        ids = [
-            i for i, n in enumerate(header) if n.casefold() in ("index", "respondent_id", "qkey")
-        ]
-        named = {ids[0]: "index"} if ids else {0: header[0] or "index"}
+        folded = [n.casefold() for n in header]
+        known = [n for n in ("index", "respondent_id", "qkey") if n in folded]
+        named = {folded.index(known[0]): "index"} if known else {0: header[0] or "index"}
         lines[0] = [named.get(i, n) for i, n in enumerate(lines[0])]
     responses, notes = _named(name, lines, [*opinionqa.ID_COLUMNS, *wanted])
     layout = Layout(info, responses, metadata, notes=notes)

@@ -27,6 +27,10 @@ _WEIGHT = re.compile(
     r"|poids|pondera[^\W\d]*)(?:_.*|\d+)?",
     re.IGNORECASE,
 )
+# What people weigh.
+_BODY = re.compile(
+    r"(?:^|_)(?:kgs?|lbs?|pounds|stone|body|birth|loss|gain|goal|ideal|target|change)(?:_|$)", re.I
+)
 _RECORD = re.compile(
     r"(?:start|end|recorded|interview|completion|submit)?_?(?:date|time|timestamp)(?:_.*)?"
     r"|(?:interview|survey)_(?:start|end)(?:_.*)?|duration.*|ip_?address|(?:location)?(?:lat|long)itude"
@@ -71,6 +75,8 @@ _AMOUNT = re.compile(
     r"|at (?:least|most)|maximum|minimum)\b",
     re.IGNORECASE,
 )
+# Codes that stand for no answer where nothing else says so.
+_SPECIAL = re.compile(r"9{1,4}[6-9]|8{2,5}|7{2,5}")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[ T]\d.*)?|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}(?: \d.*)?")
 
 
@@ -149,7 +155,8 @@ def _is_id(column: Column) -> bool:
 
 
 def _is_weight(column: Column) -> bool:
-    if not _WEIGHT.fullmatch(column.name) or column.labels or column.why:
+    named = _WEIGHT.fullmatch(column.name) and not _BODY.search(column.name)
+    if not named or column.labels or column.why:
         return False
     numbers = [_number(v) for v in column.values if v]
     return bool(numbers) and all(n is not None and n >= 0 for n in numbers)
@@ -241,15 +248,18 @@ def _missing(column: Column) -> dict[str, str]:
 def _far(column: Column) -> set[str]:
     """Return the codes without a label that stand for no answer by their place: 999 among ages.
 
-    They are the likes of 998 and 9999, five times what is next, and not the only ones so far.
+    They are the likes of 998 and 9999, five times what is next, and not the only ones so far; where
+    all else has a label, of 99 and 88, too.
     """
-    held = {v: n for v in set(column.values) if v and (n := _number(v)) is not None}
-    special = {v for v in held if re.fullmatch(r"(?:9{2,4}[6-9]|8{3,5}|7{3,5})", v)}
-    special -= {v for v in special if column.labels.get(v)}
-    rest = [n for v, n in held.items() if v not in special and v not in column.labels]
-    if len(rest) < 3 or min(rest) == max(rest):
+    held = {v: n for v in {*column.values, *column.labels} if (n := _number(v)) is not None}
+    special = {v for v in held if _SPECIAL.fullmatch(v)}
+    rest = {v: n for v, n in held.items() if v not in special}
+    labelled = len(rest) > 1 and all(map(column.labels.get, rest))
+    if not labelled and (len(rest) < 3 or len(set(rest.values())) == 1):
         return set()
-    return {v for v in special if held[v] >= 5 * max(*rest, 1)}
+    last = max(1, *rest.values())
+    enough = {v for v in special if labelled or len(v) > 2}
+    return {v for v in enough if held[v] >= 5 * last and not column.labels.get(v)}
 
 
 def _unlabelled(column: Column) -> list[float]:

@@ -211,7 +211,9 @@ def test_weights_of_any_spelling_are_no_question(name):
     assert (book.weight, [q.column for q in book.questions]) == (name, ["q"])
 
 
-@pytest.mark.parametrize("name", ["height", "idea", "valid", "subject", "seeds", "bodyheight"])
+@pytest.mark.parametrize(
+    "name", ["height", "idea", "valid", "subject", "seeds", "weight_kg", "wt_loss", "body_weight"]
+)
 def test_names_that_only_look_like_those_are_questions(name):
     values = [f"{150 + i % 5}" for i in range(12)]
     book = guesses.guess(survey(**{name: values, "q": ["a", "b"] * 6}), "x")

@@ -301,3 +301,14 @@ def test_a_middle_without_an_opinion_keeps_the_place_its_codebook_gives():
     info = layout.arrow(layout.build(file, book).info)
     (asked,) = opinionqa.questions({"x": info}).to_pylist()
     assert asked["ordinal"] == [1, 2, 3, 4, 5, None]
+
+
+@pytest.mark.parametrize(
+    ("code", "not_asked"), [("99", ["99"]), ("999", ["999"]), ("88", ["88"]), ("9", []), ("6", [])]
+)
+def test_a_code_without_a_label_beside_labelled_ones(code, not_asked):
+    labelled = {"1": "Good", "2": "Bad", "98": "Don't know"}
+    column = Column("q", ["1", "2", "98", code] * 3, labels=labelled)
+    (question,) = guesses.guess(File("x", [column]), "x").questions
+    assert question.not_asked == not_asked
+    assert question.dont_know == ["98"]
