@@ -464,6 +464,8 @@ def _spelled(value: Mapping[str, Any]) -> str:
 
 
 def _nothing_in(body: str) -> InvalidAnswer:
+    if not body:
+        return InvalidAnswer("it is empty")
     start, end = body.find("{"), body.rfind("}")
     if start < 0:
         return InvalidAnswer("there is no JSON object in it")

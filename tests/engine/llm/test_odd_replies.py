@@ -142,6 +142,11 @@ CASES = {
         # Refused once, and once with each of two parts given up and with both.
         *("Person 1", 7),
     ),
+    "one row is refused under status 403, as by moderation": (
+        to_person("Person 2", complaint(403, "Your input was flagged")),
+        *("Person 2", 3),
+    ),
+    "every row is refused under status 403": (always(complaint(403, "no")), "error", 1),
     "one row is too long, under status 500": (
         to_person("Person 2", complaint(500, "tokens exceed context window of 4096")),
         *("Person 2", 3),

@@ -78,6 +78,7 @@ class Endpoint:
         self._key_name = settings.api_key_env or (None if settings.base_url else sdk.key)
         self._client: Any = None
         self._response: Any = None
+        self._answered = False
 
     async def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Send a body, return the body that comes back; raises ProviderError only."""
@@ -112,7 +113,7 @@ class Endpoint:
             return self._client
         if not self.url.startswith(("http://", "https://")):
             raise self.error(
-                f"base_url '{self.url}' is no web address",
+                f"base_url '{self.url}' is not a web address",
                 hint="it begins with http:// or https:// and often ends in /v1",
             )
         key = os.environ.get(self._key_name or "", "")
@@ -192,6 +193,7 @@ class Endpoint:
             raise self.failed(
                 fault.status, fault.message[:_MESSAGE], code=fault.code, param=fault.param
             )
+        self._answered = True
 
     async def use(self, action: Callable[[Any], Awaitable[T]], timeout: float | None = None) -> T:
         """Do something with the client, within the alias's `timeout` or another one.
@@ -254,7 +256,13 @@ class Endpoint:
                 wait = LONGEST_WAIT
             return self.error(text, retryable=True, retry_after=wait, about=about)
         if status in (401, 403):
-            return self.error(text, hint=self._key_hint(), about=about if status == 403 else "")
+            # A key that has had answers is good: then moderation says 403 of one text, too.
+            return self.error(
+                text,
+                hint=self._key_hint(),
+                about=about if status == 403 else "",
+                alone=status == 403 and self._answered,
+            )
         if status == 404:
             return self.error(
                 text,
