@@ -68,7 +68,10 @@ def write(kind: str, folder: Path) -> Path:
         texts().to_csv(path, index=False)
     elif kind == "qualtrics.csv":
         body = texts().rename(columns={"id": "ResponseId"})
-        heads = [body.columns, body.columns, [json.dumps({"ImportId": c}) for c in body.columns]]
+        # Questions have a QID; any other ImportId is embedded data.
+        asked = {"like": "QID1", "order": "QID2", "trust": "QID3"}
+        ids = [json.dumps({"ImportId": asked.get(c, c)}) for c in body.columns]
+        heads = [body.columns, body.columns, ids]
         lines = [
             *(dict(zip(body.columns, h, strict=True)) for h in heads[1:]),
             *body.to_dict("records"),
