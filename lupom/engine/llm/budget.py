@@ -46,7 +46,7 @@ class Pot:
                 return (
                     f"{self.name} of {prices.dollars(self.money)} is reached:"
                     f" {prices.dollars(self.spent_money)} are spent, and the next request may cost"
-                    f" {prices.dollars(more.money)}"
+                    f" {prices.dollars(more.money)}{_one(more.money > self.money)}"
                 )
         if self.tokens is not None and (
             self.spent_tokens + self.held_tokens + more.tokens > self.tokens
@@ -54,8 +54,14 @@ class Pot:
             return (
                 f"{self.name} of {prices.tokens(self.tokens)} is reached: {self.spent_tokens:,} are"
                 f" spent, and the next request may take {more.tokens:,}"
+                f"{_one(more.tokens > self.tokens)}"
             )
         return None
+
+
+def _one(alone: bool) -> str:
+    """Say what helps where a budget is too small for one request alone."""
+    return " alone: an answer counts with all of the alias's max_tokens" if alone else ""
 
 
 class Budget:

@@ -58,6 +58,13 @@ def test_money_is_counted_at_the_alias_s_price(opened, note, state):
     assert 0.37 < money <= 0.5
 
 
+def test_a_budget_too_small_for_one_request_says_what_counts(opened, note, server):
+    gateway = opened(Pot("the run's budget", tokens=600), max_tokens=2000)
+    with pytest.raises(BudgetError, match=r"may take 2,0\d\d alone: .* max_tokens"):
+        ask(gateway, note, TEXTS)
+    assert server.requests == 0
+
+
 def test_of_two_budgets_the_smaller_ends_it(opened, note):
     gateway = opened(Pot("the run's budget", tokens=10_000), Pot("the project's budget", tokens=50))
     with pytest.raises(BudgetError, match="the project's budget of 50 tokens"):
