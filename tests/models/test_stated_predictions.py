@@ -166,6 +166,7 @@ def test_several_questions_of_one_person_share_a_request(
     folder = project(tmp_path / "project", server)
     names = {"prediction_settings": [setting], "test_pairs": 60, "tuning_pairs": 0}
     alone = Asked(folder, server, **names)
+    assert alone.errors == []
     requests, pairs = server.requests, alone.rows("select count(*) from predictions")[0][0]
     assert requests == pairs
     together = Asked(folder, server, questions_per_call=8, **names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -298,8 +298,9 @@ class RowResponse:
             except InvalidAnswer as error:
                 why = why or error
             try:
-                # Before NaN is spelled out as a text.
-                _check_numbers(shape)
+                # Before NaN is spelled out as a text. What is too large may be of a part that is
+                # left out; what is kept is looked at once more.
+                _check_finite(shape)
                 return Reading(self._bent(body), True, *place), None
             except InvalidAnswer:
                 continue
@@ -493,13 +494,25 @@ def _explained(error: ValidationError) -> str:
 
 def _check_numbers(value: Any) -> None:
     """Refuse numbers no column holds; a model may write one of any length, and NaN."""
+    for number in _numbers(value):
+        if isinstance(number, int) and number not in _INT64:
+            raise InvalidAnswer(f"the number {str(number)[:30]} is too large")
+    _check_finite(value)
+
+
+def _check_finite(value: Any) -> None:
+    """Refuse NaN and infinity."""
+    for number in _numbers(value):
+        if not math.isfinite(number):
+            raise InvalidAnswer(f"{number} is not a number that JSON has")
+
+
+def _numbers(value: Any) -> Iterator[int | float]:
+    """Yield the numbers in a value of JSON."""
     if isinstance(value, dict):
-        for item in value.values():
-            _check_numbers(item)
-    elif isinstance(value, list):
+        value = list(value.values())
+    if isinstance(value, list):
         for item in value:
-            _check_numbers(item)
-    elif isinstance(value, int) and value not in _INT64:
-        raise InvalidAnswer(f"the number {str(value)[:30]} is too large")
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise InvalidAnswer(f"{value} is not a number that JSON has")
+            yield from _numbers(item)
+    elif isinstance(value, int | float):
+        yield value

@@ -324,12 +324,20 @@ class Runner:
             retry_invalid=self._options.retry_invalid,
         )
         if not result.calls.total:
-            result.status = r.WARN
+            # No fault by itself: a survey without numeric questions asks for no numbers.
             result.message = "its select gives no rows: nothing was asked"
+            if self._useless_above(node.name):
+                result.status = r.WARN
         if result.calls.invalid:
             result.status = r.WARN
             result.message = f"{result.calls.invalid} of {result.calls.total} answers invalid"
         return record
+
+    def _useless_above(self, name: str) -> bool:
+        """Tell whether an LLM model that it reads, directly or not, was given no usable answer."""
+        above = (self._results.get(other) for other in self._graph.ancestors(name))
+        calls = (one.calls for one in above if one is not None)
+        return any(one is not None and 0 < one.total == one.invalid for one in calls)
 
 
 def _failure(node: Node, error: BaseException) -> r.NodeResult:

@@ -170,6 +170,7 @@ def test_half_of_them_may_be_invalid(make, server, bad, code):
 def test_a_share_of_one_takes_whatever_comes(make, server):
     server.answers = lambda _body: USELESS
     result, notes = run(make(40, config=", max_invalid_share=1"))
+    assert [n.message for n in result.nodes if n.status == "error"] == []
     assert (result.exit_code, notes.message) == (0, "40 of 40 answers invalid")
     # What reads it says that there is nothing to ask, in place of silence.
     (guesses,) = [node for node in result.nodes if node.node == "guesses"]
