@@ -85,9 +85,10 @@ def use(root: Path, code: Mapping[Path, bytes]) -> None:
         if _finder not in sys.meta_path:
             sys.meta_path.insert(0, _finder)
         _finder.root, _finder.code = root, code
-        loaded = list(sys.modules.items())
+        # Other threads import meanwhile, and a list of items may meet that; a copy is made at once.
+        loaded = list(sys.modules.copy().items())
         if any(_finder.is_stale(module) for _, module in loaded):
             for name, module in loaded:
                 if _finder.is_own(module) or _finder.is_stale(module):
-                    del sys.modules[name]
+                    sys.modules.pop(name, None)
             importlib.invalidate_caches()
