@@ -121,14 +121,16 @@ class Scripted(Shell):
                 "lupom", "query", "from llm_pairs select respondent_id, question_id where role ="
                 " 'test' order by all limit 1", "--format", "csv",
             ).split()[1]  # fmt: skip
-            self.words.update(zip(("648", "nateduc"), pair.split(","), strict=True))
+            self.words.update(zip(("1725", "nateduc"), pair.split(","), strict=True))
         return said
 
     def _made_small(self) -> None:
         settings = Path("demo", "lupom_project.yml")
         text = settings.read_text(encoding="utf-8")
         assert EMBEDDED in text
-        served = f"  default: {{provider: openai, base_url: {self.base_url}, model: m}}"
+        served = (
+            f"  default: {{provider: openai, base_url: {self.base_url}, model: m, profile: small}}"
+        )
         text = text.replace(EMBEDDED, served).replace("test_pairs: 1000", "test_pairs: 200", 1)
         settings.write_text(text, encoding="utf-8")
         path = Path("demo", RESPONSES)

@@ -35,9 +35,9 @@ def explain(
 
     \b
     Example:
-      lupom explain prediction_answers 648 nateduc everything
-      lupom explain prediction_answers --key respondent_id=648 --key question_id=nateduc
-      lupom explain persona_values 648 --format json
+      lupom explain prediction_answers 1725 nateduc everything
+      lupom explain prediction_answers --key respondent_id=1725 --key question_id=nateduc
+      lupom explain persona_values 1725 --format json
     """
     import json
 
