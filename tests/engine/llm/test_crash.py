@@ -52,14 +52,14 @@ def test_killed_in_the_middle_only_what_had_not_come_back_is_asked(note, server,
 
     server.answers, server.latency = kill, 0.005
     process = start(tmp_path, server, count, places)
-    assert process.wait(30) == -signal.SIGKILL
+    assert process.wait(120) == -signal.SIGKILL
     with State(tmp_path / "state.db") as state:
         kept = [row for row in state.calls_since(0) if row["status"] == "ok"]
     assert killed_at - places <= len(kept) < killed_at
     first = server.requests
     server.reset()
     process = start(tmp_path, server, count, places)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=120)
     assert out.split() == ["start", str(count)]
     assert server.requests == count - len(kept)
     # All in all: one request a row, and those that were in flight when it was killed.
@@ -78,13 +78,13 @@ def test_killed_between_two_attempts_the_first_is_not_asked_again(note, server, 
 
     server.answers, server.latency = answers, 0.005
     process = start(tmp_path, server, 1, 1)
-    assert process.wait(30) == -signal.SIGKILL
+    assert process.wait(120) == -signal.SIGKILL
     with State(tmp_path / "state.db") as state:
         (row,) = state.calls_since(0)
     assert (row["status"], row["attempts"]) == ("pending", 1)
     server.reset()
     process, again = None, start(tmp_path, server, 1, 1)
-    assert again.communicate(timeout=30)[0].split() == ["start", "1"]
+    assert again.communicate(timeout=120)[0].split() == ["start", "1"]
     (body,) = server.bodies
     assert [m["role"] for m in body["messages"]] == ["user", "assistant", "user"]
     assert "should be a valid string" in body["messages"][-1]["content"]
