@@ -503,7 +503,7 @@ def _check_numbers(value: Any) -> None:
 def _check_finite(value: Any) -> None:
     """Refuse NaN and infinity."""
     for number in _numbers(value):
-        if not math.isfinite(number):
+        if isinstance(number, float) and not math.isfinite(number):
             raise InvalidAnswer(f"{number} is not a number that JSON has")
 
 

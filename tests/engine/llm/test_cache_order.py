@@ -91,7 +91,7 @@ def test_where_caches_need_no_points_nobody_waits_but_firsts_go_first(ask, serve
     assert len({prompt[len(TASK) : len(TASK) + 9] for prompt in server.prompts[:6]}) == 6
     server.reset()
     one = [text for text in TEXTS if "Person 00 " in text]
-    server.latency = 0.3
+    server.latency = 2.0
     one = [text + "!" for text in one]
     ask(one, provider="openai", base_url=server.base_url, model="test-model", concurrency=6)
     assert server.max_in_flight == len(one)
