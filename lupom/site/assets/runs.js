@@ -19,13 +19,13 @@ LUPOM.pages.run = async (id) => {
   const run = (await LUPOM.load("runs")).find((r) => r.run_id === id);
   if (!run) return [h("h1", {}, "Run " + id), h("p", {}, "This run is not among those of the site. ", link(["runs"], "All runs"))];
   const nodes = await LUPOM.load("run/" + id);
-  const known = new Set(LUPOM.start.nodes.map((n) => n.name));
+  const names = new Set(LUPOM.start.nodes.map((n) => n.name));
   return [h("h1", {}, "Run of " + when(run.started) + " UTC"),
     definitions([["Id", run.run_id], ["Command", run.command], ["Target", run.target || ""], ["Result", badge(run.status)], run.message && ["Message", run.message],
       ["Time", seconds(run.seconds)], ["Calls", number(run.asked) + " asked, " + number(run.cached) + " from the ledger, " + number(run.invalid) + " invalid"],
       ["Tokens", known(run.tokens_in) + " in, " + known(run.tokens_out) + " out"], ["Money", money(run.cost)]]),
     table([
-      { title: "Node", key: "node", show: (n) => (known.has(n.node) ? link(["model", n.node], n.node) : n.node) },
+      { title: "Node", key: "node", show: (n) => (names.has(n.node) ? link(["model", n.node], n.node) : n.node) },
       { title: "Kind", key: "kind" }, { title: "Result", key: "status", show: (n) => badge(n.status) }, { title: "Why", key: "reason" },
       { title: "Rows", key: "rows", align: "right" }, { title: "Time", key: "seconds", align: "right", show: (n) => seconds(n.seconds) },
       { title: "Calls asked", key: "asked", align: "right" }, { title: "Invalid", key: "invalid", align: "right" },
