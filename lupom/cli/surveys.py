@@ -109,7 +109,7 @@ def survey_name(given: str | None, path: Path) -> str:
         return name if name[:1].isalpha() else f"survey_{name}".rstrip("_")
     if not re.fullmatch(r"[A-Za-z]\w*", given, re.ASCII):
         raise UsageError(
-            f"'{given}' is no name for a survey", hint="letters, digits and _, a letter first"
+            f"'{given}' is not a name for a survey", hint="letters, digits and _, a letter first"
         )
     return given
 

@@ -1,4 +1,4 @@
-"""The one family of exceptions LUPoM raises for what a user can mend.
+"""The one family of exceptions LUPoM raises for what a user can fix.
 
 Every error says what is wrong, where, and what was probably meant. Programming errors are left
 as they are: a traceback is the right report for those.

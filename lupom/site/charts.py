@@ -55,7 +55,7 @@ def dots(
     reference : where a line stands through all tracks, such as 0 for differences.
     domain : what the tracks reach from and to, so that several charts have one scale.
 
-    Raises ValueError without rows, or for a value that is no number.
+    Raises ValueError without rows, or for a value that is not a number.
     """
     numbers = [x for row in rows for x in (row.value, row.low, row.high) if x is not None]
     if not numbers or not all(math.isfinite(x) for x in numbers):

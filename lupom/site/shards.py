@@ -45,7 +45,7 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON knows it; what is no number (NaN, infinity) becomes null."""
+    """Return a value as JSON knows it; what is not a number (NaN, infinity) becomes null."""
     if value is None or isinstance(value, str | bool):
         return value
     if isinstance(value, int):

@@ -67,7 +67,7 @@ faults as (
         *,
         case
             when setting is null then concat(
-                'prediction_settings names ''', wanted, ''', which is no row of seeds/settings.csv; did you mean ''',
+                'prediction_settings names ''', wanted, ''', which is not a row of seeds/settings.csv; did you mean ''',
                 (select arg_min(k.setting, (levenshtein(k.setting, wanted), k.setting)) from known as k), '''?'
             )
             when (select count(*) from known as k where k.setting = wanted) > 1
@@ -105,7 +105,7 @@ faults as (
             when repeats < 1
                 then concat('seeds/settings.csv, ', wanted, ': repeats is 1 or more, not ', repeats)
             when distribution = 'draws' and repeats = 1
-                then concat('seeds/settings.csv, ', wanted, ': one draw is no distribution; repeats is 2 or more, or blank')
+                then concat('seeds/settings.csv, ', wanted, ': one draw is not a distribution; repeats is 2 or more, or blank')
         end as fault
     from chosen
 ),

@@ -19,7 +19,7 @@ with answers as (
     select {{ pair }}, draw, null, probabilities, null, probabilities_off, null, call_id
     from {{ ref('prediction_thought_distributions') }}
     union all
-    -- A number outside of the question's range is no answer to it.
+    -- A number outside of the question's range is not an answer to it.
     select {{ pair }}, draw, '', null, null, null, n.number, n.call_id
     from {{ ref('prediction_numbers') }} as n
     join {{ ref('questions') }} as q using (survey, question_id)

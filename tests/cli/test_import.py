@@ -104,7 +104,7 @@ def test_what_is_misspelt_is_told(lupom):
     assert "there is no file panle.csv" in lupom("import", "panle.csv")[2]
     code, _, err = lupom("import", "panel.csv", "--survey", "wave 1")
     assert code == 2
-    assert "'wave 1' is no name for a survey" in err
+    assert "'wave 1' is not a name for a survey" in err
 
 
 @pytest.mark.parametrize(

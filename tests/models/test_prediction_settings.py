@@ -86,7 +86,7 @@ def test_draws_are_five_of_an_llm_whose_draws_differ() -> None:
     assert decided(distribution="'draws'", llms="'warm'", repeats="8") == {"warm": ("draws", 8)}
     with pytest.raises(duckdb.Error, match="draws of llm 'served' are all alike at temperature 0"):
         decided(distribution="'draws'", llms="'warm served'")
-    with pytest.raises(duckdb.Error, match="one draw is no distribution"):
+    with pytest.raises(duckdb.Error, match="one draw is not a distribution"):
         decided(distribution="'draws'", llms="'warm'", repeats="1")
 
 

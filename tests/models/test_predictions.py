@@ -483,7 +483,7 @@ def test_a_setting_that_is_not_there_is_named_before_anything_is_asked(
     project = make(tmp_path / "project", server.base_url)
     asked = Asked(project, server, prediction_settings=["history", "demografics"])
     assert server.requests == 0
-    assert "'demografics', which is no row of seeds/settings.csv" in (asked.errors[0] or "")
+    assert "'demografics', which is not a row of seeds/settings.csv" in (asked.errors[0] or "")
     assert "did you mean 'demographics'?" in (asked.errors[0] or "")
     plan = asked.project.plan()
     notes = [step.estimate.note or "" for step in plan.doing() if step.estimate is not None]

@@ -196,7 +196,7 @@ class TestHostile:
             ("responses.csv", b"Very safe", b"Very save", "did you mean 'Very safe'"),
             ("responses.csv", b"SAFE_W34", b"SAVE_W34", "has no column 'SAFE_W34'"),
             ("responses.csv", b"\n5,", b"\n5,,", "fields where the header has"),
-            ("responses.csv", b"Not too safe", b"Not t\xf6\xf6 safe", "is no utf-8 text"),
+            ("responses.csv", b"Not too safe", b"Not t\xf6\xf6 safe", "is not utf-8 text"),
             ("info.csv", b"['Very safe'", b"[__import__('os')", "expected a list such as"),
             ("info.csv", b"[1.0, 2.0]", b"[1.0, low]", "expected a list such as"),
             ("metadata.csv", b"AGE", b"SAFE_W34", "'SAFE_W34' is a question in info"),

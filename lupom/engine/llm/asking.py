@@ -222,13 +222,13 @@ class Desk:
     ) -> Outcome | None:
         """Record a reply; None where it is not valid and attempts are left.
 
-        `missing` says why there is no answer in it.
+        `missing` says why there is not an answer in it.
         """
         self.pay(line, asking, item, entry, tries, reply)
         try:
             value = self._read(line, item, entry, reply, missing)
         except ModelError:
-            # The class is broken, not the answer: it is kept, and read again once it is mended.
+            # The class is broken, not the answer: it is kept, and read again once it is fixed.
             entry.status, entry.error = OK, None
             await self.record(line, asking, item, entry)
             raise

@@ -71,7 +71,7 @@ class OpenAIEmbedder:
             return found, tokens_of(usage.get("prompt_tokens") or usage.get("total_tokens")) or None
         except (KeyError, TypeError, ValueError):
             raise self._endpoint.error(
-                "the body is no list of embeddings", retryable=True
+                "the body is not a list of embeddings", retryable=True
             ) from None
 
     async def close(self) -> None:
@@ -107,7 +107,7 @@ class TitanEmbedder:
                 value.get("inputTextTokenCount")
             ) or None
         except (KeyError, TypeError, ValueError):
-            raise ProviderError("the body is no embedding", retryable=True) from None
+            raise ProviderError("the body is not an embedding", retryable=True) from None
 
     async def close(self) -> None:
         await self._runtime.close()

@@ -53,7 +53,7 @@ class Reading:
 
     Attributes
     ----------
-    repaired : the text had to be changed to be the answer: broken JSON mended, a text cut to its
+    repaired : the text had to be changed to be the answer: broken JSON fixed, a text cut to its
         limit, an option in other letters taken for what it is.
     start, end : where its object is in the text; -1 where it is not there as it stands.
     """
@@ -157,7 +157,7 @@ class ResponseSpec:
                 hint="leave such rows out of the select",
             )
         if isinstance(value, str) or not isinstance(value, Sequence):
-            raise ModelError(f"column '{column}' limits {self.name}: {value!r:.80} is no list")
+            raise ModelError(f"column '{column}' limits {self.name}: {value!r:.80} is not a list")
         return list(value)
 
     def _options(self, values: Mapping[str, Any], column: str) -> list[str]:
@@ -170,7 +170,7 @@ class ResponseSpec:
         where = f"column '{column}' limits {self.name}"
         for struct in self._column(values, column):
             if not isinstance(struct, Mapping):
-                raise ModelError(f"{where}: {struct!r:.80} is no struct")
+                raise ModelError(f"{where}: {struct!r:.80} is not a struct")
             for needed in (mark.key, mark.options, mark.name or mark.key):
                 if needed not in struct:
                     raise ModelError(
@@ -454,7 +454,7 @@ def _marks(cls: type[BaseModel]) -> dict[str, OneOfEach]:
 def _texts(values: Sequence[Any], where: str) -> list[str]:
     for value in values:
         if not isinstance(value, str):
-            raise ModelError(f"{where}: {value!r:.80} is no string")
+            raise ModelError(f"{where}: {value!r:.80} is not a string")
     return list(dict.fromkeys(values))
 
 

@@ -70,7 +70,7 @@ class Document:
                 key = str(key)
                 if key in out:
                     raise ProjectError(
-                        f"the key '{key}' stands here twice",
+                        f"the key '{key}' appears twice here",
                         file=self.file,
                         line=key_node.start_mark.line + 1,
                     )

@@ -58,7 +58,7 @@ def read_selectors(root: Path) -> dict[str, Selector]:
     for i, block in enumerate(document.validate(SelectorsFile, document.data).selectors):
         where = ("selectors", i, "name")
         if block.name in found:
-            raise document.error(f"the selector '{block.name}' stands here twice", where)
+            raise document.error(f"the selector '{block.name}' appears twice here", where)
         if block.default and any(other.default for other in found.values()):
             raise document.error("two selectors are the default one", ("selectors", i, "default"))
         found[block.name] = Selector(

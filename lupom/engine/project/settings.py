@@ -68,7 +68,7 @@ class Limit(Strict):
         for part in str(value).split(","):
             name, amount = cls._part(part.strip())
             if name in out:
-                raise ValueError(f"a budget of {name} stands twice in {value!r}")
+                raise ValueError(f"a budget of {name} appears twice in {value!r}")
             out[name] = amount
         return out
 
@@ -77,7 +77,7 @@ class Limit(Strict):
         found = _LIMIT.fullmatch(text)
         unit = ((found["unit"] if found else None) or "").lower()
         if found is None or (found["dollar"] and unit.startswith("token")):
-            raise ValueError(f"{text!r} is no budget; '$2.50' is one, and '500k tokens'")
+            raise ValueError(f"{text!r} is not a budget; '$2.50' is one, and '500k tokens'")
         if found["scale"] and not unit and not found["dollar"]:
             raise ValueError(f"{text!r} of what? '{text} tokens', or '${text}'")
         scale = {"": 1, "k": 10**3, "m": 10**6}[(found["scale"] or "").lower()]

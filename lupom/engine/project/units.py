@@ -129,7 +129,9 @@ def read_unit(document: Document, block: UnitBlock, where: Path_) -> UnitTest:
         match = _INPUT.fullmatch(one.input)
         if match is None:
             raise document.error(
-                f"'{one.input}' is no input", place, "ref('questions'), source('a', 'b') or this"
+                f"'{one.input}' is not an input",
+                place,
+                "ref('questions'), source('a', 'b') or this",
             )
         name = match["ref"] or (match["source"] and f"{match['source']}.{match['table']}")
         rows: list[dict[str, Any]] | str = one.rows

@@ -120,7 +120,7 @@ def _find(
     for name in named:
         if name not in keys:
             raise UsageError(
-                f"'{name}' is no key column of {node.name}",
+                f"'{name}' is not a key column of {node.name}",
                 hint=did_you_mean(name, keys) or "key columns: " + ", ".join(keys),
             )
     if len(values) + len(named) > len(keys):

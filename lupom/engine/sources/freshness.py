@@ -134,7 +134,7 @@ def _time(value: Any, source: Source) -> datetime | None:
         return None
     if not isinstance(value, datetime):
         raise SourceError(
-            f"loaded_at_field: {source.loaded_at_field} is no time but {value!r}",
+            f"loaded_at_field: {source.loaded_at_field} is not a time but {value!r}",
             hint=f"cast it: {source.loaded_at_field}::timestamp",
         )
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

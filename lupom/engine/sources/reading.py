@@ -127,7 +127,7 @@ def _why(source: Source, paths: Sequence[Path], message: str) -> str:
 
 
 def _torn(source: Source, path: Path) -> str | None:
-    """Return the first line that is no row of its header's length, or no text at all."""
+    """Return the first line that is not a row of its header's length, or no text at all."""
     number = 0
     try:
         width = None
@@ -140,7 +140,7 @@ def _torn(source: Source, path: Path) -> str | None:
         encoding = source.reading.get("encoding") or "utf-8"
         other = "latin-1" if encoding == "utf-8" else "utf-8"
         return (
-            f"after row {number}: byte 0x{error.object[error.start]:02x} is no {encoding} text; "
+            f"after row {number}: byte 0x{error.object[error.start]:02x} is not {encoding} text; "
             f"save it as UTF-8, or try 'encoding: {other}'"
         )
     except csv.Error as error:

@@ -307,7 +307,7 @@ def network_of(
                     shares[:, j, code[child][value]] = pair
             except KeyError as error:
                 raise ValueError(
-                    f"the parameters of dimension {name!r} name {error.args[0]!r}, which is no "
+                    f"the parameters of dimension {name!r} name {error.args[0]!r}, which is not a "
                     "dimension or candidate value of this survey"
                 ) from None
         parents = [place[parent] for parent in names]

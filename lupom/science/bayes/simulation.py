@@ -156,9 +156,9 @@ def study(
 
 def _outcome(option: str, n: int, truth: Codes, before: Codes, after: Codes) -> Outcome:
     reported = before >= 0
-    # One number per respondent: errors mended less errors made, per reported value.
-    mended = ((before != truth).astype(int) - (after != truth).astype(int)) * reported
-    gains = mended.sum(axis=1) / max(float(reported.sum(axis=1).mean()), 1.0)
+    # One number per respondent: errors fixed less errors made, per reported value.
+    fixed = ((before != truth).astype(int) - (after != truth).astype(int)) * reported
+    gains = fixed.sum(axis=1) / max(float(reported.sum(axis=1).mean()), 1.0)
     gain = float(gains.mean())
     half = 1.96 * float(gains.std(ddof=1)) / np.sqrt(len(gains)) if len(gains) > 1 else np.inf
     filled = ~reported & (after >= 0)

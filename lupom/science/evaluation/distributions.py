@@ -98,7 +98,7 @@ def distribution_metrics(
     -------
     Rows by predictor (n predictions, n_eff as in `metrics.metrics`), for one question (question_id)
     or all together (null), for one group (attribute, group) or everyone (null). All are weighted by
-    survey weights; refusals are no answers, so that they are apart. The metrics:
+    survey weights; refusals are not answers, so that they are apart. The metrics:
         similarity : 1 minus the Wasserstein distance of the predicted and the given distribution,
             positions scaled to 0 to 1; 1 minus the total variation distance where options have no
             order. A prediction without probabilities counts as its answer.

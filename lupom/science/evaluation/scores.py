@@ -91,7 +91,7 @@ def score(
 
     Raises
     ------
-    ValueError : for a missing column, a question without a row, a truth that is no option, a
+    ValueError : for a missing column, a question without a row, a truth that is not an option, a
         probability that is negative or no number or on no option, and a prediction made twice.
     """
     table, truths, known = arrow(predictions), arrow(holdout), arrow(questions)

@@ -97,7 +97,7 @@ def _open(
     place = f"{where}, column {question.key!r}"
     if not _NUMBER.fullmatch(text):
         raise ValueError(
-            f"{place}, row {_row(encoded, index)}: {value!r} is no number, nor one of the codes "
+            f"{place}, row {_row(encoded, index)}: {value!r} is not a number, nor one of the codes "
             f"{list(question.codes)}"
         )
     number = float(text)

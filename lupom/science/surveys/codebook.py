@@ -24,7 +24,7 @@ _HEAD = """\
 # questions   what can be predicted. options: code: text, in order. kind: single, ordinal (with
 #             positions, one an option, empty for one with no place), multiple (one of "select all
 #             that apply") or numeric (cut at the bins). refused, dont_know, not_asked: codes that
-#             are no answer. Blank is not asked.
+#             are not answers. Blank is not asked.
 # attributes  what is known of people: shown to models, never predicted. blank: codes that say
 #             nothing; label: what it is called in words
 # ignored     columns that are left out, and why; move a line up to make use of it
@@ -206,7 +206,7 @@ def load(text: str, name: str) -> Codebook:
     out.ignored = {_text(k): _text(v) for k, v in ignored.items()}
     twice = [c for c in out.columns if out.columns.count(c) > 1]
     if twice:
-        raise ValueError(f"{name}: the column {twice[0]!r} stands there twice")
+        raise ValueError(f"{name}: the column {twice[0]!r} appears twice")
     return out
 
 

@@ -213,7 +213,7 @@ def _is_attribute(column: Column) -> bool:
 
 
 def _missing(column: Column) -> dict[str, str]:
-    """Return the status of each code of a column that is no answer."""
+    """Return the status of each code of a column that is not an answer."""
     out: dict[str, str] = {}
     codes = dict.fromkeys([*column.labels, *sorted(set(column.values) - {""})])
     said = labels.among(column.labels.get(code, code) for code in codes)
@@ -228,7 +228,7 @@ def _missing(column: Column) -> dict[str, str]:
         elif label in said:
             out[code] = said[label]
         elif code in column.missing:
-            # A file may mark "Not sure" as missing: then it is no answer, and says why.
+            # A file may mark "Not sure" as missing: then it is not an answer, and says why.
             out[code] = labels.DONT_KNOW if labels.unplaced(label) else labels.NOT_ASKED
         elif (
             (

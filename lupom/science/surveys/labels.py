@@ -1,4 +1,4 @@
-"""Option labels that are no answer (refused, don't know, not asked) or that have no position.
+"""Option labels that are not answers (refused, don't know, not asked) or that have no position.
 
 Spellings are those of public files: ANES ('-9. Refused'), WVS ('Missing; Unknown'), ESS, GSS
 ('IAP', 'CANT CHOOSE'), Pew, Afrobarometer ('Refused [DNR]'), Latinobarometro ('NS/NR'),
@@ -122,7 +122,7 @@ def nonresponse(label: str) -> str | None:
 
 
 def among(labels: Iterable[str]) -> dict[str, str]:
-    """Return the status of each of a question's labels that is no answer, in their order.
+    """Return the status of each of a question's labels that is not an answer, in their order.
 
     A label beside its opposite is an answer, whatever it says: 'Not available' beside 'Available',
     'Do not know' beside 'Know a little', 'Refused' beside 'Accepted'.

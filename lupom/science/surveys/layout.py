@@ -66,8 +66,8 @@ def build(file: File, codebook: Codebook) -> Layout:
 
     Raises
     ------
-    ValueError : naming file, column and row of a value that is no option, an id that is there
-        twice, a weight that is no number; or the codebook's column that the file has not.
+    ValueError : naming file, column and row of a value that is not an option, an id that is there
+        twice, a weight that is not a number; or the codebook's column that the file has not.
     """
     columns = {c.name: c for c in file.columns}
     _check_columns(columns, codebook, file.name)
@@ -161,7 +161,9 @@ def _asked(column: Column, q: Question, name: str) -> tuple[list[str], list[str]
             # The file's own word where it says the same, as OpinionQA's tables have it.
             own = column.labels.get(code, code)
             said[code] = own if labels.nonresponse(own) == status else _CANONICAL[status]
-    if q.bins:  # a code that says it is no answer is no number, whether the codebook has it or not
+    if (
+        q.bins
+    ):  # a code that says it is not an answer is not a number, whether the codebook has it or not
         said = _unsaid(column, said)
     options = list(ranges(q.bins, column.values)) if q.bins else list(q.options.values())
     for option in options:
@@ -196,7 +198,7 @@ def _asked(column: Column, q: Question, name: str) -> tuple[list[str], list[str]
 
 
 def _unsaid(column: Column, said: dict[str, str]) -> dict[str, str]:
-    """Add the codes whose labels, or the file, say that they are no answer."""
+    """Add the codes whose labels, or the file, say that they are not answers."""
     told = labels.among(column.labels.values())
     out = dict(said)
     for code, label in column.labels.items():

@@ -135,8 +135,8 @@ def respondents(surveys: Mapping[str, tuple[Any, Any, Any]]) -> pa.Table:
 
     Raises
     ------
-    ValueError : for respondents without an id or with the same one, a weight that is no number or
-        negative, an attribute that is no column or that is also a question.
+    ValueError : for respondents without an id or with the same one, a weight that is not a number
+        or negative, an attribute that is not a column or that is also a question.
     """
     parts = []
     for survey, tables in surveys.items():
@@ -173,8 +173,8 @@ def responses(surveys: Mapping[str, tuple[Any, Any]], *, refusals: str = "exclud
 
     Raises
     ------
-    ValueError : naming table, column and row of an answer that is no option and no code, and of a
-        question that has no column.
+    ValueError : naming table, column and row of an answer that is neither an option nor a code,
+        and of a question that has no column.
     """
     parts = []
     for survey, (info, table) in surveys.items():
@@ -253,7 +253,7 @@ def _attributes(
     for number, row in enumerate(metadata.to_pylist(), start=1):
         key = cells.text(row["key"])
         if not key or key in out:
-            fault = "is blank" if not key else "stands there twice"
+            fault = "is blank" if not key else "appears twice"
             raise ValueError(f"{where}, column 'key', row {number}: the key {key!r} {fault}")
         if key in asked:
             # Attributes are shown to every model: a held-out answer would go with them.

@@ -38,7 +38,7 @@ _HEADER = re.compile(rb"\x93NUMPY([\x01-\x03])\x00")
 def read_npy(data: bytes) -> Any:
     """Return what a .npy file of Python objects holds: lists for arrays, the object for a 0-d one.
 
-    Raises ValueError for a file that is no such file, and for a pickle in it that is not plain.
+    Raises ValueError for a file that is not one, and for a pickle in it that is not plain.
     """
     match = _HEADER.match(data)
     if match is None:

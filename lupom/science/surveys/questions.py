@@ -62,8 +62,8 @@ def read(info: pa.Table, survey: str, *, refusals: str = "exclude") -> list[Ques
         range ([least, largest], of a numeric question) and refusals (as below, for this question).
         Other columns are not looked at.
     survey : the survey's name, for messages.
-    refusals : 'exclude': a refusal or "don't know" is no answer; 'option': where the question lists
-        it, it is an option among others, without a position.
+    refusals : 'exclude': a refusal or "don't know" is not an answer; 'option': where the question
+        lists it, it is an option among others, without a position.
 
     Raises
     ------
@@ -193,7 +193,7 @@ def _options(
         raise ValueError(f"{table}, column 'option_mapping', {where}: two keys are the same code")
     twice = [label for label in references if references.count(label) > 1]
     if twice:
-        raise ValueError(f"{table}, column {column!r}, {where}: {twice[0]!r} stands there twice")
+        raise ValueError(f"{table}, column {column!r}, {where}: {twice[0]!r} appears twice")
     nonresponse = labels.among([*references, *mapping.values()])
     answers = [label for label in references if label not in nonresponse]
     refusals = [k for k, v in nonresponse.items() if v != labels.NOT_ASKED] if keep_refusals else []

@@ -149,7 +149,7 @@ def _decoded(path: Path, encoding: str | None) -> str:
         ) from error
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise ValueError(f"{path.name}:{line}: a null character; this is no text file")
+        raise ValueError(f"{path.name}:{line}: a null character; this is not a text file")
     return text.replace("\r\n", "\n")
 
 

@@ -208,7 +208,7 @@ def test_requests_are_in_flight_together(spoken, speak, note):
     assert server.max_in_flight > 1
 
 
-# What is no answer
+# What is not an answer
 
 
 def test_an_invalid_answer_is_corrected_in_the_conversation(spoken, speak, note, state):

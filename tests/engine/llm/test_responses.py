@@ -238,8 +238,8 @@ def test_rows_with_equal_limits_share_a_response(load):
         ({"option": ["a"], "topics": ["b"]}, "did you mean 'option'"),
         ({"options": [], "topics": ["b"]}, "empty in a row"),
         ({"options": None, "topics": ["b"]}, "NULL in a row"),
-        ({"options": "Yes, No", "topics": ["b"]}, "is no list"),
-        ({"options": [1, 2], "topics": ["b"]}, "1 is no string"),
+        ({"options": "Yes, No", "topics": ["b"]}, "is not a list"),
+        ({"options": [1, 2], "topics": ["b"]}, "1 is not a string"),
     ],
 )
 def test_a_row_without_its_limits_is_an_error(load, values, complaint):
@@ -373,7 +373,7 @@ def test_one_of_each_refuses_what_a_struct_does_not_allow(load, values, complain
         ([{"dimension_id": "d1"}], "no field 'candidate_values'"),
         ([*DIMENSIONS, DIMENSIONS[0]], "'d1' is there twice"),
         ([{**DIMENSIONS[0], "candidate_values": []}], "'d1' has no candidate_values"),
-        (["d1"], "is no struct"),
+        (["d1"], "is not a struct"),
     ],
 )
 def test_structs_that_do_not_fit_are_an_error(load, structs, complaint):

@@ -76,7 +76,7 @@ def test_the_schema_has_a_number_for_each_label_and_the_table_a_map(guess):
         # A missing option has 0, and so has one that is null.
         ({"A": 0.5, "C": 0.5}, [0.5, 0.0, 0.5], 0.0),
         ({"A": 1, "B": None, "C": 0}, [1.0, 0.0, 0.0], 0.0),
-        # Options in words, in other letters, with their label; what is no option is left out.
+        # Options in words, in other letters, with their label; what is not an option is left out.
         ({"Too little": 0.2, "about right.": 0.5, "C: Too much": 0.3}, [0.2, 0.5, 0.3], 0.0),
         ({"A": 0.2, "B": 0.5, "C": 0.2, "Don't know": 0.1}, [2 / 9, 5 / 9, 2 / 9], -0.1),
         # Other shapes of the same.

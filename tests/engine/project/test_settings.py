@@ -55,7 +55,7 @@ def test_only_a_name_is_required(make_project):
             "lupom_project.yml:3: 'materialized' must be a folder's block, or config with a '+'"
             " (did you mean '+materialized'?)",
         ),
-        ("name: demo\nname: two\n", "lupom_project.yml:2: the key 'name' stands here twice"),
+        ("name: demo\nname: two\n", "lupom_project.yml:2: the key 'name' appears twice here"),
         (
             "name: demo\nbudget:\n  run: 500k\n",
             "lupom_project.yml:3: 'budget.run': '500k' of what? '500k tokens', or '$500k'",

@@ -125,9 +125,9 @@ def test_a_budget_of_money_is_refused_where_a_price_is_unknown(make, server):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("much", "--budget: 'much' is no budget"),
+        ("much", "--budget: 'much' is not a budget"),
         ("500k", "--budget: '500k' of what?"),
-        ("$1, $2", "--budget: a budget of money stands twice"),
+        ("$1, $2", "--budget: a budget of money appears twice"),
     ],
 )
 def test_a_budget_that_is_none_is_told(make, given, message):

@@ -131,7 +131,7 @@ def test_what_is_not_is_told(outcome, text, status, message):
     ("text", "message"),
     [
         (ADULTS.replace("model: adults", "model: adult"), "did you mean 'adults'?"),
-        (ADULTS.replace("ref('people')", "people"), "'people' is no input"),
+        (ADULTS.replace("ref('people')", "people"), "'people' is not an input"),
         (ADULTS.replace("    expect:\n      rows: [{id: 2}]", "    expect: {}"), "expects 'rows'"),
     ],
 )

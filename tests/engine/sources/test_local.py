@@ -93,8 +93,8 @@ def test_several_files_are_one_table(make_project):
     [
         (b"", "wave.csv is empty"),
         (b"id,name\n1,x\n2\n", "row 3: 1 fields where the header has 2"),
-        (b"id,name\n1,\xe9t\xe9\n", "byte 0xe9 is no utf-8 text; .*'encoding: latin-1'"),
-        ("id,name\n1,été\n".encode() + "2,été\n".encode("latin-1"), "byte 0xe9 is no utf-8"),
+        (b"id,name\n1,\xe9t\xe9\n", "byte 0xe9 is not utf-8 text; .*'encoding: latin-1'"),
+        ("id,name\n1,été\n".encode() + "2,été\n".encode("latin-1"), "byte 0xe9 is not utf-8"),
         (b'id,name\n1,"' + b"x" * 3_000_000, "a quote left open"),
         (b",".join([b"c"] * 1_000_000) + b"\n", "1,000,000 columns or more, and 20,000 are"),
         (b"PK\x03\x04\x00\x00\xff\xfe" * 50, "cannot be read"),

@@ -67,7 +67,7 @@ def test_refining_mends_and_replacing_wholesale_spoils(n):
         )
     }
     default = found["noisy (default)"]
-    # At 500 respondents it does no harm that can be seen; from 2,000 it mends beyond doubt.
+    # At 500 respondents it does no harm that can be seen; from 2,000 it fixes beyond doubt.
     assert default.high > 0 if n == 500 else default.low > 0
     assert default.right_after > default.right_before + 0.03
     for name in names[:2]:

@@ -128,7 +128,7 @@ def test_a_file_that_does_not_fit_its_codebook_is_refused_with_the_place(change,
         ("questions: [{column: q, bins: [3, 1]}]", "do not ascend"),
         ("questions: [{column: q, options: [a, b], positions: [1]}]", "1 positions for 2 options"),
         ("questions: [{column: q, options: [a, b], positions: [1, x]}]", "expected numbers"),
-        ("id: q\nquestions: [{column: q, options: [a]}]", "the column 'q' stands there twice"),
+        ("id: q\nquestions: [{column: q, options: [a]}]", "the column 'q' appears twice"),
         ("!!python/object/apply:os.system [ls]", "expected entries"),
     ],
 )

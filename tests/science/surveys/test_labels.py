@@ -1,4 +1,4 @@
-"""Labels that are no answer, in the spellings of public survey files."""
+"""Labels that are not answers, in the spellings of public survey files."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 (these are the letters of other scripts)
-"""Labels that are no answer, in other languages than English."""
+"""Labels that are not answers, in other languages than English."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ class TestQuestions:
             ({"option_mapping": "{1: 'Very safe', 1.0: 'Not safe', '1': 'Not sure'}"}, "same code"),
             ({"option_ordinal": "[1, 2, 3, 4, 5, 6]"}, "6 positions for 5 options"),
             ({"option_ordinal": "['low']"}, "expected numbers"),
-            ({"references": "['Yes', 'Yes']", "option_mapping": ""}, "'Yes' stands there twice"),
+            ({"references": "['Yes', 'Yes']", "option_mapping": ""}, "'Yes' appears twice"),
             ({"references": "['Yes', '']", "option_mapping": ""}, "an option is blank"),
             ({"references": "", "option_mapping": ""}, "no options"),
             (
@@ -259,7 +259,7 @@ class TestRespondents:
         [
             ({"index": [1]}, [{"key": "SAFE_W1"}], "'SAFE_W1' is a question"),
             ({"index": [1]}, [{"key": "AGE"}], "no column 'AGE'"),
-            ({"index": [1], "AGE": ["x"]}, [{"key": "AGE"}, {"key": "AGE"}], "stands there twice"),
+            ({"index": [1], "AGE": ["x"]}, [{"key": "AGE"}, {"key": "AGE"}], "appears twice"),
             ({"index": [1], "WEIGHT": [-1.0]}, [{"key": "SEX"}], "no column 'SEX'"),
             ({"AGE": ["x"]}, [{"key": "AGE"}], "no column 'index'"),
             ({"index": [1], "A": ["x"], "WEIGHT": [-1]}, [{"key": "A"}], "a number of at least 0"),
@@ -309,10 +309,10 @@ class TestKinds:
     @pytest.mark.parametrize(
         ("value", "message"),
         [
-            ("many", "'SAFE_W1', row 1: 'many' is no number"),
+            ("many", "'SAFE_W1', row 1: 'many' is not a number"),
             ("25", "'25' is outside of the question's range, 0 to 24"),
-            ("nan7", "is no number"),
-            ("1e999", "is no number"),
+            ("nan7", "is not a number"),
+            ("1e999", "is not a number"),
         ],
     )
     def test_what_is_no_number_of_the_range_is_named(self, value: str, message: str) -> None:

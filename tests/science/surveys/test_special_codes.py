@@ -28,7 +28,7 @@ def tables(file, book):
     return out
 
 
-# Forty people with 10 to 49 hours, and four with a code for what is no number.
+# Forty people with 10 to 49 hours, and four with a code for what is not a number.
 HOURS = [float(n) for n in range(10, 50)]
 
 
@@ -50,7 +50,7 @@ HOURS = [float(n) for n in range(10, 50)]
             [-9, -8, -1, 998],
             ["refused", "dont_know", "not_asked", "dont_know"],
         ),
-        (  # what says nothing known, far from the numbers, is no number either
+        (  # what says nothing known, far from the numbers, is not a number either
             {555: "It varies", -5: "Other", 96: "Not sure", 95: "Works abroad"},
             [555, -5, 96, 95],
             ["not_asked", "not_asked", "not_asked", "not_asked"],

@@ -68,7 +68,9 @@ class AnthropicProvider:
             return _reply(raw, offered="tools" in sent)
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             shown = json.dumps(raw, ensure_ascii=False)[:120]
-            raise self._endpoint.error(f"the body is no message: {shown}", retryable=True) from None
+            raise self._endpoint.error(
+                f"the body is not a message: {shown}", retryable=True
+            ) from None
 
     async def check(self) -> str:
         """Return a line about the address and its model; raises ProviderError."""

@@ -155,7 +155,7 @@ class Runtime:
         if "HTTPClientError" in kinds or "ConnectionError" in kinds:
             return ProviderError(text, retryable=True)
         if "ResponseParserError" in kinds or "IncompleteReadError" in kinds:
-            return ProviderError(f"the body is no answer: {text}", retryable=True)
+            return ProviderError(f"the body is not an answer: {text}", retryable=True)
         if _NO_CREDENTIALS & set(kinds):
             return ProviderError(
                 f"there are no AWS credentials: {text}",

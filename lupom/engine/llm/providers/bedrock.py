@@ -257,7 +257,7 @@ def _read(raw: Mapping[str, Any], sent: Mapping[str, Any]) -> ProviderReply:
         return _reply(raw, offered="toolConfig" in sent)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError):
         shown = json.dumps(raw, ensure_ascii=False, default=str)[:120]
-        raise ProviderError(f"the body is no message: {shown}", retryable=True) from None
+        raise ProviderError(f"the body is not a message: {shown}", retryable=True) from None
 
 
 def _reply(raw: Mapping[str, Any], *, offered: bool) -> ProviderReply:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 DEFAULT_URL = "https://api.openai.com/v1"
-# Longer than this a provider means "tomorrow", and waiting is no answer.
+# Longer than this a provider means "tomorrow", and waiting is not an answer.
 LONGEST_WAIT = 300.0
 _MESSAGE = 400
 

@@ -171,7 +171,7 @@ class InstructorProvider:
         heard, raw, schema = answered
         if not is_reply(raw):
             shown = " ".join(str(raw).split())[:120]
-            raise self._endpoint.error(f"the body is no answer: {shown}", retryable=True)
+            raise self._endpoint.error(f"the body is not an answer: {shown}", retryable=True)
         text = heard
         if text is None or not fits(text, schema, exactly=True):
             # Where instructor found no answer, the ledger has all that the model wrote.
@@ -341,7 +341,7 @@ class InstructorProvider:
             return self._endpoint.error(innermost(error) or kind, retryable=True)
         if isinstance(error, ValueError) or "Validation" in kind:
             told = " ".join(str(error).split())[:200]
-            return self._endpoint.error(f"the body is no answer: {told}", retryable=True)
+            return self._endpoint.error(f"the body is not an answer: {told}", retryable=True)
         return self._endpoint.error(f"{kind}: {error}")
 
 

@@ -75,7 +75,7 @@ class OpenAIProvider:
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             shown = json.dumps(reply, ensure_ascii=False)[:120]
             raise self._endpoint.error(
-                f"the body is no chat completion: {shown}", retryable=True
+                f"the body is not a chat completion: {shown}", retryable=True
             ) from None
 
     def batch_line(self, name: str, request: ProviderRequest) -> str:
