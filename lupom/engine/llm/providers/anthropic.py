@@ -19,6 +19,7 @@ from lupom.engine.llm.providers.client import ANTHROPIC, Endpoint
 from lupom.engine.llm.providers.manner import Manner, Manners, Memory, told, with_extra
 from lupom.engine.llm.providers.prefix import cached_from, in_blocks, pieces_of, places_of
 from lupom.engine.llm.providers.replies import ANTHROPIC_USAGE, of_blocks
+from lupom.engine.llm.providers.turns import as_taken, with_fewer
 from lupom.engine.llm.schemas import LIMITS, without
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ _STRUCTURE = ("output_config", "output_format", "json_schema", "structured outpu
 class AnthropicProvider:
     """A model behind Anthropic's Messages interface.
 
-    What it refuses (status 400: schemas, tools, a temperature) is given up, and not asked for
-    again.
+    What it refuses (status 400: schemas, tools, a temperature, kinds of messages) is given up, and
+    not asked for again.
     """
 
     cache_points = True
@@ -91,7 +92,8 @@ class AnthropicProvider:
         }
         if manner.temperature:
             body["temperature"] = request.temperature
-        texts = [(message["role"], message["content"]) for message in request.messages]
+        messages_ = as_taken(request.messages, manner)
+        texts = [(message["role"], message["content"]) for message in messages_]
         if request.schema is not None:
             name = request.schema_name
             if manner.mode == "json_schema":
@@ -129,7 +131,8 @@ class AnthropicProvider:
         elif "output_config" in body and any(word in about for word in _STRUCTURE):
             return self._manners.weaken("json_schema")
         else:
-            return False
+            system = ["system"] if body.get("system") else []
+            return with_fewer(manner, about, [*system, *(m["role"] for m in body["messages"])])
         return True
 
 

@@ -31,6 +31,7 @@ from lupom.engine.llm.providers.jobs import ENDED, Jobs
 from lupom.engine.llm.providers.manner import Manner, Manners, Memory, told, with_extra
 from lupom.engine.llm.providers.prefix import cached_from, in_blocks, pieces_of, places_of
 from lupom.engine.llm.providers.replies import CONVERSE_USAGE, of_blocks
+from lupom.engine.llm.providers.turns import as_taken, with_fewer
 from lupom.engine.llm.schemas import LIMITS, without
 
 if TYPE_CHECKING:
@@ -146,7 +147,8 @@ class BedrockProvider:
         if manner.temperature:
             inference["temperature"] = request.temperature
         body: dict[str, Any] = {"inferenceConfig": inference}
-        texts = [(message["role"], message["content"]) for message in request.messages]
+        taken = as_taken(request.messages, manner)
+        texts = [(message["role"], message["content"]) for message in taken]
         if request.schema is not None:
             schema = request.schema if manner.lengths else without(request.schema, LIMITS)
             name = request.schema_name
@@ -159,8 +161,6 @@ class BedrockProvider:
             else:
                 role, text = texts[-1]
                 texts[-1] = (role, f"{text}\n\n{told(request.schema)}")
-        if not manner.system:
-            texts = _without_system(texts)
         cached = self._settings.prompt_cache
         places = places_of(request, texts) if cached and manner.cache else []
         point = {"type": "default", **({"ttl": "1h"} if cached == "1h" else {})}
@@ -179,8 +179,8 @@ class BedrockProvider:
             manner.cache = False
         elif "temperature" in about and "temperature" in body["inferenceConfig"]:
             manner.temperature = False
-        elif "system" in about and "system" in body:
-            manner.system = False
+        elif with_fewer(manner, about, _roles(body)):
+            return True
         elif of_choice and "toolConfig" in body:
             return self._manners.loosen(choice)
         elif "tool" in about and "toolConfig" in body:
@@ -212,15 +212,6 @@ def _tool(name: str, schema: Mapping[str, Any], choice: str) -> dict[str, Any]:
     return config
 
 
-def _without_system(texts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Put what the system is told before what the user says first."""
-    told_ = [text for role, text in texts if role == "system"]
-    rest = [(role, text) for role, text in texts if role != "system"]
-    if told_ and rest:
-        rest[0] = (rest[0][0], "\n\n".join([*told_, rest[0][1]]))
-    return rest
-
-
 def _blocks(text: str, cuts: Sequence[int], point: Mapping[str, Any]) -> list[dict[str, Any]]:
     out: list[dict[str, Any]] = []
     for piece, cached in pieces_of(text, cuts):
@@ -228,6 +219,11 @@ def _blocks(text: str, cuts: Sequence[int], point: Mapping[str, Any]) -> list[di
         if cached:
             out.append({"cachePoint": dict(point)})
     return out
+
+
+def _roles(body: Mapping[str, Any]) -> list[str]:
+    system = ["system"] if body.get("system") else []
+    return [*system, *(message["role"] for message in body["messages"])]
 
 
 def _has_cache(body: Mapping[str, Any]) -> bool:

@@ -28,9 +28,10 @@ from lupom.engine.llm.providers.client import (
     is_transport,
     retry_after,
 )
-from lupom.engine.llm.providers.manner import MODES, Manner, Manners, Memory, fits
+from lupom.engine.llm.providers.manner import MODES, Manner, Manners, Memory, fits, told
 from lupom.engine.llm.providers.native import dig, finish_of, is_reply, text_of, usage_of
 from lupom.engine.llm.providers.replies import end_of
+from lupom.engine.llm.providers.turns import as_taken, with_fewer
 from lupom.engine.llm.schemas import LIMITS, without
 from lupom.engine.logs import quieten
 
@@ -119,7 +120,7 @@ class InstructorProvider:
 
     def _body(self, request: ProviderRequest) -> dict[str, Any]:
         manner, backend = self._manners.manner, self._backend
-        messages = [dict(message) for message in request.messages]
+        messages = [dict(message) for message in as_taken(request.messages, manner)]
         if self._name == "google":
             for message in messages:
                 message["role"] = {"assistant": "model"}.get(message["role"], message["role"])
@@ -130,7 +131,10 @@ class InstructorProvider:
         if manner.seed and backend.seed and request.temperature > 0:
             body[backend.seed] = request.seed
         body |= {"response_model": None, _MODE: manner.mode}
-        if request.schema is not None:
+        if request.schema is not None and manner.mode == "json" and not manner.system:
+            # instructor would put the schema into a message of the system.
+            messages[-1]["content"] += f"\n\n{told(request.schema)}"
+        elif request.schema is not None:
             schema = request.schema
             if manner.mode == "json_schema":
                 schema = without(schema, LIMITS)
@@ -191,7 +195,7 @@ class InstructorProvider:
         elif body["response_model"] is not None and any(word in about for word in _STRUCTURE):
             return self._manners.weaken(body[_MODE])
         else:
-            return False
+            return with_fewer(manner, about, [m["role"] for m in body["messages"]])
         return True
 
     # The provider's package

@@ -22,7 +22,7 @@ from lupom.engine.llm.providers.client import (
 )
 from lupom.engine.llm.providers.manner import Manner, Manners, Memory, told
 from lupom.engine.llm.providers.replies import chat_reply, fault_of
-from lupom.engine.llm.providers.turns import in_one_turn, without_system
+from lupom.engine.llm.providers.turns import as_taken, with_fewer
 from lupom.engine.llm.schemas import LENGTHS, LIMITS, has_any, without
 
 if TYPE_CHECKING:
@@ -184,8 +184,7 @@ class OpenAIProvider:
 
     def _body(self, request: ProviderRequest) -> dict[str, Any]:
         manner = self._manners.manner
-        messages = request.messages if manner.turns else in_one_turn(request.messages)
-        messages = messages if manner.system else without_system(messages)
+        messages = as_taken(request.messages, manner)
         body: dict[str, Any] = {"model": self._endpoint.model, "messages": messages}
         if request.schema is not None:
             body.update(self._structure(request, request.schema, messages))
@@ -231,12 +230,12 @@ class OpenAIProvider:
         together get the same complaint; those whose part is given up already are just sent again.
         """
         manner = self._manners.manner
-        given_up = self._renamed(about, body) | self._with_fewer(about, body)
+        given_up = self._renamed(about, body) | self._with_fewer_alternatives(about, body)
         for name in ("seed", "temperature"):
             if name in about and name in body:
                 setattr(manner, name, False)
                 given_up = True
-        given_up |= self._with_fewer_messages(about, body)
+        given_up |= with_fewer(manner, about, [m["role"] for m in body["messages"]])
         if given_up:
             return True
         if "length" in about and has_any(body, LENGTHS) and manner.lengths:
@@ -276,7 +275,7 @@ class OpenAIProvider:
             manner.limit = other
         return True
 
-    def _with_fewer(self, about: str, body: Mapping[str, Any]) -> bool:
+    def _with_fewer_alternatives(self, about: str, body: Mapping[str, Any]) -> bool:
         """Ask for fewer alternatives where there are too many, else for no log-probabilities."""
         if "logprob" not in about.replace("_", "").replace("-", "").replace(" ", ""):
             return False
@@ -292,19 +291,6 @@ class OpenAIProvider:
             else:
                 manner.logprobs = False
         return True
-
-    def _with_fewer_messages(self, about: str, body: Mapping[str, Any]) -> bool:
-        """Do without the system's message, or without more than one turn."""
-        if "system" not in about and not re.search(r"\broles?\b|alternat|assistant", about):
-            return False
-        manner, roles = self._manners.manner, [message["role"] for message in body["messages"]]
-        if "system" in roles:
-            manner.system = False
-            return True
-        if "assistant" in roles and "system" not in about:
-            manner.turns = False
-            return True
-        return False
 
     def _blindly(self, body: Mapping[str, Any]) -> list[Callable[[], object]]:
         """Return what can be given up of a body, one by one, whatever the complaint is about."""

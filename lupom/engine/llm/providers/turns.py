@@ -2,7 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+
+from lupom.engine.llm.providers.manner import Manner
+
+# Complaints about kinds of messages: chat templates', and Google's of Gemma.
+_OF_SYSTEM = re.compile(r"system|developer instruction")
+_OF_TURNS = re.compile(r"\broles?\b|alternat|assistant|multi-?turn")
+
+
+def with_fewer(manner: Manner, about: str, roles: Sequence[str]) -> bool:
+    """Do without the system's message, or without more than one turn, as a complaint wants it.
+
+    `roles` are those of the messages that were sent, the system's among them. False where the
+    complaint is not about them, or nothing is left to do without.
+    """
+    of_system = _OF_SYSTEM.search(about) is not None
+    if not of_system and _OF_TURNS.search(about) is None:
+        return False
+    if "system" in roles:
+        manner.system = False
+        return True
+    if len(roles) > 1 and not of_system:
+        manner.turns = False
+        return True
+    return False
+
+
+def as_taken(messages: Sequence[Mapping[str, str]], manner: Manner) -> Sequence[Mapping[str, str]]:
+    """Return messages in the form that an endpoint takes."""
+    messages = messages if manner.turns else in_one_turn(messages)
+    return messages if manner.system else without_system(messages)
 
 
 def without_system(messages: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
