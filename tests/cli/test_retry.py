@@ -24,7 +24,7 @@ def folder(tmp_path, server):
         "lupom_project.yml": (
             "name: demo\nmodels: {+materialized: table}\nvars: {town: Town}\nllms:\n"
             f"  default: {{provider: openai, base_url: '{server.base_url}', model: m,"
-            " max_retries: 0, concurrency: 1}\n"
+            " max_retries: 0, concurrency: 1, max_tokens: 100}\n"
         ),
         "seeds/people.csv": people(6),
         "models/others.sql": "select '{{ var('town') }}' as town, count(*) as n from"
@@ -129,7 +129,7 @@ def test_it_goes_by_the_flags_of_the_last_run(lupom, folder, server):
 
 
 def test_a_run_that_stopped_at_its_budget_goes_on_with_the_next(lupom, folder, server):
-    assert lupom("run", "--budget", "600 tokens")[0] == 3
+    assert lupom("run", "--budget", "220 tokens")[0] == 3
     before = server.requests
     assert 0 < before < 6
     code, _ = lupom("retry", "--budget", "100k tokens")

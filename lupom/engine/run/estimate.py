@@ -73,7 +73,7 @@ def _estimate(
         prepared = prepare(reading, node, cursor)
     rows, count, out = 0, 0, 0
     taken: dict[str, Forecast] = {}
-    verdicts = verdicts_of(node, prepared)
+    verdicts = verdicts_of(context, node, prepared)
     for part in prepared.parts():
         for alias, indices in part.by_alias().items():
             calls = [part.calls[i] for i in indices]

@@ -72,7 +72,7 @@ def build(
         set_llms(node, {alias: identity_part(identity, alias) for alias in prepared.asked})
         record = renewed(node, record)
     counts.total = len(prepared)
-    verdicts = verdicts_of(node, prepared)
+    verdicts = verdicts_of(context, node, prepared)
     asking = Asking(context, node, prepared, run_id, progress, counts, retry_invalid, verdicts)
     tables: list[pa.Table] = []
     quarantine: list[tuple[str, str, str | None, str | None]] = []
@@ -97,7 +97,7 @@ def build(
             f"{asking.out} of {counts.total} rows are out in a batch",
             hint="run again to collect what has come back",
         )
-    share = share_of(node)
+    share = max(share_of(context, node, alias) for alias in prepared.asked)
     if counts.total and counts.invalid / counts.total > share:
         raise ModelError(
             f"{counts.invalid} of {counts.total} answers are invalid, more than"
@@ -117,16 +117,22 @@ def build(
     return context.store.commit(record, commit, quarantine=quarantine)
 
 
-def share_of(node: Node) -> float:
-    """Return the share of a node's answers that may be invalid."""
-    return float(node.config.get("max_invalid_share", MOST_INVALID))
+def share_of(context: Context, node: Node, alias: str) -> float:
+    """Return the share of an LLM's answers to a node that may be invalid."""
+    usual = MOST_INVALID[context.files.settings.llms[alias].profile]
+    share = node.config.get("max_invalid_share")
+    return float(usual if share is None else share)
 
 
-def verdicts_of(node: Node, prepared: Prepared) -> dict[str, Verdict]:
+def verdicts_of(context: Context, node: Node, prepared: Prepared) -> dict[str, Verdict]:
     """Return the verdicts, not yet made, on the first answers of each LLM that a node asks; none
     where all may be invalid."""
-    share = share_of(node)
-    return {alias: Verdict(share, rows) for alias, rows in prepared.rows_of().items() if share < 1}
+    shares = {alias: share_of(context, node, alias) for alias in prepared.rows_of()}
+    return {
+        alias: Verdict(shares[alias], rows)
+        for alias, rows in prepared.rows_of().items()
+        if shares[alias] < 1
+    }
 
 
 def _useless(
