@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from lupom.engine.compiler import python, sql
 from lupom.engine.compiler.tests import compile_tests
 from lupom.engine.errors import CompileError, LLMError, LupomError, ProjectError, did_you_mean
 from lupom.engine.hashes import FileHashes, digest, of_bytes
+from lupom.engine.modules import use
 from lupom.engine.project.discovery import ProjectFiles, folder_config, merge_config
 from lupom.engine.project.documents import Document
 from lupom.engine.project.nodes import Node, Properties, Ref, llm_part
@@ -21,6 +23,7 @@ from lupom.engine.store.dialect import RULES
 from lupom.engine.store.duck import RESERVED
 
 if TYPE_CHECKING:
+    from lupom.engine.llm.classes import Imports
     from lupom.engine.llm.prompts import Prompt
 
 # What of a config changes a table's contents; tags, meta and thresholds do not.
@@ -97,7 +100,7 @@ def compile_project(
             out.disabled.add(node.name)
             continue
         if node.materialized == "llm":
-            _add_llm_parts(files, node, llm_identity)
+            _add_llm_parts(files, node, llm_identity, sources)
         out.nodes.append(node)
     for relative in files.seeds:
         node = _seed_node(files, relative, hashes)
@@ -305,7 +308,7 @@ def _add_meta(out: Compiled, metas: list[tuple[Node, int, list[str]]]) -> None:
 
 
 class _Sources:
-    """The source files that Python models import: hashes of all, bytes of the project's own.
+    """What Python models and response classes import: hashes of all, bytes of the project's own.
 
     A project's file is read once, and run from these bytes. The science half is imported by this
     process as any package, and hashed as it stands.
@@ -319,6 +322,22 @@ class _Sources:
     def hash(self, modules: list[str], origin: Path) -> str:
         found = python.imported_files(modules, origin, self._roots, self._read)
         return digest([[path.name, self._hash(path)] for path in found])
+
+    def imports(self, file: Path) -> Imports:
+        """Return how a file of response classes imports the project's modules."""
+        from lupom.engine.llm.classes import Imports
+
+        def ready(statements: Iterable[ast.stmt]) -> str:
+            names = sorted({name for node in statements for name in python.imports(node)})
+            found = python.imported_files(names, file, self._roots, self._read)
+            if not any(path in self.code for path in found):
+                return ""
+            use(self._roots[""], self.code)
+            return digest([[path.name, self._hash(path)] for path in found])
+
+        root = self._roots[""]
+        inside = file.is_relative_to(root)
+        return Imports(".".join(file.parent.relative_to(root).parts) if inside else "", ready)
 
     def _read(self, path: Path) -> bytes:
         if not path.is_relative_to(self._roots[""]):
@@ -340,7 +359,10 @@ def identity_part(identity: Callable[[str], Mapping[str, Any]], alias: str) -> s
 
 
 def _add_llm_parts(
-    files: ProjectFiles, node: Node, llm_identity: Callable[[str], Mapping[str, Any]]
+    files: ProjectFiles,
+    node: Node,
+    llm_identity: Callable[[str], Mapping[str, Any]],
+    sources: _Sources,
 ) -> None:
     from lupom.engine.llm.profiles import PROFILES, load_wordings, parts_of
 
@@ -363,7 +385,9 @@ def _add_llm_parts(
             or "aliases: " + (", ".join(sorted(files.settings.llms)) or "none yet"),
         )
     try:
-        wordings = load_wordings(files.prompts, config["prompt"], config["response"])
+        wordings = load_wordings(
+            files.prompts, config["prompt"], config["response"], sources.imports
+        )
         node.wordings = wordings
         own = files.settings.llms[alias].profile
         # Which aliases rows name is in the data, so any profile may be asked.

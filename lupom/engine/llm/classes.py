@@ -11,6 +11,8 @@ import importlib.util
 import sys
 import threading
 import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -26,12 +28,29 @@ _TRIES = 3
 _modules: dict[tuple[str, str], ModuleType] = {}
 
 
-def load_class(file: Path, name: str) -> tuple[type[BaseModel], str]:
+@dataclass(frozen=True, slots=True)
+class Imports:
+    """How a responses.py imports a project's own modules.
+
+    Attributes
+    ----------
+    package : the dotted name of its folder, 'prompts': what its relative imports start from.
+    ready : given statements, has the project's modules that they import found in the project's
+        folder, and returns a hash of the modules' sources; '' where they import none.
+    """
+
+    package: str
+    ready: Callable[[Iterable[ast.stmt]], str]
+
+
+def load_class(
+    file: Path, name: str, imports: Imports | None = None
+) -> tuple[type[BaseModel], str]:
     """Return the class of a responses.py and the hash of the source it is made of.
 
     The hash covers the class and whatever of its file it mentions, directly or not, without
-    comments and layout: a change to another class leaves it alone. Raises CompileError with file
-    and line.
+    comments and layout, and the project's modules that these import: a change to another class
+    leaves it alone. Raises CompileError with file and line.
     """
     from pydantic import BaseModel, RootModel
 
@@ -42,7 +61,7 @@ def load_class(file: Path, name: str) -> tuple[type[BaseModel], str]:
             f"there is no file of response classes, so no class '{name}'", file=file
         ) from None
     tree = _parsed(file, source)
-    module = _module(file, source)
+    module = _module(file, source, tree, imports)
     found = getattr(module, name, None)
     line = _line_of(tree, name)
     if found is None:
@@ -70,7 +89,11 @@ def load_class(file: Path, name: str) -> tuple[type[BaseModel], str]:
             line=line,
             hint=f"class {name}(BaseModel):",
         )
-    return found, _hash(tree, name)
+    reached = _reached(tree, name)
+    text = "\n".join(ast.unparse(node) for node in reached)
+    imported = imports.ready(reached) if imports else ""
+    parts = [text, imported] if imported else [text]
+    return found, hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def defines_class(file: Path, name: str) -> bool:
@@ -102,16 +125,19 @@ def _parsed(file: Path, source: bytes) -> ast.Module:
         raise CompileError(str(error), file=file) from None
 
 
-def _module(file: Path, source: bytes) -> ModuleType:
-    """Import the file under a name of its own, once per content."""
+def _module(file: Path, source: bytes, tree: ast.Module, imports: Imports | None) -> ModuleType:
+    """Import the file under a name of its own, once per content, that of its imports with it."""
     path = str(file.resolve())
-    version = hashlib.sha256(source).hexdigest()[:16]
     with _lock:
+        imported = imports.ready(tree.body) if imports else ""
+        version = hashlib.sha256(source + imported.encode()).hexdigest()[:16]
         known = _modules.get((path, version))
         if known is not None:
             return known
         unique = hashlib.sha256(path.encode()).hexdigest()[:8]
         name = f"lupom_responses_{unique}_{version}"
+        if imports and imports.package and imported:
+            name = f"{imports.package}.{name}"
         spec = importlib.util.spec_from_file_location(name, file)
         if spec is None or spec.loader is None:
             raise CompileError("it cannot be imported", file=file)
@@ -152,8 +178,8 @@ def _line_of(tree: ast.Module, name: str) -> int | None:
     return None
 
 
-def _hash(tree: ast.Module, name: str) -> str:
-    """Hash the top-level definitions a class reaches by name, in the order of the file."""
+def _reached(tree: ast.Module, name: str) -> list[ast.stmt]:
+    """Return the top-level definitions a class reaches by name, in the order of the file."""
     definitions: dict[str, list[ast.stmt]] = {}
     for node in tree.body:
         for defined in _defines(node):
@@ -175,19 +201,19 @@ def _hash(tree: ast.Module, name: str) -> str:
                     # A forward reference is a name in quotes.
                     waiting.append(inner.value)
     # A statement that defines no name (`Model.model_rebuild()`) may concern any class.
-    parts = [ast.unparse(n) for n in tree.body if id(n) in statements or _concerns_all(n)]
-    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return [n for n in tree.body if id(n) in statements or _concerns_all(n)]
 
 
 def _defines(node: ast.stmt) -> list[str]:
     if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         return [node.name]
     if isinstance(node, ast.Import | ast.ImportFrom):
-        return [(alias.asname or alias.name).split(".")[0] for alias in node.names]
+        names = [(alias.asname or alias.name).split(".")[0] for alias in node.names]
+        return [name for name in names if name != "*"]
     assignments = (ast.Assign, ast.AnnAssign, ast.AugAssign, getattr(ast, "TypeAlias", ast.Assign))
     if isinstance(node, assignments):
-        names = [n for n in ast.walk(node) if isinstance(n, ast.Name)]
-        return [n.id for n in names if isinstance(n.ctx, ast.Store)]
+        found = [n for n in ast.walk(node) if isinstance(n, ast.Name)]
+        return [n.id for n in found if isinstance(n.ctx, ast.Store)]
     return []
 
 

@@ -7,13 +7,13 @@ place of the one above it there, one by one, and whatever is not there is shared
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from lupom.engine.errors import ModelError
 from lupom.engine.hashes import digest
-from lupom.engine.llm.classes import defines_class
+from lupom.engine.llm.classes import Imports, defines_class
 from lupom.engine.llm.prompts import Prompt
 from lupom.engine.llm.responses import ResponseSpec, load_response
 
@@ -46,22 +46,32 @@ def load_prompt(root: Path, name: str, profile: str) -> Prompt:
     return Prompt(folders(root, profile), name)
 
 
-def load_wording(root: Path, prompt: str, response: str, profile: str) -> Wording:
+def load_wording(
+    root: Path,
+    prompt: str,
+    response: str,
+    profile: str,
+    imports: Callable[[Path], Imports] | None = None,
+) -> Wording:
     """Return the template and the response class of a prompts folder for a profile.
 
+    `imports` gives how a file of classes imports the project's modules; it imports none without.
     Raises CompileError with file and line for what is not there, or is not right.
     """
     loaded = load_prompt(root, prompt, profile)
     files = [folder / RESPONSES for folder in folders(root, profile)]
     file = next((file for file in files[:-1] if defines_class(file, response)), files[-1])
-    return Wording(loaded, load_response(file, response), file)
+    own = imports(file) if imports else None
+    return Wording(loaded, load_response(file, response, own), file)
 
 
-def load_wordings(root: Path, prompt: str, response: str) -> dict[str, Wording]:
+def load_wordings(
+    root: Path, prompt: str, response: str, imports: Callable[[Path], Imports] | None = None
+) -> dict[str, Wording]:
     """Return the wording of every profile, by profile; equal ones are one object."""
     found: dict[str, Wording] = {}
     for profile in PROFILES:
-        one = load_wording(root, prompt, response, profile)
+        one = load_wording(root, prompt, response, profile, imports)
         same = (w for w in found.values() if _source(w) == _source(one))
         found[profile] = next(same, one)
     return found

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import LupomError, ModelError, did_you_mean
 from lupom.engine.llm import choices
-from lupom.engine.llm.classes import load_class
+from lupom.engine.llm.classes import Imports, load_class
 from lupom.engine.llm.columns import POSITION, Layout, layout_of
 from lupom.engine.llm.lenient import key_of, lenient_validator
 from lupom.engine.llm.markers import LENIENT, AsArray, Each, OneOf, OneOfEach, Usable
@@ -64,13 +64,14 @@ class Reading:
     end: int = -1
 
 
-def load_response(file: Path, name: str) -> ResponseSpec:
+def load_response(file: Path, name: str, imports: Imports | None = None) -> ResponseSpec:
     """Return the response class `name` of a responses.py, made ready.
 
+    With `imports` the file may import the project's own modules.
     Raises CompileError with file and line for a file that does not import, a class that is not
     there, and a class whose answers would not fit a table.
     """
-    cls, source_hash = load_class(Path(file), name)
+    cls, source_hash = load_class(Path(file), name, imports)
     try:
         return ResponseSpec(cls, source_hash)
     except LupomError as error:

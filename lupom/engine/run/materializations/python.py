@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from lupom.engine.compiler.python import expand
 from lupom.engine.errors import LupomError, ModelError, did_you_mean
+from lupom.engine.modules import BytesLoader, use
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
-from lupom.engine.run.modules import BytesLoader, use
 from lupom.engine.store.duck import TableRecord
 from lupom.engine.store.names import quoted
 

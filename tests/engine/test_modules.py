@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from lupom.engine.run import modules
+from lupom.engine import modules
 
 
 @pytest.fixture

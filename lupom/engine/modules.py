@@ -90,5 +90,13 @@ def use(root: Path, code: Mapping[Path, bytes]) -> None:
         if any(_finder.is_stale(module) for _, module in loaded):
             for name, module in loaded:
                 if _finder.is_own(module) or _finder.is_stale(module):
-                    sys.modules.pop(name, None)
+                    _forget(name, module)
             importlib.invalidate_caches()
+
+
+def _forget(name: str, module: ModuleType) -> None:
+    sys.modules.pop(name, None)
+    # A folder without an __init__.py is nobody's file and stays, and with it what it holds.
+    parent, _, last = name.rpartition(".")
+    if parent and getattr(sys.modules.get(parent), last, None) is module:
+        delattr(sys.modules[parent], last)
