@@ -97,7 +97,8 @@ class Desk:
         except Exception as other:
             asking.fail(other)
             return
-        if not doubts.is_own_fault(suspect, before=self._was_answered(line, asking)):
+        before = self._was_answered(line, asking)
+        if error.broke_off or not doubts.is_own_fault(suspect, before=before):
             asking.fail(error)
             return
         outcome = await self.refuse(line, asking, item, started(item)[0], error)

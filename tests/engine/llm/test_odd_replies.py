@@ -50,6 +50,9 @@ def wait(value, status=429):
     return complaint(status, "slow down", headers=[("retry-after", value)])
 
 
+# Three quarters of a stream: the object in it is not whole.
+HALF = Odd(streamed('{"text":', ' "fi').body.split("data: [DONE]")[0].rsplit("data:", 1)[0])
+WHOLE = Odd(streamed('{"text":', ' "fine"}').body.rsplit("data:", 2)[0])
 STRAY = [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
 CHOICE_ERROR = {
     "choices": [
@@ -97,6 +100,7 @@ CASES = {
     "a tool's call that nobody asked for": (always(completion(GOOD, tool_calls=STRAY)), "ok", 3),
     "all of it in the reasoning": (always(completion(None, reasoning_content=GOOD)), "ok", 3),
     "a stream nobody asked for": (always(streamed('{"text":', ' "fine"}')), "ok", 3),
+    "a stream that breaks off after the whole object": (always(WHOLE), "ok", 3),
     "usage that is missing, negative, a list or a word": (
         lambda number, _body: completion(
             GOOD, usage=[None, {"prompt_tokens": -1}, [1, 2], "many"][number % 4]
@@ -132,6 +136,9 @@ CASES = {
     ),
     "a web page under status 200, once": (once(Odd("<html>Bad gateway</html>")), "ok", 4),
     "a web page under status 200, always": (always(Odd("<html>Log in</html>")), "error", 4),
+    "a stream that breaks off, once": (once(HALF), "ok", 4),
+    "a stream that breaks off, always": (always(HALF), "error", 4),
+    "a body that breaks off, once": (once(Odd('{"id": "x", "choi')), "ok", 4),
     # One row
     "one row is refused, in whatever words": (
         to_person("Person 2", complaint(400, "Content Exists Risk")),
@@ -169,6 +176,13 @@ CASES = {
     "Retry-After of a day": (always(wait("86400")), "error", 1),
 }
 
+# One row whose answer never comes whole: the others have theirs, and this one is not at fault.
+OUTAGES = {
+    "one row's answer breaks off each time, others pass": (
+        to_person("Person 2", HALF),
+        *("error", 6),
+    ),
+}
 # What an endpoint does not take: found out by the first request.
 PARTS = {
     "the limit of answered tokens has another name": (
@@ -266,6 +280,18 @@ def test_an_odd_reply_is_what_it_means(odd, state, note, case):
     assert odd.requests == requests
 
 
+@pytest.mark.parametrize("case", OUTAGES)
+def test_an_outage_of_one_row_is_an_error_and_no_answer_of_that_row(odd, state, note, case):
+    odd.reply, _, requests = OUTAGES[case]
+    error = outcome(odd, state, note)
+    assert odd.requests == requests
+    assert "the stream breaks off before its end" in error.message
+    assert "2 of 3 answers are in the ledger" in error.message
+    odd.reply = always(GOOD)
+    assert [answer.status for answer in outcome(odd, state, note)] == ["ok"] * 3
+    assert odd.requests == requests + 1
+
+
 @pytest.mark.parametrize("case", LOGPROBS)
 def test_log_probabilities_are_asked_for_as_far_as_they_are_given(odd, state, choice, case):
     reply, most, requests = LOGPROBS[case]
@@ -315,5 +341,5 @@ def test_what_is_not_said_is_unknown_and_counts_by_the_request_s_own_estimate(od
 def test_the_documented_table_has_the_same_cases_and_counts():
     text = DOCS.read_text(encoding="utf-8").split("## Odd replies", 1)[1].split("\n## ", 1)[0]
     rows = re.findall(r"^\| ([^|]+) \| [^|]+ \| (\d+) \|$", text, re.MULTILINE)
-    cases = {**CASES, **PARTS, **LOGPROBS}
+    cases = {**CASES, **OUTAGES, **PARTS, **LOGPROBS}
     assert dict(rows) == {name: str(requests) for name, (_, _, requests) in cases.items()}

@@ -18,6 +18,7 @@ from lupom.engine.llm.providers.client import (
     is_of_one_request,
     retry_after,
 )
+from lupom.engine.llm.providers.transport import broke_off, innermost, is_cut
 
 if TYPE_CHECKING:
     from lupom.engine.project.settings import EmbeddingSettings, LLMSettings
@@ -81,6 +82,11 @@ class Runtime:
             reply = call(modelId=self._settings.model, **arguments)
             if hasattr(reply.get("body"), "read"):
                 reply["body"] = reply["body"].read()
+            if not reply.keys() - {"ResponseMetadata"}:
+                # botocore takes what it cannot parse for an object without members.
+                raise ProviderError(
+                    "the body is empty or breaks off before its end", retryable=True, broke_off=True
+                )
             return reply
 
         return await self.use(RUNTIME, action)
@@ -151,10 +157,10 @@ class Runtime:
         if isinstance(response, Mapping) and "Error" in response:
             return self._refusal(response, service)
         kinds = [kind.__name__ for kind in type(error).__mro__]
-        text = _clean(str(error)) or type(error).__name__
-        if "HTTPClientError" in kinds or "ConnectionError" in kinds:
-            return ProviderError(text, retryable=True)
-        if "ResponseParserError" in kinds or "IncompleteReadError" in kinds:
+        text = _clean(innermost(error) or str(error)) or type(error).__name__
+        if broke_off(error) or "HTTPClientError" in kinds or "ConnectionError" in kinds:
+            return ProviderError(text, retryable=True, broke_off=broke_off(error))
+        if "ResponseParserError" in kinds or "UnicodeDecodeError" in kinds:
             return ProviderError(f"the body is not an answer: {text}", retryable=True)
         if _NO_CREDENTIALS & set(kinds):
             return ProviderError(
@@ -172,6 +178,13 @@ class Runtime:
         status = int(meta.get("HTTPStatusCode") or 0)
         wait = retry_after(meta.get("HTTPHeaders") or {})
         wait = None if wait is None else min(wait, LONGEST_WAIT)
+        if code.isdigit() and status in (400, 413, 422) and is_cut(message):
+            # What it says of the request did not come whole, so it says nothing.
+            return ProviderError(
+                f"status {status}, and the body breaks off: {message[:80]!r}",
+                retryable=True,
+                broke_off=True,
+            )
         text, lowered = f"{code}: {message}", message.lower()
         under = self._under
         if code in _THROTTLED or (status == 429 and code not in _PASSING):

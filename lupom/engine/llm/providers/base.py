@@ -157,6 +157,7 @@ class ProviderError(LLMError):
     refused : this one request can never be answered (too long, filtered), while others may be: its
         row is quarantined and the rest goes on.
     alone : it may be the fault of this request's text alone; whether others pass tells.
+    broke_off : an answer had begun to come and ended too soon: an outage, never a row's own fault.
     about : the provider's complaint, in small letters, where a request might be made otherwise.
     since : when the first of several tries failed, on the loop's clock.
     """
@@ -170,6 +171,7 @@ class ProviderError(LLMError):
         throttled: bool = False,
         refused: bool = False,
         alone: bool = False,
+        broke_off: bool = False,
         about: str = "",
         hint: str | None = None,
     ) -> None:
@@ -179,5 +181,6 @@ class ProviderError(LLMError):
         self.throttled = throttled
         self.refused = refused
         self.alone = alone
+        self.broke_off = broke_off
         self.about = about
         self.since: float | None = None

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lupom.engine.errors import LLMError
 from lupom.engine.llm.providers.base import ProviderError
 from lupom.engine.llm.providers.replies import Fault, NoReplyError, body_of, fault_in, fault_of
+from lupom.engine.llm.providers.transport import broke_off, innermost, is_cut, is_transport
 
 if TYPE_CHECKING:
     from lupom.engine.project.settings import EmbeddingSettings, LLMSettings
@@ -174,7 +175,9 @@ class Endpoint:
             hint = None
             if "web page" in str(error):
                 hint = f"is base_url {self.url} right? It often ends in /v1"
-            raise self.error(str(error), retryable=True, hint=hint) from None
+            raise self.error(
+                str(error), retryable=True, hint=hint, broke_off=error.broke_off
+            ) from None
 
     def raise_fault(self, body: Mapping[str, Any]) -> None:
         """Raise the ProviderError of an error that a body carries, whatever status it came under.
@@ -219,9 +222,15 @@ class Endpoint:
                 raise
             if not isinstance(error, sdk.APIConnectionError) and not is_transport(error):
                 raise self.error(f"{type(error).__name__}: {error}") from None
-            raise self.error(innermost(error) or type(error).__name__, retryable=True) from None
+            text = innermost(error) or type(error).__name__
+            raise self.error(text, retryable=True, broke_off=broke_off(error)) from None
 
     def _status(self, error: Any) -> ProviderError:
+        came = error.response.text
+        if error.status_code in (400, 413, 422) and is_cut(came):
+            # What it says of the request did not come whole, so it says nothing.
+            text = f"status {error.status_code}, and the body breaks off: {came[:80]!r}"
+            return self.error(text, retryable=True, broke_off=True)
         return self.failed(
             error.status_code,
             _message(error),
@@ -371,7 +380,7 @@ def _message(error: Any) -> str:
             found = found.get("message") or found
         if found:
             return str(found)[:_MESSAGE]
-    return str(error.response.text or error.message)[:_MESSAGE]
+    return str(error.response.text.strip() or "no reason given")[:_MESSAGE]
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -402,17 +411,3 @@ def _seconds(value: str, unit: float) -> float | None:
         return None if date is None else email.utils.mktime_tz(date) - time.time()
     except (ValueError, OverflowError, TypeError, IndexError):
         return None
-
-
-def is_transport(error: BaseException) -> bool:
-    if isinstance(error, OSError | EOFError):
-        return True
-    package = type(error).__module__.split(".")[0]
-    return package in ("aiohttp", "httpx", "httpx2", "httpcore", "anyio")
-
-
-def innermost(error: BaseException) -> str:
-    """Return the text of the innermost cause, which says more than 'Connection error.'."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return str(error).strip()[:_MESSAGE]

@@ -14,6 +14,7 @@ import functools
 import inspect
 import json
 import os
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +25,12 @@ from lupom.engine.llm.providers.client import (
     Endpoint,
     RejectedError,
     Sdk,
-    innermost,
-    is_transport,
     retry_after,
 )
 from lupom.engine.llm.providers.manner import MODES, Manner, Manners, Memory, fits, told
 from lupom.engine.llm.providers.native import dig, finish_of, is_reply, text_of, usage_of
 from lupom.engine.llm.providers.replies import end_of
+from lupom.engine.llm.providers.transport import broke_off, innermost, is_cut, is_transport
 from lupom.engine.llm.providers.turns import as_taken, with_fewer
 from lupom.engine.llm.schemas import LIMITS, without
 from lupom.engine.logs import quieten
@@ -275,7 +275,9 @@ class InstructorProvider:
         """Return what tells a package at its making where to go and with which headers."""
         url, headers = self._settings.base_url, self._settings.headers
         if self._name == "google":
-            return {"http_options": {"base_url": url, "headers": headers or None}}
+            # One attempt: left to itself it tries a broken connection once more after some seconds.
+            options = {"headers": headers or None, "retry_options": {"attempts": 1}}
+            return {"http_options": {"base_url": url, **options}}
         if self._name == "azure_openai":
             return {"azure_endpoint": url} if url else {}
         is_openai = "openai" in self._backend.packages and self._name != "perplexity"
@@ -342,7 +344,14 @@ class InstructorProvider:
                 f"no answer within {self._settings.timeout:g} s", retryable=True
             )
         if is_transport(error) or "Connection" in kind:
-            return self._endpoint.error(innermost(error) or kind, retryable=True)
+            text = innermost(error) or kind
+            return self._endpoint.error(text, retryable=True, broke_off=broke_off(error))
+        if isinstance(error, json.JSONDecodeError):
+            came = error.doc.strip()
+            said = "is empty" if not came else "breaks off" if is_cut(came) else "is not JSON"
+            text = f"the body {said}" + (f": {came[:80]!r}" if came else "")
+            cut = said != "is not JSON"
+            return self._endpoint.error(text, retryable=True, broke_off=cut)
         if isinstance(error, ValueError) or "Validation" in kind:
             told = " ".join(str(error).split())[:200]
             return self._endpoint.error(f"the body is not an answer: {told}", retryable=True)
@@ -377,6 +386,9 @@ def _unsystematic(create: Create) -> Create:
 
 def _status(error: BaseException) -> int | None:
     """Return the HTTP status that an error is about, as several packages name it."""
+    if type(error).__module__.split(".")[0] == "aiohttp":
+        # It puts a status of its own on what it cannot parse.
+        return None
     code = getattr(error, "code", None)
     found = [getattr(error, "status_code", None), code, dig(error, "response", "status_code")]
     for value in found:
@@ -394,6 +406,12 @@ def _headers(error: BaseException) -> Mapping[str, str]:
     return {}
 
 
+# How packages write that a body was empty.
+_NOTHING = re.compile(
+    r'(Error code: )?\d{3}( None\. None)?$|API error occurred: Status \d+\. Body: ""$'
+)
+
+
 def _said(error: BaseException) -> tuple[str, str]:
     """Return a provider's message and its own code for what is wrong."""
     body = getattr(error, "body", None) or getattr(error, "details", None)
@@ -403,6 +421,7 @@ def _said(error: BaseException) -> tuple[str, str]:
     inner = dig(body, "error") if isinstance(dig(body, "error"), Mapping) else body
     told = next((t for name in ("message", "detail") if (t := dig(inner, name))), None)
     message = told or getattr(error, "message", None) or str(error)
+    message = "no reason given" if _NOTHING.match(str(message)) else message
     words = [dig(inner, name) or getattr(error, name, None) for name in ("code", "type", "status")]
     return str(message)[:400], " ".join(str(word) for word in words if isinstance(word, str))
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from lupom.engine.llm.booking import tokens_of
 from lupom.engine.llm.providers.base import ProviderReply, TokenLogprobs
+from lupom.engine.llm.providers.transport import is_cut
 
 # How replies end, in the words of OpenAI and its like, Claude, Converse, Gemini; others stay as is.
 _ENDS = {
@@ -26,7 +27,14 @@ _THOUGHTS = ("thinking", "reasoning", "redacted_thinking", "reasoning_content")
 
 
 class NoReplyError(ValueError):
-    """A body that is no reply, or nothing at all; the message says what it is."""
+    """A body that is not a reply, or nothing at all; the message says what it is.
+
+    `broke_off` says that it ended too soon, or did not begin.
+    """
+
+    def __init__(self, message: str, *, broke_off: bool = False) -> None:
+        super().__init__(message)
+        self.broke_off = broke_off
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,12 @@ def body_of(content: bytes) -> dict[str, Any]:
             shown = text[:80]
             if re.match(r"<(!doctype|html|\?xml|head|body)", text, re.IGNORECASE):
                 raise NoReplyError(f"the address answers with a web page: {shown!r}") from None
+            if not text:
+                raise NoReplyError("the body is empty", broke_off=True) from None
+            if is_cut(text):
+                raise NoReplyError(
+                    f"the body breaks off after {len(text)} characters: {shown!r}", broke_off=True
+                ) from None
             raise NoReplyError(f"the body is not JSON: {shown!r}") from None
     if isinstance(value, list) and value and isinstance(value[0], dict):
         # Google's errors come in an array.
@@ -64,14 +78,20 @@ def body_of(content: bytes) -> dict[str, Any]:
 
 
 def _streamed(text: str) -> dict[str, Any] | None:
-    """Put the events of a stream together, OpenAI's or Anthropic's."""
+    """Put the events of a stream together, OpenAI's or Anthropic's.
+
+    Raises NoReplyError for one that was cut: without its end, or with half a line in it. Where all
+    of an object had come, it is an answer.
+    """
     chunks: list[dict[str, Any]] = []
+    whole = ended = True
     for line in text.splitlines():
         data = line.removeprefix("data:").strip()
         if line.startswith("data:") and data and data != "[DONE]":
             try:
                 chunk = json.loads(data)
             except (ValueError, RecursionError):
+                whole = whole and not is_cut(data)
                 continue
             if isinstance(chunk, dict):
                 chunks.append(chunk)
@@ -79,14 +99,49 @@ def _streamed(text: str) -> dict[str, Any] | None:
     if failed is not None:
         return {"error": failed["error"]}
     if any("choices" in chunk for chunk in chunks):
-        return _of_chunks(chunks)
-    if any(chunk.get("type") == "message_start" for chunk in chunks):
-        return _of_events(chunks)
-    return chunks[-1] if chunks else None
+        body, ended = _of_chunks(chunks), _DONE.search(text) is not None
+        choice = body["choices"][0]
+        if choice["finish_reason"] != INTERRUPTED:
+            ended = True
+        elif ended:
+            choice["finish_reason"] = "stop"
+        said = [choice["message"]["content"], *_arguments(choice["message"])]
+    elif any(chunk.get("type") == "message_start" for chunk in chunks):
+        body = _of_events(chunks)
+        ended = body["stop_reason"] != INTERRUPTED
+        inputs = [b.get("input") for b in body["content"]]
+        said = [str(b.get("text") or "") for b in body["content"]]
+        said += [given for given in inputs if isinstance(given, str)]
+    else:
+        if not whole or not chunks:
+            raise _cut_stream(text)
+        return chunks[-1]
+    if not (whole and ended) and not any(_is_object(one) for one in said):
+        raise _cut_stream(text)
+    return body
+
+
+# How a reply ended whose stream did not say so.
+INTERRUPTED = "interrupted"
+_DONE = re.compile(r"^data:\s*\[DONE\]", re.MULTILINE)
+
+
+def _cut_stream(text: str) -> NoReplyError:
+    return NoReplyError(
+        f"the stream breaks off before its end, after {len(text)} characters: {text[-80:]!r}",
+        broke_off=True,
+    )
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _of_chunks(chunks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    content, finish = "", "interrupted"
+    content, finish = "", INTERRUPTED
     calls: dict[Any, dict[str, str]] = {}
     tokens: list[Any] = []
     usage = None
@@ -111,7 +166,7 @@ def _of_chunks(chunks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _of_events(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    message: dict[str, Any] = {"stop_reason": "interrupted"}
+    message: dict[str, Any] = {"stop_reason": INTERRUPTED}
     usage: dict[str, Any] = {}
     blocks: dict[Any, dict[str, Any]] = {}
     for event in events:
