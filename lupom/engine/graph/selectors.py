@@ -225,6 +225,10 @@ def _intersection(
             hint="an intersection is written without spaces, as in 'tag:x,path:models/staging'",
         )
     terms = [parse(part, methods) for part in parts]
+    if len(parts) > 1 and text in graph and any(part not in graph for part in parts):
+        raise SelectionError(
+            f"{option} '{text}' is an intersection", hint=f"did you mean '\"{text}\"'?"
+        )
     sets = [_names(graph, option, term, methods) for term in terms]
     may_be_empty = any(term.method in methods for term in terms)
     common = set.intersection(*sets)
@@ -391,7 +395,12 @@ def _suggestion(graph: Graph[Any], term: Term) -> str:
         near, instead = _near_name(graph, term.value), "`lupom ls` lists every name"
     else:
         near, instead = _near_word(graph, term)
-    return f"did you mean '{term.about(near)}'?" if near else instead
+    return f"did you mean '{term.about(_quoted(near))}'?" if near else instead
+
+
+def _quoted(body: str) -> str:
+    """Return a method and value as they are typed: in quotes where a part is an operator's."""
+    return f'"{body}"' if re.search(r",|(^|:)[@+]|[@+]$", body) else body
 
 
 def _near_word(graph: Graph[Any], term: Term) -> tuple[str | None, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 from functools import cache
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 _lock = threading.Lock()
 # Nodes of a syntax tree that write: DuckDB runs an insert in a WITH clause and calls it a select.
 _WRITES = re.compile(r'"type":"(INSERT|UPDATE|DELETE|MERGE)\w*_NODE"')
+_GAP = r"(?:\s|/\*.*?\*/|--[^\n]*\n)+"
+_CLAUSE = re.compile(
+    rf"(insert(?={_GAP}(?:into|or)\b)|delete(?={_GAP}from\b)|merge(?={_GAP}into\b)"
+    rf"|update(?={_GAP}(?!from\b)[\w\"]))",
+    re.IGNORECASE | re.DOTALL,
+)
 _WORDS = re.compile(r"\b(insert|update|delete|merge)\b", re.IGNORECASE)
 
 
@@ -45,14 +52,32 @@ def one_select(text: str) -> str:
         # A pivot whose columns are not listed is several to DuckDB: it looks them up first.
         if kind not in ("SELECT", "MULTI"):
             raise ModelError(f"'{_begin(text)}' is not a select but {kind}", hint="write a select")
-        if kind == "SELECT" and _WORDS.search(text):
-            ((tree,),) = _parser().execute("select json_serialize_sql($1)", [text]).fetchall()
-            written = _WRITES.search(str(tree))
-            if written:
-                raise ModelError(
-                    f"the select holds {written[1]}: a select only reads", hint="write a select"
-                )
+        written = _written(text, kind) if _WORDS.search(text) else None
+        if written:
+            raise ModelError(
+                f"the select holds {written}: a select only reads", hint="write a select"
+            )
     return _without_end(text)
+
+
+def _written(text: str, kind: str) -> str | None:
+    """Return the word of what a select writes with, such as INSERT; None where it only reads."""
+    import duckdb
+
+    if kind == "SELECT":
+        ((tree,),) = _parser().execute("select json_serialize_sql($1)", [text]).fetchall()
+        found = _WRITES.search(str(tree))
+        return found[1] if found else None
+    # DuckDB writes no tree of a pivot. A clause that writes begins behind a bracket, its own or one
+    # of a WITH: 'as (insert into ...'. A column named so is not followed by these words.
+    whole = text.encode()
+    starts = [at for at, token in duckdb.tokenize(text) if token.name != "comment"]
+    for before, start in itertools.pairwise(starts):
+        if whole[before : before + 1] in (b"(", b")"):
+            found = _CLAUSE.match(whole[start:].decode())
+            if found:
+                return found[1].upper()
+    return None
 
 
 def one_statement(text: str) -> None:

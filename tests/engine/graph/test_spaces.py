@@ -91,3 +91,12 @@ def test_what_matches_nothing_is_an_error_with_a_hint_that_works(selector):
     with pytest.raises(SelectionError, match="matches nothing") as caught:
         select(PROJECT, [selector])
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("slip", ["x,y", "path:models/a,b", "models/a,b+", "@at", "y+z"])
+def test_what_a_hint_says_was_meant_can_be_typed(slip):
+    project = Graph([model("x,y", "a,b/x,y.sql"), model("@at", "@at.sql"), model("y+z+", "y.sql")])
+    with pytest.raises(SelectionError) as caught:
+        select(project, [slip])
+    meant = str(caught.value.hint).removeprefix("did you mean '").removesuffix("'?")
+    assert select(project, [meant])

@@ -20,12 +20,25 @@ ONE = [
     ("with a as (select 1) from a", "with a as (select 1) from a"),
     ('select update, merge from "delete"', 'select update, merge from "delete"'),
     ("pivot t on b using sum(a);", "pivot t on b using sum(a)"),
+    (
+        "pivot (select b, (update) update, (a) merge from t) on b using sum(update)",
+        "pivot (select b, (update) update, (a) merge from t) on b using sum(update)",
+    ),
 ]
 
 OTHER = [
     ("select 3 as a; drop table victim", "the second is 'drop table victim'"),
     ("select ';' as a; /* ; */ create table stray as select 1 as x", "2 statements"),
     ("select 1; select 2; select 3", "3 statements"),
+    (
+        "with w as (insert /* now */ into victim values (1) returning k) pivot w on k using sum(k)",
+        "holds INSERT",
+    ),
+    (
+        "with w as (with v as (select 1) delete from victim returning k) pivot w on k",
+        "holds DELETE",
+    ),
+    ("with w as (UPDATE victim set k = 1 returning k) pivot w on k using sum(k)", "holds UPDATE"),
     ("drop table victim", "is not a select but DROP"),
     ("insert into victim values (1) returning *", "is not a select but INSERT"),
     ("copy victim to '/tmp/victim.csv'", "is not a select but COPY"),
