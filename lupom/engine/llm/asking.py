@@ -249,7 +249,7 @@ class Desk:
         size, most = 0, Amount()
         if budget is not None or quota is not None:
             size = size_of(request)
-            most = line.most(size)
+            most = line.most(size, request.max_tokens)
         if budget is not None:
             await budget.hold(most, asking.halt)
         reply: ProviderReply | None = None
@@ -291,7 +291,8 @@ class Desk:
                 entry.history.append({"text": text, "error": entry.error})
                 return None
             entry.answer, reading = found
-        entry.status, entry.error, entry.repaired = OK, None, reading.repaired
+        entry.status, entry.error = OK, None
+        entry.repaired = reading.repaired or reply.repaired
         read = item.response.distribution(entry.answer, reply.tokens, reading)
         entry.probabilities, entry.missing_mass = read if read is not None else (None, None)
         return reading.value

@@ -24,6 +24,7 @@ from lupom.engine.llm.pending import (
     started,
 )
 from lupom.engine.llm.providers.base import ProviderError, ProviderReply, ProviderRequest
+from lupom.engine.llm.providers.client import is_of_limit
 from lupom.engine.llm.together import RowsResponse, label_of, shared_out, split
 from lupom.engine.llm.turns import Request, part_of
 from lupom.engine.state.ledger import INVALID, Entry
@@ -74,7 +75,7 @@ async def ask_together(desk: Desk, line: Line, asking: Asking, asked: Request) -
         try:
             reply = await desk.reply(line, asking, request, f"{group[0].item.key}/{round_ - 1}")
         except ProviderError as error:
-            if _too_many_tokens(error) and len(group) > 1 and line.limit_per_row:
+            if is_of_limit(error.message) and len(group) > 1 and line.limit_per_row:
                 # No model's own limit is a multiple of what one row is allowed.
                 line.limit_per_row = False
                 waiting.appendleft(group)
@@ -151,11 +152,6 @@ def request_for(line: Line, group: Sequence[Row], asked: Request) -> ProviderReq
     response = RowsResponse([item.response for item in items])
     rows = len(items) if line.limit_per_row else 1
     return made(line, messages, response, items[0].draw, asked.shared, rows)
-
-
-def _too_many_tokens(error: ProviderError) -> bool:
-    text = error.message.lower().replace("_", "").replace(" ", "")
-    return any(word in text for word in ("maxtokens", "maxcompletiontokens", "maxoutputtokens"))
 
 
 def _corrected(last: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[str, str]]:

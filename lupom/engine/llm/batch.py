@@ -210,6 +210,7 @@ class Batches:
                 **{"status": OK, "answer": reply.text, "error": None, "history": "[]"},
                 **{"probabilities": None, "missing_mass": None, "latency": 0.0, "attempts": 1},
                 **{"tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out, "cost": cost},
+                "repaired": int(reply.repaired),
             }
         )
 
@@ -263,7 +264,9 @@ class Batches:
             if part and (len(part) == MOST_REQUESTS or size + len(text) > MOST_BYTES):
                 yield part
                 part, size = [], 0
-            part.append(_Record(name, members, text, line.most(size_of(request))))
+            part.append(
+                _Record(name, members, text, line.most(size_of(request), request.max_tokens))
+            )
             size += len(text)
         if part:
             yield part

@@ -65,14 +65,14 @@ class Line:
         line.settings = self.settings.model_copy(update={"batch": batch})
         return line
 
-    def most(self, size: int) -> Amount:
+    def most(self, size: int, tokens_out: int) -> Amount:
         """Return the most that a request of so many bytes may take, answer included.
 
         A third of its bytes, which is more than English and JSON take, and what earlier requests
         took beyond that; all the tokens an answer may have.
         """
         tokens_in = int(size / _BYTES_PER_TOKEN + self._overhead) + 1
-        price, tokens_out = self.settings.paid, self.settings.max_tokens
+        price = self.settings.paid
         money = 0.0
         if price is not None:
             money = max(

@@ -186,9 +186,11 @@ def shared_out(
         if found:
             break
     texts: list[str] = []
+    repaired: list[bool] = []
     tokens: list[Sequence[TokenLogprobs] | None] = []
     for place, response in enumerate(responses):
         part = found.get(label_of(place))
+        repaired.append(part is not None and part.repaired)
         if part is None:
             texts.append("" if found else reply.text)
             tokens.append(None)
@@ -198,6 +200,7 @@ def shared_out(
             # The answer itself in place of an object with nothing but the answer.
             texts.append(json.dumps({field: part.value}, ensure_ascii=False))
             tokens.append(None)
+            repaired[place] = True
             continue
         texts.append(part.text)
         choice = response is not None and response.choices is not None
@@ -219,6 +222,7 @@ def shared_out(
             tokens=tokens[i],
             tokens_cached=read[i],
             tokens_written=put[i],
+            repaired=repaired[i],
         )
         for i in range(len(responses))
     ]
@@ -232,11 +236,15 @@ def split(total: int, rows: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A row's part of a reply; `start` is None where the text there is not the part's own."""
+    """A row's part of a reply; `start` is None where the text there is not the part's own.
+
+    `repaired` says that what the model wrote had to be changed to be the part.
+    """
 
     value: Any
     text: str
     start: int | None = None
+    repaired: bool = False
 
 
 _STRICT, _LOOSE = json.JSONDecoder(), json.JSONDecoder(strict=False)
@@ -252,37 +260,45 @@ def _parts_in(text: str, labels: Sequence[str], *, finished: bool) -> dict[str, 
     for found in found_in(text):
         parts = _labelled_in(found.value, labels)
         places = _members(text, found.start) if parts and found.start >= 0 else {}
-        for label, value in parts.items():
+        for label, (value, as_asked) in parts.items():
             place = places.get(label)
             own = place if place is not None and place.value == value else None
-            out.setdefault(label, own or _spelled(value))
+            out.setdefault(label, own or _spelled(value, found.repaired or not as_asked))
     if not out:
         rest = after_thoughts(text) or ""
         begin = rest.find("{")
         while begin >= 0 and not out:
             members = _members(rest, begin)
-            out = {label: _spelled(members[label].value) for label in labels if label in members}
+            # Of a reply that was cut off, what is whole is as it was written.
+            out = {
+                label: _spelled(members[label].value, finished or members[label].repaired)
+                for label in labels
+                if label in members
+            }
             begin = rest.find("{", begin + 1)
     if not out:
         for found in repaired_in(text, finished=finished):
-            for label, value in _labelled_in(found.value, labels).items():
-                out.setdefault(label, _spelled(value))
+            for label, (value, _) in _labelled_in(found.value, labels).items():
+                out.setdefault(label, _spelled(value, True))
     return out
 
 
-def _spelled(value: Any) -> _Part:
-    return _Part(value, json.dumps(value, ensure_ascii=False))
+def _spelled(value: Any, repaired: bool) -> _Part:
+    return _Part(value, json.dumps(value, ensure_ascii=False), repaired=repaired)
 
 
-def _labelled_in(value: Any, labels: Sequence[str], depth: int = 0) -> dict[str, Any]:
-    """Return the values under labels in a value, or one level down in it.
+def _labelled_in(value: Any, labels: Sequence[str], depth: int = 0) -> dict[str, tuple[Any, bool]]:
+    """Return the values under labels in a value, or one level down in it, and whether each is as
+    it was asked for.
 
     A list of objects that each name their label is as good as an object of labels.
     """
-    found: dict[str, Any] = {}
+    found: dict[str, tuple[Any, bool]] = {}
     if isinstance(value, dict):
-        named = {_label_in(name, labels): part for name, part in value.items()}
-        found = {label: part for label, part in named.items() if label is not None}
+        for name, part in value.items():
+            label = _label_in(name, labels)
+            if label is not None:
+                found[label] = (part, name == label)
         if not found and depth == 0:
             for inner in value.values():
                 found.update(_labelled_in(inner, labels, 1))
@@ -292,7 +308,7 @@ def _labelled_in(value: Any, labels: Sequence[str], depth: int = 0) -> dict[str,
                 continue
             own = [n for n, v in item.items() if isinstance(v, str) and v in labels]
             if len(own) == 1:
-                found[item[own[0]]] = {n: v for n, v in item.items() if n != own[0]}
+                found[item[own[0]]] = ({n: v for n, v in item.items() if n != own[0]}, False)
             elif len(item) == 1:
                 found.update(_labelled_in(item, labels, 1))
     return found
@@ -334,7 +350,7 @@ def _value(text: str, begin: int) -> tuple[_Part, int]:
     except ValueError:
         # Raw control characters in a string, which JSON has not.
         value, end = _LOOSE.raw_decode(text, begin)
-        return _spelled(value), end
+        return _spelled(value, True), end
 
 
 def _blank(text: str, place: int) -> int:

@@ -67,7 +67,8 @@ class ProviderReply:
     `tokens_in` and `tokens_out` are what is paid for; None where the provider does not say.
     `tokens_cached` of `tokens_in` came from the provider's prompt cache, and `tokens_written` were
     put into it, at prices of their own. `otherwise` are further places where the answer may be, if
-    it is not in the text.
+    it is not in the text. `repaired` says that the text is not as the model wrote it: it is a part
+    of a larger reply that had to be repaired.
     """
 
     text: str
@@ -78,6 +79,7 @@ class ProviderReply:
     tokens_cached: int = 0
     tokens_written: int = 0
     otherwise: Sequence[str] = ()
+    repaired: bool = False
 
     @property
     def refused(self) -> bool:

@@ -341,6 +341,14 @@ def is_too_long(complaint: str) -> bool:
     return any(word in complaint for word in _TOO_LONG)
 
 
+_LIMIT = re.compile(r"max(imum)?(new|completion|output)?tokens")
+
+
+def is_of_limit(complaint: str) -> bool:
+    """Tell whether a complaint is about the most tokens that an answer may have."""
+    return _LIMIT.search(re.sub(r"[\s_]", "", complaint.lower())) is not None
+
+
 # An account without credit, in the words of OpenAI, Anthropic, OpenRouter and DeepSeek.
 _OF_ACCOUNT = (
     "insufficient_quota",

@@ -143,7 +143,7 @@ class Manners:
         send: Callable[[dict[str, Any]], Awaitable[T]],
         adapt: Callable[[str, dict[str, Any]], bool],
         read: Callable[[T, dict[str, Any]], ProviderReply],
-        blindly: Callable[[Mapping[str, Any]], Sequence[Callable[[], object]]] | None = None,
+        blindly: Callable[[str, Mapping[str, Any]], Sequence[Callable[[], object]]] | None = None,
     ) -> ProviderReply:
         """Send a request's body, without what is complained of and can be done without, and learn.
 
@@ -165,8 +165,11 @@ class Manners:
                         continue
                     if blindly is None or not error.alone or self._answered or self._tried:
                         raise
+                    changes = blindly(error.about, sent)
+                    if not changes:
+                        raise
                     self._tried = True
-                    raw, sent = await self._blindly(request, body, send, blindly(sent), error)
+                    raw, sent = await self._blindly(request, body, send, changes, error)
                     mode = self.manner.mode
                     break
             self._answered = True

@@ -17,6 +17,7 @@ from lupom.engine.llm.providers.client import (
     DEFAULT_URL,
     Endpoint,
     RejectedError,
+    is_of_limit,
     is_of_one_request,
     may_be_alone,
 )
@@ -292,8 +293,10 @@ class OpenAIProvider:
                 manner.logprobs = False
         return True
 
-    def _blindly(self, body: Mapping[str, Any]) -> list[Callable[[], object]]:
-        """Return what can be given up of a body, one by one, whatever the complaint is about."""
+    def _blindly(self, about: str, body: Mapping[str, Any]) -> list[Callable[[], object]]:
+        """Return what can be given up of a body, one by one, where a complaint names none of it."""
+        if is_of_limit(about) and _OF_VALUE.search(about):
+            return []
 
         def give_up(name: str, value: Any) -> Callable[[], object]:
             return lambda: setattr(self._manners.manner, name, value)
@@ -314,7 +317,7 @@ class OpenAIProvider:
 # Names of the limit on answered tokens, and what complaints about its value say.
 _LIMIT_NAMES = ("max_tokens", "max_completion_tokens")
 _OF_VALUE = re.compile(
-    r"too (large|high|big|many)|at most|exceed|less than|<=|between|maximum (of|is)"
+    r"too (large|high|big|many)|at most|exceed|less than|<=|between|maximum (of|is)|\brange\b"
 )
 _UNKNOWN = re.compile(r"(not|n't) (supported|permitted|available)|unsupported|unknown|extra_forbid")
 _NUMBER = re.compile(r"(?<![\w.-])\d+(?![\w-])")
