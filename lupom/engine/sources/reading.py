@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from lupom.engine.errors import SourceError, did_you_mean
 from lupom.engine.project.nodes import Source
 from lupom.engine.store.dialect import csv_relation, escaped, found_types
-from lupom.engine.store.names import literal
+from lupom.engine.store.names import literal, quoted
 
 if TYPE_CHECKING:
     import duckdb
 
+# The version of how JSON is read: what was read otherwise is built once more.
+JSON_RULES = "2"
 # A table for people has fewer; DuckDB takes minutes over a header of a million.
 MOST_COLUMNS = 20_000
 _HEADER_BYTES = 1 << 21
@@ -31,8 +33,10 @@ def select(source: Source, paths: Sequence[Path], types: Mapping[str, str] | Non
     if source.format == "blob":
         return f"(select parse_filename(filename) as name, content from read_blob({files}))"
     if source.format == "json":
+        given = ", ".join(f"{literal(k)}: {literal(v)}" for k, v in (types or {}).items())
+        columns = f", columns = {{{given}}}" if given else ""
         # Without it 01-02-2024 would be read as the first of February, whatever it is.
-        return f"read_json_auto({files}, dateformat = '%Y-%m-%d')"
+        return f"read_json({files}, dateformat = '%Y-%m-%d'{columns})"
     by_name = "true" if len(paths) > 1 else "false"
     if source.format == "parquet":
         return f"read_parquet({files}, union_by_name = {by_name})"
@@ -62,6 +66,8 @@ def types_of(
     relation = select(source, paths)
     try:
         connection.execute(f"select count(columns(*)) from {relation}").fetchall()
+        if source.format == "json":
+            return _json_types(connection, source, paths)
         if source.format != "csv" or source.reading.get("all_varchar"):
             return {}
         return found_types(connection, relation)
@@ -73,6 +79,37 @@ def types_of(
     finally:
         if cursor is None:
             connection.close()
+
+
+# Whether a value of JSON, as it is written, is not what DuckDB makes of it: an integer too long for
+# a DOUBLE, a time that begins with a day or a month (01-02-2024 10:00), a UUID in capitals.
+_CHANGED = {
+    "DOUBLE": "regexp_full_match(VALUE, '-?[0-9]{16,}')"
+    " and try_cast(VALUE::DOUBLE as HUGEINT)::varchar is distinct from VALUE",
+    "TIMESTAMP": "not regexp_matches(VALUE, '^[0-9]{4}-')",
+    "TIMESTAMP WITH TIME ZONE": "not regexp_matches(VALUE, '^[0-9]{4}-')",
+    "UUID": "VALUE::UUID::varchar <> VALUE",
+}
+
+
+def _json_types(
+    connection: duckdb.DuckDBPyConnection, source: Source, paths: Sequence[Path]
+) -> dict[str, str]:
+    """Return all columns' types where one is text, as its values would be changed; else {}."""
+    relation = select(source, paths)
+    described = connection.execute(f"describe select * from {relation}").fetchall()
+    types = {column[0]: column[1] for column in described}
+    doubtful = {name: kind for name, kind in types.items() if kind in _CHANGED}
+    if not doubtful:
+        return {}
+    text = select(source, paths, dict.fromkeys(doubtful, "VARCHAR"))
+    tests = [
+        f"bool_or({_CHANGED[kind].replace('VALUE', quoted(name))})"
+        for name, kind in doubtful.items()
+    ]
+    (changed,) = connection.execute(f"select {', '.join(tests)} from {text}").fetchall()
+    words = [name for name, lost in zip(doubtful, changed, strict=True) if lost]
+    return {**types, **dict.fromkeys(words, "VARCHAR")} if words else {}
 
 
 def _look(source: Source, path: Path) -> None:

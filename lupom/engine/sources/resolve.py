@@ -351,7 +351,7 @@ def local_identity(source: Source, seals: Sequence[Seal]) -> str:
 
 
 def _with_reading(source: Source, contents: str) -> str:
-    rules = [RULES] if source.format in ("csv", "json") else []
+    rules = {"csv": [RULES], "json": [RULES, reading.JSON_RULES]}.get(source.format, [])
     return digest(contents, source.format, dict(source.reading), *rules)
 
 

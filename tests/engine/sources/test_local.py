@@ -240,3 +240,36 @@ def test_a_string_of_json_that_may_be_two_dates_is_text(make_project):
     with Project(folder) as project:
         assert project.run().status == "success"
         assert project.query("select a, b::varchar from t").rows() == [("01-02-2024", "2024-02-02")]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "read"),
+    [
+        (["99999999999999999991", "99999999999999999992"], "VARCHAR", None),
+        (["123456789012345678901234567890", "1"], "VARCHAR", None),
+        (["12345678901234567890", "7"], "HUGEINT", None),
+        (["0.1", "2"], "DOUBLE", ["0.1", "2.0"]),
+        (["1e3", "0.10000000000000001"], "DOUBLE", ["1000.0", "0.1"]),
+        (['"01-02-2024 10:00:00"', '"02-03-2024 10:00:00"'], "VARCHAR", None),
+        (['"2024-02-01T10:00:00"'], "TIMESTAMP", ["2024-02-01 10:00:00"]),
+        (['"550E8400-e29b-41d4-a716-446655440000"'], "VARCHAR", None),
+    ],
+)
+def test_json_is_read_as_it_is_written(make_project, values, kind, read):
+    folder = make_project(
+        {
+            "data/s.jsonl": "".join(f'{{"n": {i}, "a": {v}}}\n' for i, v in enumerate(values)),
+            "models/sources.yml": """
+                sources:
+                  - name: raw
+                    tables: [{name: s, file: data/s.jsonl}]
+                """,
+            "models/t.sql": "select n, a, typeof(a) as kind from {{ source('raw', 's') }}",
+        }
+    )
+    with Project(folder) as project:
+        assert project.run().status == "success"
+        expected = [value.strip('"') for value in values] if read is None else read
+        assert project.query("select kind, a::varchar from t order by n").rows() == [
+            (kind, value) for value in expected
+        ]
