@@ -8,7 +8,7 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lupom.engine.llm.lenient import fitting
+from lupom.engine.llm.lenient import NAMES, fitting, plain
 from lupom.engine.llm.providers.base import TokenLogprobs
 
 # Letters are one token in every tokenizer we know, with and without a quote or space before them.
@@ -45,20 +45,61 @@ def labelled(options: Sequence[str]) -> dict[str, str]:
     return {str(i): option for i, option in enumerate(options, 1)}
 
 
-def meant(value: Any, labels: Mapping[str, str]) -> str | None:
+def meant(
+    value: Any, labels: Mapping[str, str], field: str = "answer", depth: int = 0
+) -> str | None:
     """Return the one option that a value spells otherwise: its label, its text, or both.
 
-    None where none fits, or several do.
+    It may be within lists, or in an object under the field's name or one like it; what says it
+    twice has to say the same. None where none fits, or several do.
     """
-    found = {labels[label] for label in labels if fitting(value, [label])}
+    if isinstance(value, list | dict):
+        if depth == _DEEPEST:
+            return None
+        if isinstance(value, dict):
+            return _meant_by(value, labels, field, depth + 1)
+        found = {meant(one, labels, field, depth + 1) for one in value}
+        return found.pop() if len(found) == 1 else None
+    spelled = {labels[label] for label in labels if fitting(value, [label])}
     text = fitting(value, labels.values())
-    found |= {text} if text is not None else set()
-    both = _BOTH.fullmatch(value) if isinstance(value, str) else None
-    if both is not None and both["label"] in labels:
-        option = labels[both["label"]]
-        if not both["rest"].strip() or fitting(both["rest"], [option]):
-            found.add(option)
-    return found.pop() if len(found) == 1 else None
+    spelled |= {text} if text is not None else set()
+    if isinstance(value, str):
+        both = _BOTH.fullmatch(value)
+        if both is not None and both["label"] in labels:
+            option = labels[both["label"]]
+            if not both["rest"].strip() or fitting(both["rest"], [option]):
+                spelled.add(option)
+        named = None if spelled else _NAMED.fullmatch(value.strip())
+        if named is not None:
+            return meant(named[1], labels, field, _DEEPEST)
+    return spelled.pop() if len(spelled) == 1 else None
+
+
+def _meant_by(
+    value: Mapping[str, Any], labels: Mapping[str, str], field: str, depth: int
+) -> str | None:
+    """Return the option that an object means: under a name for it, or as the one key that is true
+    ({"B": true, "A": false}) or says itself once more ({"B": "Yes"})."""
+    names = {plain(field), *NAMES}
+    named = [inner for name, inner in value.items() if plain(name) in names]
+    if named:
+        return meant(named, labels, field, depth)
+    said = [(meant(name, labels), inner) for name, inner in value.items()]
+    if len(said) == 1 and isinstance(said[0][1], str):
+        option, inner = said[0]
+        return option if meant(inner, labels) == option else None
+    if not all(inner is None or isinstance(inner, bool) for _, inner in said):
+        return None
+    chosen = [option for option, inner in said if inner]
+    return chosen[0] if len(chosen) == 1 else None
+
+
+_DEEPEST = 4
+# "Option B", "the answer is B"
+_NAMED = re.compile(
+    r"(?:(?:the\s+)?(?:option|choice|answer|label)(?:\s+is)?)\s*:?\s+(\S.*)",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def bare(text: str, field: str) -> str:
@@ -67,6 +108,8 @@ def bare(text: str, field: str) -> str:
     `**Answer:** B`, `mood: B` in a fence, `<mood>B</mood>` and `\\boxed{B}` are B.
     """
     text = _MARKS.sub(" ", text).strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        text = text[1:-1].strip()
     named = re.match(rf"(?:answer|{re.escape(field)})\s*[:=]\s*(.+)", text, re.I | re.S)
     return named[1].strip() if named else text
 

@@ -44,6 +44,21 @@ def fitting(value: Any, allowed: Iterable[str]) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+# Names under which an object holds the one thing that was asked for.
+NAMES = frozenset(
+    {"answer", "choice", "label", "letter", "option", "response", "selected", "selection"}
+    | {"text", "value"}
+)
+
+
+def alone(value: Any) -> Any:
+    """Return the one text in a list, or in an object under a name for it; else the value."""
+    if isinstance(value, dict) and len(value) == 1 and plain(str(next(iter(value)))) in NAMES:
+        value = list(value.values())
+    is_one = isinstance(value, list) and len(value) == 1 and isinstance(value[0], str)
+    return value[0] if is_one else value
+
+
 def key_of(name: str, value: Mapping[str, Any], taken: Collection[str]) -> str | None:
     """Return the one key of an object that spells a name in other letters; None if there is none.
 
@@ -111,6 +126,7 @@ def _to_one_of(values: list[Any]) -> Callable[[Any], Any]:
     texts = [value for value in values if isinstance(value, str)]
 
     def change(value: Any) -> Any:
+        value = alone(value)
         if value in values:
             return value
         found = fitting(value, texts)

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.llm.lenient import fitting, key_of
+from lupom.engine.llm.lenient import alone, fitting, key_of
 
 if TYPE_CHECKING:
     from pydantic import (
@@ -39,12 +39,19 @@ class OneOf:
     ) -> core_schema.CoreSchema:
         from pydantic_core import core_schema
 
-        return core_schema.with_info_after_validator_function(self._check, handler(source))
+        schema = handler(source)
+        if source is str:
+            schema = core_schema.with_info_before_validator_function(self._alone, schema)
+        return core_schema.with_info_after_validator_function(self._check, schema)
 
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         return {**handler(schema), ONE_OF: self.column}
+
+    @staticmethod
+    def _alone(value: Any, info: core_schema.ValidationInfo) -> Any:
+        return alone(value) if LENIENT in (info.context or {}) else value
 
     def _check(self, value: Any, info: core_schema.ValidationInfo) -> Any:
         context = info.context or {}

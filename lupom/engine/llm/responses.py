@@ -277,15 +277,22 @@ class RowResponse:
                 return reading
             # Of several it is the last that is told what is wrong with it.
             why = complaint if complaint is not None and (why is None or len(found) > 1) else why
-        for one in repaired_in(text, finished=finished):
+        repaired = repaired_in(text, finished=finished)
+        for one in repaired:
             reading, _ = self._of(one)
             if reading is not None:
                 return reading
-        if self._layout.choice is not None and finished and not found:
+        if self._layout.choice is not None and finished:
+            # An object without the field, in which the option stands under another name; else a
+            # text that is no JSON.
             field = self._layout.choice[0]
-            said = choices.bare(after_thoughts(text) or "", field)
-            if choices.meant(said, self._labels) is not None:
-                return Reading(self._bent(json.dumps({field: said})), True)
+            said: list[Any] = [one.value for one in (*found, *repaired)]
+            if not found:
+                said.append(choices.bare(after_thoughts(text) or "", field))
+            for value in said:
+                option = choices.meant(value, self._labels, field)
+                if option is not None:
+                    return Reading(self._bent(json.dumps({field: option})), True)
         raise why or _nothing_in(body)
 
     def _of(self, found: Found) -> tuple[Reading | None, InvalidAnswer | None]:
@@ -293,6 +300,9 @@ class RowResponse:
         why: InvalidAnswer | None = None
         place = found.start, found.end
         for shape in shapes(found.value, self._cls.model_fields):
+            if self._layout.choice is not None and found.value in shape.values():
+                # An object without the field counts where no other has it; see `read`.
+                continue
             body = _spelled(shape)
             try:
                 return Reading(self._strict(body), found.repaired, *place), None
@@ -371,7 +381,7 @@ class RowResponse:
             # Where a provider does not hold the model to labels, an option in full is an answer.
             option = label
         if option is None and lenient:
-            option = choices.meant(label, self._labels)
+            option = choices.meant(label, self._labels, field)
         if option is None:
             shown = json.dumps(label, ensure_ascii=False)
             labels = ", ".join(self._labels)

@@ -237,6 +237,16 @@ LOGPROBS = {
         *(5, 4),
     ),
 }
+# Of a choice among four.
+CHOICES = {
+    "an option in a list, in an object or under another name": (
+        lambda number, _body: [
+            *('{"answer": ["B"]}', '{"answer": {"label": "B", "option": "b"}}', '{"choice": "B"}')
+        ][number % 3],
+        *("ok", 3),
+    ),
+    "two options where one is wanted": (always('{"answer": ["A", "B"]}'), "invalid", 6),
+}
 
 
 @pytest.fixture
@@ -303,6 +313,15 @@ def test_log_probabilities_are_asked_for_as_far_as_they_are_given(odd, state, ch
     assert odd.bodies[-1].get("top_logprobs") == most
 
 
+@pytest.mark.parametrize("case", CHOICES)
+def test_an_option_is_read_where_exactly_one_fits(odd, state, choice, case):
+    odd.reply, becomes, requests = CHOICES[case]
+    found = outcome(odd, state, choice, {"options": ["a", "b", "c", "d"]})
+    assert [answer.status for answer in found] == [becomes] * 3
+    assert odd.requests == requests
+    assert all(row["repaired"] == (becomes == "ok") for row in state.calls_since(0))
+
+
 @pytest.mark.parametrize(
     ("case", "repaired"),
     [
@@ -341,5 +360,5 @@ def test_what_is_not_said_is_unknown_and_counts_by_the_request_s_own_estimate(od
 def test_the_documented_table_has_the_same_cases_and_counts():
     text = DOCS.read_text(encoding="utf-8").split("## Odd replies", 1)[1].split("\n## ", 1)[0]
     rows = re.findall(r"^\| ([^|]+) \| [^|]+ \| (\d+) \|$", text, re.MULTILINE)
-    cases = {**CASES, **OUTAGES, **PARTS, **LOGPROBS}
+    cases = {**CASES, **OUTAGES, **PARTS, **LOGPROBS, **CHOICES}
     assert dict(rows) == {name: str(requests) for name, (_, _, requests) in cases.items()}

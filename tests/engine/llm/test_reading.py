@@ -167,7 +167,8 @@ def test_an_option_in_other_letters_is_taken_where_exactly_one_fits(row, written
         ("A or B", None),
         ("D", None),
         (2, None),
-        (["B"], None),
+        (["B"], "Sad"),
+        (["B", "A"], None),
     ],
 )
 def test_a_label_in_other_letters_is_taken_where_exactly_one_fits(choice, written, meant):

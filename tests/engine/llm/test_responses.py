@@ -267,7 +267,7 @@ def test_a_choice_is_asked_by_labels_and_answered_by_options(choice):
 
 @pytest.mark.parametrize(
     "text",
-    ['{"answer": "D"}', '{"answer": ["A"]}', '{"answer": null}', '{"other": "A"}', "A, or B"],
+    ['{"answer": "D"}', '{"answer": ["A", "B"]}', '{"answer": null}', '{"other": "A"}', "A, or B"],
 )
 def test_anything_but_a_label_or_an_option_is_invalid(choice, text):
     with pytest.raises(InvalidAnswer):
