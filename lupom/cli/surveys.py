@@ -137,7 +137,7 @@ def read(
         that the file does not fit the codebook.
     """
     from lupom.science.surveys import codebook as books
-    from lupom.science.surveys import files, guesses, layout
+    from lupom.science.surveys import doubts, files, guesses, layout
 
     for file in (path, qsf, codebook):
         if file is not None and not file.exists():
@@ -152,6 +152,7 @@ def read(
         if codebook is None:
             book = guesses.guess(data, survey)
             text = books.dump(book)
+            notes += doubts.doubts(data, book)
         else:
             book = books.load(_text(codebook), codebook.name)
             book.survey, book.file = survey, data.name

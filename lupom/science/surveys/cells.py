@@ -15,6 +15,29 @@ LONGEST_LITERAL = 100_000
 ABSENT = frozenset({"na", "n/a", "#n/a", "null", "none given", ".", "-", "#null!", "<na>", "nat"})
 
 _NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d*)?")
+_AMOUNT = re.compile(
+    r"(?P<before>[A-Z]{2,3}\s|[$€£¥₹]\s?|)[+-]?\d{1,3}(?:[,.' \u2019]?\d{3})*(?:[.,]\d+)?\s?"
+    r"(?P<unit>[%‰$€£¥₹°]|[^\W\d_]{1,12}|)\.?"
+)
+# Signs without width that copying from web pages leaves. Joiners (U+200C, U+200D) are none of them:
+# Persian words and emoji have them. Spaces that do not break are spaces.
+_UNSEEN = {0x200B: None, 0x2060: None, 0xFEFF: None, 0x00AD: None, 0xA0: " ", 0x202F: " "}
+
+
+def seen(text: str) -> str:
+    """Return a text without signs that have no width: 'Yes' with one at its end is 'Yes'."""
+    return text if text.isascii() else text.translate(_UNSEEN)
+
+
+def unit(value: str) -> tuple[str, str] | None:
+    """Return what stands before and behind a number: '$12' is ('$', ''), '5 hours' ('', 'hours').
+
+    '12,345' is ('', ''); None where it is no number, or nothing but one.
+    """
+    found = _AMOUNT.fullmatch(value)
+    if found is None or value.isdecimal() or (found["before"] and found["unit"]):
+        return None
+    return found["before"].strip(), found["unit"].casefold()
 
 
 def text(value: Any) -> str:
@@ -25,7 +48,7 @@ def text(value: Any) -> str:
         if math.isnan(value):
             return ""
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-    out = str(value).strip()
+    out = seen(str(value)).strip()
     # pandas writes a missing value it has turned to text as 'nan'.
     return "" if out.casefold() == "nan" else out
 

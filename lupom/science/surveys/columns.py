@@ -95,18 +95,19 @@ def gather(file: File) -> File:
     fill(file.columns)
     for column in file.columns:
         if not (column.labels or column.why or column.group) and several(column.values):
-            column.why = "several choices in a cell; a column for each would be read as such"
+            column.why = SEVERAL
     return file
 
 
 def several(values: Iterable[str]) -> bool:
-    """Say whether cells list choices: 'Tea;Coffee', 'Coffee', 'Tea, Milk'.
+    """Say whether cells list choices: 'Tea;Coffee', 'Coffee', 'Tea|Milk', 'Tea, Milk', '1 3 5'.
 
     Most of what stands between the signs occurs in other cells, too; and with commas, which texts
     have of their own, some cell joins two others: unlike 'Agree, strongly' beside 'Agree'.
     """
     different = {v.strip("; ") for v in values} - {""}
-    for sign in (";", ","):
+    codes = all(_CODES.fullmatch(v) for v in different)
+    for sign in (";", "|", ",", *([" "] if codes else [])):
         lists = {v for v in different if sign in v}
         if len(lists) < 2:
             continue
@@ -115,16 +116,19 @@ def several(values: Iterable[str]) -> bool:
         again = sum(n for n in counts.values() if n > 1)
         if again >= 0.8 * counts.total() and (
             any(counts[v] for v in different - lists)
-            if sign == ";"
+            if sign in ";|"
             else any(_joins(v, different) for v in lists)
         ):
             return True
     return False
 
 
+_CODES = re.compile(r"\d{1,2}(?: \d{1,2})*")
+
+
 def _joins(value: str, others: set[str]) -> bool:
-    """Say whether a cell is two other cells with a comma between."""
-    commas = [i for i, sign in enumerate(value) if sign == ","]
+    """Say whether a cell is two other cells with a comma, or a space, between."""
+    commas = [i for i, sign in enumerate(value) if sign in ", "]
     return any(value[:i] in others and value[i + 1 :].strip() in others for i in commas)
 
 
@@ -155,6 +159,7 @@ def _zeros_and_ones(file: File) -> None:
         )
 
 
+SEVERAL = "several choices in a cell; a column for each would be read as such"
 SELECTED = {"1": "Selected", "0": "Not selected"}
 _MEMBER = re.compile(r"(.+)[_.](?:[A-Za-z]|\d{1,3})")
 

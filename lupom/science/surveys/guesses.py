@@ -27,6 +27,9 @@ _WEIGHT = re.compile(
     r"|poids|pondera[^\W\d]*)(?:_.*|\d+)?",
     re.IGNORECASE,
 )
+_PLAIN_WEIGHT = re.compile(
+    r"(?:my_?|current_?|your_?)?(?:weights?|wgt|wt|gewicht|poids|peso)", re.I
+)
 # What people weigh.
 _BODY = re.compile(
     r"(?:^|_)(?:kgs?|lbs?|pounds|stone|body|birth|loss|gain|goal|ideal|target|change)(?:_|$)", re.I
@@ -159,7 +162,24 @@ def _is_weight(column: Column) -> bool:
     if not named or column.labels or column.why:
         return False
     numbers = [_number(v) for v in column.values if v]
-    return bool(numbers) and all(n is not None and n >= 0 for n in numbers)
+    plain = bool(numbers) and all(n is not None and n >= 0 for n in numbers)
+    return plain and not is_of_bodies(column)
+
+
+def is_of_bodies(column: Column) -> bool:
+    """Say whether a column called weight, no more, holds what people weigh, in kilos or pounds.
+
+    Adults' weights have a mean of 60 to 100 kg or 130 to 220 lb and a standard deviation of about a
+    fifth of it; survey weights have a mean of 1, or spread wider than that where they count people.
+    """
+    if not _PLAIN_WEIGHT.fullmatch(column.name):
+        return False
+    numbers = [n for v in column.values if v and (n := _number(v)) is not None]
+    if len(set(numbers)) < 5 or not 25 <= min(numbers) <= max(numbers) <= 500:
+        return False
+    mean = sum(numbers) / len(numbers)
+    spread = math.sqrt(sum((n - mean) ** 2 for n in numbers) / len(numbers))
+    return 45 <= mean <= 230 and spread < 0.35 * mean
 
 
 def _weight_order(column: Column) -> tuple[int, float, str]:
@@ -192,6 +212,10 @@ def _why_not(column: Column, rows: int) -> str:
     unlabelled = [v for v in answers if v not in column.labels]
     numeric = all(_number(v) is not None for v in unlabelled)
     if len(unlabelled) > MOST_OPTIONS and not numeric:
+        units = {cells.unit(v) for v in unlabelled if _number(v) is None}
+        if len(units) == 1 and None not in units:
+            example = next(v for v in values if _number(v) is None)
+            return f"numbers with signs beside them, such as '{example}'; plain ones would be read"
         return f"free text: {len(unlabelled):,} different values"
     if not column.labels and not numeric and rows >= 10 and len(answers) > 0.8 * len(values):
         return f"free text: {len(answers):,} different values in {len(values):,} rows"

@@ -73,7 +73,7 @@ def read(path: Path, *, encoding: str | None = None) -> File:
             Column(
                 name,
                 values,
-                label=" ".join((meta.column_names_to_labels.get(name) or "").split()),
+                label=" ".join(cells.text(meta.column_names_to_labels.get(name)).split()),
                 labels=given,
                 missing=_missing(meta, name, {*values, *given} - {""}),
                 measure="" if measure == "unknown" else measure,

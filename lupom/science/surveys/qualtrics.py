@@ -94,7 +94,9 @@ def read(path: Path, qsf: Path | None = None, *, encoding: str | None = None) ->
         heading = _heading(ids[i])
         unread |= dict.fromkeys(key for key in heading if key not in _KEYS)
         values = [cells.text(row[i]) for row in lines[3:]]
-        columns.extend(_columns(name.strip(), _plain(wordings[i]), heading, values, asked))
+        columns.extend(
+            _columns(cells.seen(name).strip(), _plain(wordings[i]), heading, values, asked)
+        )
     fill(columns)
     for column in columns:
         if UNANSWERED in column.values and UNANSWERED not in column.labels:

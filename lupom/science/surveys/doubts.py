@@ -1,0 +1,90 @@
+"""What a guessed codebook may have wrong, for whoever reviews it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from lupom.science.surveys.codebook import Codebook, Question
+from lupom.science.surveys.columns import Column, File
+from lupom.science.surveys.guesses import is_of_bodies
+
+# Codes that surveys give to "don't know", "refused" and the like.
+_SPECIAL = {7, 8, 9, 66, 77, 88, 96, 97, 98, 99}
+# More of the answers than this are hardly refusals.
+_MOST = 0.3
+_NAMED = 3
+
+
+def doubts(file: File, book: Codebook) -> list[str]:
+    """Return a note on each guess that the values speak against, of a file's guessed codebook."""
+    columns = {column.name: column for column in file.columns}
+    return [*_weights(columns, book), *_codes(columns, book.questions)]
+
+
+def _weights(columns: dict[str, Column], book: Codebook) -> list[str]:
+    notes = [
+        f"{column.name} is taken for what people weigh ({_span(column)}); if they are survey"
+        " weights, name it under weight: in the codebook"
+        for column in columns.values()
+        if is_of_bodies(column) and column.name != book.weight
+    ]
+    if book.weight is not None:
+        numbers = [float(v) for v in columns[book.weight].values if v]
+        mean = sum(numbers) / len(numbers)
+        if not 0.5 <= mean <= 2:
+            notes.append(
+                f"{book.weight} is taken for survey weights, and their mean is {mean:.3g}"
+                f" ({_span(columns[book.weight])}); if they are something else, leave weight:"
+                " empty in the codebook"
+            )
+    return notes
+
+
+def _codes(columns: dict[str, Column], questions: Sequence[Question]) -> list[str]:
+    """Note numbers without a label that stand apart: 8 and 9 among answers of 1 to 5."""
+    found: dict[tuple[str, str], list[tuple[str, float]]] = {}
+    for question in questions:
+        apart = _apart(question)
+        if not apart:
+            continue
+        codes, rest = apart
+        counts = Counter(columns[question.column].values)
+        share = sum(counts[c] for c in codes) / sum(counts[c] for c in question.options)
+        if share <= _MOST:
+            key = (" and ".join(codes), f"{rest[0]} to {rest[-1]}")
+            found.setdefault(key, []).append((question.column, share))
+    notes = []
+    for (codes_, rest_), members in found.items():
+        names = ", ".join(name for name, _ in members[:_NAMED])
+        more = f" and {len(members) - _NAMED} more" if len(members) > _NAMED else ""
+        shares = [share for _, share in members]
+        least, most = f"{min(shares):.0%}", f"{max(shares):.0%}"
+        notes.append(
+            f"{names}{more}: {codes_} among {rest_} without a label"
+            f" ({least if least == most else f'{least} to {most}'} of answers); if it is no"
+            " answer, move it from options: to refused:, dont_know: or not_asked: in the codebook"
+        )
+    return notes
+
+
+def _apart(question: Question) -> tuple[list[str], list[int]] | None:
+    """Return codes without a label that are beyond a gap above all others, and the others."""
+    if question.kind == "multiple":
+        return None
+    try:
+        numbers = {code: int(code) for code in question.options}
+    except ValueError:
+        return None
+    apart = [c for c, n in numbers.items() if n in _SPECIAL and question.options[c] == c]
+    rest = sorted(n for c, n in numbers.items() if c not in apart)
+    while apart and rest and numbers[apart[0]] == rest[-1] + 1:
+        rest.append(numbers[apart.pop(0)])
+    if not apart or len(rest) < 3 or rest != list(range(rest[0], rest[-1] + 1)):
+        return None
+    return apart, rest
+
+
+def _span(column: Column) -> str:
+    numbers = [float(v) for v in column.values if v]
+    return f"{min(numbers):g} to {max(numbers):g}"
