@@ -161,9 +161,8 @@ def _asked(column: Column, q: Question, name: str) -> tuple[list[str], list[str]
             # The file's own word where it says the same, as OpinionQA's tables have it.
             own = column.labels.get(code, code)
             said[code] = own if labels.nonresponse(own) == status else _CANONICAL[status]
-    if (
-        q.bins
-    ):  # a code that says it is not an answer is not a number, whether the codebook has it or not
+    # A code that says it is not an answer is not a number, whether the codebook has it or not.
+    if q.bins:
         said = _unsaid(column, said)
     options = list(ranges(q.bins, column.values)) if q.bins else list(q.options.values())
     for option in options:
