@@ -1,6 +1,7 @@
 {{ config(materialized='table', tags=['holdout']) }}
 -- What a run ends with: each predictor on each set of pairs, best log loss first, and how much better
--- or worse its accuracy is than that of the best predictor without an LLM.
+-- or worse its accuracy is than that of the best predictor without an LLM. Of a prediction setting it
+-- says whose personas and neighbours the LLM was shown.
 
 with wide as (
     select
@@ -37,19 +38,31 @@ best as (
     qualify row_number() over (
         partition by survey, scenario, pairs order by accuracy desc, predictor
     ) = 1
+),
+
+-- What a setting does not show is blank.
+shown as (
+    select distinct
+        x.survey, x.setting,
+        if(s.persona <> 'none', x.network, null) as network,
+        if(s.neighbours <> 'none', x.retrieval, null) as retrieval
+    from {{ ref('setting_variants') }} as x
+    join {{ ref('prediction_settings') }} as s using (setting)
 )
 
 select
     w.survey, w.scenario, w.pairs, w.predictor, w.llm,
     w.accuracy, w.accuracy_low as low, w.accuracy_high as high, w.nll, w.calibration_error as calibration,
     w.invalid, w.n,
-    s.difference as vs_best, s.low as vs_low, s.high as vs_high
+    s.difference as vs_best, s.low as vs_low, s.high as vs_high,
+    x.network, x.retrieval
 from wide as w
 left join best as b using (survey, scenario, pairs)
 left join sided as s
     on s.survey = w.survey and s.scenario = w.scenario and s.pairs = w.pairs
     and s.predictor = w.predictor and s.llm is not distinct from w.llm
     and s.against = b.best and s.against_llm is null
+left join shown as x on w.llm is not null and x.survey = w.survey and x.setting = w.predictor
 -- Where no LLM has predicted, its pairs are some of all pairs and say nothing of their own.
 where w.pairs = 'all' or (w.survey, w.scenario) in (
     select (survey, scenario) from wide where llm is not null

@@ -30,6 +30,13 @@ FIRST_OPTION = (
     "options[1], null, null, if(row_number() over () = 1, 'invalid', 'valid'), 'call', null "
     "from llm_pairs join questions using (survey, question_id) where role = 'test'"
 )
+# It shows the history and nothing else, whatever network and retrieval there are for others.
+SETTINGS = (
+    "create table prediction_settings as select 'history' as setting, 'default' as llm, "
+    "'none' as persona, 'none' as neighbours",
+    "create table setting_variants as select distinct survey, 'history' as setting, "
+    "'bds' as network, 'tuned' as retrieval from questions",
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +48,8 @@ def project() -> FakeProject:
     project.connection.execute("create table stacked as select * from predictions")
     project.connection.execute("create table persona_predictions as select * from predictions")
     project.connection.execute(FIRST_OPTION)
+    for table in SETTINGS:
+        project.connection.execute(table)
     for name in ("scores.py", "metrics.py", "comparisons.py", "calibration.py"):
         project.build(f"evaluation/{name}")
     for name in ("group_metrics.py", "distribution_metrics.py", "leaderboard.sql"):
@@ -101,7 +110,8 @@ def test_the_leaderboard_has_everyone_once(project: FakeProject) -> None:
     assert sorted(name for name, _ in rows) == sorted(BASELINES)
     # Only the best one is not compared with the best one.
     assert sum(best for _, best in rows) == 1
-    assert project.rows("select llm from leaderboard where predictor = 'history'") == [("default",)]
+    found = "select llm, network, retrieval from leaderboard where predictor = 'history'"
+    assert project.rows(found) == [("default", None, None)]
 
 
 def test_the_majority_is_worse_than_the_best_and_predicts_less_variance(

@@ -1,5 +1,7 @@
 """The published protocol on three waves of the published size, from a folder and from S3.
 
+Up to what the LLM is asked; `test_published_settings.py` runs the rest, on few people of each wave.
+
 Questions, respondents, attributes and columns are as many as the published waves have, and so are
 the 1,000 test pairs of each; answers are made up.
 """
@@ -15,8 +17,6 @@ from lupom import Project
 from lupom.science.evaluation import published
 from tests.shipped.conftest import copy_project
 from tests.support import opinionqa, s3_servers
-from tests.support.capable import Capable
-from tests.support.llm_server import LLMServer
 
 SURVEYS = [f"opinionqa.W{wave}" for wave in opinionqa.WAVES]
 TABLES = ("questions", "respondents", "responses", "holdout", "histories", "llm_pairs", "surveys")
@@ -140,27 +140,3 @@ def test_the_same_tables_come_from_s3(tmp_path, waves, project, bucket):
                 f" union all (from there.{table} except all from here.{table}))"
             ).fetchall()
             assert differing == 0, table
-
-
-def test_the_whole_pipeline_runs_on_waves_from_s3_with_an_llm(tmp_path, bucket):
-    small = opinionqa.write(tmp_path / "small", 60)
-    bucket(small)
-    few = {"llm_test_respondents": 4, "llm_reference_respondents": 4, "llm_pairs": 3}
-    with LLMServer(answers=Capable(), logprobs="ignore") as server:
-        folder = project_of(tmp_path / "project", small, 40, base_url=server.base_url)
-        with Project(folder, vars=settings(BUCKET, llm_tuning_pairs=2, **few)) as made:
-            result = made.run()
-            assert [node.message for node in result.nodes if node.status == "error"] == []
-            assert made.query("select count(*) from lupom.calls where status <> 'ok'").rows() == [
-                (0,)
-            ]
-    # Every wave has dimensions, personas, predictions of the LLM, and the published figures.
-    for table, sql in {
-        "persona_dimensions": "true",
-        "persona_values": "value is not null",
-        "predictions": "status = 'valid' and role = 'test'",
-        "published_metrics": "pairs = 40 and not_found = 0",
-        "metrics": "true",
-    }.items():
-        found = query(folder, f"select distinct survey from {table} where {sql} order by 1")
-        assert found == [(name,) for name in SURVEYS], table

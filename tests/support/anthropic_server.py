@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.support.answers import fit, read_and_written, schema_in
-from tests.support.bedrock_server import BedrockServer, Fault
+from tests.support.bedrock_server import BedrockServer, Fault, Model
 
 STATUS = {
     "invalid_request_error": 400,
@@ -60,18 +60,18 @@ class AnthropicServer(BedrockServer):
         body = {"type": "error", "error": error}
         return web.json_response(body, status=STATUS.get(code, 500), headers=headers)
 
-    def _complaint(self, body: dict[str, Any]) -> dict[str, str] | None:
-        if "output_config" in body and not self.model.json_schema:
+    def _complaint(self, body: dict[str, Any], model: Model) -> dict[str, str] | None:
+        if "output_config" in body and not model.json_schema:
             return {"message": "output_config.format: not supported by this model"}
         marked = [b for m in body["messages"] for b in m["content"] if "cache_control" in b]
         if len(marked) + sum("cache_control" in b for b in body.get("system", [])) > 4:
             return {"message": "A maximum of 4 blocks with cache_control may be provided."}
         choice = (body.get("tool_choice") or {}).get("type", "auto")
-        if body.get("tools") and not self.model.choices:
+        if body.get("tools") and not model.choices:
             return {"message": "tools are not supported by this model"}
-        if body.get("tools") and choice not in self.model.choices:
+        if body.get("tools") and choice not in model.choices:
             return {"message": f"tool_choice: '{choice}' forces tool use, which is not supported"}
-        if "temperature" in body and not self.model.temperature:
+        if "temperature" in body and not model.temperature:
             return {"message": "temperature is not supported by this model"}
         return None
 

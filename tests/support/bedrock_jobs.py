@@ -117,7 +117,7 @@ class JobServer(BedrockServer):
         error = self.errors(body) if self.errors else None
         if "toolConfig" in body:
             error = {"errorCode": 400, "errorMessage": "toolConfig is not supported"}
-        complaint = self._complaint(body)
+        complaint = self._complaint(body, self.model)
         if complaint is not None:
             error = {"errorCode": 400, "errorMessage": complaint["message"]}
         came = {"error": error} if error else {"modelOutput": self._message(body)}

@@ -13,7 +13,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import unquote
@@ -73,7 +73,8 @@ class BedrockServer:
     faults : called with the request's number (from 1) and body; returns what goes wrong, or None.
     answers : called with the body; returns the object to answer with, a text, or None for the
         usual answer.
-    model : what every model can do.
+    model : what a model can do.
+    of : what those can do whose id holds a word, where models differ.
     cached_from : tokens of the shortest beginning that a cache point caches.
     """
 
@@ -81,6 +82,7 @@ class BedrockServer:
     faults: Callable[[int, dict[str, Any]], Fault | None] | None = None
     answers: Callable[[dict[str, Any]], dict[str, Any] | str | None] | None = None
     model: Model = field(default_factory=Model)
+    of: Mapping[str, Model] = field(default_factory=dict)
     cached_from: int = 0
 
     port: int = 0
@@ -150,7 +152,7 @@ class BedrockServer:
             body, refused = await self._read(request)
             if refused is not None:
                 return await self._fail(request, refused)
-            complaint = self._complaint(body)
+            complaint = self._complaint(body, self._ability(_name(request, body)))
             if complaint is not None:
                 return await self._fail(request, Fault(code="ValidationException", **complaint))
             wait = self.latency - (time.monotonic() - begun)
@@ -182,7 +184,7 @@ class BedrockServer:
         number = self.requests
         body = await request.json()
         self.bodies.append(body)
-        self.models.append(unquote(request.match_info.get("model", body.get("model", ""))))
+        self.models.append(_name(request, body))
         self.headers.append({k.lower(): v for k, v in request.headers.items()})
         stranger = self._stranger(request)
         if stranger is not None:
@@ -213,8 +215,10 @@ class BedrockServer:
         status = STATUS.get(fault.code, 400)
         return web.json_response({"message": fault.message}, status=status, headers=headers)
 
-    def _complaint(self, body: dict[str, Any]) -> dict[str, str] | None:
-        model = self.model
+    def _ability(self, name: str) -> Model:
+        return next((can for word, can in self.of.items() if word in name), self.model)
+
+    def _complaint(self, body: dict[str, Any], model: Model) -> dict[str, str] | None:
         if "outputConfig" in body and not model.json_schema:
             return {"message": "This model doesn't support the outputConfig.textFormat field."}
         if "toolConfig" in body:
@@ -270,6 +274,10 @@ class BedrockServer:
         if _points(body):
             usage |= {"cacheReadInputTokens": read, "cacheWriteInputTokens": written}
         return usage
+
+
+def _name(request: web.Request, body: dict[str, Any]) -> str:
+    return unquote(request.match_info.get("model", body.get("model", "")))
 
 
 def _blocks(body: dict[str, Any]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.support.answers import fit
-from tests.support.bedrock_server import BedrockServer, Fault
+from tests.support.bedrock_server import BedrockServer, Fault, Model
 
 STATUS = {
     "INVALID_ARGUMENT": 400,
@@ -54,11 +54,11 @@ class GoogleServer(BedrockServer):
             error["details"] = [{"@type": kind, "retryDelay": f"{fault.retry_after}s"}]
         return web.json_response({"error": error}, status=status)
 
-    def _complaint(self, body: dict[str, Any]) -> dict[str, str] | None:
+    def _complaint(self, body: dict[str, Any], model: Model) -> dict[str, str] | None:
         config = body.get("generationConfig", {})
-        if "responseSchema" in config and not self.model.json_schema:
+        if "responseSchema" in config and not model.json_schema:
             return {"message": "JSON mode is not enabled: response_mime_type, response_schema"}
-        if "temperature" in config and not self.model.temperature:
+        if "temperature" in config and not model.temperature:
             return {"message": "temperature is not supported by this model"}
         if {c["role"] for c in body["contents"]} - {"user", "model"}:
             return {"message": "Please use a valid role: user, model."}

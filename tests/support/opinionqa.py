@@ -99,13 +99,14 @@ def questions(count: int) -> list[tuple[str, str, list[str], Sequence[float]]]:
     return out
 
 
-def write(folder: Path, people: int | None = 60) -> Path:
+def write(folder: Path, people: int | None = 60, count: int = len(QUESTIONS)) -> Path:
     """Write `human_resp` below a folder; wave 41 has codes for answers, the others have texts.
 
-    With `people` None, waves have as many questions and respondents as the published ones.
+    `people` are asked the first `count` questions. With `people` None, waves have as many questions
+    and respondents as the published ones.
     """
     root = folder / "human_resp"
-    asked = {w: questions(SIZES[w][0] if people is None else len(QUESTIONS)) for w in WAVES}
+    asked = {w: questions(SIZES[w][0] if people is None else count) for w in WAVES}
     for wave in WAVES:
         size = SIZES[wave][1] if people is None else people
         _write_wave(root / f"American_Trends_Panel_W{wave}", wave, asked[wave], size)
