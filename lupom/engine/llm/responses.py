@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,16 +13,16 @@ from lupom.engine.errors import LupomError, ModelError, did_you_mean
 from lupom.engine.llm import choices
 from lupom.engine.llm.classes import Imports, load_class
 from lupom.engine.llm.columns import POSITION, Layout, layout_of
-from lupom.engine.llm.lenient import key_of, lenient_validator
-from lupom.engine.llm.markers import LENIENT, AsArray, Each, OneOf, OneOfEach, Usable
+from lupom.engine.llm.lenient import lenient_validator
+from lupom.engine.llm.markers import AsArray, Each, OneOf, OneOfEach, Usable
 from lupom.engine.llm.providers.base import TokenLogprobs
-from lupom.engine.llm.reading import Found, after_thoughts, found_in, repaired_in, shapes
 from lupom.engine.llm.schemas import canonical, closed, columns_of, filled, schema_of
 from lupom.engine.llm.stated import OFF, Distribution, labelled, normalised
 from lupom.engine.llm.together import RowsResponse
+from lupom.engine.llm.validation import InvalidAnswer, Reader, Reading
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel, ValidationError
+    from pydantic import BaseModel
     from pydantic_core import SchemaValidator
 
 __all__ = [
@@ -33,6 +31,7 @@ __all__ = [
     "InvalidAnswer",
     "OneOf",
     "OneOfEach",
+    "Reading",
     "ResponseSpec",
     "RowResponse",
     "Usable",
@@ -40,28 +39,6 @@ __all__ = [
 ]
 
 _MOST_RESPONSES = 4096
-_INT64 = range(-(2**63), 2**63)
-
-
-class InvalidAnswer(LupomError):
-    """An answer that is not what was asked for; the message is fit to be sent back to the model."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """An answer read: its value, and how it was read.
-
-    Attributes
-    ----------
-    repaired : the text had to be changed to be the answer: broken JSON fixed, a text cut to its
-        limit, an option in other letters taken for what it is.
-    start, end : where its object is in the text; -1 where it is not there as it stands.
-    """
-
-    value: dict[str, Any]
-    repaired: bool = False
-    start: int = -1
-    end: int = -1
 
 
 def load_response(file: Path, name: str, imports: Imports | None = None) -> ResponseSpec:
@@ -214,11 +191,9 @@ class RowResponse:
         marks: Mapping[str, OneOfEach],
     ) -> None:
         self.name = spec.name
-        self._spec = spec
-        self._cls = spec.cls
         self._layout = layout
-        self._context: dict[str, Any] = {c: dict.fromkeys(v) for c, v in allowed.items()}
-        self._context.update(each)
+        context: dict[str, Any] = {c: dict.fromkeys(v) for c, v in allowed.items()}
+        context.update(each)
         self.choices: list[dict[str, str]] | None = None
         self.top_logprobs = 0
         self._labels: dict[str, str] = {}
@@ -239,6 +214,8 @@ class RowResponse:
             self.top_logprobs = choices.alternatives(len(self._labels))
         self.schema_text = canonical(self.schema)
         self.schema_hash = hashlib.sha256(self.schema_text.encode("utf-8")).hexdigest()
+        choice = None if layout.choice is None else layout.choice[0]
+        self._reader = Reader(spec, context, choice, self._labels)
         fields = list(self.schema["properties"])
         self.only_field = fields[0] if len(fields) == 1 else None
 
@@ -252,143 +229,8 @@ class RowResponse:
         return self.read(text).value
 
     def read(self, text: str, *, finished: bool = True) -> Reading:
-        """Return the answer in a text, read as strictly as it can be.
-
-        In this order: the text is the object; an object in it is, the last one that validates;
-        either with unenforced limits bent; what a repair of broken JSON gives; of a choice, the
-        text alone is an option. `finished` is False where the text was cut off: then nothing is
-        completed. Raises InvalidAnswer with a message that can be sent back to the model,
-        ModelError when the class itself fails.
-        """
-        body = text.strip()
-        why: InvalidAnswer | None = None
-        if body.startswith("{") and body.endswith("}"):
-            try:
-                value = self._strict(body)
-            except InvalidAnswer as error:
-                why = error
-            else:
-                start = text.find("{")
-                return Reading(value, False, start, start + len(body))
-        found = found_in(text)
-        for one in found:
-            reading, complaint = self._of(one)
-            if reading is not None:
-                return reading
-            # Of several it is the last that is told what is wrong with it.
-            why = complaint if complaint is not None and (why is None or len(found) > 1) else why
-        repaired = repaired_in(text, finished=finished)
-        for one in repaired:
-            reading, _ = self._of(one)
-            if reading is not None:
-                return reading
-        if self._layout.choice is not None and finished:
-            # An object without the field, in which the option stands under another name; else a
-            # text that is no JSON.
-            field = self._layout.choice[0]
-            said: list[Any] = [one.value for one in (*found, *repaired)]
-            if not found:
-                said.append(choices.bare(after_thoughts(text) or "", field))
-            for value in said:
-                option = choices.meant(value, self._labels, field)
-                if option is not None:
-                    return Reading(self._bent(json.dumps({field: option})), True)
-        raise why or _nothing_in(body)
-
-    def _of(self, found: Found) -> tuple[Reading | None, InvalidAnswer | None]:
-        """Return what was found as an answer; else what is wrong with it."""
-        why: InvalidAnswer | None = None
-        place = found.start, found.end
-        for shape in shapes(found.value, self._cls.model_fields):
-            if self._layout.choice is not None and found.value in shape.values():
-                # An object without the field counts where no other has it; see `read`.
-                continue
-            body = _spelled(shape)
-            try:
-                return Reading(self._strict(body), found.repaired, *place), None
-            except InvalidAnswer as error:
-                why = why or error
-            try:
-                # Before NaN is spelled out as a text. What is too large may be of a part that is
-                # left out; what is kept is looked at once more.
-                _check_finite(shape)
-                return Reading(self._bent(body), True, *place), None
-            except InvalidAnswer:
-                continue
-        return None, why
-
-    def _strict(self, body: str) -> dict[str, Any]:
-        """Validate the text of an object as it is."""
-        from pydantic import ValidationError
-
-        try:
-            if self._layout.choice is not None:
-                return self._chosen(body)
-            value = self._cls.model_validate_json(body, context=self._context)
-        except ValidationError as error:
-            raise InvalidAnswer(_explained(error)) from None
-        except InvalidAnswer:
-            raise
-        except Exception as error:
-            raise self._broken(error) from error
-        return self._dumped(value)
-
-    def _bent(self, body: str) -> dict[str, Any]:
-        """Validate the text of an object without the limits that providers do not enforce."""
-        from pydantic import ValidationError
-
-        try:
-            if self._layout.choice is not None:
-                return self._chosen(body, lenient=True)
-            context = {**self._context, LENIENT: True}
-            value = self._spec.lenient.validate_json(body, context=context)
-        except ValidationError as error:
-            raise InvalidAnswer(_explained(error)) from None
-        except InvalidAnswer:
-            raise
-        except Exception as error:
-            raise self._broken(error) from error
-        return self._dumped(value)
-
-    def _dumped(self, value: BaseModel) -> dict[str, Any]:
-        if not value.model_fields_set:
-            # With defaults for all of them, anything would be an answer.
-            raise InvalidAnswer(f"it has no field of {', '.join(self._cls.model_fields)}")
-        answer = value.model_dump(mode="json")
-        _check_numbers(answer)
-        return answer
-
-    def _broken(self, error: Exception) -> ModelError:
-        return ModelError(
-            f"response class {self.name}: a validator failed with {type(error).__name__}: {error}",
-            hint="a validator says no with ValueError",
-        )
-
-    def _chosen(self, body: str, *, lenient: bool = False) -> dict[str, Any]:
-        field = self._layout.choice[0] if self._layout.choice else ""
-        try:
-            answered = json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise InvalidAnswer(f"not valid JSON: {error}") from None
-        if lenient and field not in answered:
-            key = key_of(field, answered, ())
-            answered = answered if key is None else {field: answered[key]}
-        if field not in answered:
-            raise InvalidAnswer(f"'{field}' is missing")
-        label = answered[field]
-        option = self._labels.get(label) if isinstance(label, str) else None
-        if option is None and label in self._labels.values():
-            # Where a provider does not hold the model to labels, an option in full is an answer.
-            option = label
-        if option is None and lenient:
-            option = choices.meant(label, self._labels, field)
-        if option is None:
-            shown = json.dumps(label, ensure_ascii=False)
-            labels = ", ".join(self._labels)
-            raise InvalidAnswer(f"'{field}': {shown:.100} is not one of the labels {labels}")
-        # Through the class, so that its own validators have their say.
-        value = self._cls.model_validate({field: option}, context=self._context)
-        return value.model_dump(mode="json")
+        """Return the answer in a text; see `Reader.read`."""
+        return self._reader.read(text, finished=finished)
 
     def distribution(
         self,
@@ -467,63 +309,3 @@ def _texts(values: Sequence[Any], where: str) -> list[str]:
         if not isinstance(value, str):
             raise ModelError(f"{where}: {value!r:.80} is not a string")
     return list(dict.fromkeys(values))
-
-
-def _spelled(value: Mapping[str, Any]) -> str:
-    """Return a value as JSON that UTF-8 can hold: halves of surrogate pairs are question marks."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _nothing_in(body: str) -> InvalidAnswer:
-    if not body:
-        return InvalidAnswer("it is empty")
-    start, end = body.find("{"), body.rfind("}")
-    if start < 0:
-        return InvalidAnswer("there is no JSON object in it")
-    if end < start:
-        return InvalidAnswer("the JSON object has no end")
-    return InvalidAnswer("there is no valid JSON object in it")
-
-
-def _explained(error: ValidationError) -> str:
-    """Say what is wrong in words for a model: field, complaint, the value seen."""
-    out = []
-    problems = error.errors(include_url=False, include_context=False)
-    for problem in problems[:5]:
-        place = ".".join(str(part) for part in problem["loc"])
-        message = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] in ("missing", "json_invalid"):
-            seen = ""
-        else:
-            seen = f" (got {json.dumps(problem['input'], ensure_ascii=False, default=str):.100})"
-        out.append((f"'{place}': " if place else "") + message + seen)
-    if len(problems) > 5:
-        out.append(f"and {len(problems) - 5} more")
-    return "; ".join(out)
-
-
-def _check_numbers(value: Any) -> None:
-    """Refuse numbers no column holds; a model may write one of any length, and NaN."""
-    for number in _numbers(value):
-        if isinstance(number, int) and number not in _INT64:
-            raise InvalidAnswer(f"the number {str(number)[:30]} is too large")
-    _check_finite(value)
-
-
-def _check_finite(value: Any) -> None:
-    """Refuse NaN and infinity."""
-    for number in _numbers(value):
-        if isinstance(number, float) and not math.isfinite(number):
-            raise InvalidAnswer(f"{number} is not a number that JSON has")
-
-
-def _numbers(value: Any) -> Iterator[int | float]:
-    """Yield the numbers in a value of JSON."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            yield from _numbers(item)
-    elif isinstance(value, int | float):
-        yield value
