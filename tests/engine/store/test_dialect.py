@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lupom import Project
+from lupom.engine.run.results import Silent
 from lupom.engine.store.dialect import csv_relation, found_types
 
 TEXT = [
@@ -233,3 +234,43 @@ def test_a_header_with_columns_alike_or_nameless_is_an_error_that_names_them(
     assert result.status == "error"
     assert result.nodes[0].message.startswith("seeds/s.csv:1: ")
     assert message in result.nodes[0].message
+
+
+class Heard(Silent):
+    def __init__(self):
+        self.notes = []
+
+    def note(self, message):
+        self.notes.append(message)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([*map(str, range(1999)), "oops"], "'oops' in row 2,000 is not a number; leave the cell"),
+        (
+            ["1", "2.25", "3.50"],
+            "'3.50' in row 3 would come back as 3.5; column_types: {c: DOUBLE}",
+        ),
+        ([*["1"] * 10, "nan"], "'nan' in row 11 is not a number"),
+        (["", "+1", "2"], "'+1' in row 2 would come back as 1.0"),
+        # What nobody calculates with, and what is text anyway.
+        (["007", "008", "019"], None),
+        (["12345678901234567890", "12345678901234567891"], None),
+        (["1", "two", "three"], None),
+        (["1", "2", "3"], None),
+        (["", "", ""], None),
+    ],
+)
+def test_a_run_names_the_value_that_makes_numbers_text(make_project, values, said):
+    rows = "".join(f"{i},{value}\n" for i, value in enumerate(values))
+    folder = make_project({"seeds/s.csv": f"id,c\n{rows}"})
+    heard = Heard()
+    with Project(folder) as project:
+        project.run(reporter=heard)
+        # Once: what stands is not said again.
+        project.run(reporter=heard)
+    begin = "seeds/s.csv: column 'c' is text: "
+    assert [note[: len(begin + (said or ""))] for note in heard.notes] == (
+        [begin + said] if said else []
+    )

@@ -16,7 +16,7 @@ from lupom.engine.hashes import FileHashes
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
 from lupom.engine.run.identities import loaded
-from lupom.engine.store.dialect import csv_relation, found_types
+from lupom.engine.store.dialect import Odd, csv_relation, found_types, odd_values
 from lupom.engine.store.duck import TableRecord
 from lupom.engine.store.names import quoted
 
@@ -49,9 +49,13 @@ def build(context: Context, node: Node, record: TableRecord) -> TableRecord:
             if not copy.is_file():
                 raise ModelError("the file is gone", file=node.file)
             loaded(record, file=FileHashes(None).of(copy))
-            _load(cursor, node, copy, declared, found=not all_varchar)
+            notes.extend(_load(cursor, node, copy, declared, found=not all_varchar))
 
-    return context.store.commit(record, load)
+    notes: list[str] = []
+    record = context.store.commit(record, load)
+    for note in notes:
+        context.reporter.note(note)
+    return record
 
 
 def _load(
@@ -61,7 +65,8 @@ def _load(
     declared: Mapping[str, str],
     *,
     found: bool,
-) -> None:
+) -> list[str]:
+    """Make the table; returns what a user may not expect of it."""
     import duckdb
 
     delimiter = node.config.get("delimiter", ",")
@@ -82,6 +87,9 @@ def _load(
             f"create or replace table {quoted('main', node.name)} as"
             f" select * from {csv_relation([path], delimiter, types)}"
         )
+        given = {name.lower() for name in types}
+        texts = [name for name in columns if name.lower() not in given] if found else []
+        odd = odd_values(cursor, quoted("main", node.name), texts)
     except duckdb.Error as error:
         torn = _torn(path, delimiter)
         if torn is not None:
@@ -93,6 +101,19 @@ def _load(
             raise ModelError(message, file=node.file, line=line, hint=hint) from error
         message = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
         raise ModelError(message.replace(str(path), node.file), file=node.file) from error
+    return [_said(node, one) for one in odd]
+
+
+def _said(node: Node, odd: Odd) -> str:
+    """Say why a column of numbers is text, and what would make it one of numbers."""
+    if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", odd.value):
+        why = f"would come back as {float(odd.value)}"
+        how = f"column_types: {{{odd.column}: DOUBLE}} reads it as numbers"
+    else:
+        why, how = "is not a number", "leave the cell blank, and the column is numbers"
+    return (
+        f"{node.file}: column '{odd.column}' is text: '{odd.value}' in row {odd.row:,} {why}; {how}"
+    )
 
 
 def _unconverted(message: str) -> tuple[str, int | None, str] | None:
