@@ -37,6 +37,15 @@ def read_and_written(points: list[str], cached: set[str], least: int = 0) -> tup
     return read, max(0, written)
 
 
+def already_begun(text: str, known: set[str], least: int) -> int:
+    """Return the tokens of a prompt that an earlier one began with, in steps of 128 as at OpenAI;
+    `known` are the beginnings so far, and fewer than `least` are none."""
+    steps = range(128, len(text) // 4 + 1, 128)
+    most = max((size for size in steps if text[: 4 * size] in known), default=0)
+    known |= {text[: 4 * size] for size in steps}
+    return most if most >= least else 0
+
+
 def fit(schema: dict[str, Any], seed: str, root: dict[str, Any] | None = None) -> Any:
     """Return a value that fits a JSON schema, the same for the same seed."""
     root = schema if root is None else root

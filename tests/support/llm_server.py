@@ -28,6 +28,7 @@ from typing import Any, Literal
 from aiohttp import web
 
 from tests.support.answers import (
+    already_begun,
     embedding,
     fit,
     labels_of,
@@ -90,6 +91,8 @@ class LLMServer:
         elsewhere.
     logprobs, json_schema, tools : 'accept', 'ignore' (answer as if not asked) or 'reject' (status
         400); json_object, too, but for 'ignore'.
+    cached_from : tokens from which beginnings are cached, as OpenAI does by itself, and counted in
+        `prompt_tokens_details`; 0: usage says nothing of a cache.
     glue : the label shares its token with the quote before it, as in some tokenizers.
     rate_limit : requests in any one second before status 429.
     batches : what becomes of batches when they are looked at; one that expires has answered half
@@ -107,6 +110,7 @@ class LLMServer:
     json_schema: Literal["accept", "ignore", "reject"] = "accept"
     tools: Literal["accept", "ignore", "reject"] = "accept"
     json_object: Literal["accept", "reject"] = "accept"
+    cached_from: int = 0
     glue: bool = False
     rate_limit: float = 0.0
     retry_after: float | None = 0.05
@@ -126,6 +130,7 @@ class LLMServer:
     batched: list[list[dict[str, Any]]] = field(default_factory=list)
     _files: dict[str, bytes] = field(default_factory=dict, repr=False)
     _batches: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+    _begun: set[str] = field(default_factory=set, repr=False)
     _recent: deque[float] = field(default_factory=deque, repr=False)
     _thread: threading.Thread | None = field(default=None, repr=False)
     _loop: asyncio.AbstractEventLoop | None = field(default=None, repr=False)
@@ -462,11 +467,15 @@ class LLMServer:
             message["tool_calls"] = [{"id": "call_1", "type": "function", "function": called}]
             choice["finish_reason"] = "tool_calls"
         tokens_in, tokens_out = max(1, len(text) // 4), max(1, len(content) // 4)
-        usage = {
+        usage: dict[str, Any] = {
             "prompt_tokens": tokens_in,
             "completion_tokens": tokens_out,
             "total_tokens": tokens_in + tokens_out,
         }
+        if self.cached_from:
+            usage["prompt_tokens_details"] = {
+                "cached_tokens": already_begun(text, self._begun, self.cached_from)
+            }
         return {
             "id": f"chatcmpl-{number}",
             "object": "chat.completion",

@@ -35,6 +35,9 @@ def cached_from(settings: LLMSettings) -> int:
         return 4096
     if settings.provider not in TOLD or not settings.prompt_cache:
         return 0
+    if settings.provider == "bedrock" and settings.batch:
+        # Records of its jobs have no cache points.
+        return 0
     from lupom.engine.llm.providers import prefix
 
     if settings.provider == "bedrock":

@@ -13,6 +13,8 @@ import pytest
 from lupom.engine.errors import BudgetError, LLMError, WaitingError
 from lupom.engine.llm.budget import Budget, Pot
 from lupom.engine.llm.gateway import Call, Gateway
+from lupom.engine.llm.reuse import cached_from
+from lupom.engine.llm.together import Together
 from lupom.engine.project.settings import LLMSettings
 from tests.engine.llm.conftest import user
 from tests.support.bedrock_jobs import JobServer
@@ -103,6 +105,50 @@ def test_a_model_that_is_asked_by_tools_has_its_schema_in_the_prompt(go, server,
         go(model=model)
     assert {a.status for a in go(model=model)} == {"ok"}
     assert not any("toolConfig" in record["modelInput"] for record in server.batched[0])
+
+
+def test_rows_asked_together_go_out_in_one_record_and_each_comes_back_by_itself(
+    server, state, note
+):
+    def ask(most=4):
+        together = Together(most, lambda rows: user("\n".join(row["text"] for row, _ in rows)))
+        response = note.for_row({})
+        calls = [
+            Call(user(text), response, together=together, row={"text": text}) for text in TEXTS
+        ]
+        with Gateway(
+            state, {"default": LLMSettings(**{**SETTINGS, "batch_minimum": 3})}
+        ) as gateway:
+            return gateway.ask("default", calls, node="notes", run_id="r")
+
+    def answers(body):
+        texts = body["messages"][0]["content"][0]["text"].splitlines()
+        return {f"r{i}": {"text": text[-2:]} for i, text in enumerate(texts, 1)}
+
+    server.answers = answers
+    with pytest.raises(WaitingError, match="12 calls are out in a batch"):
+        ask()
+    assert sizes(server) == ([3], 0)
+    found = ask()
+    assert [a.value["text"] for a in found] == [text[-2:] for text in TEXTS]
+    rows = state.calls_since(0)
+    assert len({row["key"] for row in rows}) == len(rows) == 12
+    assert {row["status"] for row in rows} == {"ok"}
+    # However many share a record, the answers are there.
+    assert all(a.cached for a in ask(most=2))
+    assert sizes(server) == ([3], 0)
+
+
+def test_records_have_no_cache_points(go, server):
+    """AWS describes prompt caching for calls on demand, not for jobs; no plan counts on it."""
+    long = "What is the same for all.\n" * 800
+    with pytest.raises(WaitingError):
+        go([long + text for text in TEXTS])
+    assert not any("cachePoint" in str(record) for record in server.batched[0])
+    go([long + text for text in TEXTS[:4]], batch=False, max_tokens=99)
+    assert all("cachePoint" in str(body) for body in server.bodies)
+    assert cached_from(LLMSettings(**SETTINGS)) == 0
+    assert cached_from(LLMSettings(**{**SETTINGS, "batch": False})) > 0
 
 
 def test_while_it_is_out_nothing_is_submitted_twice(go, server):

@@ -86,6 +86,34 @@ def test_where_a_provider_has_not_said_it_is_unknown(make):
     assert "how much comes from the prompt cache is unknown" in estimate.note
 
 
+def test_what_an_openai_compatible_server_says_of_its_cache_is_counted_and_planned_with(
+    make, capsys
+):
+    with LLMServer(cached_from=1024) as server:
+        llm = {"provider": "openai", "model": "m", "base_url": server.base_url, "concurrency": 1}
+        folder = make(llm)
+        assert planned(folder).from_cache is None
+        with pytest.raises(SystemExit):
+            main(["run", "--project-dir", str(folder)])
+        err = capsys.readouterr().err
+        found = taken(folder)
+        assert found["cached"] > found["tokens"] / 2
+        share = f"{found['cached'] / found['tokens']:.0%} of {found['tokens']:,} prompt tokens"
+        assert f"18 calls, {share} from the prompt cache" in err
+        # What was read from the cache costs a tenth.
+        full = (found["tokens"] - found["cached"]) * 3 + found["cached"] * 0.3
+        assert full / 1e6 < found["cost"] < 1.2 * full / 1e6
+        # Now it is known that this server caches.
+        (folder / "seeds" / "people.csv").write_text("person\nAnn\nBob\nCid\nDan\nEve\n")
+        more = planned(folder)
+        assert more.from_cache.high > 0
+        with Project(folder) as project:
+            project.run()
+        both = taken(folder)
+        assert more.from_cache.holds(both["cached"] - found["cached"])
+        assert more.cost.holds(both["cost"] - found["cost"])
+
+
 def test_a_provider_that_is_told_not_to_cache_is_expected_not_to(make, bedrock):
     model = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
     llm = {"provider": "bedrock", "model": model, "prompt_cache": "false"}
