@@ -80,7 +80,8 @@ def _apart(question: Question) -> tuple[list[str], list[int]] | None:
     rest = sorted(n for c, n in numbers.items() if c not in apart)
     while apart and rest and numbers[apart[0]] == rest[-1] + 1:
         rest.append(numbers[apart.pop(0)])
-    if not apart or len(rest) < 3 or rest != list(range(rest[0], rest[-1] + 1)):
+    enough = 2 if all(question.options[c] != c for c in numbers if c not in apart) else 3
+    if not apart or len(rest) < enough or rest != list(range(rest[0], rest[-1] + 1)):
         return None
     return apart, rest
 

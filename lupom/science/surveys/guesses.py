@@ -72,9 +72,11 @@ _PEW = {
     "POLIDEOLOGY": ("F_IDEO", "F_IDEO_FINAL"),
     "RACE": ("F_RACECMB", "F_RACECMB_RECODE", "F_RACETHN", "F_RACETHN_RECRUITMENT", "F_RACETHNMOD"),
 }
-# Words of an amount, in the label of a code among numbers.
+# Words of an amount, in the label of a code among numbers; those of nothing are of 0 alone (96
+# 'Never worked' is none).
+_NOTHING = re.compile(r"\b(?:none|zero|never|no)\b", re.IGNORECASE)
 _AMOUNT = re.compile(
-    r"\b(?:none|zero|never|no|more|less|over|under|older|younger|above|below|fewer"
+    r"\b(?:more|less|over|under|older|younger|above|below|fewer"
     r"|at (?:least|most)|maximum|minimum)\b",
     re.IGNORECASE,
 )
@@ -303,7 +305,7 @@ def _is_amount(number: float | None, label: str, others: Sequence[float]) -> boo
     if number is None:
         return False
     low, high = others[0], others[-1]
-    if low <= number <= high or _AMOUNT.search(label):
+    if low <= number <= high or _AMOUNT.search(label) or (number == 0 and _NOTHING.search(label)):
         return True
     said = re.findall(r"\d+(?:\.\d+)?", _text_of(label))
     if any(float(n) == abs(number) for n in said):

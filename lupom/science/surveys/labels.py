@@ -54,6 +54,7 @@ _WORDS = {
         r"sysmis|no data|data not available|no information|uncodeable|uncodable|unknown",
         r"no (?:post|pre)[- ](?:election|data)\b.*",
         r"(?:technical|interviewer|data entry|coding) error\b.*",
+        r"(?:unit|wave|panel|household) non-? ?response\b.*",
         r"(?:sufficient )?(?:partial )?interview breakoff\b.*|break-?off\b.*|restricted access",
     ),
 }

@@ -48,6 +48,12 @@ def test_a_label_beside_other_bare_numbers_makes_a_code_known():
     assert doubts(file, guesses.guess(file, "x")) == []
 
 
+def test_of_two_labelled_options_a_third_without_a_label_is_said():
+    file = File("x.csv", [Column("q", ["1", "2"] * 20 + ["9"], labels={"1": "Yes", "2": "No"})])
+    (note,) = doubts(file, guesses.guess(file, "x"))
+    assert note.startswith("q: 9 among 1 to 2 without a label (2% of answers)")
+
+
 KILOS = ["61.5", "72", "80.2", "55", "93", "68.5", "77", "70", "101", "64"]
 
 

@@ -51,6 +51,7 @@ NOT_ASKED = [
     ".i:  Inapplicable", "Not available", "Not available in this year", "-4. Technical error",
     "-6. No post-election interview", "-7. No post data, deleted due to incomplete IW",
     "-5. Interview breakoff (sufficient partial IW)", "System missing", "Not ascertained",
+    "Unit non-response", "Wave nonresponse (panel)",
     "IAP,DK,NA,uncodeable", "Does not apply", "Valid skip", "No data", "-3. Restricted", "Nap",
     "Not in universe", "Not shown",
     "-2. Missing, other specify not coded for preliminary release", "666 Not applicable",

@@ -55,6 +55,11 @@ HOURS = [float(n) for n in range(10, 50)]
             [555, -5, 96, 95],
             ["not_asked", "not_asked", "not_asked", "not_asked"],
         ),
+        (  # words of nothing are an amount at 0 alone
+            {97: "Never worked", 996: "No fixed hours", 98: "None of these", 888: "Don't know"},
+            [97, 996, 98, 888],
+            ["not_asked", "not_asked", "not_asked", "dont_know"],
+        ),
     ],
 )
 def test_a_labelled_code_among_numbers_is_no_number(tmp_path, labels, codes, statuses):
