@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lupom.engine.errors import LupomError
     from lupom.engine.llm.responses import AsArray, Distribution, OneOf, OneOfEach, Usable
-    from lupom.engine.workspace import Project
+    from lupom.project import Project
 
 __version__ = "0.1.0"
 __all__ = [
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Project": "lupom.engine.workspace",
+    "Project": "lupom.project",
     "AsArray": "lupom.engine.llm.responses",
     "Distribution": "lupom.engine.llm.responses",
     "OneOf": "lupom.engine.llm.responses",

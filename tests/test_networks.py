@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from lupom import LupomError, Project
-from lupom.networks import ask_network, write_network
+from lupom.networks import write_network
 from lupom.science.bayes import from_bif, from_xmlbif
 from tests.support.personas_project import make
 
@@ -53,7 +53,7 @@ def by_enumeration(project, given, network="default", survey="panel"):
 
 def test_what_is_known_changes_what_is_likely(project):
     given = {"news": "Daily = often", "trust_1": "no"}
-    table = ask_network(project, {"News": "daily = often", "trust_1": "no"}, survey="panel")
+    table = project.network({"News": "daily = often", "trust_1": "no"}, survey="panel")
     assert table.columns == [
         *("survey", "network", "dimension_id", "dimension", "value", "probability", "prior"),
     ]
@@ -71,15 +71,15 @@ def test_what_is_known_changes_what_is_likely(project):
 
 
 def test_one_dimension_of_another_network_is_shown(project):
-    rows = ask_network(
-        project, [("trust_1", "yes")], ["Trust in science"], survey="panel", network="bic"
+    rows = project.network(
+        [("trust_1", "yes")], ["Trust in science"], survey="panel", network="bic"
     ).rows()
     expected = by_enumeration(project, {"trust_1": "yes"}, network="bic")
     assert {(r[1], r[2]) for r in rows} == {("bic", "trust_in_science")}
     for row in rows:
         assert row[5] == pytest.approx(expected[row[2], row[4]], abs=1e-9)
     (shown,) = {
-        tuple(r[5] for r in ask_network(project, {"trust_1": "yes"}, ["trust_1"], survey=s).rows())
+        tuple(r[5] for r in project.network({"trust_1": "yes"}, ["trust_1"], survey=s).rows())
         for s in ["panel"]
     }
     assert shown == (0.0, 1.0)
@@ -105,7 +105,7 @@ def test_one_dimension_of_another_network_is_shown(project):
 )
 def test_a_slip_is_said_in_words(project, given, options, message, hint):
     with pytest.raises(LupomError, match=message) as caught:
-        ask_network(project, given, **options)
+        project.network(given, **options)
     if hint is not None:
         assert hint in str(caught.value.hint)
 
@@ -121,11 +121,11 @@ def test_a_network_is_written_for_other_programs(project):
 def test_before_there_is_a_network_it_says_so(tmp_path):
     with Project(make(tmp_path / "project"), vars={"both": False}) as project:
         with pytest.raises(LupomError, match="no store yet"):
-            ask_network(project)
+            project.network()
         project.run("persona_dimensions")
         with pytest.raises(LupomError, match="'persona_networks' is not built yet") as caught:
-            ask_network(project)
+            project.network()
         assert "lupom run --select +persona_networks" in str(caught.value.hint)
         project.run()
         with pytest.raises(LupomError, match="there is no persona to fit it to"):
-            ask_network(project, survey="other")
+            project.network(survey="other")

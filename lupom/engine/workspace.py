@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from lupom.engine.compiler.load import compile_project, identity_part
 from lupom.engine.errors import StoreError, UsageError, did_you_mean
@@ -365,7 +365,7 @@ class Project(Reading):
         """Close the store and the ledger."""
         self.context.close()
 
-    def __enter__(self) -> Project:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

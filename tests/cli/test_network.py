@@ -10,7 +10,6 @@ import pytest
 
 from lupom import Project
 from lupom.cli.group import main
-from lupom.networks import ask_network
 from lupom.science.bayes import from_bif
 from tests.support.personas_project import make
 
@@ -38,7 +37,7 @@ def lupom(folder, monkeypatch, capsys):
 
 def test_the_command_prints_what_the_call_returns(lupom, folder):
     with Project(folder) as project:
-        expected = ask_network(project, {"News": "never"}, ["trust_1"], survey="panel")
+        expected = project.network({"News": "never"}, ["trust_1"], survey="panel")
     asked = ("--survey", "panel", "--given", "News = never", "--show", "trust_1")
     code, out, err = lupom(*asked, "--format", "json")
     assert (code, err) == (0, "")
