@@ -266,3 +266,18 @@ def test_the_column_must_be_in_the_select_and_be_text(make, one):
     edit(folder, "models/notes.sql", "llm_column='lm'", "llm_column='id'")
     assert "the alias of an LLM is text" in notes(run(folder)).message
     assert one.requests == 0
+
+
+def test_no_row_is_no_alias_and_an_empty_table(make, one, two):
+    folder = make(people("one", "two"))
+    edit(
+        folder,
+        "models/notes.sql",
+        "from {{ ref('people') }}",
+        "from {{ ref('people') }} where id > 9",
+    )
+    result = run(folder)
+    assert (notes(result).status, notes(result).rows) == ("success", 0)
+    with Project(folder) as project:
+        assert project.table("long_notes").rows() == []
+    assert (one.requests, two.requests) == (0, 0)

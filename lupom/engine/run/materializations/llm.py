@@ -97,7 +97,8 @@ def build(
             f"{asking.out} of {counts.total} rows are out in a batch",
             hint="run again to collect what has come back",
         )
-    share = max(share_of(context, node, alias) for alias in prepared.asked)
+    # Where rows name their aliases, no row is no alias.
+    share = max((share_of(context, node, alias) for alias in prepared.asked), default=1.0)
     if counts.total and counts.invalid / counts.total > share:
         raise ModelError(
             f"{counts.invalid} of {counts.total} answers are invalid, more than"
