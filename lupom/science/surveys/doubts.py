@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from lupom.science.surveys.codebook import Codebook, Question
 from lupom.science.surveys.columns import Column, File
-from lupom.science.surveys.guesses import is_of_bodies
+from lupom.science.surveys.guesses import is_of_bodies, named_as_weight
 
 # Codes that surveys give to "don't know", "refused" and the like.
 _SPECIAL = {7, 8, 9, 66, 77, 88, 96, 97, 98, 99}
@@ -28,6 +28,13 @@ def _weights(columns: dict[str, Column], book: Codebook) -> list[str]:
         " weights, name it under weight: in the codebook"
         for column in columns.values()
         if is_of_bodies(column) and column.name != book.weight
+    ]
+    asked = {question.column for question in book.questions}
+    notes += [
+        f"{column.name} has the name of survey weights and values below 0 ({_span(column)}), and is"
+        " taken for a question; if they are weights, put the file right, and name it under weight:"
+        for column in columns.values()
+        if column.name in asked and named_as_weight(column) and not is_of_bodies(column)
     ]
     if book.weight is not None:
         numbers = [float(v) for v in columns[book.weight].values if v]

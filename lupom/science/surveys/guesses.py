@@ -159,13 +159,19 @@ def _is_id(column: Column) -> bool:
     return not column.labels and _ID.fullmatch(name) is not None
 
 
-def _is_weight(column: Column) -> bool:
+def named_as_weight(column: Column) -> bool:
+    """Say whether a column has the name of survey weights, and numbers."""
     named = _WEIGHT.fullmatch(column.name) and not _BODY.search(column.name)
     if not named or column.labels or column.why:
         return False
-    numbers = [_number(v) for v in column.values if v]
-    plain = bool(numbers) and all(n is not None and n >= 0 for n in numbers)
-    return plain and not is_of_bodies(column)
+    values = [v for v in column.values if v]
+    return bool(values) and all(_number(v) is not None for v in values)
+
+
+def _is_weight(column: Column) -> bool:
+    if not named_as_weight(column) or is_of_bodies(column):
+        return False
+    return all(float(v) >= 0 for v in column.values if v)
 
 
 def is_of_bodies(column: Column) -> bool:

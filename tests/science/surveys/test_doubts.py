@@ -79,6 +79,14 @@ def test_survey_weights_stay_weights_and_those_far_from_1_are_said(name, values,
     assert [f"{name} is taken for survey weights" in note for note in notes] == [True] * said
 
 
+def test_weights_below_0_are_none_and_said():
+    book, notes = guessed(wt=["1.1", "0.9", "-1", "1"] * 5, q=COLOURS)
+    assert book.weight is None
+    assert [note[:56] for note in notes] == [
+        "wt has the name of survey weights and values below 0 (-1"
+    ]
+
+
 @pytest.mark.parametrize(
     "form", ["${}", "{} €", "{}%", "{},000", "{} hours", "EUR {}", "{}.5 kg", "£{},250.75"]
 )

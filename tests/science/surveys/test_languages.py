@@ -77,6 +77,8 @@ LANGUAGES = {
         "무응답",
         "99 = Keine Angabe",
         "(99) Refus",
+        "أرفض الإجابة",
+        "لا جواب",
     ],
     "not_asked": [
         "Nicht zutreffend",
@@ -93,6 +95,8 @@ LANGUAGES = {
     ],
     None: [
         "Trifft nicht zu",
+        "رفض",
+        "لا",
         "Nein",
         "Nie",
         "Nej",
