@@ -28,7 +28,7 @@ def test_the_first_build_refuses_two_rows_of_one_key(make_project, full_refresh)
         result = project.run(full_refresh=full_refresh)
         assert result.status == "error"
         assert result.nodes[-1].message.startswith(
-            "models/one.sql: unique_key: two rows have k = ('a',)"
+            "models/one.sql: unique_key: two rows have k = 'a'"
         )
         assert "one" not in project.records()
 
@@ -62,7 +62,7 @@ def test_two_rows_without_a_key_are_two_of_one_key(make_project):
         }
     )
     with Project(folder) as project:
-        assert "two rows have k = (None,)" in project.run().nodes[-1].message
+        assert "two rows have k = NULL" in project.run().nodes[-1].message
 
 
 def test_a_first_build_that_was_refused_leaves_what_stood(make_project):

@@ -92,8 +92,12 @@ def _check_unique(
         f"select {names} from {relation} group by all having count(*) > 1 order by all limit 1"
     ).fetchall()
     if twice:
+        said = ", ".join(
+            f"{key} = {'NULL' if value is None else repr(value)}"
+            for key, value in zip(keys, twice[0], strict=True)
+        )
         raise ModelError(
-            f"unique_key: two {new}rows have {', '.join(keys)} = {twice[0]}",
+            f"unique_key: two {new}rows have {said}",
             file=node.file,
             hint="make the rows of the select unique, or add a column to unique_key",
         )
