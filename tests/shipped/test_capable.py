@@ -183,3 +183,21 @@ def test_an_llm_whose_answers_are_of_no_use_stops_the_run(tmp_path, capsys):
         assert server.requests == one(folder, "select sum(attempts) from lupom.calls")
         with Project(folder) as project:
             assert "persona_dimensions" not in project.store.records()
+
+
+def test_a_setting_that_cannot_be_asked_is_an_error_before_anything_is_paid(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    with LLMServer(answers=Capable(), logprobs="ignore") as server:
+        assert lupom("init", "demo") == 0
+        folder = switched(tmp_path / "demo", served(server.base_url))
+        # Five draws at temperature 0 would be five times the same.
+        path = folder / "lupom_project.yml"
+        text = path.read_text(encoding="utf-8")
+        assert "prediction_settings: [history, everything]" in text
+        path.write_text(text.replace("[history, everything]", "[history_draws]"), encoding="utf-8")
+        narrow = ("--select", "prediction_settings", "+dimension_candidates")
+        assert lupom("run", "--project-dir", str(folder), *narrow) == 1
+        assert server.requests == 0
+        assert "are all alike at temperature 0" in capsys.readouterr().err

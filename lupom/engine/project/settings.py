@@ -341,6 +341,8 @@ class ProjectSettings(Strict):
     """Defaults of data tests."""
     guarded_tags: list[str] = Field(default_factory=list)
     """Tables with such a tag are read only by models with it, or with `filters_TAG`."""
+    before_llms: list[str] = Field(default_factory=list)
+    """Models that LLM models of a run wait for: where one fails, nothing is asked."""
     show_when_built: list[str] = Field(default_factory=list)
     """Tables to print as soon as they are built, while an LLM is at work."""
     show_at_end: list[str] = Field(default_factory=list)

@@ -60,8 +60,15 @@ def traits_of(settings: LLMSettings) -> Traits:
         profile=settings.profile,
         reasons=reasons,
         logprobs=able,
-        sampled=reasons or settings.temperature > 0,
+        sampled=reasons or _temperature(settings) > 0,
     )
+
+
+def _temperature(settings: LLMSettings) -> float:
+    """Return the temperature that is sent: `extra` has the last word."""
+    given = [value for _, name, value in _leaves(settings.extra) if name == "temperature"]
+    given = [v for v in given if isinstance(v, int | float)]
+    return float(given[-1]) if given else settings.temperature
 
 
 def effort_of(extra: Mapping[str, Any]) -> bool | None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from lupom.engine.errors import BudgetError, LupomError, ModelError, WaitingError
+from lupom.engine.errors import BudgetError, LupomError, ModelError, WaitingError, did_you_mean
 from lupom.engine.graph import Graph
 from lupom.engine.project.nodes import Node
 from lupom.engine.run import identities as ids
@@ -69,7 +69,7 @@ class Runner:
                 self._index[one] = len(self._index) + 1
         # Nodes below one of which a data test failed, and why.
         self._blocked: dict[str, str] = {}
-        self._parents = graph.within(doing)
+        self._parents = self._with_gates(graph.within(doing))
         self._children: dict[str, list[str]] = {name: [] for name in doing}
         for name, parents in self._parents.items():
             for parent in parents:
@@ -77,6 +77,23 @@ class Runner:
         self._results: dict[str, r.NodeResult] = {}
         self._finished: queue.SimpleQueue[tuple[str, r.NodeResult]] = queue.SimpleQueue()
         self._holding: set[str] = set()
+
+    def _with_gates(self, parents: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        """Let LLM models wait for what is to be right before anything is paid for."""
+        out = dict(parents)
+        for gate in self._context.files.settings.before_llms:
+            if gate not in self._nodes:
+                raise LupomError(
+                    f"before_llms: there is no model '{gate}'", hint=did_you_mean(gate, self._nodes)
+                )
+            if gate not in out:
+                continue
+            above = self._graph.ancestors([gate])
+            for name in out:
+                is_llm = self._nodes[name].materialized == "llm"
+                if is_llm and name != gate and name not in above and gate not in out[name]:
+                    out[name] = (*out[name], gate)
+        return out
 
     def run(self) -> list[r.NodeResult]:
         """Run every step; returns the results in the order the nodes ended.

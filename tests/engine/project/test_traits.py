@@ -42,6 +42,8 @@ def test_log_probabilities_are_expected_of_what_can_give_them(settings, expected
     [
         ({}, False),
         ({"temperature": 0.7}, True),
+        ({"extra": {"temperature": 1}}, True),
+        ({"temperature": 1, "extra": {"inferenceConfig": {"temperature": 0}}}, False),
         ({"model": "o4-mini"}, True),
         ({"extra": {"thinking": {"type": "enabled", "budget_tokens": 2000}}}, True),
         ({"extra": {"thinking": {"type": "disabled"}}}, False),
