@@ -274,3 +274,22 @@ def test_a_run_names_the_value_that_makes_numbers_text(make_project, values, sai
     assert [note[: len(begin + (said or ""))] for note in heard.notes] == (
         [begin + said] if said else []
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("id,x ,y\n1,2.50,3\n", ["seeds/s.csv: column 'x' is text: '2.50' in row 1 would"]),
+        ("id;x\n1;2\n", ["seeds/s.csv: one column, 'id;x'; is it more? delimiter: \";\" reads"]),
+        ("id\tx\n1\t2\n", ["seeds/s.csv: one column, 'id\\tx'; is it more? delimiter: \"\\t\""]),
+        ("id\n1\n", []),
+    ],
+)
+def test_headers_with_spaces_and_other_delimiters(make_project, text, said):
+    folder = make_project({})
+    (folder / "seeds").mkdir()
+    (folder / "seeds" / "s.csv").write_text(text)
+    heard = Heard()
+    with Project(folder) as project:
+        assert project.run(reporter=heard).status == "success"
+    assert [note[: len(begin)] for note, begin in zip(heard.notes, said, strict=True)] == said

@@ -87,9 +87,11 @@ def _load(
             f"create or replace table {quoted('main', node.name)} as"
             f" select * from {csv_relation([path], delimiter, types)}"
         )
+        # As DuckDB calls them: without the spaces at a name's end.
+        described = cursor.execute(f"describe {quoted('main', node.name)}").fetchall()
         given = {name.lower() for name in types}
-        texts = [name for name in columns if name.lower() not in given] if found else []
-        odd = odd_values(cursor, quoted("main", node.name), texts)
+        texts = [c[0] for c in described if c[1] == "VARCHAR" and c[0].lower() not in given]
+        odd = odd_values(cursor, quoted("main", node.name), texts if found else [])
     except duckdb.Error as error:
         torn = _torn(path, delimiter)
         if torn is not None:
@@ -101,7 +103,14 @@ def _load(
             raise ModelError(message, file=node.file, line=line, hint=hint) from error
         message = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
         raise ModelError(message.replace(str(path), node.file), file=node.file) from error
-    return [_said(node, one) for one in odd]
+    notes = [_said(node, one) for one in odd]
+    signs = [sign for sign in ";\t|" if len(columns) == 1 and sign in columns[0]]
+    if signs:
+        other = "\\t" if signs[0] == "\t" else signs[0]
+        notes.append(
+            f'{node.file}: one column, {columns[0]!r}; is it more? delimiter: "{other}" reads them'
+        )
+    return notes
 
 
 def _said(node: Node, odd: Odd) -> str:
