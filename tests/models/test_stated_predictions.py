@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.models.test_predictions import FISH, SCORED, Asked, make
+from tests.models.test_predictions import FISH, MOODS, PETS, SCORED, VOTES, Asked, make
 from tests.support.answers import fit, schema_of
 from tests.support.llm_server import LLMServer
 
@@ -110,15 +112,87 @@ def test_how_far_the_stated_ones_were_off_is_kept(server: LLMServer, tmp_path: P
         assert off == pytest.approx(total - 1.0)
 
 
-def test_the_stack_takes_stated_probabilities(server: LLMServer, tmp_path: Path) -> None:
-    """An LLM that knows the person's mood by heart, and says so: the stack learns to hear it."""
-    folder = project(tmp_path / "project", server, *SCORED)
-    found = Asked(folder, server, prediction_settings=["stated"], llm_tuning_pairs=1000)
+PEOPLE = 72
+STACKED = ("baselines", "persona_predictions", "stacked", "stack_weights")
+
+
+def places(i: int) -> dict[str, int]:
+    """Return the places of a person's answers among the options; no answer tells another."""
+    return {"mood": i % 3, "pet": i // 3 % 3, "own": i // 9 % 2, "vote": i // 18 % 3}
+
+
+def known_people() -> str:
+    lines = ["index,mood,pet,fish,hours,why,vote,AGE"]
+    for i in range(PEOPLE):
+        at = places(i)
+        fish = ("Not selected", "Selected")[at["own"]]
+        cells = (MOODS[at["mood"]], PETS[at["pet"]], fish, i % 5, f"R{i}", VOTES[at["vote"]], i)
+        lines.append(",".join(map(str, (f"p{i:02}", *cells))))
+    return "\n".join(lines) + "\n"
+
+
+def by_heart(body: dict[str, Any]) -> Any:
+    """Answer with the truth where the prompt tells the age, which nobody shares.
+
+    Stated, the truth has a probability of .9; drawn, it is the answer. Without the age all options
+    are equally likely, or drawn by the words of the prompt.
+    """
+    prompt, schema = body["messages"][-1]["content"], schema_of(body) or {}
+    person, _, question = prompt.partition("Question to predict\n\n")
+    told = re.search(r"- Age: (\d+)", person)
+    at = places(int(told[1]) if told else 0)
+    place = next((at[word] for word in at if word in question.splitlines()[0]), None)
+    if place is None:
+        return answers(body)
+    label = "ABC"[place]
+    stated = schema["properties"].get("probabilities", {}).get("properties")
+    if stated and told:
+        rest = 0.1 / (len(stated) - 1)
+        return {"probabilities": dict.fromkeys(stated, rest) | {label: 0.9}}
+    if stated:
+        return {"probabilities": dict.fromkeys(stated, 1 / len(stated))}
+    return dict.fromkeys(schema["properties"], label) if told else None
+
+
+def test_the_stack_takes_what_is_stated_or_drawn(server: LLMServer, tmp_path: Path) -> None:
+    """LLMs that know people by heart and say so, one in shares and one in draws, are heard.
+
+    What they guess where they do not know the person is not.
+    """
+    folder = project(tmp_path / "project", server, *STACKED)
+    file = folder / "lupom_project.yml"
+    file.write_text(file.read_text().replace("model: two}", "model: two, temperature: 1}"))
+    (folder / "seeds" / "pets_responses.csv").write_text(known_people())
+    (folder / "seeds" / "settings.csv").write_text(
+        "setting,history,demographics,distribution,llms\n"
+        "knows,true,true,stated,default\nguesses,true,false,stated,default\n"
+        "knows_drawn,true,true,draws,other\nguesses_drawn,true,false,draws,other\n"
+    )
+    vars = {"draws": 3, "test_pairs": 24, "tuning_pairs": 90, "llm_tuning_pairs": 90}
+    vars |= {"llm_test_respondents": PEOPLE, "llm_reference_respondents": PEOPLE}
+    settings = ["knows", "guesses", "knows_drawn", "guesses_drawn"]
+    server.answers = by_heart
+    try:
+        found = Asked(folder, server, prediction_settings=settings, **vars)
+    finally:
+        server.answers = answers
     assert found.errors == []
-    parts = found.rows("select part, llm from stack_weights where predictor = 'stack'")
-    assert ("stated", "default") in parts
-    combined = "select count(*) from stacked where predictor = 'stack' and llm = 'default'"
-    assert found.rows(combined)[0][0] > 0
+    heard: Counter[str] = Counter()
+    for part, weight in found.rows("select part, weight from stack_weights where llm is not null"):
+        heard[part.removesuffix(" against its mean")] += weight
+    for knows, guesses in (("knows", "guesses"), ("knows_drawn", "guesses_drawn")):
+        assert heard[knows] > 0.5
+        assert abs(heard[guesses]) < 0.1
+    # On test pairs, too, the truth is likelier with either LLM than without.
+    losses = dict(
+        found.rows(
+            "select s.llm, avg(-ln(greatest(s.probabilities[h.answer], 1e-4)))"
+            " from stacked as s join holdout as h using (survey, respondent_id, question_id)"
+            " where h.role = 'test' and predictor in ('stack', 'stack_plain') group by all"
+        )
+    )
+    assert losses.keys() == {None, "default", "other"}
+    assert max(losses["default"], losses["other"]) < 0.5 * losses[None]
 
 
 def test_draws_are_shares_of_answers(server: LLMServer, tmp_path: Path) -> None:
