@@ -232,7 +232,7 @@ def test_a_unique_key_that_is_none_is_an_error_and_nothing_is_lost(make_project)
     run(folder)
     (folder / "seeds" / "events.csv").write_text("id,x\n3,a\n3,b\n")
     result = run(folder)
-    assert "two new rows have id = (3,)" in result.nodes[-1].message
+    assert "two new rows have id = 3" in result.nodes[-1].message
     assert rows(folder, "from grown order by id") == [(1, "a"), (2, "b")]
 
 
