@@ -154,7 +154,9 @@ class BedrockServer:
                 return await self._fail(request, refused)
             complaint = self._complaint(body, self._ability(_name(request, body)))
             if complaint is not None:
-                return await self._fail(request, Fault(code="ValidationException", **complaint))
+                return await self._fail(
+                    request, Fault(code="ValidationException", message=complaint["message"])
+                )
             wait = self.latency - (time.monotonic() - begun)
             if wait > 0:
                 await asyncio.sleep(wait)

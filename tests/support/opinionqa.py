@@ -10,6 +10,7 @@ import csv
 import random
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -89,7 +90,7 @@ _ITEMS = ["farms", "schools", "clinics", "roads", "courts", "banks", "ports", "t
 
 def questions(count: int) -> list[tuple[str, str, list[str], Sequence[float]]]:
     """Return that many questions: those above, then batteries of nine items each."""
-    out: list[tuple[str, str, list[str], Sequence[float]]] = list(QUESTIONS[:count])
+    out: list[Any] = list(QUESTIONS[:count])
     for number in range(count - len(out)):
         battery, item = divmod(number, len(_ITEMS))
         scale = _SCALES[battery % len(_SCALES)]
@@ -137,7 +138,7 @@ def pairs(root: Path, wave: int, count: int) -> list[dict[str, object]]:
     return out
 
 
-def _write_wave(folder: Path, wave: int, asked: list, people: int) -> None:
+def _write_wave(folder: Path, wave: int, asked: list[Any], people: int) -> None:
     folder.mkdir(parents=True)
     draw = random.Random(wave)
     mappings = {}
