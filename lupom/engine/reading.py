@@ -28,11 +28,13 @@ class Reading:
         from lupom.engine.store.statements import one_statement
 
         try:
-            one_statement(sql)
+            reads = one_statement(sql)
         except ModelError as error:
             raise UsageError(error.message) from error
         try:
             with self.store.hold(read_only=True) as cursor:
+                if not reads:
+                    self.store.spoil()
                 relation = cursor.sql(sql, params=list(parameters) if parameters else None)
                 if relation is None:
                     raise UsageError("the SQL gives no rows", hint="the store is open read-only")

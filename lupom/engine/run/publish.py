@@ -53,9 +53,7 @@ def publish(context: Context) -> None:
     with context.store.hold() as cursor:
         cursor.execute("begin")
         try:
-            for name, columns in _TABLES.items():
-                cursor.execute(f"create table if not exists main.{name} ({columns})")
-                _complete(cursor, name, columns)
+            _prepare(cursor)
             seen = cursor.execute(
                 "select run_id from main.runs where status <> 'running'"
             ).fetchall()
@@ -85,13 +83,22 @@ def publish(context: Context) -> None:
             raise
 
 
-def _complete(cursor: duckdb.DuckDBPyConnection, name: str, columns: str) -> None:
-    """Add the columns that a table of an earlier LUPoM lacks."""
-    described = cursor.execute(f"describe main.{name}").fetchall()
-    there = {row[0] for row in described}
-    for column, kind in (column.split() for column in columns.split(",")):
-        if column not in there:
-            cursor.execute(f"alter table main.{name} add column {quoted(column)} {kind}")
+def _prepare(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables, and add the columns that those of an earlier LUPoM lack."""
+    found = cursor.execute(
+        "select table_name, list(column_name) from duckdb_columns()"
+        " where database_name = current_database() and schema_name = 'main'"
+        " and list_contains($1, table_name) group by table_name",
+        [list(_TABLES)],
+    ).fetchall()
+    standing = dict(found)
+    for name, columns in _TABLES.items():
+        if name not in standing:
+            cursor.execute(f"create table main.{name} ({columns})")
+            continue
+        for column, kind in (column.split() for column in columns.split(",")):
+            if column not in standing[name]:
+                cursor.execute(f"alter table main.{name} add column {quoted(column)} {kind}")
 
 
 def _replace(
@@ -107,12 +114,12 @@ def _replace(
     text = json.dumps(
         [{column: row.get(column) for column, _ in columns} for row in rows], default=str
     )
+    keys = list({row[key] for row in rows})
+    cursor.execute(f"delete from main.{name} where {key} in (select unnest($1))", [keys])
+    # A table of an earlier LUPoM has its columns in another order.
+    names = ", ".join(quoted(column) for column, _ in columns)
     cursor.execute(
-        f"create or replace temp table __lupom_rows as"
+        f"insert into main.{name} ({names})"
         f" select row.* from (select unnest(from_json($1, '{shape}')) as row)",
         [text],
     )
-    cursor.execute(f"delete from main.{name} where {key} in (select {key} from temp.__lupom_rows)")
-    names = ", ".join(quoted(column) for column, _ in columns)
-    cursor.execute(f"insert into main.{name} select {names} from temp.__lupom_rows")
-    cursor.execute("drop table temp.__lupom_rows")

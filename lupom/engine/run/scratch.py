@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from lupom.engine.errors import LupomError, ModelError
 from lupom.engine.run.context import Context
 from lupom.engine.store.duck import CATALOG, Store, TableRecord, relation_kinds
+from lupom.engine.store.instances import take
 from lupom.engine.store.names import literal, quoted
 
 if TYPE_CHECKING:
@@ -42,9 +43,7 @@ class ScratchStore(Store):
         return True
 
     def _open(self, read_only: bool) -> duckdb.DuckDBPyConnection:
-        import duckdb
-
-        connection = duckdb.connect(":memory:", config={"python_enable_replacements": "false"})
+        connection = take()
         connection.execute(f"attach ':memory:' as {CATALOG}")
         connection.execute(f"use {CATALOG}")
         self._prepare(connection)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lupom.engine.errors import LupomError, ModelError, SourceError
 from lupom.engine.project.nodes import Source
 from lupom.engine.project.sources import Freshness
+from lupom.engine.store.instances import instance
 from lupom.engine.store.statements import one_select
 
 if TYPE_CHECKING:
@@ -115,7 +116,8 @@ def _newest(project: Project, source: Source, rule: Freshness) -> datetime | Non
         raise SourceError(f"loaded_at_field: {str(error).splitlines()[0]}") from error
     try:
         if source.database is None and not project.context.sources.of_store(source.name):
-            value = duckdb.connect(":memory:").execute(text).fetchall()[0][0]
+            with instance() as connection:
+                value = connection.execute(text).fetchall()[0][0]
         else:
             with project.store.hold(read_only=project.store.exists) as cursor:
                 value = cursor.execute(text).fetchall()[0][0]

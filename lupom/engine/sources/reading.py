@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import SourceError, did_you_mean
 from lupom.engine.project.nodes import Source
 from lupom.engine.store.dialect import csv_relation, escaped, found_types
+from lupom.engine.store.instances import instance
 from lupom.engine.store.names import literal, quoted
 
 if TYPE_CHECKING:
@@ -62,23 +64,20 @@ def types_of(
         _look(source, path)
     if source.format == "blob":
         return {}
-    connection = duckdb.connect(":memory:") if cursor is None else cursor
     relation = select(source, paths)
     try:
-        connection.execute(f"select count(columns(*)) from {relation}").fetchall()
-        if source.format == "json":
-            return _json_types(connection, source, paths)
-        if source.format != "csv" or source.reading.get("all_varchar"):
-            return {}
-        return found_types(connection, relation)
+        with instance() if cursor is None else nullcontext(cursor) as connection:
+            connection.execute(f"select count(columns(*)) from {relation}").fetchall()
+            if source.format == "json":
+                return _json_types(connection, source, paths)
+            if source.format != "csv" or source.reading.get("all_varchar"):
+                return {}
+            return found_types(connection, relation)
     except duckdb.Error as error:
         raise SourceError(
             f"the source '{source.name}' cannot be read: {_why(source, paths, str(error))}",
             hint=f"it is {source.place}",
         ) from error
-    finally:
-        if cursor is None:
-            connection.close()
 
 
 # Whether a value of JSON, as it is written, is not what DuckDB makes of it: an integer too long for

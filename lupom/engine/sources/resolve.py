@@ -21,6 +21,7 @@ from lupom.engine.store.attached import attach
 from lupom.engine.store.contents import content_hash
 from lupom.engine.store.dialect import RULES
 from lupom.engine.store.duck import relation_kinds
+from lupom.engine.store.instances import instance
 from lupom.engine.store.names import quoted
 
 A = TypeVar("A")
@@ -203,8 +204,6 @@ class Sources:
 
     def _table(self, source: Source) -> Found:
         """Hash a table of another DuckDB file, opened for this moment and read-only."""
-        import duckdb
-
         assert source.database is not None
         if not source.database.is_file():
             raise SourceError(
@@ -213,8 +212,7 @@ class Sources:
         alias = _alias(source.database)
         database = source.database
         seals = tuple(stamped(Path(f"{database}{end}")) for end in ("", ".wal"))
-        connection = duckdb.connect(":memory:")
-        try:
+        with instance() as connection:
             attach(connection, alias, source.database)
             connection.execute(f"use {alias}")
             kinds = relation_kinds(connection, source.schema)
@@ -225,8 +223,6 @@ class Sources:
                     or "tables: " + (", ".join(sorted(kinds)[:20]) or "none"),
                 )
             identity = content_hash(connection, source.identifier, source.schema)[0]
-        finally:
-            connection.close()
         self.attached[alias] = source.database
         return Found(identity, modified=source.database.stat().st_mtime, seals=seals)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -269,7 +270,6 @@ class State:
 def _open(path: Path) -> Engine:
     from sqlalchemy import URL, create_engine, event
     from sqlalchemy.exc import DBAPIError
-    from sqlmodel import SQLModel
 
     from lupom.engine.state import migration, tables
 
@@ -306,8 +306,13 @@ def _open(path: Path) -> Engine:
             )
         if version < tables.VERSION:
             with engine.execution_options(writes=True).begin() as connection:
-                SQLModel.metadata.create_all(connection, tables=tables.ALL)
-                _complete(connection, tables.ALL)
+                of_tables, of_indexes = _definitions()
+                for statement in of_tables:
+                    connection.exec_driver_sql(statement)
+                if version:
+                    _complete(connection, tables.ALL)
+                for statement in of_indexes:
+                    connection.exec_driver_sql(statement)
                 if 0 < version < 4:
                     migration.admit_unknown_usage(connection)
                 connection.exec_driver_sql(f"pragma user_version = {tables.VERSION:d}")
@@ -321,8 +326,24 @@ def _open(path: Path) -> Engine:
     return engine
 
 
+@cache
+def _definitions() -> tuple[list[str], list[str]]:
+    """Return the SQL of tables and of indexes that are not there; it takes 15 ms to write."""
+    from sqlalchemy.dialects import sqlite
+    from sqlalchemy.schema import CreateIndex, CreateTable
+
+    from lupom.engine.state import tables
+
+    dialect = sqlite.dialect()
+    indexes = [index for table in tables.ALL for index in table.indexes]
+    return (
+        [str(CreateTable(t, if_not_exists=True).compile(dialect=dialect)) for t in tables.ALL],
+        [str(CreateIndex(i, if_not_exists=True).compile(dialect=dialect)) for i in indexes],
+    )
+
+
 def _complete(connection: Connection, wanted: Sequence[Any]) -> None:
-    """Add the columns and indexes that an older database lacks; nothing in it is changed."""
+    """Add the columns that an older database lacks; nothing in it is changed."""
     for table in wanted:
         there = {row[1] for row in connection.exec_driver_sql(f"pragma table_info({table.name})")}
         for column in table.columns:
@@ -333,5 +354,3 @@ def _complete(connection: Connection, wanted: Sequence[Any]) -> None:
             connection.exec_driver_sql(
                 f'alter table {table.name} add column "{column.name}" {kind}{default}'
             )
-        for index in table.indexes:
-            index.create(connection, checkfirst=True)

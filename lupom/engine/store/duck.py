@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from lupom.engine.errors import StoreError
 from lupom.engine.store.attached import attach, check_path
 from lupom.engine.store.contents import content_hash
+from lupom.engine.store.instances import give_back, take
 from lupom.engine.store.names import literal, quoted
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ class Store:
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._holders = 0
         self._read_only = False
+        self._spoilt = False
         # Relations standing in the file, read once at its opening: asking DuckDB's catalog before
         # each of 500 commits costs 1 ms each, a sixth of the whole run.
         self._kinds: dict[str, str] = {}
@@ -155,8 +157,17 @@ class Store:
         with self._lock:
             self._holders -= 1
             if self._holders == 0 and self._connection is not None:
-                self._connection.close()
-                self._connection = None
+                if self._spoilt:
+                    self._connection.close()
+                else:
+                    give_back(self._connection)
+                self._connection, self._spoilt = None, False
+
+    def spoil(self) -> None:
+        """Say that SQL which may change DuckDB's settings is run on the connection held now: it is
+        not used again once it is released."""
+        with self._lock:
+            self._spoilt = self._connection is not None
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         assert self._connection is not None
@@ -281,16 +292,14 @@ class Store:
         """Close the file, whoever holds it in this process."""
         with self._lock:
             if self._connection is not None:
+                # Not given back: somebody may be at work on it.
                 self._connection.close()
-                self._connection = None
+                self._connection, self._spoilt = None, False
             self._holders = 0
 
 
 def _attach(path: Path, read_only: bool) -> duckdb.DuckDBPyConnection:
-    import duckdb
-
-    # Without replacement scans a misspelt table is an error, not some Python variable of ours.
-    connection = duckdb.connect(":memory:", config={"python_enable_replacements": "false"})
+    connection = take()
     try:
         mode = " (read_only)" if read_only else ""
         connection.execute(f"attach {literal(path)} as {CATALOG}{mode}")

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
-import threading
-from functools import cache
 from typing import TYPE_CHECKING
 
 from lupom.engine.errors import ModelError
+from lupom.engine.store.instances import instance
 
 if TYPE_CHECKING:
     import duckdb
 
-_lock = threading.Lock()
 # Nodes of a syntax tree that write: DuckDB runs an insert in a WITH clause and calls it a select.
 _WRITES = re.compile(r'"type":"(INSERT|UPDATE|DELETE|MERGE)\w*_NODE"')
 _GAP = r"(?:\s|/\*.*?\*/|--[^\n]*\n)+"
@@ -25,21 +23,14 @@ _CLAUSE = re.compile(
 _WORDS = re.compile(r"\b(insert|update|delete|merge)\b", re.IGNORECASE)
 
 
-@cache
-def _parser() -> duckdb.DuckDBPyConnection:
-    import duckdb
-
-    return duckdb.connect(":memory:")
-
-
 def one_select(text: str) -> str:
     """Return SQL without the semicolon at its end.
 
     Raises ModelError when it is not one statement or not a select, duckdb.ParserException when it
     does not parse.
     """
-    with _lock:
-        statements = _parser().extract_statements(text)
+    with instance() as parser:
+        statements = parser.extract_statements(text)
         if not statements:
             raise ModelError("there is no statement in the SQL", hint="write a select")
         if len(statements) > 1:
@@ -52,7 +43,7 @@ def one_select(text: str) -> str:
         # A pivot whose columns are not listed is several to DuckDB: it looks them up first.
         if kind not in ("SELECT", "MULTI"):
             raise ModelError(f"'{_begin(text)}' is not a select but {kind}", hint="write a select")
-        written = _written(text, kind) if _WORDS.search(text) else None
+        written = _written(parser, text, kind) if _WORDS.search(text) else None
         if written:
             raise ModelError(
                 f"the select holds {written}: a select only reads", hint="write a select"
@@ -60,12 +51,12 @@ def one_select(text: str) -> str:
     return _without_end(text)
 
 
-def _written(text: str, kind: str) -> str | None:
+def _written(parser: duckdb.DuckDBPyConnection, text: str, kind: str) -> str | None:
     """Return the word of what a select writes with, such as INSERT; None where it only reads."""
     import duckdb
 
     if kind == "SELECT":
-        ((tree,),) = _parser().execute("select json_serialize_sql($1)", [text]).fetchall()
+        ((tree,),) = parser.execute("select json_serialize_sql($1)", [text]).fetchall()
         found = _WRITES.search(str(tree))
         return found[1] if found else None
     # DuckDB writes no tree of a pivot. A clause that writes begins behind a bracket, its own or one
@@ -80,20 +71,24 @@ def _written(text: str, kind: str) -> str | None:
     return None
 
 
-def one_statement(text: str) -> None:
-    """Raise ModelError when SQL is several statements; what does not parse is not looked at."""
+def one_statement(text: str) -> bool:
+    """Tell whether SQL only reads, and changes no setting of DuckDB either.
+
+    Raises ModelError when it is several statements. What does not parse changes nothing.
+    """
     import duckdb
 
-    with _lock:
-        try:
-            statements = _parser().extract_statements(text)
-        except duckdb.Error:
-            return
+    try:
+        with instance() as parser:
+            statements = parser.extract_statements(text)
+    except duckdb.Error:
+        return True
     if len(statements) > 1:
         raise ModelError(
             f"{len(statements)} statements, and one is run at a time; the second is"
             f" '{_begin(statements[1].query)}'"
         )
+    return all(one.type.name in ("SELECT", "EXPLAIN") for one in statements)
 
 
 def _without_end(text: str) -> str:
