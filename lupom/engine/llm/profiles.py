@@ -71,6 +71,9 @@ def load_wordings(
     """Return the wording of every profile, by profile; equal ones are one object."""
     found: dict[str, Wording] = {}
     for profile in PROFILES:
+        if found and len(folders(root, profile)) == 1:
+            found[profile] = found[CAPABLE]
+            continue
         one = load_wording(root, prompt, response, profile, imports)
         same = (w for w in found.values() if _source(w) == _source(one))
         found[profile] = next(same, one)
