@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lupom import Project
 from lupom.cli.group import main
 from tests.shipped.conftest import RESPONSES, read_csv, write_csv
 from tests.support.answers import personas
@@ -103,12 +104,15 @@ class Shell:
         return out.getvalue()
 
 
-class Scripted(Shell):
-    """The same, the LLM being a server without a model, and the survey the first 300 people."""
+class Small(Shell):
+    """The same on the first of the survey's people, with some lines of the settings replaced."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, base_url: str) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, respondents: int, lines: dict[str, str]
+    ) -> None:
         super().__init__(monkeypatch)
-        self.base_url = base_url
+        self.respondents = respondents
+        self.lines = {"test_pairs: 1000": "test_pairs: 200", **lines}
         self.words: dict[str, str] = {}
 
     def __call__(self, program: str, *arguments: str) -> str:
@@ -127,14 +131,12 @@ class Scripted(Shell):
     def _made_small(self) -> None:
         settings = Path("demo", "lupom_project.yml")
         text = settings.read_text(encoding="utf-8")
-        assert EMBEDDED in text
-        served = (
-            f"  default: {{provider: openai, base_url: {self.base_url}, model: m, profile: small}}"
-        )
-        text = text.replace(EMBEDDED, served).replace("test_pairs: 1000", "test_pairs: 200", 1)
+        for line, other in self.lines.items():
+            assert line in text
+            text = text.replace(line, other, 1)
         settings.write_text(text, encoding="utf-8")
         path = Path("demo", RESPONSES)
-        write_csv(path, read_csv(path)[:301])
+        write_csv(path, read_csv(path)[: self.respondents + 1])
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +145,8 @@ def typed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tutorial")
     with LLMServer(answers=personas) as server, pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.chdir(folder)
-        shell = Scripted(monkeypatch, server.base_url)
+        served = f"{{provider: openai, base_url: {server.base_url}, model: m, profile: small}}"
+        shell = Small(monkeypatch, 300, {EMBEDDED: f"  default: {served}"})
         said = type_all(shell, folder, shell.words)
         yield folder, said, shell.words
 
@@ -174,10 +177,41 @@ def test_the_page_on_python_runs_as_written(typed, monkeypatch, capsys):
 
 
 @pytest.mark.embedded
-def test_the_tutorial_as_written_with_the_embedded_llm(tmp_path, monkeypatch):
+def test_the_tutorial_with_the_embedded_llm_and_few_respondents(tmp_path, monkeypatch):
+    """Every stage with real answers: personas are inferred, refined, matched and used."""
     monkeypatch.chdir(tmp_path)
-    said = type_all(Shell(monkeypatch), tmp_path, {})
+    sizes = {
+        "llm_test_respondents: 20": "llm_test_respondents: 6",
+        "llm_reference_respondents: 24": "llm_reference_respondents: 8",
+        "llm_pairs: 50": "llm_pairs: 16",
+        "llm_tuning_pairs: 40": "llm_tuning_pairs: 4",
+    }
+    shell = Small(monkeypatch, 400, sizes)
+    said = type_all(shell, tmp_path, shell.words)
     assert any("tests passed" in text for text in said)
+    with Project(tmp_path / "demo") as project:
+
+        def one(sql):
+            ((value,),) = project.query(sql).rows()
+            return value
+
+        assert one("select count(*) from persona_dimensions") >= 3
+        assert one("select count(distinct level) from persona_dimensions") >= 2
+        assert one("select count(distinct respondent_id) from persona_values") == 14
+        assert one("select count(*) from refined_persona_values") > 0
+        assert one("select count(*) from similar_respondents") > 0
+        assert one("select count(*) from predictions") == 2 * one("select count(*) from llm_pairs")
+        assert one("select count(*) from llm_pairs where role = 'test'") >= 10
+        assert one("select count(*) from metrics where pairs = 'llm'") > 0
+        # Values are candidate values, whatever a model of this size would rather say.
+        others = one(
+            """
+            select count(*)
+            from persona_values join persona_dimensions using (survey, dimension_id)
+            where value is not null and not list_contains(candidate_values, value)
+            """
+        )
+        assert others == 0
 
 
 def test_what_is_installed_is_what_the_readme_installs():
