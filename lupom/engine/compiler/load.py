@@ -318,9 +318,10 @@ class _Sources:
         self._roots = {"": files.root, "lupom.science": science}
         self._hashes = hashes
         self.code: dict[Path, bytes] = {}
+        self._resolved: python.Resolved = {}
 
     def hash(self, modules: list[str], origin: Path) -> str:
-        found = python.imported_files(modules, origin, self._roots, self._read)
+        found = python.imported_files(modules, origin, self._roots, self._read, self._resolved)
         return digest([[path.name, self._hash(path)] for path in found])
 
     def imports(self, file: Path) -> Imports:
@@ -329,7 +330,7 @@ class _Sources:
 
         def ready(statements: Iterable[ast.stmt]) -> str:
             names = sorted({name for node in statements for name in python.imports(node)})
-            found = python.imported_files(names, file, self._roots, self._read)
+            found = python.imported_files(names, file, self._roots, self._read, self._resolved)
             if not any(path in self.code for path in found):
                 return ""
             use(self._roots[""], self.code)

@@ -93,6 +93,7 @@ def test_imports_are_followed_within_the_roots(tmp_path):
         project / "m.py",
         roots,
         Path.read_bytes,
+        {},
     )
     names = {path.relative_to(tmp_path).as_posix() for path in found}
     assert names == {
