@@ -157,8 +157,8 @@ def test_the_tutorial_with_a_scripted_llm_and_few_respondents(typed):
     # The first run, the predictions of the edited prompt, and a build that finds nothing stale.
     calls = [int(n) for text in runs for n in re.findall(r"(\d+) LLM calls, ", text)]
     assert len(runs) == 3
-    assert calls[1:] == [40]
-    assert calls[0] > 40
+    assert calls[1:] == [72]
+    assert calls[0] > 72
     results = folder / "demo" / "results"
     assert sorted(f.name for f in results.iterdir()) == ["personas_wide.csv", "predictions.csv"]
     assert (folder / "demo" / "target" / "site" / "index.html").is_file()
@@ -181,10 +181,12 @@ def test_the_tutorial_with_the_embedded_llm_and_few_respondents(tmp_path, monkey
     """Every stage with real answers: personas are inferred, refined, matched and used."""
     monkeypatch.chdir(tmp_path)
     sizes = {
-        "llm_test_respondents: 20": "llm_test_respondents: 6",
-        "llm_reference_respondents: 24": "llm_reference_respondents: 8",
-        "llm_pairs: 50": "llm_pairs: 16",
-        "llm_tuning_pairs: 40": "llm_tuning_pairs: 4",
+        "llm_test_respondents: 8": "llm_test_respondents: 5",
+        "llm_reference_respondents: 10": "llm_reference_respondents: 5",
+        "llm_pairs: 20": "llm_pairs: 10",
+        "llm_tuning_pairs: 16": "llm_tuning_pairs: 4",
+        "small_llm_questions: 12": "small_llm_questions: 6",
+        "{low: 4, mid: 3, high: 3}": "{low: 2, mid: 2, high: 2}",
     }
     shell = Small(monkeypatch, 400, sizes)
     said = type_all(shell, tmp_path, shell.words)
@@ -197,7 +199,7 @@ def test_the_tutorial_with_the_embedded_llm_and_few_respondents(tmp_path, monkey
 
         assert one("select count(*) from persona_dimensions") >= 3
         assert one("select count(distinct level) from persona_dimensions") >= 2
-        assert one("select count(distinct respondent_id) from persona_values") == 14
+        assert one("select count(distinct respondent_id) from persona_values") == 10
         assert one("select count(*) from refined_persona_values") > 0
         assert one("select count(*) from similar_respondents") > 0
         assert one("select count(*) from predictions") == 2 * one("select count(*) from llm_pairs")
