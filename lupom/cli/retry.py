@@ -33,7 +33,7 @@ def retry(
     """
     from lupom.cli.run import execute
     from lupom.cli.test import check
-    from lupom.engine.run.again import last_run, to_retry
+    from lupom.engine.run.retry import last_run, to_retry
 
     last = last_run(project_dir)
     given = vars_ or json.dumps(dict(last.vars))

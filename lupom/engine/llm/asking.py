@@ -21,7 +21,7 @@ from lupom.engine.llm.pace import Halted
 from lupom.engine.llm.pending import Asking, Item, Outcome, clean, request_of, row_of, started
 from lupom.engine.llm.providers.base import ProviderError, ProviderReply, ProviderRequest
 from lupom.engine.llm.responses import InvalidAnswer, Reading
-from lupom.engine.llm.retries import persist
+from lupom.engine.llm.retry import send_with_retries
 from lupom.engine.llm.together import messages_of
 from lupom.engine.llm.turns import Request, Turns, part_of, planned
 from lupom.engine.state.ledger import INVALID, OK, PENDING, Entry
@@ -254,7 +254,7 @@ class Desk:
             await budget.hold(most, asking.halt)
         reply: ProviderReply | None = None
         try:
-            reply = await persist(
+            reply = await send_with_retries(
                 partial(line.provider.complete, request),
                 line.pace,
                 asking.halt,

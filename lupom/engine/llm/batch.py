@@ -24,7 +24,7 @@ from lupom.engine.llm.line import Line, size_of
 from lupom.engine.llm.pace import Halted
 from lupom.engine.llm.pending import Asking, Item, request_of, row_of, started
 from lupom.engine.llm.providers.base import BatchProvider, ProviderError, ProviderReply
-from lupom.engine.llm.retries import persist
+from lupom.engine.llm.retry import send_with_retries
 from lupom.engine.llm.together import requests_of
 from lupom.engine.llm.turns import planned
 from lupom.engine.llm.verdict import BATCH
@@ -289,7 +289,7 @@ class Batches:
     async def _send(
         self, line: Line, asking: Asking, name: str, action: Callable[[], Awaitable[T]]
     ) -> T:
-        return await persist(
+        return await send_with_retries(
             action,
             line.pace,
             asking.halt,

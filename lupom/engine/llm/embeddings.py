@@ -15,7 +15,7 @@ from lupom.engine.llm.embedders import Embedder
 from lupom.engine.llm.keys import canonical
 from lupom.engine.llm.pace import Halted, Pace
 from lupom.engine.llm.providers.client import address
-from lupom.engine.llm.retries import persist
+from lupom.engine.llm.retry import send_with_retries
 from lupom.engine.logs import root_as_it_is
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ async def embed_there(
             if budget is not None:
                 await budget.hold(most, halt)
             try:
-                reply = await persist(
+                reply = await send_with_retries(
                     lambda: embedder.vectors([text for _, text in batch]),
                     pace,
                     halt,

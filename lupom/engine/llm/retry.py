@@ -16,7 +16,7 @@ T = TypeVar("T")
 LONGEST = 30.0
 
 
-async def persist(
+async def send_with_retries(
     send: Callable[[], Awaitable[T]],
     pace: Pace,
     halt: asyncio.Event,
