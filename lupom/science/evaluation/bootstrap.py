@@ -35,8 +35,8 @@ class Draws:
         for row in self.counts[1:]:
             row[:] = np.bincount(rng.integers(people, size=people), minlength=people)
 
-    def of(self, members: npt.NDArray[np.bool_]) -> Draws:
-        """Return the same draws of some of the people."""
+    def of(self, members: npt.NDArray[np.bool_] | Ints) -> Draws:
+        """Return the same draws of some of the people, by a mask or their places."""
         some = object.__new__(Draws)
         some.counts = self.counts[:, members]
         return some
