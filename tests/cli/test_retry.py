@@ -6,8 +6,8 @@ import pytest
 
 from lupom import Project
 from lupom.cli import main
-from tests.engine.run.test_llm import FILES, people
 from tests.support.llm_server import Fault, LLMServer
+from tests.support.notes_project import FILES, people
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,23 +11,7 @@ from hypothesis import strategies as st
 
 from lupom.engine.errors import SelectionError
 from lupom.engine.graph import Graph, select
-
-
-@dataclass(frozen=True)
-class Ref:
-    name: str
-    file: str = ""
-    line: int | None = None
-
-
-@dataclass(frozen=True)
-class Node:
-    name: str
-    resource: str
-    file: str
-    tags: frozenset[str] = frozenset()
-    config: Mapping[str, object] = field(default_factory=dict)
-    refs: Sequence[Ref] = ()
+from tests.support.nodes import Node, Ref
 
 
 def model(

@@ -6,7 +6,7 @@ import pytest
 
 from lupom.engine.errors import SelectionError
 from lupom.engine.graph import Graph, select
-from tests.engine.graph.test_selectors import Node, Ref
+from tests.support.nodes import Node, Ref
 
 
 def model(name: str, file: str, refs: tuple[str, ...] = (), tag: str = "") -> Node:

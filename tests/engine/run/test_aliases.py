@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lupom import Project
-from tests.engine.run.test_llm import FILES
 from tests.support.llm_server import Fault, LLMServer
+from tests.support.notes_project import FILES
 
 MODEL = """
     {{ config(materialized='llm', prompt='note', response='Note', key=['id', 'llm'],

@@ -6,9 +6,9 @@ import pytest
 
 from lupom import LupomError, Project
 from lupom.engine.diagnosis import diagnose
-from tests.engine.run.test_llm import FILES, people
 from tests.support.bedrock_server import BedrockServer
 from tests.support.llm_server import LLMServer
+from tests.support.notes_project import FILES, people
 
 pytest.importorskip("boto3")
 

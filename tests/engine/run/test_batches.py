@@ -7,8 +7,8 @@ import pytest
 from lupom import Project
 from lupom.cli import main
 from lupom.engine.run.materializations import rows as parts
-from tests.engine.run.test_llm import FILES, people
 from tests.support.llm_server import LLMServer
+from tests.support.notes_project import FILES, people
 
 
 @pytest.fixture

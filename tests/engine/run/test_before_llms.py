@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lupom import LupomError, Project
-from tests.engine.run.test_llm import FILES, people
 from tests.support.llm_server import LLMServer
+from tests.support.notes_project import FILES, people
 
 CHECK = (
     "select if(count(*) > 2, error('three people at most'), true) as fine from {{ ref('people') }}"

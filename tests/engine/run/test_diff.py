@@ -7,8 +7,8 @@ import pytest
 from lupom import Project
 from lupom.engine.errors import StoreError, UsageError
 from lupom.engine.run.diff import Change, diff, try_prompt
-from tests.engine.run.test_llm import FILES, people
 from tests.support.llm_server import LLMServer
+from tests.support.notes_project import FILES, people
 
 PLAIN = {
     "seeds/people.csv": "id,name\n1,Ann\n2,Bob\n3,Cy\n",

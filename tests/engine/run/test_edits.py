@@ -16,7 +16,7 @@ import pytest
 from lupom import Project
 from lupom.engine.run.results import Silent
 from lupom.engine.store import duck
-from tests.engine.run.test_llm import make, people, rows, server
+from tests.support.notes_project import make, people, rows, server
 
 __all__ = ["make", "server"]
 

@@ -8,8 +8,8 @@ import pytest
 
 from lupom import LupomError, Project
 from lupom.cli import main
-from tests.engine.run.test_llm import RESPONSES
 from tests.support.llm_server import LLMServer
+from tests.support.notes_project import RESPONSES
 
 GUESS = """
     {{ config(materialized='llm', prompt='guess', response='Guess', key=['id', 'question'],

@@ -9,8 +9,8 @@ import pytest
 from lupom import Project
 from lupom.engine.run.materializations import rows as parts
 from lupom.engine.run.results import Silent
-from tests.engine.run.test_llm import FILES, people
 from tests.support.llm_server import LLMServer
+from tests.support.notes_project import FILES, people
 
 
 @pytest.fixture

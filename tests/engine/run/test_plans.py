@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.engine.run.test_llm import make, people, plan, rows, run, server
+from tests.support.notes_project import make, people, plan, rows, run, server
 
 __all__ = ["make", "server"]
 

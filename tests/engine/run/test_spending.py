@@ -6,8 +6,8 @@ import pytest
 
 from lupom import LupomError, Project
 from lupom.cli import main
-from tests.engine.run.test_llm import FILES, people
 from tests.support.llm_server import Fault, LLMServer
+from tests.support.notes_project import FILES, people
 
 PRICE = "price: {input: 100, output: 400}"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from tests.engine.run.test_together import asked_in, make, rows, run, server
 from tests.support.answers import fit, schema_of
+from tests.support.guesses_project import asked_in, make, rows, run, server
 from tests.support.llm_server import Fault
 
 __all__ = ["make", "server"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lupom import Project
 from lupom.engine.run.versions import versions
-from tests.engine.run.test_llm import FILES, people
 from tests.support.llm_server import LLMServer
+from tests.support.notes_project import FILES, people
 
 
 def run(folder, **options):

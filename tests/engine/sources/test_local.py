@@ -10,7 +10,7 @@ import pytest
 
 from lupom import Project
 from lupom.engine.errors import LupomError
-from tests.engine.sources.test_s3 import built, rows, run
+from tests.support.sources import built, rows, run
 
 DATABASE = """
     sources:

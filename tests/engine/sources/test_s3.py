@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import time
 
-import duckdb
 import pytest
 
 from lupom import Project
 from lupom.engine.errors import LupomError
 from tests.support.s3_servers import KEY, client, keyed, send
+from tests.support.sources import built, rows, run
 
 _BUCKETS = (f"waves-{i}" for i in itertools.count())
 SOURCES = """
@@ -52,20 +52,6 @@ def panel(make_project):
 def put(bucket, text, key="w34/wave.csv"):
     s3, name = bucket
     s3.put_object(Bucket=name, Key=key, Body=text.encode())
-
-
-def run(folder, **options):
-    with Project(folder) as project:
-        return project.run(**options)
-
-
-def rows(folder, sql="select * from a order by all"):
-    with duckdb.connect(str(folder / "lupom.duckdb"), read_only=True) as connection:
-        return connection.execute(sql).fetchall()
-
-
-def built(result):
-    return {node.node: node.status for node in result.nodes}
 
 
 def test_an_object_is_a_table(proxy, bucket, panel):
