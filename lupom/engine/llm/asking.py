@@ -12,12 +12,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import BudgetError, LLMError, ModelError, WaitingError
+from lupom.engine.llm.adaptive_rate_limiter import Halted
 from lupom.engine.llm.asking_together import ask_together
 from lupom.engine.llm.booking import book
 from lupom.engine.llm.budget import Amount, Budget
 from lupom.engine.llm.doubts import Doubts, Suspect
 from lupom.engine.llm.line import Line, size_of
-from lupom.engine.llm.pace import Halted
 from lupom.engine.llm.pending import Asking, Item, Outcome, clean, request_of, row_of, started
 from lupom.engine.llm.providers.base import ProviderError, ProviderReply, ProviderRequest
 from lupom.engine.llm.responses import InvalidAnswer, Reading
@@ -46,7 +46,7 @@ class Desk:
         """Ask the items in their order, as many requests at once as the alias has places."""
         requests = planned(items, line.cached_from)
         turns = Turns(requests, line.patient)
-        doubts = Doubts(turns, answered=line.pace.successes > 0)
+        doubts = Doubts(turns, answered=line.adaptive_limiter.successes > 0)
         workers = min(len(requests), line.settings.concurrency)
         await asyncio.gather(*(self._work(line, asking, doubts) for _ in range(workers)))
         if doubts.suspects and not asking.halt.is_set():
@@ -244,10 +244,10 @@ class Desk:
     async def reply(
         self, line: Line, asking: Asking, request: ProviderRequest, name: str
     ) -> ProviderReply:
-        """Send a request within budget and quota until it has a reply."""
-        budget, quota = self.budget, line.quota
+        """Send a request within budget and rate limits until it has a reply."""
+        budget, limiter = self.budget, line.limiter
         size, most = 0, Amount()
-        if budget is not None or quota is not None:
+        if budget is not None or limiter is not None:
             size = size_of(request)
             most = line.most(size, request.max_tokens)
         if budget is not None:
@@ -256,22 +256,22 @@ class Desk:
         try:
             reply = await send_with_retries(
                 partial(line.provider.complete, request),
-                line.pace,
+                line.adaptive_limiter,
                 asking.halt,
                 name=name,
                 retries=line.settings.max_retries,
                 backoff=line.backoff,
-                quota=quota,
+                limiter=limiter,
                 tokens=most.tokens,
             )
             asking.requests += 1
         finally:
-            if budget is not None or quota is not None:
+            if budget is not None or limiter is not None:
                 spent = line.spent(size, reply)
                 if budget is not None:
                     budget.settle(most, spent)
-                if quota is not None and reply is not None:
-                    quota.give_back(most.tokens - spent.tokens)
+                if limiter is not None and reply is not None:
+                    limiter.give_back(most.tokens - spent.tokens)
         return reply
 
     def _read(

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.llm.pace import Halted
+from lupom.engine.llm.adaptive_rate_limiter import Halted
 from lupom.engine.llm.pending import (
     Asking,
     Item,

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from lupom.engine.errors import WaitingError
+from lupom.engine.llm.adaptive_rate_limiter import Halted
 from lupom.engine.llm.asking import Desk
 from lupom.engine.llm.asking_together import Row, receive_together, request_for
 from lupom.engine.llm.booking import cost_of
 from lupom.engine.llm.budget import Amount
 from lupom.engine.llm.line import Line, size_of
-from lupom.engine.llm.pace import Halted
 from lupom.engine.llm.pending import Asking, Item, request_of, row_of, started
 from lupom.engine.llm.providers.base import BatchProvider, ProviderError, ProviderReply
 from lupom.engine.llm.retry import send_with_retries
@@ -291,7 +291,7 @@ class Batches:
     ) -> T:
         return await send_with_retries(
             action,
-            line.pace,
+            line.adaptive_limiter,
             asking.halt,
             name=name,
             retries=line.settings.max_retries,

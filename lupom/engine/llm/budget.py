@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from lupom.engine.errors import BudgetError
 from lupom.engine.llm import prices
-from lupom.engine.llm.pace import Halted
+from lupom.engine.llm.adaptive_rate_limiter import Halted
 
 
 @dataclass(frozen=True, slots=True)

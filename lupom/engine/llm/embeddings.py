@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import LLMError
 from lupom.engine.llm import prices
+from lupom.engine.llm.adaptive_rate_limiter import AdaptiveRateLimiter, Halted
 from lupom.engine.llm.budget import Amount, Budget
 from lupom.engine.llm.embedders import Embedder
 from lupom.engine.llm.keys import canonical
-from lupom.engine.llm.pace import Halted, Pace
 from lupom.engine.llm.providers.client import address
 from lupom.engine.llm.retry import send_with_retries
 from lupom.engine.logs import root_as_it_is
@@ -138,7 +138,11 @@ async def embed_there(
             hint="give the embeddings alias a price: {input: ..., output: 0} in USD per million"
             " tokens; or set a budget of tokens",
         )
-    pace, halt, places = Pace(backoff), asyncio.Event(), asyncio.Semaphore(embedder.at_once)
+    adaptive_limiter, halt, places = (
+        AdaptiveRateLimiter(backoff),
+        asyncio.Event(),
+        asyncio.Semaphore(embedder.at_once),
+    )
 
     async def one(batch: list[tuple[str, str]]) -> None:
         async with places:
@@ -151,7 +155,7 @@ async def embed_there(
             try:
                 reply = await send_with_retries(
                     lambda: embedder.vectors([text for _, text in batch]),
-                    pace,
+                    adaptive_limiter,
                     halt,
                     name=batch[0][0],
                     retries=settings.max_retries,

@@ -66,7 +66,7 @@ class Gateway:
     """All LLM traffic of a project.
 
     `ask`, `embed` and `check` block and may be called from several threads; one event loop in a
-    thread of its own does the work, and an alias's places and pace are shared by all who ask it.
+    thread of its own does the work, and an alias's limits are shared by all who ask it.
     """
 
     def __init__(

@@ -8,12 +8,12 @@ import json
 from typing import TYPE_CHECKING
 
 from lupom.engine.llm import prices
+from lupom.engine.llm.adaptive_rate_limiter import AdaptiveRateLimiter
 from lupom.engine.llm.budget import Amount
 from lupom.engine.llm.forecast import TOOL_OVERHEAD, TOOL_PROVIDERS
 from lupom.engine.llm.keys import KeyMaker, parameters
-from lupom.engine.llm.pace import Pace
 from lupom.engine.llm.providers.base import Provider, ProviderReply, ProviderRequest
-from lupom.engine.llm.quota import Quota
+from lupom.engine.llm.rate_limiter import RateLimiter
 
 if TYPE_CHECKING:
     from lupom.engine.project.settings import LLMSettings
@@ -23,7 +23,7 @@ _BYTES_PER_TOKEN, _OVERHEAD = 3.0, 16
 
 
 class Line:
-    """One alias on the loop: its provider, its places, its pace, its quota."""
+    """One alias on the loop: its provider, its places, its rate limiters."""
 
     def __init__(
         self, alias: str, settings: LLMSettings, provider: Provider, backoff: float
@@ -35,13 +35,13 @@ class Line:
         self.endpoint = json.dumps(self.identity, sort_keys=True)
         self.keys = KeyMaker({**self.identity, "parameters": parameters(settings)})
         self.places = asyncio.Semaphore(settings.concurrency)
-        self.pace = Pace(backoff)
+        self.adaptive_limiter = AdaptiveRateLimiter(backoff)
         self.backoff = backoff
         # Whether a request may take `max_tokens` for each of its rows; some models take less.
         self.limit_per_row = True
-        self.quota: Quota | None = None
+        self.limiter: RateLimiter | None = None
         if settings.requests_per_minute or settings.tokens_per_minute:
-            self.quota = Quota(settings.requests_per_minute, settings.tokens_per_minute)
+            self.limiter = RateLimiter(settings.requests_per_minute, settings.tokens_per_minute)
         tools = settings.provider in TOOL_PROVIDERS
         self._overhead = float(TOOL_OVERHEAD if tools else _OVERHEAD)
 

@@ -10,8 +10,8 @@ import asyncio
 from dataclasses import dataclass, field
 
 from lupom.engine.errors import LupomError
+from lupom.engine.llm.adaptive_rate_limiter import Halted
 from lupom.engine.llm.answers import Answer
-from lupom.engine.llm.pace import Halted
 
 # Answers that the verdict is by. With half of all answers invalid, which is allowed, 15 or more of
 # 20 are in 2 % of samples: a share of .5 stops no model that is useful three times in four.

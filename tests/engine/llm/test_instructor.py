@@ -312,16 +312,16 @@ def test_a_passing_failure_is_asked_again_by_nobody_else(spoken, speak, note, ki
 
 
 def test_the_wait_a_provider_asks_for_is_kept(spoken, speak, note, monkeypatch):
-    from lupom.engine.llm import pace
+    from lupom.engine.llm import adaptive_rate_limiter
 
     waits = []
-    refused = pace.Pace.refused
+    refused = adaptive_rate_limiter.AdaptiveRateLimiter.refused
 
     def noting(self, sent, retry_after):
         waits.append(retry_after)
         refused(self, sent, retry_after)
 
-    monkeypatch.setattr(pace.Pace, "refused", noting)
+    monkeypatch.setattr(adaptive_rate_limiter.AdaptiveRateLimiter, "refused", noting)
     server, ask = speak(spoken)
     fault = spoken.fault("limit", retry_after=0.25)
     server.faults = lambda number, _body: fault if number == 1 else None

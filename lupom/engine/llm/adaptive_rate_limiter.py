@@ -1,4 +1,4 @@
-"""The pace of one alias: pauses that a provider asks for, and the rate it has been seen to take."""
+"""Limits what one alias sends to the rate its provider has been seen to take, and to its pauses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Halted(Exception):
     """Waiting ended because the asking was stopped."""
 
 
-class Pace:
+class AdaptiveRateLimiter:
     """Says when the next request may be sent; shared by all who ask an alias, on one event loop.
 
     While nothing is refused it never waits. A refusal (429) pauses everybody until the provider's
@@ -44,19 +44,19 @@ class Pace:
         self._refusals: deque[float] = deque()
         self.successes = 0
 
-    async def turn(self, halt: asyncio.Event) -> float:
+    async def acquire(self, halt: asyncio.Event) -> float:
         """Wait for one's turn and return the time of sending; raises Halted when `halt` is set."""
         if halt.is_set():
             raise Halted
         now = asyncio.get_running_loop().time()
         if self._rate or self._refused or now < self._until:
-            now = await self._slow_turn(halt)
+            now = await self._slowly(halt)
         self._sends.append(now)
         while self._sends[0] < now - WINDOW:
             self._sends.popleft()
         return now
 
-    async def _slow_turn(self, halt: asyncio.Event) -> float:
+    async def _slowly(self, halt: asyncio.Event) -> float:
         loop = asyncio.get_running_loop()
         async with self._queue:
             while True:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from lupom.engine.llm.pace import Halted
+from lupom.engine.llm.adaptive_rate_limiter import Halted
 
 MINUTE = 60.0
 # Late wake-ups may be made up for within so many seconds; the intervals allow for it.
@@ -13,7 +13,7 @@ SLACK = 0.05
 _LOOK = 0.25
 
 
-class Quota:
+class RateLimiter:
     """Spreads requests and tokens evenly over the minute; shared by all who ask an alias.
 
     In no minute are more requests sent than allowed. A request counts with the tokens it may take
@@ -30,7 +30,7 @@ class Quota:
         self._queue = asyncio.Lock()
         self._given_back = asyncio.Event()
 
-    async def take(self, tokens: int, halt: asyncio.Event) -> None:
+    async def acquire(self, tokens: int, halt: asyncio.Event) -> None:
         """Wait for one's turn to send a request of so many tokens; raises Halted on `halt`."""
         loop = asyncio.get_running_loop()
         async with self._queue:

@@ -28,7 +28,7 @@ def test_requests_a_minute_are_spread_out(ask, note, times):
     assert times[-1] - begun >= 7 * 0.05 - 0.05
 
 
-def test_two_nodes_share_the_quota_of_an_alias(server, state, note, times):
+def test_two_nodes_share_the_limits_of_an_alias(server, state, note, times):
     gateway = make_gateway(server.base_url, state, requests_per_minute=1200)
     calls = [Call(user(text), note.for_row({})) for text in TEXTS]
     threads = [
