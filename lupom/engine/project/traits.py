@@ -1,7 +1,7 @@
 """What is known of an alias before anything is asked of it: what it can give, and how it answers.
 
 Models decide by it how to ask: a select has it as `llms`. What only an endpoint itself can tell
-(`lupom.engine.llm.providers.manner`) is not here: a select must not differ from run to run.
+(`lupom.engine.llm.providers.capabilities`) is not here: a select must not differ from run to run.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Entry", "State"]
 
 # Servers are updated: what one could not do a month ago it may do now.
-MANNERS_LAST = timedelta(days=30)
+CAPABILITIES_LAST = timedelta(days=30)
 
 
 class State:
@@ -155,25 +155,25 @@ class State:
         query = table.select().order_by(table.c.id)
         return self._rows(query if run_id is None else query.where(table.c.run_id == run_id))
 
-    def manner(self, endpoint: str) -> dict[str, Any] | None:
+    def capabilities(self, endpoint: str) -> dict[str, Any] | None:
         """Return how an endpoint takes requests; None when that is not known, or a month old."""
-        from lupom.engine.state.tables import Manner
+        from lupom.engine.state.tables import EndpointCapabilities
 
-        table = Manner.__table__  # type: ignore[attr-defined]
-        since = (datetime.now(UTC) - MANNERS_LAST).isoformat(timespec="milliseconds")
+        table = EndpointCapabilities.__table__  # type: ignore[attr-defined]
+        since = (datetime.now(UTC) - CAPABILITIES_LAST).isoformat(timespec="milliseconds")
         rows = self._rows(
             table.select().where(table.c.endpoint == endpoint, table.c.updated_at > since)
         )
         return rows[0]["manner"] if rows else None
 
-    async def record_manner(self, endpoint: str, manner: Mapping[str, Any]) -> None:
+    async def record_capabilities(self, endpoint: str, capabilities: Mapping[str, Any]) -> None:
         """Remember how an endpoint takes requests."""
         from sqlalchemy.dialects.sqlite import insert
 
-        from lupom.engine.state.tables import Manner
+        from lupom.engine.state.tables import EndpointCapabilities
 
-        new = {"manner": dict(manner), "updated_at": now()}
-        statement = insert(Manner.__table__).values(endpoint=endpoint, **new)  # type: ignore[attr-defined]
+        new = {"manner": dict(capabilities), "updated_at": now()}
+        statement = insert(EndpointCapabilities.__table__).values(endpoint=endpoint, **new)  # type: ignore[attr-defined]
         statement = statement.on_conflict_do_update(index_elements=["endpoint"], set_=new)
         await self._writer.do_async(lambda connection: connection.execute(statement))
 

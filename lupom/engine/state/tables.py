@@ -131,13 +131,14 @@ class Embedding(SQLModel, table=True):
     created_at: str
 
 
-class Manner(SQLModel, table=True):
+class EndpointCapabilities(SQLModel, table=True):
     """How an endpoint takes requests, as its first answers and complaints showed."""
 
     __tablename__ = "manners"
 
     endpoint: str = Field(primary_key=True)
-    manner: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON))
+    # The table and its column are called as in databases of version 0.1.0.
+    capabilities: dict[str, Any] = Field(default_factory=dict, sa_column=Column("manner", JSON))
     updated_at: str
 
 
@@ -165,5 +166,5 @@ class Batch(SQLModel, table=True):
     updated_at: str
 
 
-_MODELS: list[Any] = [Run, NodeRun, Call, Embedding, Manner, Batch]
+_MODELS: list[Any] = [Run, NodeRun, Call, Embedding, EndpointCapabilities, Batch]
 ALL = [model.__table__ for model in _MODELS]

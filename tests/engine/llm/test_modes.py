@@ -9,7 +9,7 @@ import pytest
 
 from lupom.engine.errors import LLMError
 from lupom.engine.llm.gateway import Call
-from lupom.engine.llm.providers.manner import Manner
+from lupom.engine.llm.providers.capabilities import Capabilities
 from lupom.engine.state import State
 from tests.engine.llm.conftest import make_gateway, user
 from tests.support.llm_server import Fault
@@ -141,17 +141,17 @@ def test_the_first_request_may_fail_without_holding_up_the_others(server, state,
 
 
 def test_what_is_remembered_is_forgotten_after_a_month(tmp_path):
-    manner = {"mode": "tools"}
+    capabilities = {"mode": "tools"}
     with State(tmp_path / "state.db") as state:
-        asyncio.run(state.record_manner("endpoint", manner))
-        assert state.manner("endpoint") == manner
-        assert state.manner("another") is None
-        asyncio.run(state.record_manner("endpoint", {"mode": "json"}))
-        assert state.manner("endpoint") == {"mode": "json"}
+        asyncio.run(state.record_capabilities("endpoint", capabilities))
+        assert state.capabilities("endpoint") == capabilities
+        assert state.capabilities("another") is None
+        asyncio.run(state.record_capabilities("endpoint", {"mode": "json"}))
+        assert state.capabilities("endpoint") == {"mode": "json"}
     with sqlite3.connect(tmp_path / "state.db") as database:
         database.execute("update manners set updated_at = '2020-01-01T00:00:00.000+00:00'")
     with State(tmp_path / "state.db") as state:
-        assert state.manner("endpoint") is None
+        assert state.capabilities("endpoint") is None
 
 
 def test_debug_says_how_an_endpoint_is_asked(server, state, note):
@@ -163,8 +163,8 @@ def test_debug_says_how_an_endpoint_is_asked(server, state, note):
 
 
 def test_modes_go_from_the_strictest_to_words():
-    manner = Manner()
-    seen = [manner.mode]
-    while manner.weaken():
-        seen.append(manner.mode)
+    capabilities = Capabilities()
+    seen = [capabilities.mode]
+    while capabilities.weaken():
+        seen.append(capabilities.mode)
     assert seen == ["json_schema", "tools", "json"]

@@ -9,7 +9,7 @@ from lupom.engine.errors import LLMError
 from lupom.engine.llm.providers.base import Provider
 
 if TYPE_CHECKING:
-    from lupom.engine.llm.providers.manner import Memory
+    from lupom.engine.llm.providers.capabilities import Memory
     from lupom.engine.project.settings import LLMSettings
 
 

@@ -15,8 +15,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.llm.providers.base import ProviderReply, ProviderRequest
+from lupom.engine.llm.providers.capabilities import (
+    Capabilities,
+    Memory,
+    Negotiator,
+    told,
+    with_extra,
+)
 from lupom.engine.llm.providers.client import ANTHROPIC, Endpoint
-from lupom.engine.llm.providers.manner import Manner, Manners, Memory, told, with_extra
 from lupom.engine.llm.providers.prefix import cached_from, in_blocks, pieces_of, places_of
 from lupom.engine.llm.providers.replies import ANTHROPIC_USAGE, of_blocks
 from lupom.engine.llm.providers.turns import as_taken, with_fewer
@@ -41,9 +47,9 @@ class AnthropicProvider:
         self._settings = settings
         self._endpoint = Endpoint(alias, settings, ANTHROPIC)
         # Native schemas came with Claude 4.5; they take no limits, which are checked here instead.
-        start = Manner(logprobs=False, seed=False, lengths=False)
+        start = Capabilities(logprobs=False, seed=False, lengths=False)
         start.mode = "tools" if "claude-3" in self._endpoint.model else "json_schema"
-        self._manners = Manners(self.identity(), settings.mode, start, memory)
+        self._negotiator = Negotiator(self.identity(), settings.mode, start, memory)
 
     def identity(self) -> dict[str, Any]:
         """Return provider, base_url and model."""
@@ -52,13 +58,13 @@ class AnthropicProvider:
 
     def cached_from(self) -> int:
         """Return the characters from which a beginning is cached; 0 where none is."""
-        self._manners.recall()
-        wanted = self._settings.prompt_cache and self._manners.manner.cache
+        self._negotiator.recall()
+        wanted = self._settings.prompt_cache and self._negotiator.capabilities.cache
         return cached_from(self._endpoint.model) if wanted else 0
 
     async def complete(self, request: ProviderRequest) -> ProviderReply:
         """Answer one request; raises ProviderError."""
-        return await self._manners.ask(request, self._body, self._send, self._adapt, self._read)
+        return await self._negotiator.ask(request, self._body, self._send, self._adapt, self._read)
 
     async def _send(self, body: dict[str, Any]) -> dict[str, Any]:
         return await self._endpoint.post("/v1/messages", body)
@@ -76,39 +82,39 @@ class AnthropicProvider:
     async def check(self) -> str:
         """Return a line about the address and its model; raises ProviderError."""
         await self._endpoint.get(f"/v1/models/{self._endpoint.model}")
-        manner = self._manners.described()
-        manner = "" if manner is None else f"; {manner}"
-        return f"{self._endpoint.url}, model '{self._endpoint.model}': reachable{manner}"
+        capabilities = self._negotiator.described()
+        capabilities = "" if capabilities is None else f"; {capabilities}"
+        return f"{self._endpoint.url}, model '{self._endpoint.model}': reachable{capabilities}"
 
     async def close(self) -> None:
         """Close the connections."""
         await self._endpoint.close()
 
     def _body(self, request: ProviderRequest) -> dict[str, Any]:
-        manner = self._manners.manner
+        capabilities = self._negotiator.capabilities
         body: dict[str, Any] = {
             "model": self._endpoint.model,
             "max_tokens": request.max_tokens,
         }
-        if manner.temperature:
+        if capabilities.temperature:
             body["temperature"] = request.temperature
-        messages_ = as_taken(request.messages, manner)
+        messages_ = as_taken(request.messages, capabilities)
         texts = [(message["role"], message["content"]) for message in messages_]
         if request.schema is not None:
             name = request.schema_name
-            if manner.mode == "json_schema":
+            if capabilities.mode == "json_schema":
                 schema = without(request.schema, LIMITS)
                 body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
-            elif manner.mode == "tools":
+            elif capabilities.mode == "tools":
                 tool = {"name": name, "description": "Gives the answer."}
                 body["tools"] = [{**tool, "input_schema": request.schema}]
-                named = {"name": name} if manner.choice == "tool" else {}
-                body["tool_choice"] = {"type": manner.choice, **named}
+                named = {"name": name} if capabilities.choice == "tool" else {}
+                body["tool_choice"] = {"type": capabilities.choice, **named}
             else:
                 role, text = texts[-1]
                 texts[-1] = (role, f"{text}\n\n{told(request.schema)}")
         cached = self._settings.prompt_cache
-        places = places_of(request, texts) if cached and manner.cache else []
+        places = places_of(request, texts) if cached and capabilities.cache else []
         mark = {"type": "ephemeral", **({"ttl": "1h"} if cached == "1h" else {})}
         system, messages = in_blocks(texts, places, lambda text, cuts: _blocks(text, cuts, mark))
         if system:
@@ -118,21 +124,23 @@ class AnthropicProvider:
 
     def _adapt(self, about: str, body: Mapping[str, Any]) -> bool:
         """Give up what was complained about; False when that is nothing we can do without."""
-        manner = self._manners.manner
+        capabilities = self._negotiator.capabilities
         if "temperature" in about and "temperature" in body:
-            manner.temperature = False
-        elif "cache_control" in about and manner.cache:
-            manner.cache = False
+            capabilities.temperature = False
+        elif "cache_control" in about and capabilities.cache:
+            capabilities.cache = False
         elif "tool_choice" in about and "tool_choice" in body:
             sent = body["tool_choice"]["type"]
-            return self._manners.loosen(sent)
+            return self._negotiator.loosen(sent)
         elif "tool" in about and "tools" in body:
-            return self._manners.weaken("tools")
+            return self._negotiator.weaken("tools")
         elif "output_config" in body and any(word in about for word in _STRUCTURE):
-            return self._manners.weaken("json_schema")
+            return self._negotiator.weaken("json_schema")
         else:
             system = ["system"] if body.get("system") else []
-            return with_fewer(manner, about, [*system, *(m["role"] for m in body["messages"])])
+            return with_fewer(
+                capabilities, about, [*system, *(m["role"] for m in body["messages"])]
+            )
         return True
 
 

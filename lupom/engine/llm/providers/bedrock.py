@@ -26,9 +26,15 @@ from lupom.engine.llm.providers.base import (
     ProviderReply,
     ProviderRequest,
 )
+from lupom.engine.llm.providers.capabilities import (
+    Capabilities,
+    Memory,
+    Negotiator,
+    told,
+    with_extra,
+)
 from lupom.engine.llm.providers.client import RejectedError, is_of_one_request, may_be_alone
 from lupom.engine.llm.providers.jobs import ENDED, Jobs
-from lupom.engine.llm.providers.manner import Manner, Manners, Memory, told, with_extra
 from lupom.engine.llm.providers.prefix import cached_from, in_blocks, pieces_of, places_of
 from lupom.engine.llm.providers.replies import CONVERSE_USAGE, of_blocks
 from lupom.engine.llm.providers.turns import as_taken, with_fewer
@@ -38,25 +44,25 @@ if TYPE_CHECKING:
     from lupom.engine.project.settings import LLMSettings
 
 
-def start_of(model: str) -> Manner:
+def start_of(model: str) -> Capabilities:
     """Return how a model is likely to want to be asked; its first request tells for certain.
 
     Native JSON schemas came with Claude 4.5, a forced tool with Claude 3 and Nova; Mistral Large
     can be told to use any tool, and Llama follows a schema in the prompt best.
     """
     name = model.lower()
-    manner = Manner(logprobs=False, seed=False, lengths=False)
+    capabilities = Capabilities(logprobs=False, seed=False, lengths=False)
     old_claude = "anthropic.claude-3" in name
     if old_claude or "amazon.nova" in name:
-        manner.mode = "tools"
+        capabilities.mode = "tools"
     elif "mistral.mistral-large-24" in name:
-        manner.mode, manner.choice = "tools", "any"
+        capabilities.mode, capabilities.choice = "tools", "any"
     elif any(word in name for word in ("meta.llama", "titan-text", "cohere.command-text")):
-        manner.mode = "json"
+        capabilities.mode = "json"
     caching = ("claude-3-7", "claude-3-5-haiku", "claude-3-5-sonnet-20241022", "amazon.nova")
     newer = "anthropic.claude-" in name and not old_claude
-    manner.cache = newer or any(word in name for word in caching)
-    return manner
+    capabilities.cache = newer or any(word in name for word in caching)
+    return capabilities
 
 
 class BedrockProvider:
@@ -75,7 +81,7 @@ class BedrockProvider:
             alias, settings, threads=settings.concurrency, under=f"llms.{alias}"
         )
         self._jobs = Jobs(self._runtime, settings)
-        self._manners = Manners(self.identity(), settings.mode, start_of(self._model), memory)
+        self._negotiator = Negotiator(self.identity(), settings.mode, start_of(self._model), memory)
 
     def identity(self) -> dict[str, Any]:
         """Return provider and model; the same model in another region is the same model."""
@@ -83,22 +89,22 @@ class BedrockProvider:
 
     def cached_from(self) -> int:
         """Return the characters from which a beginning is cached; 0 where none is."""
-        self._manners.recall()
-        wanted = self._settings.prompt_cache and self._manners.manner.cache
+        self._negotiator.recall()
+        wanted = self._settings.prompt_cache and self._negotiator.capabilities.cache
         return cached_from(self._model) if wanted else 0
 
     async def complete(self, request: ProviderRequest) -> ProviderReply:
         """Answer one request; raises ProviderError."""
-        return await self._manners.ask(request, self._body, self._send, self._adapt, _read)
+        return await self._negotiator.ask(request, self._body, self._send, self._adapt, _read)
 
     async def _send(self, body: dict[str, Any]) -> dict[str, Any]:
         return await self._runtime.call("converse", **body)
 
     def batch_line(self, name: str, request: ProviderRequest) -> str:
         """Return the record of a job that asks one request, as Converse would be asked it."""
-        self._manners.recall()
+        self._negotiator.recall()
         # Jobs of Converse refuse tools, whatever the model takes.
-        mode = "json" if self._manners.manner.mode == "tools" else None
+        mode = "json" if self._negotiator.capabilities.mode == "tools" else None
         record = {"recordId": name, "modelInput": self._body(request, mode)}
         return json.dumps(record, ensure_ascii=False)
 
@@ -133,36 +139,36 @@ class BedrockProvider:
             if not isinstance(error, RejectedError) and "there is no model" not in error.message:
                 raise
             note = " (it counts no tokens for this model)"
-        manner = self._manners.described()
-        manner = "" if manner is None else f"; {manner}"
-        return f"Bedrock in {self._runtime.region}, '{self._model}': reachable{note}{manner}"
+        capabilities = self._negotiator.described()
+        capabilities = "" if capabilities is None else f"; {capabilities}"
+        return f"Bedrock in {self._runtime.region}, '{self._model}': reachable{note}{capabilities}"
 
     async def close(self) -> None:
         await self._runtime.close()
 
     def _body(self, request: ProviderRequest, mode: str | None = None) -> dict[str, Any]:
-        manner = self._manners.manner
-        mode = mode or manner.mode
+        capabilities = self._negotiator.capabilities
+        mode = mode or capabilities.mode
         inference: dict[str, Any] = {"maxTokens": request.max_tokens}
-        if manner.temperature:
+        if capabilities.temperature:
             inference["temperature"] = request.temperature
         body: dict[str, Any] = {"inferenceConfig": inference}
-        taken = as_taken(request.messages, manner)
+        taken = as_taken(request.messages, capabilities)
         texts = [(message["role"], message["content"]) for message in taken]
         if request.schema is not None:
-            schema = request.schema if manner.lengths else without(request.schema, LIMITS)
+            schema = request.schema if capabilities.lengths else without(request.schema, LIMITS)
             name = request.schema_name
             if mode == "json_schema":
                 wanted = {"name": name, "schema": json.dumps(schema, ensure_ascii=False)}
                 structure = {"type": "json_schema", "structure": {"jsonSchema": wanted}}
                 body["outputConfig"] = {"textFormat": structure}
             elif mode == "tools":
-                body["toolConfig"] = _tool(name, request.schema, manner.choice)
+                body["toolConfig"] = _tool(name, request.schema, capabilities.choice)
             else:
                 role, text = texts[-1]
                 texts[-1] = (role, f"{text}\n\n{told(request.schema)}")
         cached = self._settings.prompt_cache
-        places = places_of(request, texts) if cached and manner.cache else []
+        places = places_of(request, texts) if cached and capabilities.cache else []
         point = {"type": "default", **({"ttl": "1h"} if cached == "1h" else {})}
         system, messages = in_blocks(texts, places, lambda text, cuts: _blocks(text, cuts, point))
         if system:
@@ -172,21 +178,21 @@ class BedrockProvider:
 
     def _adapt(self, about: str, body: Mapping[str, Any]) -> bool:
         """Give up what a model complained about; False when that is nothing we can do without."""
-        manner = self._manners.manner
+        capabilities = self._negotiator.capabilities
         choice = next(iter(body.get("toolConfig", {}).get("toolChoice", {})), "auto")
         of_choice = "toolchoice" in about.replace("_", "").replace(" ", "")
         if ("cachepoint" in about or "prompt caching" in about) and _has_cache(body):
-            manner.cache = False
+            capabilities.cache = False
         elif "temperature" in about and "temperature" in body["inferenceConfig"]:
-            manner.temperature = False
-        elif with_fewer(manner, about, _roles(body)):
+            capabilities.temperature = False
+        elif with_fewer(capabilities, about, _roles(body)):
             return True
         elif of_choice and "toolConfig" in body:
-            return self._manners.loosen(choice)
+            return self._negotiator.loosen(choice)
         elif "tool" in about and "toolConfig" in body:
-            return self._manners.weaken("tools")
+            return self._negotiator.weaken("tools")
         elif "outputConfig" in body and any(word in about for word in _STRUCTURE):
-            return self._manners.weaken("json_schema")
+            return self._negotiator.weaken("json_schema")
         else:
             return False
         return True

@@ -21,13 +21,20 @@ from typing import TYPE_CHECKING, Any
 from lupom.engine.errors import LLMError
 from lupom.engine.llm.providers.backends import Backend, modes_of, named
 from lupom.engine.llm.providers.base import ProviderError, ProviderReply, ProviderRequest
+from lupom.engine.llm.providers.capabilities import (
+    MODES,
+    Capabilities,
+    Memory,
+    Negotiator,
+    fits,
+    told,
+)
 from lupom.engine.llm.providers.client import (
     Endpoint,
     RejectedError,
     Sdk,
     retry_after,
 )
-from lupom.engine.llm.providers.manner import MODES, Manner, Manners, Memory, fits, told
 from lupom.engine.llm.providers.native import dig, finish_of, is_reply, text_of, usage_of
 from lupom.engine.llm.providers.replies import end_of
 from lupom.engine.llm.providers.transport import broke_off, innermost, is_cut, is_transport
@@ -70,9 +77,9 @@ class InstructorProvider:
         words = Sdk(self._name, "", self._name, self._key_name or "", {})
         self._endpoint = Endpoint(alias, self._settings, words)
         self._alias = alias
-        start = Manner(logprobs=False, lengths=False, seed=self._backend.seed is not None)
+        start = Capabilities(logprobs=False, lengths=False, seed=self._backend.seed is not None)
         start.mode = next((m for m in MODES if m not in self._backend.without), start.mode)
-        self._manners = Manners(self.identity(), settings.mode, start, memory)
+        self._negotiator = Negotiator(self.identity(), settings.mode, start, memory)
         self._client: Any = None
         self._creates: dict[str, Create] = {}
         self._close: Callable[[], Awaitable[Any]] | None = None
@@ -85,7 +92,7 @@ class InstructorProvider:
 
     async def complete(self, request: ProviderRequest) -> ProviderReply:
         """Answer one request; raises ProviderError."""
-        return await self._manners.ask(request, self._body, self._send, self._adapt, self._read)
+        return await self._negotiator.ask(request, self._body, self._send, self._adapt, self._read)
 
     async def check(self) -> str:
         """Return a line about the provider; raises ProviderError.
@@ -105,8 +112,8 @@ class InstructorProvider:
                 failure = self._failure(error)
                 if not isinstance(failure, RejectedError) and "status 404" not in str(failure):
                     raise failure from None
-        manner = self._manners.described()
-        return f"{where}: {note}" + ("" if manner is None else f"; {manner}")
+        capabilities = self._negotiator.described()
+        return f"{where}: {note}" + ("" if capabilities is None else f"; {capabilities}")
 
     async def close(self) -> None:
         """Close the connections."""
@@ -119,24 +126,24 @@ class InstructorProvider:
     # One request
 
     def _body(self, request: ProviderRequest) -> dict[str, Any]:
-        manner, backend = self._manners.manner, self._backend
-        messages = [dict(message) for message in as_taken(request.messages, manner)]
+        capabilities, backend = self._negotiator.capabilities, self._backend
+        messages = [dict(message) for message in as_taken(request.messages, capabilities)]
         if self._name == "google":
             for message in messages:
                 message["role"] = {"assistant": "model"}.get(message["role"], message["role"])
         body: dict[str, Any] = {"model": self._model, "messages": messages}
-        body[manner.limit] = request.max_tokens
-        if manner.temperature:
+        body[capabilities.limit] = request.max_tokens
+        if capabilities.temperature:
             body["temperature"] = request.temperature
-        if manner.seed and backend.seed and request.temperature > 0:
+        if capabilities.seed and backend.seed and request.temperature > 0:
             body[backend.seed] = request.seed
-        body |= {"response_model": None, _MODE: manner.mode}
-        if request.schema is not None and manner.mode == "json" and not manner.system:
+        body |= {"response_model": None, _MODE: capabilities.mode}
+        if request.schema is not None and capabilities.mode == "json" and not capabilities.system:
             # instructor would put the schema into a message of the system.
             messages[-1]["content"] += f"\n\n{told(request.schema)}"
         elif request.schema is not None:
             schema = request.schema
-            if manner.mode == "json_schema":
+            if capabilities.mode == "json_schema":
                 schema = without(schema, LIMITS)
             if self._name == "google":
                 # Its schemas are OpenAPI's, which have no such word.
@@ -185,17 +192,17 @@ class InstructorProvider:
 
     def _adapt(self, about: str, body: Mapping[str, Any]) -> bool:
         """Give up what was complained about; False when that is nothing we can do without."""
-        manner = self._manners.manner
+        capabilities = self._negotiator.capabilities
         if "max_completion_tokens" in about and "max_tokens" in body:
-            manner.limit = "max_completion_tokens"
+            capabilities.limit = "max_completion_tokens"
         elif "seed" in about and self._backend.seed in body:
-            manner.seed = False
+            capabilities.seed = False
         elif "temperature" in about and "temperature" in body:
-            manner.temperature = False
+            capabilities.temperature = False
         elif body["response_model"] is not None and any(word in about for word in _STRUCTURE):
-            return self._manners.weaken(body[_MODE])
+            return self._negotiator.weaken(body[_MODE])
         else:
-            return with_fewer(manner, about, [m["role"] for m in body["messages"]])
+            return with_fewer(capabilities, about, [m["role"] for m in body["messages"]])
         return True
 
     # The provider's package
@@ -224,7 +231,7 @@ class InstructorProvider:
         from instructor import patch
 
         modes = modes_of(self._backend, provider)
-        if self._manners.fixed and self._settings.mode not in modes:
+        if self._negotiator.fixed and self._settings.mode not in modes:
             raise self._endpoint.error(
                 f"'{self._name}' is not asked by mode '{self._settings.mode}' through instructor",
                 hint=f"mode: auto, or one of {', '.join(modes)}",

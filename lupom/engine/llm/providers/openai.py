@@ -13,6 +13,7 @@ from lupom.engine.llm.providers.base import (
     ProviderReply,
     ProviderRequest,
 )
+from lupom.engine.llm.providers.capabilities import Capabilities, Memory, Negotiator, told
 from lupom.engine.llm.providers.client import (
     DEFAULT_URL,
     Endpoint,
@@ -21,7 +22,6 @@ from lupom.engine.llm.providers.client import (
     is_of_one_request,
     may_be_alone,
 )
-from lupom.engine.llm.providers.manner import Manner, Manners, Memory, told
 from lupom.engine.llm.providers.replies import chat_reply, fault_of
 from lupom.engine.llm.providers.turns import as_taken, with_fewer
 from lupom.engine.llm.schemas import LENGTHS, LIMITS, has_any, without
@@ -47,8 +47,8 @@ class OpenAIProvider:
     def __init__(self, alias: str, settings: LLMSettings, memory: Memory | None = None) -> None:
         self._endpoint = Endpoint(alias, settings)
         # OpenAI itself refuses limits on the length of strings.
-        start = Manner(lengths=self._endpoint.url != DEFAULT_URL)
-        self._manners = Manners(self.identity(), settings.mode, start, memory)
+        start = Capabilities(lengths=self._endpoint.url != DEFAULT_URL)
+        self._negotiator = Negotiator(self.identity(), settings.mode, start, memory)
         self._refused_names: set[str] = set()
 
     def identity(self) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class OpenAIProvider:
 
     async def complete(self, request: ProviderRequest) -> ProviderReply:
         """Answer one request; raises ProviderError."""
-        return await self._manners.ask(
+        return await self._negotiator.ask(
             request, self._body, self._send, self._adapt, self._read, self._blindly
         )
 
@@ -81,7 +81,7 @@ class OpenAIProvider:
 
     def batch_line(self, name: str, request: ProviderRequest) -> str:
         """Return the line of a batch file that asks one request."""
-        self._manners.recall()
+        self._negotiator.recall()
         body = self._body(request)
         line = {"custom_id": name, "method": "POST", "url": BATCHED, "body": body}
         return json.dumps(line, ensure_ascii=False)
@@ -160,15 +160,15 @@ class OpenAIProvider:
     async def check(self) -> str:
         """Return a line about the address and whether it lists the model; raises ProviderError."""
         where = f"{self._endpoint.url}, model '{self._endpoint.model}'"
-        manner = self._manners.described()
-        manner = "" if manner is None else f"; {manner}"
+        capabilities = self._negotiator.described()
+        capabilities = "" if capabilities is None else f"; {capabilities}"
         try:
             listed = await self._endpoint.get("/models")
         except RejectedError:
-            return f"{where}: reachable (it lists no models){manner}"
+            return f"{where}: reachable (it lists no models){capabilities}"
         except Exception as error:
             if "status 404" in str(error):
-                return f"{where}: reachable (it lists no models){manner}"
+                return f"{where}: reachable (it lists no models){capabilities}"
             raise
         data = listed.get("data")
         names = (
@@ -177,26 +177,26 @@ class OpenAIProvider:
         known = (
             "it lists the model" if self._endpoint.model in names else "it does not list the model"
         )
-        return f"{where}: reachable ({known}){manner}"
+        return f"{where}: reachable ({known}){capabilities}"
 
     async def close(self) -> None:
         """Close the connections."""
         await self._endpoint.close()
 
     def _body(self, request: ProviderRequest) -> dict[str, Any]:
-        manner = self._manners.manner
-        messages = as_taken(request.messages, manner)
+        capabilities = self._negotiator.capabilities
+        messages = as_taken(request.messages, capabilities)
         body: dict[str, Any] = {"model": self._endpoint.model, "messages": messages}
         if request.schema is not None:
             body.update(self._structure(request, request.schema, messages))
-        body[manner.limit] = request.max_tokens
-        if manner.temperature:
+        body[capabilities.limit] = request.max_tokens
+        if capabilities.temperature:
             body["temperature"] = request.temperature
-        if manner.seed and request.temperature > 0:
+        if capabilities.seed and request.temperature > 0:
             body["seed"] = request.seed
-        if request.top_logprobs and manner.logprobs:
+        if request.top_logprobs and capabilities.logprobs:
             body["logprobs"] = True
-            body["top_logprobs"] = min(request.top_logprobs, manner.alternatives)
+            body["top_logprobs"] = min(request.top_logprobs, capabilities.alternatives)
         body.update(request.extra)
         return body
 
@@ -207,20 +207,20 @@ class OpenAIProvider:
         messages: Sequence[Mapping[str, str]],
     ) -> dict[str, Any]:
         """Return the part of a body that makes the answer fit a schema."""
-        manner, name = self._manners.manner, request.schema_name
-        schema = whole if manner.lengths else without(whole, LENGTHS)
-        schema = schema if manner.limits else without(whole, LIMITS)
-        if manner.mode == "json_schema":
+        capabilities, name = self._negotiator.capabilities, request.schema_name
+        schema = whole if capabilities.lengths else without(whole, LENGTHS)
+        schema = schema if capabilities.limits else without(whole, LIMITS)
+        if capabilities.mode == "json_schema":
             wanted = {"name": name, "schema": schema, "strict": True}
             return {"response_format": {"type": "json_schema", "json_schema": wanted}}
         # The arguments of a tool come without log-probabilities, which choices are read from.
-        if manner.mode == "tools" and not (request.top_logprobs and manner.logprobs):
+        if capabilities.mode == "tools" and not (request.top_logprobs and capabilities.logprobs):
             function = {"name": name, "description": "Gives the answer.", "parameters": schema}
             choice: Any = {"tool": {"type": "function", "function": {"name": name}}}
-            choice = {**choice, "any": "required", "auto": "auto"}[manner.choice]
+            choice = {**choice, "any": "required", "auto": "auto"}[capabilities.choice]
             return {"tools": [{"type": "function", "function": function}], "tool_choice": choice}
         out: dict[str, Any] = {"messages": [*messages[:-1], _with(messages[-1], told(whole))]}
-        if manner.json_object:
+        if capabilities.json_object:
             out["response_format"] = {"type": "json_object"}
         return out
 
@@ -230,30 +230,30 @@ class OpenAIProvider:
         Returns False when the complaint is about nothing we can do without. Requests in flight
         together get the same complaint; those whose part is given up already are just sent again.
         """
-        manner = self._manners.manner
+        capabilities = self._negotiator.capabilities
         given_up = self._renamed(about, body) | self._with_fewer_alternatives(about, body)
         for name in ("seed", "temperature"):
             if name in about and name in body:
-                setattr(manner, name, False)
+                setattr(capabilities, name, False)
                 given_up = True
-        given_up |= with_fewer(manner, about, [m["role"] for m in body["messages"]])
+        given_up |= with_fewer(capabilities, about, [m["role"] for m in body["messages"]])
         if given_up:
             return True
-        if "length" in about and has_any(body, LENGTHS) and manner.lengths:
-            manner.lengths = False
+        if "length" in about and has_any(body, LENGTHS) and capabilities.lengths:
+            capabilities.lengths = False
         elif "tool_choice" in about and "tool_choice" in body:
             sent = body["tool_choice"]
             choice = sent if sent == "auto" else "any" if sent == "required" else "tool"
-            return self._manners.loosen(choice)
+            return self._negotiator.loosen(choice)
         elif "tools" in body and any(word in about for word in ("tool", "function")):
-            return self._manners.weaken("tools")
+            return self._negotiator.weaken("tools")
         elif "response_format" in body and _is_about_structure(about):
             if body["response_format"]["type"] != "json_schema":
-                manner.json_object = False
-            elif _is_about_limits(about) and has_any(body, LIMITS) and manner.limits:
-                manner.limits = False
+                capabilities.json_object = False
+            elif _is_about_limits(about) and has_any(body, LIMITS) and capabilities.limits:
+                capabilities.limits = False
             else:
-                return self._manners.weaken("json_schema")
+                return self._negotiator.weaken("json_schema")
         else:
             return False
         return True
@@ -267,30 +267,30 @@ class OpenAIProvider:
             or _OF_VALUE.search(about)
         ):
             return False
-        manner = self._manners.manner
-        if sent == manner.limit:
+        capabilities = self._negotiator.capabilities
+        if sent == capabilities.limit:
             self._refused_names.add(sent)
             other = next((name for name in _LIMIT_NAMES if name not in self._refused_names), None)
             if other is None:
                 return False
-            manner.limit = other
+            capabilities.limit = other
         return True
 
     def _with_fewer_alternatives(self, about: str, body: Mapping[str, Any]) -> bool:
         """Ask for fewer alternatives where there are too many, else for no log-probabilities."""
         if "logprob" not in about.replace("_", "").replace("-", "").replace(" ", ""):
             return False
-        manner, asked = self._manners.manner, int(body.get("top_logprobs") or 0)
+        capabilities, asked = self._negotiator.capabilities, int(body.get("top_logprobs") or 0)
         if "logprobs" not in body:
             return False
-        if manner.logprobs and manner.alternatives >= asked:
+        if capabilities.logprobs and capabilities.alternatives >= asked:
             allowed = [n for n in map(int, _NUMBER.findall(about)) if _FEWEST <= n < asked]
             named = _NUMBER.search(about) is not None and not _UNKNOWN.search(about)
             named = named and asked > _FEW
             if allowed or named:
-                manner.alternatives = max(allowed, default=_FEW)
+                capabilities.alternatives = max(allowed, default=_FEW)
             else:
-                manner.logprobs = False
+                capabilities.logprobs = False
         return True
 
     def _blindly(self, about: str, body: Mapping[str, Any]) -> list[Callable[[], object]]:
@@ -299,7 +299,7 @@ class OpenAIProvider:
             return []
 
         def give_up(name: str, value: Any) -> Callable[[], object]:
-            return lambda: setattr(self._manners.manner, name, value)
+            return lambda: setattr(self._negotiator.capabilities, name, value)
 
         changes = []
         if "logprobs" in body:
@@ -309,7 +309,7 @@ class OpenAIProvider:
         changes.append(give_up("temperature", False))
         if any(message["role"] == "system" for message in body["messages"]):
             changes.append(give_up("system", False))
-        if "response_format" in body and not self._manners.fixed:
+        if "response_format" in body and not self._negotiator.fixed:
             changes.append(lambda: (give_up("mode", "json")(), give_up("json_object", False)()))
         return changes
 

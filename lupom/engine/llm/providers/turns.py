@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from lupom.engine.llm.providers.manner import Manner
+from lupom.engine.llm.providers.capabilities import Capabilities
 
 # Complaints about kinds of messages: chat templates', and Google's of Gemma.
 _OF_SYSTEM = re.compile(r"system|developer instruction")
 _OF_TURNS = re.compile(r"\broles?\b|alternat|assistant|multi-?turn")
 
 
-def with_fewer(manner: Manner, about: str, roles: Sequence[str]) -> bool:
+def with_fewer(capabilities: Capabilities, about: str, roles: Sequence[str]) -> bool:
     """Do without the system's message, or without more than one turn, as a complaint wants it.
 
     `roles` are those of the messages that were sent, the system's among them. False where the
@@ -22,18 +22,20 @@ def with_fewer(manner: Manner, about: str, roles: Sequence[str]) -> bool:
     if not of_system and _OF_TURNS.search(about) is None:
         return False
     if "system" in roles:
-        manner.system = False
+        capabilities.system = False
         return True
     if len(roles) > 1 and not of_system:
-        manner.turns = False
+        capabilities.turns = False
         return True
     return False
 
 
-def as_taken(messages: Sequence[Mapping[str, str]], manner: Manner) -> Sequence[Mapping[str, str]]:
+def as_taken(
+    messages: Sequence[Mapping[str, str]], capabilities: Capabilities
+) -> Sequence[Mapping[str, str]]:
     """Return messages in the form that an endpoint takes."""
-    messages = messages if manner.turns else in_one_turn(messages)
-    return messages if manner.system else without_system(messages)
+    messages = messages if capabilities.turns else in_one_turn(messages)
+    return messages if capabilities.system else without_system(messages)
 
 
 def without_system(messages: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:

@@ -1,8 +1,8 @@
-"""How an endpoint wants to be asked: found out by its first request, remembered in the state.
+"""What an endpoint can be asked for: found out by its first request, remembered in the state.
 
 The first request to an endpoint nobody knows yet goes alone. What it complains about is given up,
-until it answers; then all others go, in the same manner, and so do those of later processes. The
-request that finds out is one that had to be made anyway, so that nothing is paid for knowing.
+until it answers; then all others are sent in the same form, and so are those of later processes.
+The request that finds out is one that had to be made anyway, so that nothing is paid for knowing.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ MODES = ("json_schema", "tools", "json")
 
 
 class Memory(Protocol):
-    """Where manners are kept between processes."""
+    """Where capabilities are kept between processes."""
 
-    def manner(self, endpoint: str) -> Mapping[str, Any] | None:
+    def capabilities(self, endpoint: str) -> Mapping[str, Any] | None:
         """Return what is known of an endpoint; None when nothing is, or it is too old."""
         ...
 
-    async def record_manner(self, endpoint: str, manner: Mapping[str, Any]) -> None:
+    async def record_capabilities(self, endpoint: str, capabilities: Mapping[str, Any]) -> None:
         """Remember it."""
         ...
 
 
 @dataclass(slots=True)
-class Manner:
-    """How an endpoint wants to be asked.
+class Capabilities:
+    """What an endpoint can be asked for, and how.
 
     Attributes
     ----------
@@ -90,8 +90,8 @@ class Manner:
         return f"answers by {how[self.mode]}" + (", log-probabilities" if self.logprobs else "")
 
 
-class Manners:
-    """The manner of one alias's endpoint, while it is found out and after.
+class Negotiator:
+    """Finds out the capabilities of one alias's endpoint, and sends requests within them.
 
     Parameters
     ----------
@@ -101,12 +101,12 @@ class Manners:
     """
 
     def __init__(
-        self, identity: Mapping[str, Any], mode: str, start: Manner, memory: Memory | None
+        self, identity: Mapping[str, Any], mode: str, start: Capabilities, memory: Memory | None
     ) -> None:
         self.fixed = mode != AUTO
-        self.manner = start
+        self.capabilities = start
         if self.fixed:
-            self.manner.mode = mode
+            self.capabilities.mode = mode
         self._memory = memory
         self._endpoint = json.dumps({**identity, "mode": mode}, sort_keys=True)
         self._known: dict[str, Any] | None = None
@@ -117,18 +117,18 @@ class Manners:
         self._answered = self._tried = False
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[Manner]:
-        """Wait until it is one's turn to send: alone while the manner is not settled."""
+    async def _turn(self) -> AsyncIterator[Capabilities]:
+        """Wait until it is one's turn to send: alone while the capabilities are not settled."""
         self.recall()
         if not self._settled:
             await self._alone.acquire()
             if self._settled:
                 self._alone.release()
         if self._settled:
-            yield self.manner
+            yield self.capabilities
             return
         try:
-            yield self.manner
+            yield self.capabilities
         except BaseException:
             # It may have failed for reasons of its own: the others do not wait for another.
             self._settled = True
@@ -153,7 +153,7 @@ class Manners:
         """
         async with self._turn():
             while True:
-                mode = self.manner.mode
+                mode = self.capabilities.mode
                 sent = body(request)
                 try:
                     raw = await send(sent)
@@ -170,7 +170,7 @@ class Manners:
                         raise
                     self._tried = True
                     raw, sent = await self._blindly(request, body, send, changes, error)
-                    mode = self.manner.mode
+                    mode = self.capabilities.mode
                     break
             self._answered = True
             reply = read(raw, sent)
@@ -189,9 +189,9 @@ class Manners:
 
         Refused requests cost nothing, and the one that passes is an answer.
         """
-        before = self.manner
+        before = self.capabilities
         for attempt in [*([change] for change in changes), changes]:
-            self.manner = replace(before)
+            self.capabilities = replace(before)
             for change in attempt:
                 change()
             sent = body(request)
@@ -200,59 +200,63 @@ class Manners:
             except ProviderError as again:
                 if not isinstance(again, RejectedError):
                     break
-        self.manner = before
+        self.capabilities = before
         raise error
 
     async def _learn(self, request: ProviderRequest, reply: ProviderReply, mode: str) -> None:
-        """Draw conclusions from a reply to a request in a mode, and remember a manner that works.
+        """Learn from a reply to a request in a mode, and remember capabilities that work.
 
         An endpoint that takes a schema and answers with something else does not hold to it, so the
         next request goes another way; once an answer fitted, that is the answer's own fault.
         """
-        manner = self.manner
+        capabilities = self.capabilities
         weakened = False
-        if request.schema is not None and not manner.held:
+        if request.schema is not None and not capabilities.held:
             if fits(reply.text, request.schema, exactly=mode != "json"):
-                manner.held = True
-            elif reply.finish_reason == "stop" and not self.fixed and manner.mode == mode:
-                weakened = manner.weaken()
+                capabilities.held = True
+            elif reply.finish_reason == "stop" and not self.fixed and capabilities.mode == mode:
+                weakened = capabilities.weaken()
         self._settled = self._settled or not weakened
-        if manner.held and self._memory is not None:
-            now = asdict(manner)
+        if capabilities.held and self._memory is not None:
+            now = asdict(capabilities)
             if now != self._known:
                 self._known = now
-                await self._memory.record_manner(self._endpoint, now)
+                await self._memory.record_capabilities(self._endpoint, now)
 
     def weaken(self, refused: str) -> bool:
         """Give up a mode the endpoint refused; False when that may not be, or none is left.
 
         Requests in flight together are refused together: for the second of them it is done.
         """
-        if self.manner.mode != refused:
+        if self.capabilities.mode != refused:
             return True
-        return not self.fixed and self.manner.weaken()
+        return not self.fixed and self.capabilities.weaken()
 
     def loosen(self, refused: str) -> bool:
         """Demand the tool less firmly than it was refused, or give up tools; False as above."""
-        return refused != self.manner.choice or self.manner.loosen() or self.weaken("tools")
+        return (
+            refused != self.capabilities.choice
+            or self.capabilities.loosen()
+            or self.weaken("tools")
+        )
 
     def described(self) -> str | None:
         """Say how answers are asked for; None when it is not known yet."""
         self.recall()
-        return None if self._known is None else self.manner.described()
+        return None if self._known is None else self.capabilities.described()
 
     def recall(self) -> None:
         """Look up once what is known of the endpoint."""
         if self._recalled:
             return
         self._recalled = True
-        found = None if self._memory is None else self._memory.manner(self._endpoint)
+        found = None if self._memory is None else self._memory.capabilities(self._endpoint)
         if found is None:
             return
-        names = {field.name for field in fields(Manner)}
+        names = {field.name for field in fields(Capabilities)}
         known = {name: value for name, value in found.items() if name in names}
-        self.manner = Manner(**known)
-        self._known = asdict(self.manner)
+        self.capabilities = Capabilities(**known)
+        self._known = asdict(self.capabilities)
         self._settled = self._answered = True
 
 
