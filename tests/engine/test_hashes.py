@@ -15,6 +15,7 @@ from lupom.engine.hashes import FileHashes, digest
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda s: st.lists(s) | st.dictionaries(st.text(), s),
+    max_leaves=10,
 )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from lupom import Project
 from tests.shipped.conftest import INFO, RESPONSES, copy_project, read_csv, write_csv
 from tests.support.answers import personas
@@ -70,28 +72,41 @@ TUNED = {
 }
 
 
-def test_permuting_held_out_answers_changes_no_table_before_scoring(tmp_path):
-    with LLMServer(answers=personas) as server:
-        one = copy_project(tmp_path / "one", respondents=400, base_url=server.base_url)
-        other = copy_project(tmp_path / "other", respondents=400, base_url=server.base_url)
-        before, tagged, pairs, _ = run(one)
-        asked = server.requests
-        assert permuted(other, pairs, "test", "hidden") > 150
-        after, *_ = run(other)
-        assert server.requests == 2 * asked
-        assert before.keys() == after.keys()
-        different = {name for name in before if before[name] != after[name]}
-        # What is tagged did change, or this test would show nothing.
-        assert {"responses", "holdout", "scores", "metrics"} <= different
-        assert different <= tagged
-        # And there was something that could have changed: personas, and neighbours found by them.
-        with Project(other, vars=VARS) as project:
-            assert project.query("select * from refined_persona_values").rows()
-            found = project.query("select distinct compared_by from similar_respondents").rows()
-        assert found == [("persona_demographics",)]
-        # The answers to tuning pairs reach what is tuned on them, and nothing else.
-        assert permuted(other, pairs, "tuning") > 50
-        tuned, *_ = run(other)
+@pytest.fixture(scope="module")
+def server():
+    with LLMServer(answers=personas) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory, server):
+    """What a run of 400 people gives, and how many requests it took."""
+    folder = tmp_path_factory.mktemp("honesty") / "one"
+    copy_project(folder, respondents=400, base_url=server.base_url)
+    before = server.requests
+    return *run(folder), server.requests - before
+
+
+def test_permuting_held_out_answers_changes_no_table_before_scoring(tmp_path, server, first):
+    before, tagged, pairs, _, asked = first
+    other = copy_project(tmp_path / "other", respondents=400, base_url=server.base_url)
+    assert permuted(other, pairs, "test", "hidden") > 150
+    begun = server.requests
+    after, *_ = run(other)
+    assert server.requests == begun + asked
+    assert before.keys() == after.keys()
+    different = {name for name in before if before[name] != after[name]}
+    # What is tagged did change, or this test would show nothing.
+    assert {"responses", "holdout", "scores", "metrics"} <= different
+    assert different <= tagged
+    # And there was something that could have changed: personas, and neighbours found by them.
+    with Project(other, vars=VARS) as project:
+        assert project.query("select * from refined_persona_values").rows()
+        found = project.query("select distinct compared_by from similar_respondents").rows()
+    assert found == [("persona_demographics",)]
+    # The answers to tuning pairs reach what is tuned on them, and nothing else.
+    assert permuted(other, pairs, "tuning") > 50
+    tuned, *_ = run(other)
     different = {name for name in after if after[name] != tuned[name]}
     assert different >= TUNED
     assert different <= tagged | TUNED
@@ -121,14 +136,10 @@ def test_a_tuned_retrieval_setting_depends_on_no_test_answer(tmp_path):
     assert different <= tagged | chosen | {"neighbour_answers"}
 
 
-def test_two_runs_give_the_same_tables(tmp_path):
-    with LLMServer(answers=personas) as server:
-        one = copy_project(tmp_path / "one", respondents=300, base_url=server.base_url)
-        other = copy_project(tmp_path / "other", respondents=300, base_url=server.base_url)
-        first, *_ = run(one)
-        second, *_ = run(other)
-    different = {name for name in first if first[name] != second[name]}
-    assert different == set()
+def test_two_runs_give_the_same_tables(tmp_path, server, first):
+    other = copy_project(tmp_path / "other", respondents=400, base_url=server.base_url)
+    second, *_ = run(other)
+    assert {name for name in second if first[0][name] != second[name]} == set()
 
 
 def test_a_duplicate_of_a_held_out_question_is_reported(tmp_path):
