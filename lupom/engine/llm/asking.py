@@ -16,8 +16,8 @@ from lupom.engine.llm.adaptive_rate_limiter import Halted
 from lupom.engine.llm.asking_together import ask_together
 from lupom.engine.llm.booking import book
 from lupom.engine.llm.budget import Amount, Budget
+from lupom.engine.llm.client import Client, size_of
 from lupom.engine.llm.doubts import Doubts, Suspect
-from lupom.engine.llm.line import Line, size_of
 from lupom.engine.llm.pending import Asking, Item, Outcome, clean, request_of, row_of, started
 from lupom.engine.llm.providers.base import ProviderError, ProviderReply, ProviderRequest
 from lupom.engine.llm.responses import InvalidAnswer, Reading
@@ -42,26 +42,26 @@ class Desk:
         self.keep_recent = False
         self.budget: Budget | None = None
 
-    async def ask(self, line: Line, asking: Asking, items: Sequence[Item]) -> None:
-        """Ask the items in their order, as many requests at once as the alias has places."""
-        requests = planned(items, line.cached_from)
-        turns = Turns(requests, line.patient)
-        doubts = Doubts(turns, answered=line.adaptive_limiter.successes > 0)
-        workers = min(len(requests), line.settings.concurrency)
-        await asyncio.gather(*(self._work(line, asking, doubts) for _ in range(workers)))
+    async def ask(self, client: Client, asking: Asking, items: Sequence[Item]) -> None:
+        """Ask the items in their order, as many requests at once as the alias allows."""
+        requests = planned(items, client.cached_from)
+        turns = Turns(requests, client.patient)
+        doubts = Doubts(turns, answered=client.adaptive_limiter.successes > 0)
+        workers = min(len(requests), client.settings.concurrency)
+        await asyncio.gather(*(self._work(client, asking, doubts) for _ in range(workers)))
         if doubts.suspects and not asking.halt.is_set():
             await asyncio.gather(
-                *(self._judge(line, asking, doubts, suspect) for suspect in doubts.suspects)
+                *(self._judge(client, asking, doubts, suspect) for suspect in doubts.suspects)
             )
 
-    async def _work(self, line: Line, asking: Asking, doubts: Doubts) -> None:
+    async def _work(self, client: Client, asking: Asking, doubts: Doubts) -> None:
         clock = asyncio.get_running_loop().time
         while (request := await doubts.next(asking.halt)) is not None:
             try:
                 if asking.verdict is not None:
                     await asking.verdict.turn(len(request.items), asking.halt)
                 begun = clock()
-                await self._end(line, asking, request)
+                await self._end(client, asking, request)
                 doubts.passed(begun)
             except Halted:
                 return
@@ -78,7 +78,9 @@ class Desk:
             finally:
                 doubts.ended(request)
 
-    async def _judge(self, line: Line, asking: Asking, doubts: Doubts, suspect: Suspect) -> None:
+    async def _judge(
+        self, client: Client, asking: Asking, doubts: Doubts, suspect: Suspect
+    ) -> None:
         """End a row whose request failed while others passed, or fail with its error.
 
         What may have been a passing trouble is asked once more.
@@ -88,7 +90,7 @@ class Desk:
             return
         try:
             if error.retryable:
-                await self._end(line, asking, Request([item], messages_of([item])))
+                await self._end(client, asking, Request([item], messages_of([item])))
                 return
         except Halted:
             return
@@ -97,32 +99,34 @@ class Desk:
         except Exception as other:
             asking.fail(other)
             return
-        before = self._was_answered(line, asking)
+        before = self._was_answered(client, asking)
         if error.broke_off or not doubts.is_own_fault(suspect, before=before):
             asking.fail(error)
             return
-        outcome = await self.refuse(line, asking, item, started(item)[0], error)
+        outcome = await self.refuse(client, asking, item, started(item)[0], error)
         self.end(asking, item, outcome)
 
-    def _was_answered(self, line: Line, asking: Asking) -> bool:
+    def _was_answered(self, client: Client, asking: Asking) -> bool:
         """Tell whether an earlier run had answers to this node from this alias."""
-        model = str(line.identity.get("model"))
-        taken = self._state.ledger.taken(node=asking.node, alias=line.alias, model=model, limit=20)
+        model = str(client.identity.get("model"))
+        taken = self._state.ledger.taken(
+            node=asking.node, alias=client.alias, model=model, limit=20
+        )
         return any(call.ok for call in taken)
 
-    async def _end(self, line: Line, asking: Asking, request: Request) -> None:
+    async def _end(self, client: Client, asking: Asking, request: Request) -> None:
         """See to it that the calls of a request have their ends: others', or asked for here."""
         items = request.items
         free = [i for i in items if i.key not in self.recent and i.key not in self._flying]
         if len(free) == len(items):
-            await self._own(line, asking, request)
+            await self._own(client, asking, request)
         elif free:
-            await self._own(line, asking, part_of(request, free))
+            await self._own(client, asking, part_of(request, free))
         for item in items:
             if item.key not in asking.own:
-                await self._borrow(line, asking, request, item)
+                await self._borrow(client, asking, request, item)
 
-    async def _borrow(self, line: Line, asking: Asking, request: Request, item: Item) -> None:
+    async def _borrow(self, client: Client, asking: Asking, request: Request, item: Item) -> None:
         """Wait for the end of a call that somebody else asks, or asked a moment ago."""
         while True:
             entry = self.recent.get(item.key)
@@ -133,27 +137,27 @@ class Desk:
                 if entry is None and asking.halt.is_set():
                     raise Halted
             elif entry is None:
-                await self._own(line, asking, part_of(request, [item]))
+                await self._own(client, asking, part_of(request, [item]))
                 return
             if entry is not None:
                 asking.borrowed[item.key] = entry
                 asking.count(item.key, entry.status, cached=True)
                 return
 
-    async def _own(self, line: Line, asking: Asking, request: Request) -> None:
+    async def _own(self, client: Client, asking: Asking, request: Request) -> None:
         loop = asyncio.get_running_loop()
         items = request.items
         futures: dict[str, asyncio.Future[Entry | None]] = {}
         for item in items:
             futures[item.key] = self._flying[item.key] = loop.create_future()
         try:
-            async with line.places:
+            async with client.semaphore:
                 if asking.halt.is_set():
                     raise Halted
                 if items[0].together is None:
-                    self.end(asking, items[0], await self._asked(line, asking, request))
+                    self.end(asking, items[0], await self._asked(client, asking, request))
                 else:
-                    await ask_together(self, line, asking, request)
+                    await ask_together(self, client, asking, request)
         finally:
             for key, future in futures.items():
                 if not future.done():
@@ -170,7 +174,7 @@ class Desk:
         if future is not None:
             future.set_result(outcome.entry)
 
-    async def _asked(self, line: Line, asking: Asking, asked: Request) -> Outcome:
+    async def _asked(self, client: Client, asking: Asking, asked: Request) -> Outcome:
         """Ask one call until it has a valid answer or no attempts are left.
 
         Each attempt is committed before the next one, so that after a crash at any moment nothing
@@ -179,40 +183,40 @@ class Desk:
         item = asked.items[0]
         entry, tries = started(item)
         loop = asyncio.get_running_loop()
-        if len(tries) >= line.settings.attempts:
+        if len(tries) >= client.settings.attempts:
             # Left pending by a run with more attempts than there are now.
             entry.status = INVALID
-            await self.record(line, asking, item, entry)
+            await self.record(client, asking, item, entry)
             return Outcome(entry, None)
         while True:
-            request = request_of(line, item, tries, asked.shared)
+            request = request_of(client, item, tries, asked.shared)
             begun = loop.time()
             try:
-                reply = await self.reply(line, asking, request, f"{item.key}/{len(tries)}")
+                reply = await self.reply(client, asking, request, f"{item.key}/{len(tries)}")
             except ProviderError as error:
                 if not error.refused:
                     # Should it be asked again, its tries so far are not forgotten.
                     item.entry, item.fresh = entry, False
                     raise
-                return await self.refuse(line, asking, item, entry, error)
+                return await self.refuse(client, asking, item, entry, error)
             entry.latency += loop.time() - begun
-            outcome = await self.receive(line, asking, item, entry, tries, reply)
+            outcome = await self.receive(client, asking, item, entry, tries, reply)
             if outcome is not None:
                 return outcome
             if asking.halt.is_set():
                 raise Halted
 
     async def refuse(
-        self, line: Line, asking: Asking, item: Item, entry: Entry, error: ProviderError
+        self, client: Client, asking: Asking, item: Item, entry: Entry, error: ProviderError
     ) -> Outcome:
         """Record a call that the provider will never answer."""
         entry.status, entry.error = INVALID, f"refused: {error.message}"
-        await self.record(line, asking, item, entry)
+        await self.record(client, asking, item, entry)
         return Outcome(entry, None)
 
     async def receive(
         self,
-        line: Line,
+        client: Client,
         asking: Asking,
         item: Item,
         entry: Entry,
@@ -225,49 +229,49 @@ class Desk:
 
         `missing` says why there is not an answer in it.
         """
-        self.pay(line, asking, item, entry, tries, reply)
+        self.pay(client, asking, item, entry, tries, reply)
         try:
-            value = self._read(line, item, entry, reply, missing)
+            value = self._read(client, item, entry, reply, missing)
         except ModelError:
             # The class is broken, not the answer: it is kept, and read again once it is fixed.
             entry.status, entry.error = OK, None
-            await self.record(line, asking, item, entry)
+            await self.record(client, asking, item, entry)
             raise
         if value is None:
             tries.append(entry.history[-1])
-            if len(tries) >= line.settings.attempts or reply.refused:
+            if len(tries) >= client.settings.attempts or reply.refused:
                 # A model that refuses is not asked again in the same words, nor past a filter.
                 entry.status = INVALID
-        await self.record(line, asking, item, entry)
+        await self.record(client, asking, item, entry)
         return None if entry.status == PENDING else Outcome(entry, value)
 
     async def reply(
-        self, line: Line, asking: Asking, request: ProviderRequest, name: str
+        self, client: Client, asking: Asking, request: ProviderRequest, name: str
     ) -> ProviderReply:
         """Send a request within budget and rate limits until it has a reply."""
-        budget, limiter = self.budget, line.limiter
+        budget, limiter = self.budget, client.limiter
         size, most = 0, Amount()
         if budget is not None or limiter is not None:
             size = size_of(request)
-            most = line.most(size, request.max_tokens)
+            most = client.most(size, request.max_tokens)
         if budget is not None:
             await budget.hold(most, asking.halt)
         reply: ProviderReply | None = None
         try:
             reply = await send_with_retries(
-                partial(line.provider.complete, request),
-                line.adaptive_limiter,
+                partial(client.provider.complete, request),
+                client.adaptive_limiter,
                 asking.halt,
                 name=name,
-                retries=line.settings.max_retries,
-                backoff=line.backoff,
+                retries=client.settings.max_retries,
+                backoff=client.backoff,
                 limiter=limiter,
                 tokens=most.tokens,
             )
             asking.requests += 1
         finally:
             if budget is not None or limiter is not None:
-                spent = line.spent(size, reply)
+                spent = client.spent(size, reply)
                 if budget is not None:
                     budget.settle(most, spent)
                 if limiter is not None and reply is not None:
@@ -275,7 +279,7 @@ class Desk:
         return reply
 
     def _read(
-        self, line: Line, item: Item, entry: Entry, reply: ProviderReply, missing: str | None
+        self, client: Client, item: Item, entry: Entry, reply: ProviderReply, missing: str | None
     ) -> dict[str, Any] | None:
         """Put a reply into the entry; returns the value if it is valid."""
         text = clean(reply.text)
@@ -287,7 +291,7 @@ class Desk:
         except InvalidAnswer as error:
             found = self._elsewhere(item, reply)
             if found is None:
-                entry.status, entry.error = PENDING, clean(_said(line, reply, error.message))
+                entry.status, entry.error = PENDING, clean(_said(client, reply, error.message))
                 entry.history.append({"text": text, "error": entry.error})
                 return None
             entry.answer, reading = found
@@ -310,7 +314,7 @@ class Desk:
 
     def pay(
         self,
-        line: Line,
+        client: Client,
         asking: Asking,
         item: Item,
         entry: Entry,
@@ -318,12 +322,12 @@ class Desk:
         reply: ProviderReply,
     ) -> None:
         """Count what a reply took."""
-        book(line, asking, entry, reply, partial(_size, line, asking, item, tuple(tries)))
+        book(client, asking, entry, reply, partial(_size, client, asking, item, tuple(tries)))
 
-    async def record(self, line: Line, asking: Asking, item: Item, entry: Entry) -> None:
+    async def record(self, client: Client, asking: Asking, item: Item, entry: Entry) -> None:
         await self._state.record(
             {
-                **row_of(line, asking, item),
+                **row_of(client, asking, item),
                 "status": entry.status,
                 "answer": entry.answer,
                 "probabilities": None
@@ -346,18 +350,18 @@ class Desk:
         )
 
 
-def _size(line: Line, asking: Asking, item: Item, tries: Sequence[Mapping[str, Any]]) -> int:
+def _size(client: Client, asking: Asking, item: Item, tries: Sequence[Mapping[str, Any]]) -> int:
     """Return the bytes of an item's request; of one that others are in, about its part."""
     if item.together is not None and item.characters is not None:
         said = sum(len(attempt["text"]) + len(attempt["error"]) for attempt in tries)
         return item.characters + len(item.response.schema_text) + said
-    return size_of(request_of(line, item, tries))
+    return size_of(request_of(client, item, tries))
 
 
-def _said(line: Line, reply: ProviderReply, why: str) -> str:
+def _said(client: Client, reply: ProviderReply, why: str) -> str:
     """Say why an answer is not valid, with how the model ended."""
     if reply.finish_reason == "length":
-        return f"cut off at max_tokens={line.settings.max_tokens}: {why}"
+        return f"cut off at max_tokens={client.settings.max_tokens}: {why}"
     if reply.refused:
         why = reply.text.strip()[:200] or why
     return (
@@ -367,14 +371,14 @@ def _said(line: Line, reply: ProviderReply, why: str) -> str:
     )
 
 
-def failure_of(line: Line, error: BaseException, kept: int, total: int) -> LLMError:
+def failure_of(client: Client, error: BaseException, kept: int, total: int) -> LLMError:
     """Return the error an ask ends with: where, why, and what is safe."""
     if isinstance(error, BudgetError | WaitingError):
         return type(error)(error.message, hint=error.hint)
     cause = error.message if isinstance(error, LLMError) else f"{type(error).__name__}: {error}"
     hint = error.hint if isinstance(error, LLMError) else None
     return LLMError(
-        f"{line.where}: {cause}; {kept} of {total} answers are in the ledger and will not be"
+        f"{client.where}: {cause}; {kept} of {total} answers are in the ledger and will not be"
         " asked again",
         hint=hint,
     )

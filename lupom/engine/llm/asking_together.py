@@ -24,14 +24,14 @@ from lupom.engine.llm.pending import (
     started,
 )
 from lupom.engine.llm.providers.base import ProviderError, ProviderReply, ProviderRequest
-from lupom.engine.llm.providers.client import is_of_limit
+from lupom.engine.llm.providers.endpoint import is_of_limit
 from lupom.engine.llm.together import RowsResponse, label_of, shared_out, split
 from lupom.engine.llm.turns import Request, part_of
 from lupom.engine.state.ledger import INVALID, Entry
 
 if TYPE_CHECKING:
     from lupom.engine.llm.asking import Desk
-    from lupom.engine.llm.line import Line
+    from lupom.engine.llm.client import Client
 
 MISSING = "it is missing from the answer"
 
@@ -46,7 +46,7 @@ class Row:
     ended: bool = False
 
 
-async def ask_together(desk: Desk, line: Line, asking: Asking, asked: Request) -> None:
+async def ask_together(desk: Desk, client: Client, asking: Asking, asked: Request) -> None:
     """Ask rows until each has a valid answer or no attempts left.
 
     Rows without a valid answer are asked again together. Where a reply had none at all, or the
@@ -59,10 +59,10 @@ async def ask_together(desk: Desk, line: Line, asking: Asking, asked: Request) -
     while waiting:
         group = [row for row in waiting.popleft() if not row.ended]
         for row in group:
-            if len(row.tries) >= line.settings.attempts:
+            if len(row.tries) >= client.settings.attempts:
                 # Left pending by a run with more attempts than there are now.
                 row.entry.status = INVALID
-                await desk.record(line, asking, row.item, row.entry)
+                await desk.record(client, asking, row.item, row.entry)
                 _end(desk, asking, row, Outcome(row.entry, None))
         group = [row for row in group if not row.ended]
         if not group:
@@ -70,14 +70,14 @@ async def ask_together(desk: Desk, line: Line, asking: Asking, asked: Request) -
         if asking.halt.is_set() and round_:
             raise Halted
         round_ += 1
-        request = request_for(line, group, part_of(asked, [row.item for row in group]))
+        request = request_for(client, group, part_of(asked, [row.item for row in group]))
         begun = asyncio.get_running_loop().time()
         try:
-            reply = await desk.reply(line, asking, request, f"{group[0].item.key}/{round_ - 1}")
+            reply = await desk.reply(client, asking, request, f"{group[0].item.key}/{round_ - 1}")
         except ProviderError as error:
-            if is_of_limit(error.message) and len(group) > 1 and line.limit_per_row:
+            if is_of_limit(error.message) and len(group) > 1 and client.limit_per_row:
                 # No model's own limit is a multiple of what one row is allowed.
-                line.limit_per_row = False
+                client.limit_per_row = False
                 waiting.appendleft(group)
                 continue
             if not error.refused:
@@ -89,13 +89,13 @@ async def ask_together(desk: Desk, line: Line, asking: Asking, asked: Request) -
                 waiting.extend(_halves(group))
             else:
                 row = group[0]
-                outcome = await desk.refuse(line, asking, row.item, row.entry, error)
+                outcome = await desk.refuse(client, asking, row.item, row.entry, error)
                 _end(desk, asking, row, outcome)
             continue
         taken = asyncio.get_running_loop().time() - begun
         for row in group:
             row.entry.latency += taken
-        await receive_together(desk, line, asking, group, reply)
+        await receive_together(desk, client, asking, group, reply)
         left = [row for row in group if not row.ended]
         if left:
             none = len(left) == len(group) and len(left) > 1
@@ -103,7 +103,7 @@ async def ask_together(desk: Desk, line: Line, asking: Asking, asked: Request) -
 
 
 async def receive_together(
-    desk: Desk, line: Line, asking: Asking, group: Sequence[Row | None], reply: ProviderReply
+    desk: Desk, client: Client, asking: Asking, group: Sequence[Row | None], reply: ProviderReply
 ) -> list[ProviderReply]:
     """Record each row's part of a reply, and return the parts; None is a row nobody asks for now.
 
@@ -118,12 +118,12 @@ async def receive_together(
         if row is None:
             return
         if cut and not part.text:
-            desk.pay(line, asking, row.item, row.entry, row.tries, part)
-            await desk.record(line, asking, row.item, row.entry)
+            desk.pay(client, asking, row.item, row.entry, row.tries, part)
+            await desk.record(client, asking, row.item, row.entry)
             return
         missing = None if part.text else MISSING
         outcome = await desk.receive(
-            line, asking, row.item, row.entry, row.tries, part, missing=missing
+            client, asking, row.item, row.entry, row.tries, part, missing=missing
         )
         if outcome is not None:
             _end(desk, asking, row, outcome)
@@ -138,7 +138,7 @@ async def receive_together(
     return replies
 
 
-def request_for(line: Line, group: Sequence[Row], asked: Request) -> ProviderRequest:
+def request_for(client: Client, group: Sequence[Row], asked: Request) -> ProviderRequest:
     """Make the request for rows: its messages, then what was invalid in their last answers."""
     items = asked.items
     messages = list(asked.messages)
@@ -150,8 +150,8 @@ def request_for(line: Line, group: Sequence[Row], asked: Request) -> ProviderReq
     if last:
         messages += _corrected(last)
     response = RowsResponse([item.response for item in items])
-    rows = len(items) if line.limit_per_row else 1
-    return made(line, messages, response, items[0].draw, asked.shared, rows)
+    rows = len(items) if client.limit_per_row else 1
+    return made(client, messages, response, items[0].draw, asked.shared, rows)
 
 
 def _corrected(last: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[str, str]]:

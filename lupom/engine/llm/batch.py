@@ -21,7 +21,7 @@ from lupom.engine.llm.asking import Desk
 from lupom.engine.llm.asking_together import Row, receive_together, request_for
 from lupom.engine.llm.booking import cost_of
 from lupom.engine.llm.budget import Amount
-from lupom.engine.llm.line import Line, size_of
+from lupom.engine.llm.client import Client, size_of
 from lupom.engine.llm.pending import Asking, Item, request_of, row_of, started
 from lupom.engine.llm.providers.base import BatchProvider, ProviderError, ProviderReply
 from lupom.engine.llm.retry import send_with_retries
@@ -48,7 +48,7 @@ class Batches:
         self._desk = desk
         self._turns: dict[str, asyncio.Lock] = {}
 
-    async def ask(self, line: Line, asking: Asking, items: Sequence[Item]) -> None:
+    async def ask(self, client: Client, asking: Asking, items: Sequence[Item]) -> None:
         """Collect what has come back, submit what is not yet out.
 
         Where the alias is not asked by the batch (any more), nothing is submitted: what is out is
@@ -58,14 +58,14 @@ class Batches:
         asking one by one does.
         """
         try:
-            async with self._turns.setdefault(line.alias, asyncio.Lock()):
-                await self._ask(line, asking, items)
+            async with self._turns.setdefault(client.alias, asyncio.Lock()):
+                await self._ask(client, asking, items)
         except Halted:
             return
         except Exception as error:
             asking.fail(error)
 
-    async def _ask(self, line: Line, asking: Asking, items: Sequence[Item]) -> None:
+    async def _ask(self, client: Client, asking: Asking, items: Sequence[Item]) -> None:
         waiting = {item.key: item for item in items}
         # Another node may have collected them while this one waited for its turn.
         for key, entry in self._state.lookup(waiting).items():
@@ -74,23 +74,23 @@ class Batches:
                 asking.count(key, entry.status, cached=True)
                 del waiting[key]
         out: set[str] = set()
-        batched = line.by_batch(True)
-        for batch in self._state.open_batches(line.endpoint):
+        batched = client.by_batch(True)
+        for batch in self._state.open_batches(client.endpoint):
             out |= await self._collect(batched, asking, batch, waiting)
         rest = [i for key, i in waiting.items() if key not in out and key not in asking.own]
-        if line.settings.batch and asking.verdict is not None and len(rest) > BATCH:
-            rest = await self._first(line, asking, rest)
+        if client.settings.batch and asking.verdict is not None and len(rest) > BATCH:
+            rest = await self._first(client, asking, rest)
         few = rest
-        if line.settings.batch:
-            submitted, few = await self._submit(line, asking, rest)
+        if client.settings.batch:
+            submitted, few = await self._submit(client, asking, rest)
             out |= submitted
         if few:
-            await self._desk.ask(line.by_batch(False), asking, few)
+            await self._desk.ask(client.by_batch(False), asking, few)
         count = sum(key in out for key in waiting)
         if count:
             raise WaitingError(f"{count} calls are out in a batch")
 
-    async def _first(self, line: Line, asking: Asking, items: Sequence[Item]) -> list[Item]:
+    async def _first(self, client: Client, asking: Asking, items: Sequence[Item]) -> list[Item]:
         """Ask as many one by one as a verdict takes; returns the others, raises Halted on a bad
         one."""
         assert asking.verdict is not None
@@ -100,27 +100,27 @@ class Batches:
             if len(first) < missing:
                 first |= {item.key: item for item in members}
         if first:
-            await self._desk.ask(line.by_batch(False), asking, list(first.values()))
+            await self._desk.ask(client.by_batch(False), asking, list(first.values()))
         if asking.halt.is_set():
             raise Halted
         return [item for item in items if item.key not in first]
 
     async def _collect(
-        self, line: Line, asking: Asking, batch: Mapping[str, Any], waiting: Mapping[str, Item]
+        self, client: Client, asking: Asking, batch: Mapping[str, Any], waiting: Mapping[str, Item]
     ) -> set[str]:
         """Record what a batch brought back; returns the keys that are still out."""
-        provider = cast(BatchProvider, line.provider)
+        provider = cast(BatchProvider, client.provider)
         calls = {row["key"]: row for row in batch["calls"]}
         records = _records(batch["calls"])
         token, batch_id = batch["token"], batch["batch_id"]
         if batch_id is None:
             # Killed between the note and the answer to it: it was created, or it was not.
-            batch_id = await self._send(line, asking, token, lambda: provider.find_batch(token))
+            batch_id = await self._send(client, asking, token, lambda: provider.find_batch(token))
             if batch_id is None:
                 await self._state.update_batch(token, status="lost")
                 return set()
             await self._state.update_batch(token, batch_id=batch_id, status="out")
-        found = await self._send(line, asking, token, lambda: provider.collect_batch(batch_id))
+        found = await self._send(client, asking, token, lambda: provider.collect_batch(batch_id))
         if found.replies is None:
             return set(calls)
         failed: list[ProviderError] = []
@@ -137,7 +137,7 @@ class Batches:
             if key in records:
                 items = [waiting.get(row["key"]) for row in records[key]]
                 if not isinstance(reply, ProviderError):
-                    await self._end_together(line, asking, items, records[key], reply)
+                    await self._end_together(client, asking, items, records[key], reply)
                 elif reply.refused:
                     refused.extend(item for item in items if item is not None)
                 else:
@@ -145,9 +145,9 @@ class Batches:
             elif isinstance(reply, ProviderError) and (item is None or not reply.refused):
                 failed.append(reply)
             elif item is None:
-                await self._keep(line, calls.get(key), cast(ProviderReply, reply))
+                await self._keep(client, calls.get(key), cast(ProviderReply, reply))
             else:
-                await self._end(line, asking, item, reply)
+                await self._end(client, asking, item, reply)
 
         replies = list(found.replies.items())
         for i in range(0, len(replies), _AT_ONCE):
@@ -160,17 +160,17 @@ class Batches:
             raise failed[0]
         if refused:
             # In the next batch they would be refused again; at once they are asked by halves.
-            await self._desk.ask(line.by_batch(False), asking, refused)
+            await self._desk.ask(client.by_batch(False), asking, refused)
         return set()
 
     async def _end(
-        self, line: Line, asking: Asking, item: Item, reply: ProviderReply | ProviderError
+        self, client: Client, asking: Asking, item: Item, reply: ProviderReply | ProviderError
     ) -> None:
         entry, tries = started(item)
         if isinstance(reply, ProviderError):
-            outcome = await self._desk.refuse(line, asking, item, entry, reply)
+            outcome = await self._desk.refuse(client, asking, item, entry, reply)
         else:
-            received = await self._desk.receive(line, asking, item, entry, tries, reply)
+            received = await self._desk.receive(client, asking, item, entry, tries, reply)
             if received is None:
                 item.entry, item.fresh = entry, False
                 return
@@ -180,7 +180,7 @@ class Batches:
 
     async def _end_together(
         self,
-        line: Line,
+        client: Client,
         asking: Asking,
         items: Sequence[Item | None],
         calls: Sequence[Mapping[str, Any]],
@@ -188,14 +188,16 @@ class Batches:
     ) -> None:
         """Record the parts of a reply to rows that were asked together; None is of no row now."""
         rows = [None if item is None else Row(item, *started(item)) for item in items]
-        parts = await receive_together(self._desk, line, asking, rows, reply)
+        parts = await receive_together(self._desk, client, asking, rows, reply)
         for row, call, part in zip(rows, calls, parts, strict=True):
             if row is None and part.text:
-                await self._keep(line, call, part)
+                await self._keep(client, call, part)
             elif row is not None and not row.ended:
                 row.item.entry, row.item.fresh = row.entry, False
 
-    async def _keep(self, line: Line, row: Mapping[str, Any] | None, reply: ProviderReply) -> None:
+    async def _keep(
+        self, client: Client, row: Mapping[str, Any] | None, reply: ProviderReply
+    ) -> None:
         """Record an answer nobody asks for any more, since its prompt was changed meanwhile.
 
         It was paid for, and if the prompt is changed back it is there.
@@ -203,7 +205,7 @@ class Batches:
         known = {} if row is None else self._state.statuses([row["key"]])
         if row is None or known.get(row["key"], PENDING) != PENDING:
             return
-        cost = cost_of(line.settings.paid, reply)
+        cost = cost_of(client.settings.paid, reply)
         await self._state.record(
             {
                 **row,
@@ -215,13 +217,13 @@ class Batches:
         )
 
     async def _submit(
-        self, line: Line, asking: Asking, items: Sequence[Item]
+        self, client: Client, asking: Asking, items: Sequence[Item]
     ) -> tuple[set[str], list[Item]]:
         """Submit calls; returns the keys of those that are out, and those too few for a batch."""
-        provider = cast(BatchProvider, line.provider)
+        provider = cast(BatchProvider, client.provider)
         out: set[str] = set()
-        for part in self._parts(line, items):
-            if len(part) < line.settings.least_batch:
+        for part in self._parts(client, items):
+            if len(part) < client.settings.least_batch:
                 return out, [item for record in part for item in record.items]
             if asking.halt.is_set():
                 raise Halted
@@ -238,34 +240,34 @@ class Batches:
             token = secrets.token_hex(8)
             await self._state.begin_batch(
                 token,
-                **{"endpoint": line.endpoint, "alias": line.alias, "node": asking.node},
+                **{"endpoint": client.endpoint, "alias": client.alias, "node": asking.node},
                 **{"run_id": asking.run_id, "tokens": most.tokens, "money": most.money},
-                calls=[row for record in part for row in record.calls(line, asking)],
+                calls=[row for record in part for row in record.calls(client, asking)],
             )
             submit = self._submitting(provider, lines, token)
-            batch_id = await self._send(line, asking, token, submit)
+            batch_id = await self._send(client, asking, token, submit)
             await self._state.update_batch(token, batch_id=batch_id, status="out")
             out |= {item.key for record in part for item in record.items}
         return out, []
 
-    def _parts(self, line: Line, items: Sequence[Item]) -> Iterator[list[_Record]]:
+    def _parts(self, client: Client, items: Sequence[Item]) -> Iterator[list[_Record]]:
         """Yield requests as records with the most they may take, as many as fit one batch."""
-        provider = cast(BatchProvider, line.provider)
+        provider = cast(BatchProvider, client.provider)
         part: list[_Record] = []
         size = 0
         for asked in planned(items, 0):
             members = asked.items
             if members[0].together is None:
-                request = request_of(line, members[0], started(members[0])[1])
+                request = request_of(client, members[0], started(members[0])[1])
             else:
-                request = request_for(line, [Row(i, *started(i)) for i in members], asked)
+                request = request_for(client, [Row(i, *started(i)) for i in members], asked)
             name = _name_of(members)
             text = provider.batch_line(name, request)
             if part and (len(part) == MOST_REQUESTS or size + len(text) > MOST_BYTES):
                 yield part
                 part, size = [], 0
             part.append(
-                _Record(name, members, text, line.most(size_of(request), request.max_tokens))
+                _Record(name, members, text, client.most(size_of(request), request.max_tokens))
             )
             size += len(text)
         if part:
@@ -287,15 +289,15 @@ class Batches:
         return submit
 
     async def _send(
-        self, line: Line, asking: Asking, name: str, action: Callable[[], Awaitable[T]]
+        self, client: Client, asking: Asking, name: str, action: Callable[[], Awaitable[T]]
     ) -> T:
         return await send_with_retries(
             action,
-            line.adaptive_limiter,
+            client.adaptive_limiter,
             asking.halt,
             name=name,
-            retries=line.settings.max_retries,
-            backoff=line.backoff,
+            retries=client.settings.max_retries,
+            backoff=client.backoff,
         )
 
 
@@ -308,9 +310,9 @@ class _Record:
     text: str
     most: Amount
 
-    def calls(self, line: Line, asking: Asking) -> list[dict[str, Any]]:
+    def calls(self, client: Client, asking: Asking) -> list[dict[str, Any]]:
         """Return what the state notes of its calls; of several, which record they are in."""
-        rows = [row_of(line, asking, item) for item in self.items]
+        rows = [row_of(client, asking, item) for item in self.items]
         if self.items[0].together is None:
             return rows
         return [{**row, "record": self.name} for row in rows]

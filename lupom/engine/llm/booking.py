@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lupom.engine.llm import prices
 
 if TYPE_CHECKING:
-    from lupom.engine.llm.line import Line
+    from lupom.engine.llm.client import Client
     from lupom.engine.llm.pending import Asking
     from lupom.engine.llm.providers.base import ProviderReply
     from lupom.engine.project.settings import Price
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 def book(
-    line: Line, asking: Asking, entry: Entry, reply: ProviderReply, size: Callable[[], int]
+    client: Client, asking: Asking, entry: Entry, reply: ProviderReply, size: Callable[[], int]
 ) -> None:
     """Add to an entry, and to what is being asked, what a reply took.
 
     Tokens that the provider does not say are unknown, and with them the sums they are part of. A
     budget counts the request's own estimate then, from the bytes of its texts (`size`).
     """
-    cost = cost_of(line.settings.paid, reply)
+    cost = cost_of(client.settings.paid, reply)
     if reply.tokens_in is None or reply.tokens_out is None or entry.counted_tokens is not None:
-        _count(line, entry, reply, size())
+        _count(client, entry, reply, size())
     # What was never asked took nothing; what was asked before may have taken nobody knows what.
     before = entry.cost if entry.attempts else 0.0
     entry.attempts += 1
@@ -40,13 +40,13 @@ def book(
     asking.cost = prices.plus(asking.cost, cost)
 
 
-def _count(line: Line, entry: Entry, reply: ProviderReply, size: int) -> None:
-    spent = line.spent(size, reply)
+def _count(client: Client, entry: Entry, reply: ProviderReply, size: int) -> None:
+    spent = client.spent(size, reply)
     if entry.counted_tokens is None:
         entry.counted_tokens = (entry.tokens_in or 0) + (entry.tokens_out or 0)
         entry.counted_cost = entry.cost
     entry.counted_tokens += spent.tokens
-    if line.settings.paid is not None:
+    if client.settings.paid is not None:
         entry.counted_cost = (entry.counted_cost or 0.0) + spent.money
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lupom.engine.llm.booking import tokens_of
 from lupom.engine.llm.providers.base import ProviderError
-from lupom.engine.llm.providers.client import Endpoint
+from lupom.engine.llm.providers.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from lupom.engine.project.settings import EmbeddingSettings

@@ -14,7 +14,7 @@ from lupom.engine.llm.adaptive_rate_limiter import AdaptiveRateLimiter, Halted
 from lupom.engine.llm.budget import Amount, Budget
 from lupom.engine.llm.embedders import Embedder
 from lupom.engine.llm.keys import canonical
-from lupom.engine.llm.providers.client import address
+from lupom.engine.llm.providers.endpoint import address
 from lupom.engine.llm.retry import send_with_retries
 from lupom.engine.logs import root_as_it_is
 
@@ -138,14 +138,11 @@ async def embed_there(
             hint="give the embeddings alias a price: {input: ..., output: 0} in USD per million"
             " tokens; or set a budget of tokens",
         )
-    adaptive_limiter, halt, places = (
-        AdaptiveRateLimiter(backoff),
-        asyncio.Event(),
-        asyncio.Semaphore(embedder.at_once),
-    )
+    adaptive_limiter, halt = AdaptiveRateLimiter(backoff), asyncio.Event()
+    semaphore = asyncio.Semaphore(embedder.at_once)
 
     async def one(batch: list[tuple[str, str]]) -> None:
-        async with places:
+        async with semaphore:
             if halt.is_set():
                 return
             most = _most(settings, batch)

@@ -25,8 +25,8 @@ from lupom.engine.llm.answers import (
 )
 from lupom.engine.llm.asking import Desk, failure_of
 from lupom.engine.llm.batch import Batches
+from lupom.engine.llm.client import Client
 from lupom.engine.llm.keys import parameters
-from lupom.engine.llm.line import Line
 from lupom.engine.llm.pending import Asking, Item
 from lupom.engine.llm.together import requests
 from lupom.engine.state.ledger import OK, PENDING
@@ -91,7 +91,7 @@ class Gateway:
         self._lock = threading.RLock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._lines: dict[str, Line] = {}
+        self._clients: dict[str, Client] = {}
         self._embedders: dict[str, Embedder] = {}
         self._desk = Desk(state)
         self._batches = Batches(state, self._desk)
@@ -114,8 +114,8 @@ class Gateway:
 
         Provider, base_url or the weights' hash, model, parameters. Raises LLMError.
         """
-        line = self._line(alias)
-        return {**line.identity, "parameters": parameters(line.settings)}
+        client = self._client(alias)
+        return {**client.identity, "parameters": parameters(client.settings)}
 
     @property
     def budget(self) -> Budget | None:
@@ -128,7 +128,7 @@ class Gateway:
 
     def key(self, alias: str, call: Call) -> str:
         """Return the key of a call, SHA-256 in hex; no network."""
-        return self._line(alias).keys.key(call.messages, call.form, call.draw)[0]
+        return self._client(alias).keys.key(call.messages, call.form, call.draw)[0]
 
     def lookup(self, keys: Iterable[str]) -> dict[str, str]:
         """Return the status ('ok' or 'invalid') of those keys whose calls are ended."""
@@ -138,7 +138,7 @@ class Gateway:
     def chain(self, alias: str) -> list[str]:
         """Return an alias and those it falls back on, in the order they are asked."""
         chain = [alias]
-        while (stronger := self._line(chain[-1]).settings.fallback) is not None:
+        while (stronger := self._client(chain[-1]).settings.fallback) is not None:
             chain.append(stronger)
         return chain
 
@@ -157,7 +157,7 @@ class Gateway:
             missing = {k: c for k, c in rows if k not in ends or (retry_invalid and ends[k] != OK)}
             if missing:
                 out.rows += sum(key in missing for key, _ in rows)
-                batched = self._state.batched(self._line(name).endpoint)
+                batched = self._state.batched(self._client(name).endpoint)
                 out.out += sum(key in missing and key in batched for key, _ in rows)
                 calls_ = [call for key, call in missing.items() if key not in batched]
                 out.calls |= {name: requests(calls_)} if calls_ else {}
@@ -234,7 +234,7 @@ class Gateway:
         """Return the answers of an alias and its fallbacks; the rest after those that the verdict
         takes."""
         wish = replace(wish, verdict=None)
-        if self._line(alias).settings.batch or verdict.decided:
+        if self._client(alias).settings.batch or verdict.decided:
             return self._through(alias, calls, wish)
         found = [
             None if a is None or (wish.retry_invalid and a.status != OK) else a
@@ -286,11 +286,11 @@ class Gateway:
 
     def check(self, alias: str) -> str:
         """Return one line on whether an alias can be reached; costs no tokens. Raises LLMError."""
-        line = self._line(alias)
+        client = self._client(alias)
         try:
-            return self._run(line.provider.check())
+            return self._run(client.provider.check())
         except LLMError as error:
-            raise LLMError(f"{line.where}: {error.message}", hint=error.hint) from None
+            raise LLMError(f"{client.where}: {error.message}", hint=error.hint) from None
 
     def embed(self, settings: EmbeddingSettings, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Return the vectors of texts, (n, dimensions) float32, in their order.
@@ -336,7 +336,7 @@ class Gateway:
             loop, thread = self._loop, self._thread
         if loop is None or thread is None:
             return
-        closing = [line.provider.close() for line in self._lines.values()]
+        closing = [client.provider.close() for client in self._clients.values()]
         closing += [embedder.close() for embedder in self._embedders.values()]
         for work in closing:
             self._wait(asyncio.run_coroutine_threadsafe(work, loop))
@@ -348,14 +348,14 @@ class Gateway:
 
     def _asked(self, alias: str, calls: Sequence[Call], wish: _Wish) -> list[Answer | None]:
         """Return one alias's answers to calls, in their order."""
-        line = self._line(alias)
-        keyed = [line.keys.key(call.messages, call.form, call.draw) for call in calls]
+        client = self._client(alias)
+        keyed = [client.keys.key(call.messages, call.form, call.draw) for call in calls]
         with self._lock:
             self._active += 1
             self._desk.keep_recent = self._active > 1
         try:
             asking = Asking(wish.node, wish.run_id, counts(key for key, _ in keyed))
-            return self._answers(line, calls, keyed, asking, wish)
+            return self._answers(client, calls, keyed, asking, wish)
         finally:
             with self._lock:
                 self._active -= 1
@@ -365,7 +365,7 @@ class Gateway:
 
     def _answers(
         self,
-        line: Line,
+        client: Client,
         calls: Sequence[Call],
         keyed: Sequence[tuple[str, str]],
         asking: Asking,
@@ -389,7 +389,7 @@ class Gateway:
             items[key] = Item(key, messages_hash, call, entry, fresh)
 
         def report() -> None:
-            priced = line.settings.paid is not None
+            priced = client.settings.paid is not None
             wish.tally.report(asking.progress(len(keyed), priced=priced))
 
         if wish.verdict is not None:
@@ -401,11 +401,11 @@ class Gateway:
                 raise wish.verdict.error()
             asking.verdict = wish.verdict
         if items:
-            self._check_price(line)
+            self._check_price(client)
             if wish.before is not None and not wish.tally.reopened:
-                wish.before(line.alias, requests(list(items.values())))
+                wish.before(client.alias, requests(list(items.values())))
         if items:
-            self._ask(line, asking, list(items.values()), report, wish.stop)
+            self._ask(client, asking, list(items.values()), report, wish.stop)
         for key, outcome in asking.own.items():
             answers[key] = answer_of(outcome.entry, outcome.value, cached=False)
         for key, entry in asking.borrowed.items():
@@ -415,22 +415,22 @@ class Gateway:
             ended = (answers[key] for key, _ in keyed if key in answers)
             wish.verdict.first = next((a for a in ended if a.status != OK), None)
         if isinstance(asking.failure, LLMError):
-            raise failure_of(line, asking.failure, len(answers), len(asking.weights))
+            raise failure_of(client, asking.failure, len(answers), len(asking.weights))
         if asking.failure is not None:
             raise asking.failure
         return in_order([key for key, _ in keyed], answers)
 
-    def _check_price(self, line: Line) -> None:
-        if self.budget is not None and self.budget.of_money and line.settings.paid is None:
+    def _check_price(self, client: Client) -> None:
+        if self.budget is not None and self.budget.of_money and client.settings.paid is None:
             raise LLMError(
-                f"llm '{line.alias}' has no price, so a budget of money cannot be kept",
-                hint=f"give llms.{line.alias} a price: {{input: ..., output: ...}} in USD per"
+                f"llm '{client.alias}' has no price, so a budget of money cannot be kept",
+                hint=f"give llms.{client.alias} a price: {{input: ..., output: ...}} in USD per"
                 " million tokens, 0 where it costs nothing; or set a budget of tokens",
             )
 
     def _ask(
         self,
-        line: Line,
+        client: Client,
         asking: Asking,
         items: list[Item],
         report: Callable[[], None],
@@ -440,9 +440,9 @@ class Gateway:
         loop = self._running()
         if stop is not None and stop.is_set():
             asking.halt.set()
-        batched = line.settings.batch or self._state.open_batches(line.endpoint)
+        batched = client.settings.batch or self._state.open_batches(client.endpoint)
         ask = self._batches.ask if batched else self._desk.ask
-        future = asyncio.run_coroutine_threadsafe(ask(line, asking, items), loop)
+        future = asyncio.run_coroutine_threadsafe(ask(client, asking, items), loop)
         try:
             while not future.done():
                 self._wait(future, _LOOK)
@@ -457,13 +457,13 @@ class Gateway:
             raise
         future.result()
 
-    def _line(self, alias: str) -> Line:
+    def _client(self, alias: str) -> Client:
         from lupom.engine.llm.providers import make_provider
 
         with self._lock:
             if self._closed:
                 raise LLMError("the gateway is closed")
-            if alias not in self._lines:
+            if alias not in self._clients:
                 if alias not in self._llms:
                     known = ", ".join(sorted(self._llms)) or "none yet"
                     raise LLMError(
@@ -474,8 +474,8 @@ class Gateway:
                 provider = make_provider(
                     alias, settings, cache_dir=self._cache_dir, memory=self._state
                 )
-                self._lines[alias] = Line(alias, settings, provider, self._backoff)
-            return self._lines[alias]
+                self._clients[alias] = Client(alias, settings, provider, self._backoff)
+            return self._clients[alias]
 
     def _running(self) -> asyncio.AbstractEventLoop:
         with self._lock:

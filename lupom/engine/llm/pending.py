@@ -14,7 +14,7 @@ from lupom.engine.state.ledger import INVALID, PENDING, Entry
 
 if TYPE_CHECKING:
     from lupom.engine.llm.answers import Call
-    from lupom.engine.llm.line import Line
+    from lupom.engine.llm.client import Client
     from lupom.engine.llm.responses import RowResponse
     from lupom.engine.llm.verdict import Verdict
 
@@ -124,19 +124,19 @@ class Asking:
         )
 
 
-def row_of(line: Line, asking: Asking, item: Item) -> dict[str, Any]:
+def row_of(client: Client, asking: Asking, item: Item) -> dict[str, Any]:
     """Return what the ledger says of a call whatever comes back."""
     choice = item.response.top_logprobs > 0
     return {
         "key": item.key,
-        "provider": str(line.identity.get("provider")),
-        "model": str(line.identity.get("model")),
-        "alias": line.alias,
+        "provider": str(client.identity.get("provider")),
+        "model": str(client.identity.get("model")),
+        "alias": client.alias,
         "node": asking.node,
         "run_id": asking.run_id,
         "messages_hash": item.messages_hash,
         "schema_hash": item.call.form.schema_hash,
-        "parameters": line.keys.parameters_of_choice if choice else line.keys.parameters,
+        "parameters": client.keys.parameters_of_choice if choice else client.keys.parameters,
         "draw": item.draw,
         "characters": characters_of(item.messages) if item.characters is None else item.characters,
     }
@@ -163,7 +163,7 @@ def _entry(item: Item) -> Entry:
 
 
 def request_of(
-    line: Line, item: Item, tries: Sequence[Mapping[str, Any]], shared: tuple[int, ...] = ()
+    client: Client, item: Item, tries: Sequence[Mapping[str, Any]], shared: tuple[int, ...] = ()
 ) -> ProviderRequest:
     """Make the request of the next attempt: the messages, then each invalid answer and its
     error."""
@@ -172,11 +172,11 @@ def request_of(
         # Providers refuse an empty answer in a conversation.
         messages.append({"role": "assistant", "content": attempt["text"] or "(nothing)"})
         messages.append({"role": "user", "content": correction(attempt["error"])})
-    return made(line, messages, item.response, item.draw, shared)
+    return made(client, messages, item.response, item.draw, shared)
 
 
 def made(
-    line: Line,
+    client: Client,
     messages: Sequence[Mapping[str, str]],
     response: RowResponse | RowsResponse,
     draw: int,
@@ -184,7 +184,7 @@ def made(
     rows: int = 1,
 ) -> ProviderRequest:
     """Make a request of messages; what an answer may take is allowed for each of its rows."""
-    settings = line.settings
+    settings = client.settings
     return ProviderRequest(
         messages=messages,
         schema=response.schema,

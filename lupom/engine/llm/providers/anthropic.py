@@ -22,7 +22,7 @@ from lupom.engine.llm.providers.capabilities import (
     told,
     with_extra,
 )
-from lupom.engine.llm.providers.client import ANTHROPIC, Endpoint
+from lupom.engine.llm.providers.endpoint import ANTHROPIC, Endpoint
 from lupom.engine.llm.providers.prefix import cached_from, in_blocks, pieces_of, places_of
 from lupom.engine.llm.providers.replies import ANTHROPIC_USAGE, of_blocks
 from lupom.engine.llm.providers.turns import as_taken, with_fewer

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lupom.engine.llm.providers.base import ProviderError
-from lupom.engine.llm.providers.client import (
+from lupom.engine.llm.providers.endpoint import (
     LONGEST_WAIT,
     RejectedError,
     is_of_form,

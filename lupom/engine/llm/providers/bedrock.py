@@ -33,7 +33,7 @@ from lupom.engine.llm.providers.capabilities import (
     told,
     with_extra,
 )
-from lupom.engine.llm.providers.client import RejectedError, is_of_one_request, may_be_alone
+from lupom.engine.llm.providers.endpoint import RejectedError, is_of_one_request, may_be_alone
 from lupom.engine.llm.providers.jobs import ENDED, Jobs
 from lupom.engine.llm.providers.prefix import cached_from, in_blocks, pieces_of, places_of
 from lupom.engine.llm.providers.replies import CONVERSE_USAGE, of_blocks

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Protocol, TypeVar
 
 from lupom.engine.llm.providers.base import ProviderError, ProviderReply, ProviderRequest
-from lupom.engine.llm.providers.client import RejectedError
+from lupom.engine.llm.providers.endpoint import RejectedError
 
 T = TypeVar("T")
 AUTO = "auto"

@@ -29,7 +29,7 @@ from lupom.engine.llm.providers.capabilities import (
     fits,
     told,
 )
-from lupom.engine.llm.providers.client import (
+from lupom.engine.llm.providers.endpoint import (
     Endpoint,
     RejectedError,
     Sdk,

@@ -14,7 +14,7 @@ from lupom.engine.llm.providers.base import (
     ProviderRequest,
 )
 from lupom.engine.llm.providers.capabilities import Capabilities, Memory, Negotiator, told
-from lupom.engine.llm.providers.client import (
+from lupom.engine.llm.providers.endpoint import (
     DEFAULT_URL,
     Endpoint,
     RejectedError,

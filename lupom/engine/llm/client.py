@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _BYTES_PER_TOKEN, _OVERHEAD = 3.0, 16
 
 
-class Line:
-    """One alias on the loop: its provider, its places, its rate limiters."""
+class Client:
+    """Asks one alias: its provider, its semaphore and its rate limiters, on the gateway's loop."""
 
     def __init__(
         self, alias: str, settings: LLMSettings, provider: Provider, backoff: float
@@ -34,7 +34,7 @@ class Line:
         self.identity = provider.identity()
         self.endpoint = json.dumps(self.identity, sort_keys=True)
         self.keys = KeyMaker({**self.identity, "parameters": parameters(settings)})
-        self.places = asyncio.Semaphore(settings.concurrency)
+        self.semaphore = asyncio.Semaphore(settings.concurrency)
         self.adaptive_limiter = AdaptiveRateLimiter(backoff)
         self.backoff = backoff
         # Whether a request may take `max_tokens` for each of its rows; some models take less.
@@ -57,13 +57,13 @@ class Line:
         to put something into the cache, and only a cache point does."""
         return bool(getattr(self.provider, "cache_points", False))
 
-    def by_batch(self, batch: bool) -> Line:
-        """Return this line with a batch's prices, or the full ones; all else is shared."""
+    def by_batch(self, batch: bool) -> Client:
+        """Return this client with a batch's prices, or the full ones; all else is shared."""
         if self.settings.batch == batch:
             return self
-        line = copy.copy(self)
-        line.settings = self.settings.model_copy(update={"batch": batch})
-        return line
+        client = copy.copy(self)
+        client.settings = self.settings.model_copy(update={"batch": batch})
+        return client
 
     def most(self, size: int, tokens_out: int) -> Amount:
         """Return the most that a request of so many bytes may take, answer included.
