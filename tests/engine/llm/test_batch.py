@@ -220,7 +220,7 @@ def test_killed_before_it_was_created_it_is_created_anew(server, tmp_path, note,
 
     with State(tmp_path / "state.db") as state:
         gateway = make_gateway(server.base_url, state, batch=True)
-        endpoint = gateway._line("default").endpoint
+        endpoint = gateway._client("default").endpoint
         gateway.close()
         fields = {"alias": "default", "node": "notes", "run_id": "r", "calls": []}
         asyncio.run(state.begin_batch("token", endpoint=endpoint, **fields))
