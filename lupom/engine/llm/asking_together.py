@@ -30,8 +30,8 @@ from lupom.engine.llm.turns import Request, part_of
 from lupom.engine.state.ledger import INVALID, Entry
 
 if TYPE_CHECKING:
-    from lupom.engine.llm.asking import Desk
     from lupom.engine.llm.client import Client
+    from lupom.engine.llm.dispatcher import Dispatcher
 
 MISSING = "it is missing from the answer"
 
@@ -46,7 +46,9 @@ class Row:
     ended: bool = False
 
 
-async def ask_together(desk: Desk, client: Client, asking: Asking, asked: Request) -> None:
+async def ask_together(
+    dispatcher: Dispatcher, client: Client, asking: Asking, asked: Request
+) -> None:
     """Ask rows until each has a valid answer or no attempts left.
 
     Rows without a valid answer are asked again together. Where a reply had none at all, or the
@@ -62,8 +64,8 @@ async def ask_together(desk: Desk, client: Client, asking: Asking, asked: Reques
             if len(row.tries) >= client.settings.attempts:
                 # Left pending by a run with more attempts than there are now.
                 row.entry.status = INVALID
-                await desk.record(client, asking, row.item, row.entry)
-                _end(desk, asking, row, Outcome(row.entry, None))
+                await dispatcher.record(client, asking, row.item, row.entry)
+                _end(dispatcher, asking, row, Outcome(row.entry, None))
         group = [row for row in group if not row.ended]
         if not group:
             continue
@@ -73,7 +75,9 @@ async def ask_together(desk: Desk, client: Client, asking: Asking, asked: Reques
         request = request_for(client, group, part_of(asked, [row.item for row in group]))
         begun = asyncio.get_running_loop().time()
         try:
-            reply = await desk.reply(client, asking, request, f"{group[0].item.key}/{round_ - 1}")
+            reply = await dispatcher.reply(
+                client, asking, request, f"{group[0].item.key}/{round_ - 1}"
+            )
         except ProviderError as error:
             if is_of_limit(error.message) and len(group) > 1 and client.limit_per_row:
                 # No model's own limit is a multiple of what one row is allowed.
@@ -89,13 +93,13 @@ async def ask_together(desk: Desk, client: Client, asking: Asking, asked: Reques
                 waiting.extend(_halves(group))
             else:
                 row = group[0]
-                outcome = await desk.refuse(client, asking, row.item, row.entry, error)
-                _end(desk, asking, row, outcome)
+                outcome = await dispatcher.refuse(client, asking, row.item, row.entry, error)
+                _end(dispatcher, asking, row, outcome)
             continue
         taken = asyncio.get_running_loop().time() - begun
         for row in group:
             row.entry.latency += taken
-        await receive_together(desk, client, asking, group, reply)
+        await receive_together(dispatcher, client, asking, group, reply)
         left = [row for row in group if not row.ended]
         if left:
             none = len(left) == len(group) and len(left) > 1
@@ -103,7 +107,11 @@ async def ask_together(desk: Desk, client: Client, asking: Asking, asked: Reques
 
 
 async def receive_together(
-    desk: Desk, client: Client, asking: Asking, group: Sequence[Row | None], reply: ProviderReply
+    dispatcher: Dispatcher,
+    client: Client,
+    asking: Asking,
+    group: Sequence[Row | None],
+    reply: ProviderReply,
 ) -> list[ProviderReply]:
     """Record each row's part of a reply, and return the parts; None is a row nobody asks for now.
 
@@ -118,15 +126,15 @@ async def receive_together(
         if row is None:
             return
         if cut and not part.text:
-            desk.pay(client, asking, row.item, row.entry, row.tries, part)
-            await desk.record(client, asking, row.item, row.entry)
+            dispatcher.pay(client, asking, row.item, row.entry, row.tries, part)
+            await dispatcher.record(client, asking, row.item, row.entry)
             return
         missing = None if part.text else MISSING
-        outcome = await desk.receive(
+        outcome = await dispatcher.receive(
             client, asking, row.item, row.entry, row.tries, part, missing=missing
         )
         if outcome is not None:
-            _end(desk, asking, row, outcome)
+            _end(dispatcher, asking, row, outcome)
 
     # At once, so that they share a commit.
     ends = await asyncio.gather(
@@ -178,6 +186,6 @@ def _halves(group: list[Row]) -> list[list[Row]]:
     return [group[:middle], group[middle:]]
 
 
-def _end(desk: Desk, asking: Asking, row: Row, outcome: Outcome) -> None:
+def _end(dispatcher: Dispatcher, asking: Asking, row: Row, outcome: Outcome) -> None:
     row.ended = True
-    desk.end(asking, row.item, outcome)
+    dispatcher.end(asking, row.item, outcome)

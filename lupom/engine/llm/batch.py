@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from lupom.engine.errors import WaitingError
 from lupom.engine.llm.adaptive_rate_limiter import Halted
-from lupom.engine.llm.asking import Desk
 from lupom.engine.llm.asking_together import Row, receive_together, request_for
 from lupom.engine.llm.booking import cost_of
 from lupom.engine.llm.budget import Amount
 from lupom.engine.llm.client import Client, size_of
+from lupom.engine.llm.dispatcher import Dispatcher
 from lupom.engine.llm.pending import Asking, Item, request_of, row_of, started
 from lupom.engine.llm.providers.base import BatchProvider, ProviderError, ProviderReply
 from lupom.engine.llm.retry import send_with_retries
@@ -43,9 +43,9 @@ _AT_ONCE = 500
 class Batches:
     """Asks an alias's calls by the batch; on the gateway's loop only."""
 
-    def __init__(self, state: State, desk: Desk) -> None:
+    def __init__(self, state: State, dispatcher: Dispatcher) -> None:
         self._state = state
-        self._desk = desk
+        self._dispatcher = dispatcher
         self._turns: dict[str, asyncio.Lock] = {}
 
     async def ask(self, client: Client, asking: Asking, items: Sequence[Item]) -> None:
@@ -85,7 +85,7 @@ class Batches:
             submitted, few = await self._submit(client, asking, rest)
             out |= submitted
         if few:
-            await self._desk.ask(client.by_batch(False), asking, few)
+            await self._dispatcher.ask(client.by_batch(False), asking, few)
         count = sum(key in out for key in waiting)
         if count:
             raise WaitingError(f"{count} calls are out in a batch")
@@ -100,7 +100,7 @@ class Batches:
             if len(first) < missing:
                 first |= {item.key: item for item in members}
         if first:
-            await self._desk.ask(client.by_batch(False), asking, list(first.values()))
+            await self._dispatcher.ask(client.by_batch(False), asking, list(first.values()))
         if asking.halt.is_set():
             raise Halted
         return [item for item in items if item.key not in first]
@@ -160,7 +160,7 @@ class Batches:
             raise failed[0]
         if refused:
             # In the next batch they would be refused again; at once they are asked by halves.
-            await self._desk.ask(client.by_batch(False), asking, refused)
+            await self._dispatcher.ask(client.by_batch(False), asking, refused)
         return set()
 
     async def _end(
@@ -168,9 +168,9 @@ class Batches:
     ) -> None:
         entry, tries = started(item)
         if isinstance(reply, ProviderError):
-            outcome = await self._desk.refuse(client, asking, item, entry, reply)
+            outcome = await self._dispatcher.refuse(client, asking, item, entry, reply)
         else:
-            received = await self._desk.receive(client, asking, item, entry, tries, reply)
+            received = await self._dispatcher.receive(client, asking, item, entry, tries, reply)
             if received is None:
                 item.entry, item.fresh = entry, False
                 return
@@ -188,7 +188,7 @@ class Batches:
     ) -> None:
         """Record the parts of a reply to rows that were asked together; None is of no row now."""
         rows = [None if item is None else Row(item, *started(item)) for item in items]
-        parts = await receive_together(self._desk, client, asking, rows, reply)
+        parts = await receive_together(self._dispatcher, client, asking, rows, reply)
         for row, call, part in zip(rows, calls, parts, strict=True):
             if row is None and part.text:
                 await self._keep(client, call, part)
@@ -232,7 +232,7 @@ class Batches:
                 sum(record.most.tokens for record in part),
                 sum(record.most.money for record in part),
             )
-            budget = self._desk.budget
+            budget = self._dispatcher.budget
             if budget is not None:
                 await budget.hold(most, asking.halt)
                 # Nothing of it comes back in this run.

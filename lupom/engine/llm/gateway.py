@@ -23,9 +23,9 @@ from lupom.engine.llm.answers import (
     from_ledger,
     in_order,
 )
-from lupom.engine.llm.asking import Desk, failure_of
 from lupom.engine.llm.batch import Batches
 from lupom.engine.llm.client import Client
+from lupom.engine.llm.dispatcher import Dispatcher, failure_of
 from lupom.engine.llm.keys import parameters
 from lupom.engine.llm.pending import Asking, Item
 from lupom.engine.llm.together import requests
@@ -93,8 +93,8 @@ class Gateway:
         self._thread: threading.Thread | None = None
         self._clients: dict[str, Client] = {}
         self._embedders: dict[str, Embedder] = {}
-        self._desk = Desk(state)
-        self._batches = Batches(state, self._desk)
+        self._dispatcher = Dispatcher(state)
+        self._batches = Batches(state, self._dispatcher)
         self._active = 0
         self._closed = False
 
@@ -120,11 +120,11 @@ class Gateway:
     @property
     def budget(self) -> Budget | None:
         """What may be spent from now on; None is no limit."""
-        return self._desk.budget
+        return self._dispatcher.budget
 
     @budget.setter
     def budget(self, budget: Budget | None) -> None:
-        self._desk.budget = budget
+        self._dispatcher.budget = budget
 
     def key(self, alias: str, call: Call) -> str:
         """Return the key of a call, SHA-256 in hex; no network."""
@@ -352,16 +352,16 @@ class Gateway:
         keyed = [client.keys.key(call.messages, call.form, call.draw) for call in calls]
         with self._lock:
             self._active += 1
-            self._desk.keep_recent = self._active > 1
+            self._dispatcher.keep_recent = self._active > 1
         try:
             asking = Asking(wish.node, wish.run_id, counts(key for key, _ in keyed))
             return self._answers(client, calls, keyed, asking, wish)
         finally:
             with self._lock:
                 self._active -= 1
-                self._desk.keep_recent = self._active > 1
+                self._dispatcher.keep_recent = self._active > 1
                 if self._active == 0:
-                    self._desk.recent.clear()
+                    self._dispatcher.recent.clear()
 
     def _answers(
         self,
@@ -441,7 +441,7 @@ class Gateway:
         if stop is not None and stop.is_set():
             asking.halt.set()
         batched = client.settings.batch or self._state.open_batches(client.endpoint)
-        ask = self._batches.ask if batched else self._desk.ask
+        ask = self._batches.ask if batched else self._dispatcher.ask
         future = asyncio.run_coroutine_threadsafe(ask(client, asking, items), loop)
         try:
             while not future.done():

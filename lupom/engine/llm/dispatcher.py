@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lupom.engine.state import State
 
 
-class Desk:
+class Dispatcher:
     """Asks calls, each once, however many threads and nodes want it."""
 
     def __init__(self, state: State) -> None:
