@@ -10,8 +10,8 @@ import pytest
 
 from lupom.engine.llm.gateway import Call, Gateway
 from lupom.engine.llm.responses import ResponseSpec, load_response
-from lupom.engine.project.settings import LLMSettings
 from lupom.engine.state import State
+from tests.support.gateways import make_gateway, user
 from tests.support.llm_server import LLMServer
 
 HEADER = """
@@ -83,13 +83,3 @@ def ask(server: LLMServer, state: State) -> Iterator[Callable[..., list]]:
     yield ask
     for gateway in opened:
         gateway.close()
-
-
-def make_gateway(base_url: str | None, state: State, **settings) -> Gateway:
-    """A gateway whose alias `default` is at `base_url` and which retries at once."""
-    given = {"provider": "openai", "base_url": base_url, "model": "test-model", **settings}
-    return Gateway(state, {"default": LLMSettings(**given)}, backoff=0.001)
-
-
-def user(text: str) -> list[dict[str, str]]:
-    return [{"role": "user", "content": text}]

@@ -7,9 +7,9 @@ import pytest
 from lupom.engine.errors import LLMError
 from lupom.engine.llm.gateway import Call, Gateway
 from lupom.engine.project.settings import LLMSettings
-from tests.engine.llm.conftest import user
 from tests.support.anthropic_server import AnthropicServer
 from tests.support.bedrock_server import Fault, Model
+from tests.support.gateways import user
 
 pytest.importorskip("anthropic")
 

@@ -10,7 +10,7 @@ from lupom.engine.errors import BudgetError
 from lupom.engine.llm.budget import Budget, Pot
 from lupom.engine.llm.gateway import Call
 from lupom.engine.llm.together import Together
-from tests.engine.llm.conftest import make_gateway, user
+from tests.support.gateways import make_gateway, user
 from tests.support.odd_server import OddServer, complaint, completion
 
 A, B, C = '{"text": "a"}', '{"text": "b"}', '{"text": "c"}'

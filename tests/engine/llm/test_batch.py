@@ -15,7 +15,7 @@ from lupom.engine.llm.budget import Budget, Pot
 from lupom.engine.llm.gateway import Call
 from lupom.engine.project.settings import LLMSettings
 from lupom.engine.state import State
-from tests.engine.llm.conftest import make_gateway, user
+from tests.support.gateways import make_gateway, user
 from tests.support.llm_server import Fault, fail_first
 
 TEXTS = [f"Question {i:02d}" for i in range(12)]

@@ -12,42 +12,20 @@ from lupom.engine.llm.gateway import Call, Gateway
 from lupom.engine.llm.providers.bedrock import start_of
 from lupom.engine.project.aliases import READY, with_ready
 from lupom.engine.project.settings import EmbeddingSettings, LLMSettings, ProjectSettings
-from tests.engine.llm.conftest import user
 from tests.support.answers import embedding
-from tests.support.bedrock_server import BedrockServer, Fault, Model
+from tests.support.bedrock import KEY_ID, SECRET, aws, points, server
+from tests.support.bedrock_server import Fault, Model
+from tests.support.gateways import user
+
+__all__ = ["aws", "server"]
 
 pytest.importorskip("boto3")
 
-SECRET = "wJalrXUtnFEMIsecretsecretsecret"
-KEY_ID = "AKIAIOSFODNN7EXAMPLE"
 TEXTS = [f"Question {i:02d}" for i in range(8)]
 NEWEST = "global.anthropic.claude-sonnet-4-6"
 OLD_CLAUDE = "anthropic.claude-3-haiku-20240307-v1:0"
 MISTRAL = "mistral.mistral-large-2402-v1:0"
 LLAMA = "meta.llama3-70b-instruct-v1:0"
-
-
-@pytest.fixture
-def aws(monkeypatch, tmp_path):
-    """An environment with nobody's configuration in it, and no credentials."""
-    import os
-
-    for name in list(os.environ):
-        if name.startswith("AWS_"):
-            monkeypatch.delenv(name)
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    return monkeypatch
-
-
-@pytest.fixture
-def server(aws):
-    with BedrockServer() as running:
-        aws.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", running.url)
-        aws.setenv("AWS_ACCESS_KEY_ID", KEY_ID)
-        aws.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-        yield running
 
 
 @pytest.fixture
@@ -204,15 +182,6 @@ def test_thoughts_before_an_answer_are_no_part_of_it(ask, note, server):
 
 # Models cache from 1,024, 2,048 or 4,096 tokens on.
 LONG = "What is the same for all.\n" * 800
-
-
-def points(body):
-    """The text up to the cache point of each request, and its time to live."""
-    blocks = [*body.get("system", []), *(b for m in body["messages"] for b in m["content"])]
-    places = [i for i, block in enumerate(blocks) if "cachePoint" in block]
-    return [
-        ("".join(b.get("text", "") for b in blocks[:i]), blocks[i]["cachePoint"]) for i in places
-    ]
 
 
 def test_what_all_prompts_begin_with_is_cached_and_paid_at_its_price(ask, note, server, state):

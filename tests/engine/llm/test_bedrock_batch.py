@@ -16,9 +16,9 @@ from lupom.engine.llm.gateway import Call, Gateway
 from lupom.engine.llm.reuse import cached_from
 from lupom.engine.llm.together import Together
 from lupom.engine.project.settings import LLMSettings
-from tests.engine.llm.conftest import user
 from tests.support.bedrock_jobs import JobServer
 from tests.support.bedrock_server import Fault
+from tests.support.gateways import user
 
 pytest.importorskip("boto3")
 pytest.importorskip("moto")

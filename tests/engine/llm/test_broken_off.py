@@ -11,8 +11,8 @@ from lupom.engine.llm.providers import make_provider
 from lupom.engine.llm.providers.base import ProviderError, ProviderRequest
 from lupom.engine.llm.providers.replies import NoReplyError, body_of
 from lupom.engine.project.settings import EmbeddingSettings, LLMSettings
-from tests.engine.llm.conftest import user
-from tests.engine.llm.test_instructor import FORMATS, clean
+from tests.support.formats import FORMATS, clean
+from tests.support.gateways import user
 from tests.support.raw_server import HEAD, RawServer, cut_at, cut_chunks
 
 __all__ = ["clean"]

@@ -10,7 +10,7 @@ from lupom.engine.errors import BudgetError, LLMError
 from lupom.engine.llm.budget import Budget, Pot
 from lupom.engine.llm.gateway import Call
 from lupom.engine.project.settings import EmbeddingSettings
-from tests.engine.llm.conftest import make_gateway, user
+from tests.support.gateways import make_gateway, user
 from tests.support.llm_server import Fault, fail_every
 
 PRICE = {"input": 1000.0, "output": 1000.0}

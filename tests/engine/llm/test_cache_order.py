@@ -6,10 +6,10 @@ import pytest
 
 from lupom.engine.llm.gateway import Call, Gateway
 from lupom.engine.project.settings import LLMSettings
-from tests.engine.llm.conftest import user
-from tests.engine.llm.test_bedrock import aws, points
-from tests.engine.llm.test_bedrock import server as bedrock
 from tests.support.anthropic_server import AnthropicServer
+from tests.support.bedrock import aws, points
+from tests.support.bedrock import server as bedrock
+from tests.support.gateways import user
 
 __all__ = ["aws", "bedrock"]
 

@@ -8,8 +8,8 @@ import pytest
 from lupom.engine.errors import LLMError
 from lupom.engine.llm.keys import embedding_identity
 from lupom.engine.project.settings import EmbeddingSettings
-from tests.engine.llm.conftest import make_gateway
 from tests.support.answers import embedding
+from tests.support.gateways import make_gateway
 from tests.support.llm_server import Fault, fail_always, fail_every
 
 TEXTS = [f"text {i}" for i in range(300)]

@@ -10,7 +10,7 @@ from lupom.engine.errors import BudgetError, LLMError
 from lupom.engine.llm.budget import Budget, Pot
 from lupom.engine.llm.gateway import Call, Gateway
 from lupom.engine.project.settings import LLMSettings
-from tests.engine.llm.conftest import user
+from tests.support.gateways import user
 from tests.support.llm_server import Fault
 
 TEXTS = [f"Question {i}" for i in range(4)]

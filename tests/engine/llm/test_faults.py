@@ -10,7 +10,7 @@ import pytest
 
 from lupom.engine.errors import LLMError
 from lupom.engine.llm.gateway import Call
-from tests.engine.llm.conftest import make_gateway, user
+from tests.support.gateways import make_gateway, user
 from tests.support.llm_server import Fault, fail_always, fail_every, fail_first
 
 TEXTS = [f"Question {i:03d}" for i in range(20)]

@@ -10,7 +10,7 @@ import pytest
 from lupom.engine.llm.forecast import Range, forecast
 from lupom.engine.llm.gateway import Call
 from lupom.engine.project.settings import LLMSettings
-from tests.engine.llm.conftest import make_gateway, user
+from tests.support.gateways import make_gateway, user
 
 PRICE = {"input": 3.0, "output": 15.0, "cache_read": 0.3, "cache_write": 3.75}
 

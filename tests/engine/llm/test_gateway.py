@@ -10,7 +10,7 @@ import pytest
 from lupom.engine.errors import LLMError
 from lupom.engine.llm.gateway import Call
 from lupom.engine.state import State
-from tests.engine.llm.conftest import make_gateway, user
+from tests.support.gateways import make_gateway, user
 
 TEXTS = [f"Question {i}" for i in range(12)]
 

@@ -11,7 +11,7 @@ from lupom.engine.errors import LLMError
 from lupom.engine.llm.gateway import Call
 from lupom.engine.llm.providers.capabilities import Capabilities
 from lupom.engine.state import State
-from tests.engine.llm.conftest import make_gateway, user
+from tests.support.gateways import make_gateway, user
 from tests.support.llm_server import Fault
 
 TEXTS = [f"Question {i}" for i in range(12)]

@@ -11,8 +11,8 @@ from lupom.engine.llm.gateway import Call
 from lupom.engine.llm.providers.anthropic import _reply as of_anthropic
 from lupom.engine.llm.providers.bedrock import _reply as of_converse
 from lupom.engine.project.settings import EmbeddingSettings
-from tests.engine.llm.conftest import make_gateway, user
 from tests.support.anthropic_server import AnthropicServer
+from tests.support.gateways import make_gateway, user
 from tests.support.llm_server import LLMServer
 
 GOOD = '{"text": "fine"}'

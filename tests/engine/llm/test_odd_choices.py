@@ -6,7 +6,7 @@ import pytest
 
 from lupom.engine.llm.gateway import Call
 from lupom.engine.llm.responses import InvalidAnswer
-from tests.engine.llm.conftest import make_gateway, user
+from tests.support.gateways import make_gateway, user
 from tests.support.odd_server import OddServer
 
 OPTIONS = ["No", "Yes", "Perhaps"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lupom.engine.llm.gateway import Call
-from tests.engine.llm.conftest import make_gateway, user
+from tests.support.gateways import make_gateway, user
 from tests.support.llm_server import Fault
 
 OPTIONS = {"options": ["Yes", "No"]}

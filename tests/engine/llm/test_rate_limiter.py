@@ -8,7 +8,7 @@ import time
 import pytest
 
 from lupom.engine.llm.gateway import Call
-from tests.engine.llm.conftest import make_gateway, user
+from tests.support.gateways import make_gateway, user
 
 TEXTS = [f"Question {i:02d}" for i in range(8)]
 

@@ -9,9 +9,9 @@ import pytest
 from lupom.engine.errors import LLMError
 from lupom.engine.llm.gateway import Call, Gateway
 from lupom.engine.project.settings import LLMSettings
-from tests.engine.llm.conftest import user
-from tests.engine.llm.test_instructor import FORMATS, clean
-from tests.engine.llm.test_odd_replies import PARTS, TEXTS
+from tests.support.formats import FORMATS, clean
+from tests.support.gateways import user
+from tests.support.refusals import PARTS, TEXTS
 
 __all__ = ["clean"]
 

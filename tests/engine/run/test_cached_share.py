@@ -6,8 +6,8 @@ import pytest
 
 from lupom import Project
 from lupom.cli import main
-from tests.engine.llm.test_bedrock import aws
-from tests.engine.llm.test_bedrock import server as bedrock
+from tests.support.bedrock import aws
+from tests.support.bedrock import server as bedrock
 from tests.support.llm_server import LLMServer
 
 __all__ = ["aws", "bedrock"]
