@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from lupom.engine.llm.adaptive_rate_limiter import Halted
 from lupom.engine.llm.pending import (
     Asking,
-    Item,
     Outcome,
+    PendingCall,
     characters_of,
     correction,
     made,
@@ -40,7 +40,7 @@ MISSING = "it is missing from the answer"
 class Row:
     """A row while it is asked: its entry, its tries in this round, and whether it has its end."""
 
-    item: Item
+    pending: PendingCall
     entry: Entry
     tries: list[dict[str, Any]]
     ended: bool = False
@@ -55,7 +55,7 @@ async def ask_together(
     request was refused (too long, filtered), they are asked by halves: something in one row must
     not cost the others their answers.
     """
-    rows = [Row(item, *started(item)) for item in asked.items]
+    rows = [Row(pending, *started(pending)) for pending in asked.pending_calls]
     waiting: deque[list[Row]] = deque([rows])
     round_ = 0
     while waiting:
@@ -64,7 +64,7 @@ async def ask_together(
             if len(row.tries) >= client.settings.attempts:
                 # Left pending by a run with more attempts than there are now.
                 row.entry.status = INVALID
-                await dispatcher.record(client, asking, row.item, row.entry)
+                await dispatcher.record(client, asking, row.pending, row.entry)
                 _end(dispatcher, asking, row, Outcome(row.entry, None))
         group = [row for row in group if not row.ended]
         if not group:
@@ -72,11 +72,11 @@ async def ask_together(
         if asking.halt.is_set() and round_:
             raise Halted
         round_ += 1
-        request = request_for(client, group, part_of(asked, [row.item for row in group]))
+        request = request_for(client, group, part_of(asked, [row.pending for row in group]))
         begun = asyncio.get_running_loop().time()
         try:
             reply = await dispatcher.reply(
-                client, asking, request, f"{group[0].item.key}/{round_ - 1}"
+                client, asking, request, f"{group[0].pending.key}/{round_ - 1}"
             )
         except ProviderError as error:
             if is_of_limit(error.message) and len(group) > 1 and client.limit_per_row:
@@ -87,13 +87,13 @@ async def ask_together(
             if not error.refused:
                 for row in rows:
                     # Should they be asked again, their tries so far are not forgotten.
-                    row.item.entry, row.item.fresh = row.entry, False
+                    row.pending.entry, row.pending.fresh = row.entry, False
                 raise
             if len(group) > 1:
                 waiting.extend(_halves(group))
             else:
                 row = group[0]
-                outcome = await dispatcher.refuse(client, asking, row.item, row.entry, error)
+                outcome = await dispatcher.refuse(client, asking, row.pending, row.entry, error)
                 _end(dispatcher, asking, row, outcome)
             continue
         taken = asyncio.get_running_loop().time() - begun
@@ -117,7 +117,7 @@ async def receive_together(
 
     Rows it has a valid answer to, or which have no attempts left, have ended then.
     """
-    replies = shared_out(reply, [None if row is None else row.item.response for row in group])
+    replies = shared_out(reply, [None if row is None else row.pending.response for row in group])
     # What lies behind the cut of a reply that others fitted into is not the row's fault.
     found = [part for part in replies if part.text and part.text != reply.text]
     cut = reply.finish_reason == "length" and bool(found)
@@ -126,12 +126,12 @@ async def receive_together(
         if row is None:
             return
         if cut and not part.text:
-            dispatcher.pay(client, asking, row.item, row.entry, row.tries, part)
-            await dispatcher.record(client, asking, row.item, row.entry)
+            dispatcher.pay(client, asking, row.pending, row.entry, row.tries, part)
+            await dispatcher.record(client, asking, row.pending, row.entry)
             return
         missing = None if part.text else MISSING
         outcome = await dispatcher.receive(
-            client, asking, row.item, row.entry, row.tries, part, missing=missing
+            client, asking, row.pending, row.entry, row.tries, part, missing=missing
         )
         if outcome is not None:
             _end(dispatcher, asking, row, outcome)
@@ -148,18 +148,18 @@ async def receive_together(
 
 def request_for(client: Client, group: Sequence[Row], asked: Request) -> ProviderRequest:
     """Make the request for rows: its messages, then what was invalid in their last answers."""
-    items = asked.items
+    pending_calls = asked.pending_calls
     messages = list(asked.messages)
-    shares = split(characters_of(messages), len(items))
-    for item, share in zip(items, shares, strict=True):
-        if item.characters is None:
-            item.characters = share
+    shares = split(characters_of(messages), len(pending_calls))
+    for pending, share in zip(pending_calls, shares, strict=True):
+        if pending.characters is None:
+            pending.characters = share
     last = [(label_of(i), row.tries[-1]) for i, row in enumerate(group) if row.tries]
     if last:
         messages += _corrected(last)
-    response = RowsResponse([item.response for item in items])
-    rows = len(items) if client.limit_per_row else 1
-    return made(client, messages, response, items[0].draw, asked.shared, rows)
+    response = RowsResponse([pending.response for pending in pending_calls])
+    rows = len(pending_calls) if client.limit_per_row else 1
+    return made(client, messages, response, pending_calls[0].draw, asked.shared, rows)
 
 
 def _corrected(last: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[str, str]]:
@@ -188,4 +188,4 @@ def _halves(group: list[Row]) -> list[list[Row]]:
 
 def _end(dispatcher: Dispatcher, asking: Asking, row: Row, outcome: Outcome) -> None:
     row.ended = True
-    dispatcher.end(asking, row.item, outcome)
+    dispatcher.end(asking, row.pending, outcome)

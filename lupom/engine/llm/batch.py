@@ -22,7 +22,7 @@ from lupom.engine.llm.booking import cost_of
 from lupom.engine.llm.budget import Amount
 from lupom.engine.llm.client import Client, size_of
 from lupom.engine.llm.dispatcher import Dispatcher
-from lupom.engine.llm.pending import Asking, Item, request_of, row_of, started
+from lupom.engine.llm.pending import Asking, PendingCall, request_of, row_of, started
 from lupom.engine.llm.providers.base import BatchProvider, ProviderError, ProviderReply
 from lupom.engine.llm.retry import send_with_retries
 from lupom.engine.llm.together import requests_of
@@ -48,7 +48,9 @@ class Batches:
         self._dispatcher = dispatcher
         self._turns: dict[str, asyncio.Lock] = {}
 
-    async def ask(self, client: Client, asking: Asking, items: Sequence[Item]) -> None:
+    async def ask(
+        self, client: Client, asking: Asking, pending_calls: Sequence[PendingCall]
+    ) -> None:
         """Collect what has come back, submit what is not yet out.
 
         Where the alias is not asked by the batch (any more), nothing is submitted: what is out is
@@ -59,14 +61,16 @@ class Batches:
         """
         try:
             async with self._turns.setdefault(client.alias, asyncio.Lock()):
-                await self._ask(client, asking, items)
+                await self._ask(client, asking, pending_calls)
         except Halted:
             return
         except Exception as error:
             asking.fail(error)
 
-    async def _ask(self, client: Client, asking: Asking, items: Sequence[Item]) -> None:
-        waiting = {item.key: item for item in items}
+    async def _ask(
+        self, client: Client, asking: Asking, pending_calls: Sequence[PendingCall]
+    ) -> None:
+        waiting = {pending.key: pending for pending in pending_calls}
         # Another node may have collected them while this one waited for its turn.
         for key, entry in self._state.lookup(waiting).items():
             if entry.status != PENDING and not waiting[key].fresh:
@@ -90,23 +94,29 @@ class Batches:
         if count:
             raise WaitingError(f"{count} calls are out in a batch")
 
-    async def _first(self, client: Client, asking: Asking, items: Sequence[Item]) -> list[Item]:
+    async def _first(
+        self, client: Client, asking: Asking, pending_calls: Sequence[PendingCall]
+    ) -> list[PendingCall]:
         """Ask as many one by one as a verdict takes; returns the others, raises Halted on a bad
         one."""
         assert asking.verdict is not None
         missing = asking.verdict.missing()
-        first: dict[str, Item] = {}
-        for members in requests_of(items):
+        first: dict[str, PendingCall] = {}
+        for members in requests_of(pending_calls):
             if len(first) < missing:
-                first |= {item.key: item for item in members}
+                first |= {pending.key: pending for pending in members}
         if first:
             await self._dispatcher.ask(client.by_batch(False), asking, list(first.values()))
         if asking.halt.is_set():
             raise Halted
-        return [item for item in items if item.key not in first]
+        return [pending for pending in pending_calls if pending.key not in first]
 
     async def _collect(
-        self, client: Client, asking: Asking, batch: Mapping[str, Any], waiting: Mapping[str, Item]
+        self,
+        client: Client,
+        asking: Asking,
+        batch: Mapping[str, Any],
+        waiting: Mapping[str, PendingCall],
     ) -> set[str]:
         """Record what a batch brought back; returns the keys that are still out."""
         provider = cast(BatchProvider, client.provider)
@@ -124,30 +134,30 @@ class Batches:
         if found.replies is None:
             return set(calls)
         failed: list[ProviderError] = []
-        refused: list[Item] = []
+        refused: list[PendingCall] = []
 
         passed = any(not isinstance(reply, ProviderError) for reply in found.replies.values())
 
         async def one(key: str, reply: ProviderReply | ProviderError) -> None:
-            item = waiting.get(key)
+            pending = waiting.get(key)
             if isinstance(reply, ProviderError) and reply.alone and passed:
                 # Others of the batch passed, so it is this row's own fault.
                 reply.refused = True
             asking.requests += not isinstance(reply, ProviderError)
             if key in records:
-                items = [waiting.get(row["key"]) for row in records[key]]
+                pending_calls = [waiting.get(row["key"]) for row in records[key]]
                 if not isinstance(reply, ProviderError):
-                    await self._end_together(client, asking, items, records[key], reply)
+                    await self._end_together(client, asking, pending_calls, records[key], reply)
                 elif reply.refused:
-                    refused.extend(item for item in items if item is not None)
+                    refused.extend(pending for pending in pending_calls if pending is not None)
                 else:
                     failed.append(reply)
-            elif isinstance(reply, ProviderError) and (item is None or not reply.refused):
+            elif isinstance(reply, ProviderError) and (pending is None or not reply.refused):
                 failed.append(reply)
-            elif item is None:
+            elif pending is None:
                 await self._keep(client, calls.get(key), cast(ProviderReply, reply))
             else:
-                await self._end(client, asking, item, reply)
+                await self._end(client, asking, pending, reply)
 
         replies = list(found.replies.items())
         for i in range(0, len(replies), _AT_ONCE):
@@ -164,36 +174,43 @@ class Batches:
         return set()
 
     async def _end(
-        self, client: Client, asking: Asking, item: Item, reply: ProviderReply | ProviderError
+        self,
+        client: Client,
+        asking: Asking,
+        pending: PendingCall,
+        reply: ProviderReply | ProviderError,
     ) -> None:
-        entry, tries = started(item)
+        entry, tries = started(pending)
         if isinstance(reply, ProviderError):
-            outcome = await self._dispatcher.refuse(client, asking, item, entry, reply)
+            outcome = await self._dispatcher.refuse(client, asking, pending, entry, reply)
         else:
-            received = await self._dispatcher.receive(client, asking, item, entry, tries, reply)
+            received = await self._dispatcher.receive(client, asking, pending, entry, tries, reply)
             if received is None:
-                item.entry, item.fresh = entry, False
+                pending.entry, pending.fresh = entry, False
                 return
             outcome = received
-        asking.own[item.key] = outcome
-        asking.count(item.key, outcome.entry.status, cached=False)
+        asking.own[pending.key] = outcome
+        asking.count(pending.key, outcome.entry.status, cached=False)
 
     async def _end_together(
         self,
         client: Client,
         asking: Asking,
-        items: Sequence[Item | None],
+        pending_calls: Sequence[PendingCall | None],
         calls: Sequence[Mapping[str, Any]],
         reply: ProviderReply,
     ) -> None:
         """Record the parts of a reply to rows that were asked together; None is of no row now."""
-        rows = [None if item is None else Row(item, *started(item)) for item in items]
+        rows = [
+            None if pending is None else Row(pending, *started(pending))
+            for pending in pending_calls
+        ]
         parts = await receive_together(self._dispatcher, client, asking, rows, reply)
         for row, call, part in zip(rows, calls, parts, strict=True):
             if row is None and part.text:
                 await self._keep(client, call, part)
             elif row is not None and not row.ended:
-                row.item.entry, row.item.fresh = row.entry, False
+                row.pending.entry, row.pending.fresh = row.entry, False
 
     async def _keep(
         self, client: Client, row: Mapping[str, Any] | None, reply: ProviderReply
@@ -217,14 +234,14 @@ class Batches:
         )
 
     async def _submit(
-        self, client: Client, asking: Asking, items: Sequence[Item]
-    ) -> tuple[set[str], list[Item]]:
+        self, client: Client, asking: Asking, pending_calls: Sequence[PendingCall]
+    ) -> tuple[set[str], list[PendingCall]]:
         """Submit calls; returns the keys of those that are out, and those too few for a batch."""
         provider = cast(BatchProvider, client.provider)
         out: set[str] = set()
-        for part in self._parts(client, items):
+        for part in self._parts(client, pending_calls):
             if len(part) < client.settings.least_batch:
-                return out, [item for record in part for item in record.items]
+                return out, [pending for record in part for pending in record.pending_calls]
             if asking.halt.is_set():
                 raise Halted
             lines = [record.text for record in part]
@@ -247,16 +264,18 @@ class Batches:
             submit = self._submitting(provider, lines, token)
             batch_id = await self._send(client, asking, token, submit)
             await self._state.update_batch(token, batch_id=batch_id, status="out")
-            out |= {item.key for record in part for item in record.items}
+            out |= {pending.key for record in part for pending in record.pending_calls}
         return out, []
 
-    def _parts(self, client: Client, items: Sequence[Item]) -> Iterator[list[_Record]]:
+    def _parts(
+        self, client: Client, pending_calls: Sequence[PendingCall]
+    ) -> Iterator[list[_Record]]:
         """Yield requests as records with the most they may take, as many as fit one batch."""
         provider = cast(BatchProvider, client.provider)
         part: list[_Record] = []
         size = 0
-        for asked in planned(items, 0):
-            members = asked.items
+        for asked in planned(pending_calls, 0):
+            members = asked.pending_calls
             if members[0].together is None:
                 request = request_of(client, members[0], started(members[0])[1])
             else:
@@ -306,22 +325,22 @@ class _Record:
     """A request of a batch: its name there, the calls it asks, its line, the most it may take."""
 
     name: str
-    items: Sequence[Item]
+    pending_calls: Sequence[PendingCall]
     text: str
     most: Amount
 
     def calls(self, client: Client, asking: Asking) -> list[dict[str, Any]]:
         """Return what the state notes of its calls; of several, which record they are in."""
-        rows = [row_of(client, asking, item) for item in self.items]
-        if self.items[0].together is None:
+        rows = [row_of(client, asking, pending) for pending in self.pending_calls]
+        if self.pending_calls[0].together is None:
             return rows
         return [{**row, "record": self.name} for row in rows]
 
 
-def _name_of(items: Sequence[Item]) -> str:
-    if len(items) == 1:
-        return items[0].key
-    return hashlib.sha256("".join(item.key for item in items).encode()).hexdigest()
+def _name_of(pending_calls: Sequence[PendingCall]) -> str:
+    if len(pending_calls) == 1:
+        return pending_calls[0].key
+    return hashlib.sha256("".join(pending.key for pending in pending_calls).encode()).hexdigest()
 
 
 def _records(calls: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:

@@ -18,7 +18,15 @@ from lupom.engine.llm.booking import book
 from lupom.engine.llm.budget import Amount, Budget
 from lupom.engine.llm.client import Client, size_of
 from lupom.engine.llm.doubts import Doubts, Suspect
-from lupom.engine.llm.pending import Asking, Item, Outcome, clean, request_of, row_of, started
+from lupom.engine.llm.pending import (
+    Asking,
+    Outcome,
+    PendingCall,
+    clean,
+    request_of,
+    row_of,
+    started,
+)
 from lupom.engine.llm.providers.base import ProviderError, ProviderReply, ProviderRequest
 from lupom.engine.llm.responses import InvalidAnswer, Reading
 from lupom.engine.llm.retry import send_with_retries
@@ -42,9 +50,11 @@ class Dispatcher:
         self.keep_recent = False
         self.budget: Budget | None = None
 
-    async def ask(self, client: Client, asking: Asking, items: Sequence[Item]) -> None:
-        """Ask the items in their order, as many requests at once as the alias allows."""
-        requests = planned(items, client.cached_from)
+    async def ask(
+        self, client: Client, asking: Asking, pending_calls: Sequence[PendingCall]
+    ) -> None:
+        """Ask calls in their order, as many requests at once as the alias allows."""
+        requests = planned(pending_calls, client.cached_from)
         turns = Turns(requests, client.patient)
         doubts = Doubts(turns, answered=client.adaptive_limiter.successes > 0)
         workers = min(len(requests), client.settings.concurrency)
@@ -59,14 +69,16 @@ class Dispatcher:
         while (request := await doubts.next(asking.halt)) is not None:
             try:
                 if asking.verdict is not None:
-                    await asking.verdict.turn(len(request.items), asking.halt)
+                    await asking.verdict.turn(len(request.pending_calls), asking.halt)
                 begun = clock()
                 await self._end(client, asking, request)
                 doubts.passed(begun)
             except Halted:
                 return
             except ProviderError as error:
-                left = [i for i in request.items if i.key not in asking.own] or request.items
+                left = [
+                    i for i in request.pending_calls if i.key not in asking.own
+                ] or request.pending_calls
                 if not doubts.failed(part_of(request, left), error, clock()):
                     asking.fail(doubts.first(error))
                     return
@@ -85,12 +97,12 @@ class Dispatcher:
 
         What may have been a passing trouble is asked once more.
         """
-        item, error = suspect.item, suspect.error
-        if item.key in asking.own or item.key in asking.borrowed:
+        pending, error = suspect.pending, suspect.error
+        if pending.key in asking.own or pending.key in asking.borrowed:
             return
         try:
             if error.retryable:
-                await self._end(client, asking, Request([item], messages_of([item])))
+                await self._end(client, asking, Request([pending], messages_of([pending])))
                 return
         except Halted:
             return
@@ -103,8 +115,8 @@ class Dispatcher:
         if error.broke_off or not doubts.is_own_fault(suspect, before=before):
             asking.fail(error)
             return
-        outcome = await self.refuse(client, asking, item, started(item)[0], error)
-        self.end(asking, item, outcome)
+        outcome = await self.refuse(client, asking, pending, started(pending)[0], error)
+        self.end(asking, pending, outcome)
 
     def _was_answered(self, client: Client, asking: Asking) -> bool:
         """Tell whether an earlier run had answers to this node from this alias."""
@@ -116,46 +128,48 @@ class Dispatcher:
 
     async def _end(self, client: Client, asking: Asking, request: Request) -> None:
         """See to it that the calls of a request have their ends: others', or asked for here."""
-        items = request.items
-        free = [i for i in items if i.key not in self.recent and i.key not in self._flying]
-        if len(free) == len(items):
+        pending_calls = request.pending_calls
+        free = [i for i in pending_calls if i.key not in self.recent and i.key not in self._flying]
+        if len(free) == len(pending_calls):
             await self._own(client, asking, request)
         elif free:
             await self._own(client, asking, part_of(request, free))
-        for item in items:
-            if item.key not in asking.own:
-                await self._borrow(client, asking, request, item)
+        for pending in pending_calls:
+            if pending.key not in asking.own:
+                await self._borrow(client, asking, request, pending)
 
-    async def _borrow(self, client: Client, asking: Asking, request: Request, item: Item) -> None:
+    async def _borrow(
+        self, client: Client, asking: Asking, request: Request, pending: PendingCall
+    ) -> None:
         """Wait for the end of a call that somebody else asks, or asked a moment ago."""
         while True:
-            entry = self.recent.get(item.key)
-            flying = self._flying.get(item.key)
+            entry = self.recent.get(pending.key)
+            flying = self._flying.get(pending.key)
             if entry is None and flying is not None:
                 # Somebody is asking this very call. If they stop, it is ours to ask.
                 entry = await asyncio.shield(flying)
                 if entry is None and asking.halt.is_set():
                     raise Halted
             elif entry is None:
-                await self._own(client, asking, part_of(request, [item]))
+                await self._own(client, asking, part_of(request, [pending]))
                 return
             if entry is not None:
-                asking.borrowed[item.key] = entry
-                asking.count(item.key, entry.status, cached=True)
+                asking.borrowed[pending.key] = entry
+                asking.count(pending.key, entry.status, cached=True)
                 return
 
     async def _own(self, client: Client, asking: Asking, request: Request) -> None:
         loop = asyncio.get_running_loop()
-        items = request.items
+        pending_calls = request.pending_calls
         futures: dict[str, asyncio.Future[Entry | None]] = {}
-        for item in items:
-            futures[item.key] = self._flying[item.key] = loop.create_future()
+        for pending in pending_calls:
+            futures[pending.key] = self._flying[pending.key] = loop.create_future()
         try:
             async with client.semaphore:
                 if asking.halt.is_set():
                     raise Halted
-                if items[0].together is None:
-                    self.end(asking, items[0], await self._asked(client, asking, request))
+                if pending_calls[0].together is None:
+                    self.end(asking, pending_calls[0], await self._asked(client, asking, request))
                 else:
                     await ask_together(self, client, asking, request)
         finally:
@@ -164,13 +178,13 @@ class Dispatcher:
                     del self._flying[key]
                     future.set_result(None)
 
-    def end(self, asking: Asking, item: Item, outcome: Outcome) -> None:
+    def end(self, asking: Asking, pending: PendingCall, outcome: Outcome) -> None:
         """Take note of the end of a call, and tell whoever waits for it."""
-        asking.own[item.key] = outcome
-        asking.count(item.key, outcome.entry.status, cached=False)
+        asking.own[pending.key] = outcome
+        asking.count(pending.key, outcome.entry.status, cached=False)
         if self.keep_recent:
-            self.recent[item.key] = outcome.entry
-        future = self._flying.pop(item.key, None)
+            self.recent[pending.key] = outcome.entry
+        future = self._flying.pop(pending.key, None)
         if future is not None:
             future.set_result(outcome.entry)
 
@@ -180,45 +194,50 @@ class Dispatcher:
         Each attempt is committed before the next one, so that after a crash at any moment nothing
         that had come back is asked again.
         """
-        item = asked.items[0]
-        entry, tries = started(item)
+        pending = asked.pending_calls[0]
+        entry, tries = started(pending)
         loop = asyncio.get_running_loop()
         if len(tries) >= client.settings.attempts:
             # Left pending by a run with more attempts than there are now.
             entry.status = INVALID
-            await self.record(client, asking, item, entry)
+            await self.record(client, asking, pending, entry)
             return Outcome(entry, None)
         while True:
-            request = request_of(client, item, tries, asked.shared)
+            request = request_of(client, pending, tries, asked.shared)
             begun = loop.time()
             try:
-                reply = await self.reply(client, asking, request, f"{item.key}/{len(tries)}")
+                reply = await self.reply(client, asking, request, f"{pending.key}/{len(tries)}")
             except ProviderError as error:
                 if not error.refused:
                     # Should it be asked again, its tries so far are not forgotten.
-                    item.entry, item.fresh = entry, False
+                    pending.entry, pending.fresh = entry, False
                     raise
-                return await self.refuse(client, asking, item, entry, error)
+                return await self.refuse(client, asking, pending, entry, error)
             entry.latency += loop.time() - begun
-            outcome = await self.receive(client, asking, item, entry, tries, reply)
+            outcome = await self.receive(client, asking, pending, entry, tries, reply)
             if outcome is not None:
                 return outcome
             if asking.halt.is_set():
                 raise Halted
 
     async def refuse(
-        self, client: Client, asking: Asking, item: Item, entry: Entry, error: ProviderError
+        self,
+        client: Client,
+        asking: Asking,
+        pending: PendingCall,
+        entry: Entry,
+        error: ProviderError,
     ) -> Outcome:
         """Record a call that the provider will never answer."""
         entry.status, entry.error = INVALID, f"refused: {error.message}"
-        await self.record(client, asking, item, entry)
+        await self.record(client, asking, pending, entry)
         return Outcome(entry, None)
 
     async def receive(
         self,
         client: Client,
         asking: Asking,
-        item: Item,
+        pending: PendingCall,
         entry: Entry,
         tries: list[dict[str, Any]],
         reply: ProviderReply,
@@ -229,20 +248,20 @@ class Dispatcher:
 
         `missing` says why there is not an answer in it.
         """
-        self.pay(client, asking, item, entry, tries, reply)
+        self.pay(client, asking, pending, entry, tries, reply)
         try:
-            value = self._read(client, item, entry, reply, missing)
+            value = self._read(client, pending, entry, reply, missing)
         except ModelError:
             # The class is broken, not the answer: it is kept, and read again once it is fixed.
             entry.status, entry.error = OK, None
-            await self.record(client, asking, item, entry)
+            await self.record(client, asking, pending, entry)
             raise
         if value is None:
             tries.append(entry.history[-1])
             if len(tries) >= client.settings.attempts or reply.refused:
                 # A model that refuses is not asked again in the same words, nor past a filter.
                 entry.status = INVALID
-        await self.record(client, asking, item, entry)
+        await self.record(client, asking, pending, entry)
         return None if entry.status == PENDING else Outcome(entry, value)
 
     async def reply(
@@ -279,7 +298,12 @@ class Dispatcher:
         return reply
 
     def _read(
-        self, client: Client, item: Item, entry: Entry, reply: ProviderReply, missing: str | None
+        self,
+        client: Client,
+        pending: PendingCall,
+        entry: Entry,
+        reply: ProviderReply,
+        missing: str | None,
     ) -> dict[str, Any] | None:
         """Put a reply into the entry; returns the value if it is valid."""
         text = clean(reply.text)
@@ -287,9 +311,9 @@ class Dispatcher:
         try:
             if missing is not None:
                 raise InvalidAnswer(missing)
-            reading = item.response.read(text, finished=reply.finish_reason in ("stop", ""))
+            reading = pending.response.read(text, finished=reply.finish_reason in ("stop", ""))
         except InvalidAnswer as error:
-            found = self._elsewhere(item, reply)
+            found = self._elsewhere(pending, reply)
             if found is None:
                 entry.status, entry.error = PENDING, clean(_said(client, reply, error.message))
                 entry.history.append({"text": text, "error": entry.error})
@@ -297,17 +321,17 @@ class Dispatcher:
             entry.answer, reading = found
         entry.status, entry.error = OK, None
         entry.repaired = reading.repaired or reply.repaired
-        read = item.response.distribution(entry.answer, reply.tokens, reading)
+        read = pending.response.distribution(entry.answer, reply.tokens, reading)
         entry.probabilities, entry.missing_mass = read if read is not None else (None, None)
         return reading.value
 
     @staticmethod
-    def _elsewhere(item: Item, reply: ProviderReply) -> tuple[str, Reading] | None:
+    def _elsewhere(pending: PendingCall, reply: ProviderReply) -> tuple[str, Reading] | None:
         """Return the answer from where else a reply may have it, and its text."""
         for other in map(clean, reply.otherwise):
             try:
                 ended = reply.finish_reason in ("stop", "")
-                return other, item.response.read(other, finished=ended)
+                return other, pending.response.read(other, finished=ended)
             except InvalidAnswer:
                 continue
         return None
@@ -316,18 +340,20 @@ class Dispatcher:
         self,
         client: Client,
         asking: Asking,
-        item: Item,
+        pending: PendingCall,
         entry: Entry,
         tries: Sequence[Mapping[str, Any]],
         reply: ProviderReply,
     ) -> None:
         """Count what a reply took."""
-        book(client, asking, entry, reply, partial(_size, client, asking, item, tuple(tries)))
+        book(client, asking, entry, reply, partial(_size, client, asking, pending, tuple(tries)))
 
-    async def record(self, client: Client, asking: Asking, item: Item, entry: Entry) -> None:
+    async def record(
+        self, client: Client, asking: Asking, pending: PendingCall, entry: Entry
+    ) -> None:
         await self._state.record(
             {
-                **row_of(client, asking, item),
+                **row_of(client, asking, pending),
                 "status": entry.status,
                 "answer": entry.answer,
                 "probabilities": None
@@ -350,12 +376,14 @@ class Dispatcher:
         )
 
 
-def _size(client: Client, asking: Asking, item: Item, tries: Sequence[Mapping[str, Any]]) -> int:
-    """Return the bytes of an item's request; of one that others are in, about its part."""
-    if item.together is not None and item.characters is not None:
+def _size(
+    client: Client, asking: Asking, pending: PendingCall, tries: Sequence[Mapping[str, Any]]
+) -> int:
+    """Return the bytes of a call's request; of one that others are in, about its part."""
+    if pending.together is not None and pending.characters is not None:
         said = sum(len(attempt["text"]) + len(attempt["error"]) for attempt in tries)
-        return item.characters + len(item.response.schema_text) + said
-    return size_of(request_of(client, item, tries))
+        return pending.characters + len(pending.response.schema_text) + said
+    return size_of(request_of(client, pending, tries))
 
 
 def _said(client: Client, reply: ProviderReply, why: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from lupom.engine.llm.turns import Request, Turns, part_of
 
 if TYPE_CHECKING:
-    from lupom.engine.llm.pending import Item
+    from lupom.engine.llm.pending import PendingCall
     from lupom.engine.llm.providers.base import ProviderError
 
 # Rows that fail one after another, with none that passes, before it is everybody's fault: where
@@ -29,7 +29,7 @@ _LAST = 3
 class Suspect:
     """A row whose request failed: with what, when, and whether others passed meanwhile."""
 
-    item: Item
+    pending: PendingCall
     error: ProviderError
     at: float
     vouched: bool
@@ -104,12 +104,12 @@ class Doubts:
         """
         if not (error.alone or (error.retryable and not error.throttled)):
             return False
-        items = request.items
+        pending_calls = request.pending_calls
         since = at if error.since is None else error.since
-        suspect = Suspect(items[0], error, at, vouched=since < self._proof)
-        if len(items) > 1:
-            middle = (len(items) + 1) // 2
-            halves = (items[middle:], items[:middle])
+        suspect = Suspect(pending_calls[0], error, at, vouched=since < self._proof)
+        if len(pending_calls) > 1:
+            middle = (len(pending_calls) + 1) // 2
+            halves = (pending_calls[middle:], pending_calls[:middle])
             self._halves.extendleft(part_of(request, half) for half in halves)
         else:
             self.suspects.append(suspect)

@@ -27,7 +27,7 @@ from lupom.engine.llm.batch import Batches
 from lupom.engine.llm.client import Client
 from lupom.engine.llm.dispatcher import Dispatcher, failure_of
 from lupom.engine.llm.keys import parameters
-from lupom.engine.llm.pending import Asking, Item
+from lupom.engine.llm.pending import Asking, PendingCall
 from lupom.engine.llm.together import requests
 from lupom.engine.state.ledger import OK, PENDING
 
@@ -373,9 +373,9 @@ class Gateway:
     ) -> list[Answer | None]:
         entries = self._state.lookup(asking.weights)
         answers: dict[str, Answer] = {}
-        items: dict[str, Item] = {}
+        pending_calls: dict[str, PendingCall] = {}
         for call, (key, messages_hash) in zip(calls, keyed, strict=True):
-            if key in answers or key in items:
+            if key in answers or key in pending_calls:
                 continue
             entry = entries.get(key)
             fresh = False
@@ -386,7 +386,7 @@ class Gateway:
                     asking.count(key, answer.status, cached=True)
                     continue
                 fresh = True
-            items[key] = Item(key, messages_hash, call, entry, fresh)
+            pending_calls[key] = PendingCall(key, messages_hash, call, entry, fresh)
 
         def report() -> None:
             priced = client.settings.paid is not None
@@ -400,16 +400,16 @@ class Gateway:
                 report()
                 raise wish.verdict.error()
             asking.verdict = wish.verdict
-        if items:
+        if pending_calls:
             self._check_price(client)
             if wish.before is not None and not wish.tally.reopened:
-                wish.before(client.alias, requests(list(items.values())))
-        if items:
-            self._ask(client, asking, list(items.values()), report, wish.stop)
+                wish.before(client.alias, requests(list(pending_calls.values())))
+        if pending_calls:
+            self._ask(client, asking, list(pending_calls.values()), report, wish.stop)
         for key, outcome in asking.own.items():
             answers[key] = answer_of(outcome.entry, outcome.value, cached=False)
         for key, entry in asking.borrowed.items():
-            answers[key] = from_ledger(entry, items[key].response)
+            answers[key] = from_ledger(entry, pending_calls[key].response)
         report()
         if wish.verdict is not None and wish.verdict.first is None:
             ended = (answers[key] for key, _ in keyed if key in answers)
@@ -432,17 +432,19 @@ class Gateway:
         self,
         client: Client,
         asking: Asking,
-        items: list[Item],
+        pending_calls: list[PendingCall],
         report: Callable[[], None],
         stop: threading.Event | None,
     ) -> None:
-        items.sort(key=lambda item: (*(m["content"] for m in item.messages), str(item.draw)))
+        pending_calls.sort(
+            key=lambda pending: (*(m["content"] for m in pending.messages), str(pending.draw))
+        )
         loop = self._running()
         if stop is not None and stop.is_set():
             asking.halt.set()
         batched = client.settings.batch or self._state.open_batches(client.endpoint)
         ask = self._batches.ask if batched else self._dispatcher.ask
-        future = asyncio.run_coroutine_threadsafe(ask(client, asking, items), loop)
+        future = asyncio.run_coroutine_threadsafe(ask(client, asking, pending_calls), loop)
         try:
             while not future.done():
                 self._wait(future, _LOOK)

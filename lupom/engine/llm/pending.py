@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Item:
+class PendingCall:
     """A call to ask: what it says, and what the ledger knows of it.
 
     `characters` is what it takes of its request's messages, as far as that is known.
@@ -124,38 +124,40 @@ class Asking:
         )
 
 
-def row_of(client: Client, asking: Asking, item: Item) -> dict[str, Any]:
+def row_of(client: Client, asking: Asking, pending: PendingCall) -> dict[str, Any]:
     """Return what the ledger says of a call whatever comes back."""
-    choice = item.response.top_logprobs > 0
+    choice = pending.response.top_logprobs > 0
     return {
-        "key": item.key,
+        "key": pending.key,
         "provider": str(client.identity.get("provider")),
         "model": str(client.identity.get("model")),
         "alias": client.alias,
         "node": asking.node,
         "run_id": asking.run_id,
-        "messages_hash": item.messages_hash,
-        "schema_hash": item.call.form.schema_hash,
+        "messages_hash": pending.messages_hash,
+        "schema_hash": pending.call.form.schema_hash,
         "parameters": client.keys.parameters_of_choice if choice else client.keys.parameters,
-        "draw": item.draw,
-        "characters": characters_of(item.messages) if item.characters is None else item.characters,
+        "draw": pending.draw,
+        "characters": characters_of(pending.messages)
+        if pending.characters is None
+        else pending.characters,
     }
 
 
-def started(item: Item) -> tuple[Entry, list[dict[str, Any]]]:
+def started(pending: PendingCall) -> tuple[Entry, list[dict[str, Any]]]:
     """Return the entry to go on with, and its tries in this round.
 
     The entry is as the ledger has it, or new; a fresh round forgets earlier tries.
     """
-    entry = _entry(item)
+    entry = _entry(pending)
     return entry, [attempt for attempt in entry.history if not attempt.get("earlier")]
 
 
-def _entry(item: Item) -> Entry:
-    if item.entry is None:
-        return Entry(item.key, PENDING, None, None, None, [], 0, 0, None, 0.0, 0, None)
-    entry = item.entry
-    if item.fresh:
+def _entry(pending: PendingCall) -> Entry:
+    if pending.entry is None:
+        return Entry(pending.key, PENDING, None, None, None, [], 0, 0, None, 0.0, 0, None)
+    entry = pending.entry
+    if pending.fresh:
         entry.history = [{**attempt, "earlier": True} for attempt in entry.history]
     entry.status = PENDING
     entry.probabilities = entry.missing_mass = None
@@ -163,16 +165,19 @@ def _entry(item: Item) -> Entry:
 
 
 def request_of(
-    client: Client, item: Item, tries: Sequence[Mapping[str, Any]], shared: tuple[int, ...] = ()
+    client: Client,
+    pending: PendingCall,
+    tries: Sequence[Mapping[str, Any]],
+    shared: tuple[int, ...] = (),
 ) -> ProviderRequest:
     """Make the request of the next attempt: the messages, then each invalid answer and its
     error."""
-    messages = [dict(message) for message in item.messages]
+    messages = [dict(message) for message in pending.messages]
     for attempt in tries:
         # Providers refuse an empty answer in a conversation.
         messages.append({"role": "assistant", "content": attempt["text"] or "(nothing)"})
         messages.append({"role": "user", "content": correction(attempt["error"])})
-    return made(client, messages, item.response, item.draw, shared)
+    return made(client, messages, pending.response, pending.draw, shared)
 
 
 def made(

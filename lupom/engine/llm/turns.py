@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from lupom.engine.llm.pending import Item
+from lupom.engine.llm.pending import PendingCall
 from lupom.engine.llm.prefixes import Messages, common, starts
 from lupom.engine.llm.together import messages_of, requests_of
 
@@ -22,38 +22,38 @@ class Request:
     group : number of the requests that begin like it; None where no other does.
     """
 
-    items: Sequence[Item]
+    pending_calls: Sequence[PendingCall]
     messages: Messages
     shared: tuple[int, ...] = ()
     group: int | None = None
 
 
-def planned(items: Sequence[Item], cached_from: int) -> list[Request]:
-    """Return the requests for items, which are in the order of their texts.
+def planned(pending_calls: Sequence[PendingCall], cached_from: int) -> list[Request]:
+    """Return the requests for calls, which are in the order of their texts.
 
     Beginnings of `cached_from` characters and more are worth a cache point; 0 is none.
     """
-    requests = [Request(members, messages_of(members)) for members in requests_of(items)]
+    requests = [Request(members, messages_of(members)) for members in requests_of(pending_calls)]
     if not cached_from:
         return requests
     begun = starts([request.messages for request in requests], cached_from)
     return [
-        Request(request.items, request.messages, start.points, start.group)
+        Request(request.pending_calls, request.messages, start.points, start.group)
         for request, start in zip(requests, begun, strict=True)
     ]
 
 
-def part_of(request: Request, items: Sequence[Item]) -> Request:
+def part_of(request: Request, pending_calls: Sequence[PendingCall]) -> Request:
     """Return the request for some of a request's calls.
 
     Points stay where the messages begin as they did.
     """
-    if len(items) == len(request.items):
+    if len(pending_calls) == len(request.pending_calls):
         return request
-    messages = messages_of(items)
+    messages = messages_of(pending_calls)
     alike = common(request.messages, messages)
     shared = tuple(point for point in request.shared if point <= alike)
-    return Request(items, messages, shared, request.group)
+    return Request(pending_calls, messages, shared, request.group)
 
 
 @dataclass
