@@ -54,8 +54,7 @@ def is_current(noted: str | None) -> bool:
 
 def _determining(value: str, kind: Any) -> list[str]:
     """Return expressions whose hashes together determine a column's value."""
-    # The bytes alone: the hash of a UUID beside them would cost as much again.
-    return [f"{value}::blob"] if kind.id == "uuid" else [value, *_beside(value, kind)]
+    return [value, *_beside(value, kind)]
 
 
 def _beside(value: str, kind: Any, depth: int = 0) -> list[str]:
@@ -79,7 +78,10 @@ def _beside(value: str, kind: Any, depth: int = 0) -> list[str]:
         most = f"{digits[: len(digits) - scale]}.{digits[len(digits) - scale :]}"
         typed = f"::decimal({precision}, {scale})"
         return [_wide(value, f"0{typed}", f"'{most}'{typed}")]
-    if name in ("uuid", "interval", "variant", "geometry"):
+    if name == "uuid":
+        # Its hash is that of its halves, one xor the other: with one of them it tells the other.
+        return [f"({value}::uhugeint >> 64)"]
+    if name in ("interval", "variant", "geometry"):
         kinds = [f"variant_typeof({value})"] if name == "variant" else []
         return [f"{value}::varchar", *kinds]
     if name in ("list", "array"):
