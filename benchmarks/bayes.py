@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np  # noqa: E402
 
-from lupom.science.bayes import PersonaNetwork, Score, search, to_pgmpy  # noqa: E402
+from lupom.science.bayes import PersonaNetwork, Score, refine, search, to_pgmpy  # noqa: E402
 from lupom.science.bayes import simulation as sim  # noqa: E402
 
 if TYPE_CHECKING:
@@ -210,10 +210,10 @@ def refinement(args: argparse.Namespace) -> dict[str, Any]:
     result: dict[str, Any] = {
         "cells": n * d,
         "complete_seconds": min(
-            timed(lambda: network.refine(codes, reports="facts")) for _ in range(args.repeat)
+            timed(lambda: refine(network, codes, reports="facts")) for _ in range(args.repeat)
         ),
-        "missing_20_percent_seconds": timed(lambda: network.refine(gaps, reports="facts")),
-        "noisy_reports_seconds": timed(lambda: network.refine(codes)),
+        "missing_20_percent_seconds": timed(lambda: refine(network, gaps, reports="facts")),
+        "noisy_reports_seconds": timed(lambda: refine(network, codes)),
         "peak_mb": peak_mb(),
     }
     if args.peers:
@@ -258,9 +258,9 @@ def large(args: argparse.Namespace) -> dict[str, Any]:
     start = time.perf_counter()
     network = PersonaNetwork.fit(codes, [4] * 60, max_parents=4)
     middle = time.perf_counter()
-    network.refine(codes, reports="facts")
+    refine(network, codes, reports="facts")
     after = time.perf_counter()
-    network.refine(codes)
+    refine(network, codes)
     return {
         "fit_seconds": round(middle - start, 2),
         "facts_seconds": round(after - middle, 2),

@@ -11,7 +11,8 @@ import click
 from lupom.cli.options import open_project, project_options
 
 if TYPE_CHECKING:
-    from lupom.engine.run.diff import Difference, Trial
+    from lupom.engine.run.diff import Difference
+    from lupom.engine.run.trial import Trial
 
 
 @click.command()
@@ -59,7 +60,7 @@ def diff(
       lupom diff persona_values --prompt shorter.jinja --sample 20 --budget '$0.50'
     """
     from lupom.engine.run.diff import diff as compare
-    from lupom.engine.run.diff import try_prompt
+    from lupom.engine.run.trial import try_prompt
 
     with open_project(project_dir, target, vars_) as project:
         if prompt is not None:

@@ -14,13 +14,17 @@ _TICK = 2_000_000_000
 _TRIES = 5
 
 
+def canonical(value: Any) -> str:
+    """Return JSON in one spelling: keys sorted, no spaces."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
 def digest(*values: Any) -> str:
     """Return a hex hash of JSON-able values, the same for equal values in any process.
 
     Dict order does not matter; list order does. Raises TypeError for a value JSON cannot hold.
     """
-    text = json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return hashlib.sha256(canonical(values).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def of_bytes(content: bytes) -> str:

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import LLMError
+from lupom.engine.hashes import canonical
 from lupom.engine.llm import prices
 from lupom.engine.llm.adaptive_rate_limiter import AdaptiveRateLimiter, Halted
 from lupom.engine.llm.budget import Amount, Budget
 from lupom.engine.llm.embedders import Embedder
-from lupom.engine.llm.keys import canonical
 from lupom.engine.llm.providers.endpoint import address
 from lupom.engine.llm.retry import send_with_retries
 from lupom.engine.logs import root_as_it_is

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from lupom.engine.hashes import canonical
 
 if TYPE_CHECKING:
     from lupom.engine.llm.responses import RowResponse
@@ -78,11 +79,6 @@ class KeyMaker:
             f'"provider":{self._provider},"schema":{response.schema_text}}}'
         )
         return _sha(whole), _sha(spelled)
-
-
-def canonical(value: Any) -> str:
-    """Return JSON in one spelling: keys sorted, no spaces."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def _sha(text: str) -> str:

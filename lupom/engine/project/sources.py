@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from lupom.engine.project.documents import Document, Path_
-from lupom.engine.project.nodes import Source
 from lupom.engine.project.settings import Strict
 
 # What a file's name says of its format; any other needs `format: blob`.
@@ -165,6 +166,49 @@ class SourceBlock(Strict):
     """How old its tables may be."""
     tables: list[_Table]
     """Its tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A table LUPoM reads and never writes.
+
+    Attributes
+    ----------
+    file, pattern, url : where its file is: a path, a path with wildcards, an s3:// URL (which may
+        have wildcards); none of them for a table of a DuckDB file.
+    folder : the part of a pattern that is a path as it stands.
+    format : of the file: 'csv', 'parquet', 'json' or 'blob'.
+    reading : how a CSV file is to be read: delimiter, encoding, column_types, all_varchar.
+    s3 : how S3 is reached.
+    database : the DuckDB file of a table; None is the project's store.
+    schema, identifier : the table's name there.
+    loaded_at_field : SQL that says when a row was loaded.
+    """
+
+    name: str
+    file: Path | None = None
+    pattern: str | None = None
+    folder: Path | None = None
+    url: str | None = None
+    format: str = ""
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    s3: S3Settings | None = None
+    database: Path | None = None
+    schema: str = "main"
+    identifier: str = ""
+    loaded_at_field: str | None = None
+    freshness: Freshness | None = None
+
+    def with_(self, **changes: Any) -> Source:
+        """Return the source with some attributes changed."""
+        return replace(self, **changes)
+
+    @property
+    def place(self) -> str:
+        """Where the source is, for people."""
+        if self.database is not None:
+            return f"{self.schema}.{self.identifier} in {self.database}"
+        return str(self.file or self.pattern or self.url or f"{self.schema}.{self.identifier}")
 
 
 def read_source(

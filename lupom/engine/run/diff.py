@@ -1,19 +1,15 @@
 """What a model would be if it were built now, beside what stands: rows added, gone, changed.
 
 Nothing is written. SQL and Python models are built in memory, with what is stale above them; of an
-LLM model only answers in the ledger count, and with another prompt a sample is asked.
+LLM model only answers in the ledger count.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import StoreError, UsageError, did_you_mean
@@ -89,8 +85,8 @@ def diff(project: Project, name: str, key: Sequence[str] | None = None) -> Diffe
     StoreError : when it is not built yet.
     ModelError : what the model raises.
     """
-    node = _checked(project, name)
-    with _stale_built(project, node) as memory:
+    node = checked(project, name)
+    with stale_built(project, node) as memory:
         if node.materialized == "llm":
             with memory.context.store.hold() as cursor:
                 prepared = prepare(memory.context, node, cursor)
@@ -100,68 +96,8 @@ def diff(project: Project, name: str, key: Sequence[str] | None = None) -> Diffe
             return _of_tables(cursor, node, list(key or _guessed_key(project, node)))
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """An answer that stands and what another prompt gives in its place; None is invalid."""
-
-    key: Key
-    before: Any
-    after: Any
-
-    @property
-    def same(self) -> bool:
-        return bool(self.before == self.after)
-
-
-@dataclass(slots=True)
-class Trial:
-    """Another prompt on a sample of a model's rows.
-
-    Attributes
-    ----------
-    asked, tokens, cost : calls made for the sample now (those in the ledger are not made again),
-        their tokens and USD; None is "price unknown".
-    rest : rows that are not asked with the new prompt yet; rest_tokens and rest_cost what they
-        would take, calibrated on the sample.
-    """
-
-    model: str
-    keys: list[str]
-    pairs: list[Pair] = field(default_factory=list)
-    asked: int = 0
-    tokens: int | None = 0
-    cost: float | None = 0.0
-    rest: int = 0
-    rest_tokens: Range = field(default_factory=Range)
-    rest_cost: Range | None = None
-
-
-def try_prompt(
-    project: Project, name: str, prompt: Path, *, sample: int = 20, budget: str | None = None
-) -> Trial:
-    """Ask a sample of an LLM model's rows with another prompt.
-
-    The sample is drawn by the hash of each row's key among the rows that have an answer, so that it
-    is the same in each trial. Answers go to the ledger: when the prompt is adopted they are there.
-
-    Raises UsageError for a model that asks no LLM or a prompt that is not there, BudgetError at the
-    budget, LLMError when the LLM cannot be reached.
-    """
-    from lupom.engine.run.trial import run_trial
-
-    node = _checked(project, name)
-    if node.materialized != "llm":
-        raise UsageError(f"'{name}' asks no LLM: it has no prompt")
-    if not prompt.is_file():
-        raise UsageError(f"there is no prompt at {prompt}")
-    with _stale_built(project, node) as memory, memory.context.store.hold() as cursor:
-        prepared = prepare(memory.context, node, cursor)
-    standing = groups(project, node, list(prepared.keys))
-    with _in_a_folder(prompt) as (folder, word):
-        return run_trial(project, node, prepared, standing, folder, word, sample, budget)
-
-
-def _checked(project: Project, name: str) -> Node:
+def checked(project: Project, name: str) -> Node:
+    """Return the node of a model whose table stands; raises as `diff` does."""
     if name not in project.nodes:
         raise UsageError(f"no model '{name}'", hint=did_you_mean(name, project.nodes))
     node = project.nodes[name]
@@ -176,7 +112,7 @@ def _checked(project: Project, name: str) -> Node:
 
 
 @contextmanager
-def _stale_built(project: Project, node: Node) -> Iterator[Scratch]:
+def stale_built(project: Project, node: Node) -> Iterator[Scratch]:
     """Open a scratch store with everything stale above a node built in it, LLM models aside: what
     they gave stands for what they would give."""
     above = project.graph.sort(project.graph.ancestors(node.name))
@@ -326,19 +262,3 @@ def plain(rows: Sequence[Mapping[str, Any]]) -> Any:
         return next(iter(rows[0].values()))
     ordered = sorted((dict(row) for row in rows), key=lambda row: json.dumps(row, default=str))
     return ordered[0] if len(ordered) == 1 else ordered
-
-
-def drawn(keys: Sequence[Key], size: int) -> list[Key]:
-    """Return a sample of keys that depends on the keys alone."""
-    return sorted(keys, key=lambda key: hashlib.md5(repr(key).encode()).hexdigest())[:size]
-
-
-@contextmanager
-def _in_a_folder(prompt: Path) -> Iterator[tuple[Path, str]]:
-    """Give a prompt a folder of its own, whatever its file is called and stands beside."""
-    from lupom.engine.llm.prompts import SUFFIX
-
-    with tempfile.TemporaryDirectory() as folder:
-        name = prompt.name.removesuffix(SUFFIX)
-        shutil.copy(prompt, Path(folder) / f"{name}{SUFFIX}")
-        yield Path(folder), name

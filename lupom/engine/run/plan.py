@@ -57,7 +57,7 @@ class Plan:
     steps: list[Step] = field(default_factory=list)
 
     def _repr_html_(self) -> str:
-        from lupom.engine.run.notebook import table_html
+        from lupom.engine.run.html_tables import table_html
 
         rows = []
         for step in self.doing():

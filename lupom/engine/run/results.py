@@ -86,7 +86,7 @@ class RunResult:
         return {"success": 0, "error": 1, "budget": 3, "waiting": 4, "stopped": 130}[self.status]
 
     def _repr_html_(self) -> str:
-        from lupom.engine.run.notebook import table_html
+        from lupom.engine.run.html_tables import table_html
 
         rows = [[n.node, n.kind, n.status, n.rows, n.seconds, n.message] for n in self.nodes]
         head = f"<p>{self.status}, {self.seconds:.1f} s, {self.up_to_date} up to date before</p>"

@@ -32,7 +32,7 @@ class Table:
         return list(zip(*columns, strict=True))
 
     def _repr_html_(self) -> str:
-        from lupom.engine.run.notebook import table_html
+        from lupom.engine.run.html_tables import table_html
 
         head = Table(self.arrow.slice(0, 20)).rows()
         return table_html(self.columns, head, total=self.arrow.num_rows)

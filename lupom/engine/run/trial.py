@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +16,9 @@ from lupom.engine.errors import LupomError, UsageError
 from lupom.engine.llm.forecast import Forecast, Range
 from lupom.engine.llm.prices import whole
 from lupom.engine.project.nodes import Node
-from lupom.engine.run.diff import Pair, Trial, drawn, value_of
+from lupom.engine.run.diff import checked, groups, stale_built, value_of
 from lupom.engine.run.lock import run_lock
-from lupom.engine.run.materializations.rows import Part, Prepared
+from lupom.engine.run.materializations.rows import Part, Prepared, prepare
 from lupom.engine.run.publish import publish
 from lupom.engine.run.spending import make_budget, taking
 
@@ -24,7 +28,66 @@ if TYPE_CHECKING:
 Key = tuple[Any, ...]
 
 
-def run_trial(
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """An answer that stands and what another prompt gives in its place; None is invalid."""
+
+    key: Key
+    before: Any
+    after: Any
+
+    @property
+    def same(self) -> bool:
+        return bool(self.before == self.after)
+
+
+@dataclass(slots=True)
+class Trial:
+    """Another prompt on a sample of a model's rows.
+
+    Attributes
+    ----------
+    asked, tokens, cost : calls made for the sample now (those in the ledger are not made again),
+        their tokens and USD; None is "price unknown".
+    rest : rows that are not asked with the new prompt yet; rest_tokens and rest_cost what they
+        would take, calibrated on the sample.
+    """
+
+    model: str
+    keys: list[str]
+    pairs: list[Pair] = field(default_factory=list)
+    asked: int = 0
+    tokens: int | None = 0
+    cost: float | None = 0.0
+    rest: int = 0
+    rest_tokens: Range = field(default_factory=Range)
+    rest_cost: Range | None = None
+
+
+def try_prompt(
+    project: Project, name: str, prompt: Path, *, sample: int = 20, budget: str | None = None
+) -> Trial:
+    """Ask a sample of an LLM model's rows with another prompt.
+
+    The sample is drawn by the hash of each row's key among the rows that have an answer, so that it
+    is the same in each trial. Answers go to the ledger: when the prompt is adopted they are there.
+
+    Raises UsageError for a model that asks no LLM or a prompt that is not there, BudgetError at the
+    budget, LLMError when the LLM cannot be reached.
+    """
+    node = checked(project, name)
+    if node.materialized != "llm":
+        raise UsageError(f"'{name}' asks no LLM: it has no prompt")
+    if not prompt.is_file():
+        raise UsageError(f"there is no prompt at {prompt}")
+    with stale_built(project, node) as memory, memory.context.store.hold() as cursor:
+        prepared = prepare(memory.context, node, cursor)
+    standing = groups(project, node, list(prepared.keys))
+    with _in_a_folder(prompt) as (folder, word):
+        return _run_trial(project, node, prepared, standing, folder, word, sample, budget)
+
+
+def _run_trial(
     project: Project,
     node: Node,
     prepared: Prepared,
@@ -34,7 +97,7 @@ def run_trial(
     size: int,
     budget: str | None,
 ) -> Trial:
-    """Ask the sample, and count what the other rows would take; see `diff.try_prompt`."""
+    """Ask the sample, and count what the other rows would take; see `try_prompt`."""
     from lupom.engine.llm.profiles import folders
     from lupom.engine.llm.prompts import Prompt
 
@@ -52,7 +115,7 @@ def run_trial(
         for alias, wording in prepared.wordings.items()
     }
     prepared = replace(prepared, wordings=wordings)
-    chosen = set(drawn(list(standing), size))
+    chosen = set(_drawn(list(standing), size))
     trial = Trial(node.name, list(prepared.keys))
     context = project.context
     state = context.state
@@ -123,3 +186,19 @@ def _add_rest(project: Project, node: Node, prepared: Prepared, trial: Trial) ->
 
 def _calls(part: Part, places: Sequence[int]) -> list[Any]:
     return [part.calls[i] for i in places]
+
+
+def _drawn(keys: Sequence[Key], size: int) -> list[Key]:
+    """Return a sample of keys that depends on the keys alone."""
+    return sorted(keys, key=lambda key: hashlib.md5(repr(key).encode()).hexdigest())[:size]
+
+
+@contextmanager
+def _in_a_folder(prompt: Path) -> Iterator[tuple[Path, str]]:
+    """Give a prompt a folder of its own, whatever its file is called and stands beside."""
+    from lupom.engine.llm.prompts import SUFFIX
+
+    with tempfile.TemporaryDirectory() as folder:
+        name = prompt.name.removesuffix(SUFFIX)
+        shutil.copy(prompt, Path(folder) / f"{name}{SUFFIX}")
+        yield Path(folder), name

@@ -9,8 +9,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import LupomError, ModelError, SourceError
-from lupom.engine.project.nodes import Source
-from lupom.engine.project.sources import Freshness
+from lupom.engine.project.sources import Freshness, Source
 from lupom.engine.store.instances import instance
 from lupom.engine.store.statements import one_select
 

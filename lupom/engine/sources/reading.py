@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import SourceError, did_you_mean
-from lupom.engine.project.nodes import Source
+from lupom.engine.project.sources import Source
 from lupom.engine.store.dialect import csv_relation, escaped, found_types
 from lupom.engine.store.instances import instance
 from lupom.engine.store.names import literal, quoted

@@ -16,7 +16,7 @@ from lupom.science.bayes.networks import (
     refine_personas,
 )
 from lupom.science.bayes.personas import Personas, decode_refinement, encode_personas
-from lupom.science.bayes.refinement import Refinement
+from lupom.science.bayes.refinement import Refinement, refine
 from lupom.science.bayes.scores import Score
 from lupom.science.bayes.search import Structure, search
 from lupom.science.bayes.variants import Variant, persona_networks, variants_of
@@ -37,6 +37,7 @@ __all__ = [
     "network_of",
     "network_parameters",
     "persona_networks",
+    "refine",
     "refine_personas",
     "search",
     "to_bif",

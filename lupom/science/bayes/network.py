@@ -1,8 +1,8 @@
-"""A Bayesian network over persona dimensions: fitted, described, and used to refine personas."""
+"""A Bayesian network over persona dimensions: fitted and described."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,6 @@ from lupom.science.bayes.parameters import ConditionalTable
 from lupom.science.bayes.posterior import Posterior
 from lupom.science.bayes.pruning import PRUNING, EdgeTest, edge_tests
 from lupom.science.bayes.pruning import prune as pruned
-from lupom.science.bayes.refinement import Refinement, Settings, refine
 from lupom.science.bayes.reports import estimate
 from lupom.science.bayes.scores import Score
 from lupom.science.bayes.search import Structure, allowed_edges, search, topological_order
@@ -382,25 +381,6 @@ class PersonaNetwork:
             unknown=self.unknown,
             prior=self.prior,
         )
-
-    def refine(
-        self,
-        codes: Any,
-        *,
-        relearn: Callable[[Codes], PersonaNetwork] | None = None,
-        **settings: Any,
-    ) -> Refinement:
-        """Replace values that the rest of a persona speaks against, and fill unknown ones.
-
-        Parameters
-        ----------
-        codes : (n, d) as for `fit`; rows the network was not fitted to are welcome.
-        relearn : makes the network of each further iteration of refined codes, structure and all,
-            as in the published system; without it the structure stays.
-        settings : see `refinement.Settings`.
-        """
-        checked = check_codes(codes, self.cardinalities)
-        return refine(self, checked, Settings(**settings), relearn=relearn)
 
 
 def _prior(score: Score, parameter_iss: float | None) -> Score:

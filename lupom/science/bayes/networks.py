@@ -16,6 +16,7 @@ from lupom.science.bayes.personas import (
     encode_personas,
     refined_schema,
 )
+from lupom.science.bayes.refinement import refine
 from lupom.science.bayes.scores import Score
 from lupom.science.bayes.variants import PerSurvey, Variant, score_of, variants_of
 from lupom.science.names import DEFAULT
@@ -170,7 +171,8 @@ def refine_personas(
             network = network_of(
                 personas, _rows_of(fitted, name), Score(variant.score, variant.iss), variant.prior
             )
-            refined = network.refine(
+            refined = refine(
+                network,
                 personas.codes,
                 relearn=_relearn(personas, variant, seed),
                 seed=seed,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
-from lupom.science.bayes.counting import MISSING, Codes, Floats, Ints
+from lupom.science.bayes.counting import MISSING, Codes, Floats, Ints, check_codes
 from lupom.science.bayes.reports import believe
 
 if TYPE_CHECKING:
@@ -122,19 +122,23 @@ class Refinement:
 
 def refine(
     network: PersonaNetwork,
-    codes: Codes,
-    settings: Settings,
+    codes: Any,
     *,
     relearn: Callable[[Codes], PersonaNetwork] | None = None,
+    **given: Any,
 ) -> Refinement:
-    """Refine personas under a network; see `Settings`.
+    """Replace values that the rest of a persona speaks against, and fill unknown ones.
 
     Parameters
     ----------
-    codes : (n, d) checked code matrix, -1 where missing.
-    relearn : makes the network of each further iteration, from the refined codes; without it the
-        structure stays and its parameters are estimated anew.
+    codes : (n, d) as for `PersonaNetwork.fit`; rows the network was not fitted to are welcome.
+    relearn : makes the network of each further iteration of refined codes, structure and all,
+        as in the published system; without it the structure stays and its parameters are estimated
+        anew.
+    given : settings by name; see `Settings`.
     """
+    codes = check_codes(codes, network.cardinalities)
+    settings = Settings(**given)
     raw = codes
     if settings.reports == "noisy" and network.error_rates is None:
         network = network.with_error_rates(codes, levels=settings.levels, seed=settings.seed)

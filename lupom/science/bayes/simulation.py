@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lupom.science.bayes.counting import MISSING, Codes, Floats
 from lupom.science.bayes.network import PersonaNetwork
+from lupom.science.bayes.refinement import refine
 
 Known = tuple[list[int], list[list[int]], list[Floats]]
 
@@ -145,11 +146,11 @@ def study(
         known = random_network(d, r, 3, seed + i, concentration)
         truth = sample(known, n, seed + 100 + i)
         runs.append((truth, with_gaps(with_errors(truth, r, wrong, seed + 200 + i), removed, i)))
-    for name, (fit, refine) in (OPTIONS if options is None else options).items():
+    for name, (fit, refining) in (OPTIONS if options is None else options).items():
         parts = []
         for truth, given in runs:
             network = PersonaNetwork.fit(given, [r] * d, None, levels[:d], max_parents=4, **fit)
-            after = network.refine(given, **refine).codes
+            after = refine(network, given, **refining).codes
             parts.append((truth[:, mine], given[:, mine], after[:, mine]))
         yield _outcome(name, n, *(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 

@@ -6,7 +6,8 @@ import pytest
 
 from lupom import Project
 from lupom.engine.errors import StoreError, UsageError
-from lupom.engine.run.diff import Change, diff, try_prompt
+from lupom.engine.run.diff import Change, diff
+from lupom.engine.run.trial import try_prompt
 from tests.support.llm_server import LLMServer
 from tests.support.notes_project import FILES, people
 

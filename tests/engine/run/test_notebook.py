@@ -10,7 +10,7 @@ import pytest
 from nbclient import NotebookClient
 
 from lupom import Project
-from lupom.engine.run.notebook import table_html
+from lupom.engine.run.html_tables import table_html
 
 ROOT = Path(__file__).parents[3]
 

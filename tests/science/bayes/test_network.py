@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lupom.science.bayes import PersonaNetwork
+from lupom.science.bayes import PersonaNetwork, refine
 from tests.science.bayes.networks import edges_of, random_network, sample, with_gaps
 
 NETWORK = random_network(10, 3, 2, 7, concentration=0.2)
@@ -51,17 +51,17 @@ def test_refinement_mends_more_than_it_breaks(network):
     wrong = rng.random(CODES.shape) < 0.1
     reported = np.where(wrong, (CODES + rng.integers(1, 3, CODES.shape)) % 3, CODES)
     fitted = PersonaNetwork.fit(reported, [3] * 10, NAMES, ["mid"] * 10)
-    noisy = fitted.refine(reported).codes
-    facts = fitted.refine(reported, reports="facts").codes
+    noisy = refine(fitted, reported).codes
+    facts = refine(fitted, reported, reports="facts").codes
     assert (noisy != CODES).mean() < (facts != CODES).mean() < (reported != CODES).mean()
     # Wholesale replacement, as published, makes these personas worse.
-    wholesale = fitted.refine(reported, reports="facts", min_probability=0).codes
+    wholesale = refine(fitted, reported, reports="facts", min_probability=0).codes
     assert (wholesale != CODES).mean() > (reported != CODES).mean()
 
 
 def test_only_the_levels_asked_for_change(network):
     holes = with_gaps(CODES, 0.1, 1)
-    result = network.refine(holes, levels=["high"], reports="facts", min_probability=0, min_fill=0)
+    result = refine(network, holes, levels=["high"], reports="facts", min_probability=0, min_fill=0)
     assert not result.changed[:, :7].any()
     assert (result.codes[:, :7] == holes[:, :7]).all()
     assert (result.codes[:, 7:] >= 0).all()
@@ -70,7 +70,7 @@ def test_only_the_levels_asked_for_change(network):
 
 def test_thresholds_decide_what_is_overruled_and_filled(network):
     holes = with_gaps(CODES, 0.1, 1)
-    result = network.refine(holes, reports="facts", min_probability=0.8, min_fill=0.6)
+    result = refine(network, holes, reports="facts", min_probability=0.8, min_fill=0.6)
     overruled = result.changed & (holes >= 0)
     filled = result.changed & (holes < 0)
     assert overruled.any()
@@ -80,13 +80,13 @@ def test_thresholds_decide_what_is_overruled_and_filled(network):
     assert np.isnan(result.probability[result.codes < 0]).all()
     assert result.entropy.min() >= 0
     assert result.entropy.max() <= np.log(3) + 1e-9
-    untouched = network.refine(holes, reports="facts", min_probability=1.1, min_fill=1.1)
+    untouched = refine(network, holes, reports="facts", min_probability=1.1, min_fill=1.1)
     assert not untouched.changed.any()
 
 
 def test_the_posterior_of_one_dimension_is_what_refinement_uses(network):
     p = network.posterior(CODES, "d8")
-    result = network.refine(CODES, reports="facts", min_probability=0)
+    result = refine(network, CODES, reports="facts", min_probability=0)
     assert (p.argmax(axis=1) == result.codes[:, 8]).mean() > 0.999
     assert result.probability[:, 8] == pytest.approx(p.max(axis=1))
 
@@ -95,14 +95,14 @@ def test_predicting_from_some_levels_ignores_the_others(network):
     other = CODES.copy()
     other[:, 4:] = (other[:, 4:] + 1) % 3
     published = {"reports": "facts", "min_probability": 0, "evidence_levels": ["low"]}
-    ours = network.refine(CODES, **published).codes[:, 4:]
-    theirs = network.refine(other, **published).codes[:, 4:]
+    ours = refine(network, CODES, **published).codes[:, 4:]
+    theirs = refine(network, other, **published).codes[:, 4:]
     assert (ours == theirs).mean() > 0.99  # the raw value breaks ties
 
 
 def test_equally_probable_values_keep_the_raw_one():
     codes = np.array([[0], [1]] * 20)
-    result = PersonaNetwork.fit(codes, [2]).refine(codes, reports="facts", min_probability=0)
+    result = refine(PersonaNetwork.fit(codes, [2]), codes, reports="facts", min_probability=0)
     assert not result.changed.any()
 
 
@@ -121,10 +121,10 @@ def test_equally_probable_values_keep_the_raw_one():
 )
 def test_degenerate_data_is_served(score, missing, codes, cards):
     fitted = PersonaNetwork.fit(codes, cards, score=score, missing=missing)
-    result = fitted.refine(codes, reports="facts")
+    result = refine(fitted, codes, reports="facts")
     assert result.codes.shape == codes.shape
     if missing != "value":
-        assert fitted.refine(codes).codes.shape == codes.shape
+        assert refine(fitted, codes).codes.shape == codes.shape
     assert fitted.edges().column_names[:2] == ["parent", "child"]
     assert fitted.parameters().schema.field("probability").type == "double"
 

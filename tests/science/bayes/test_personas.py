@@ -11,6 +11,7 @@ from lupom.science.bayes import (
     network_edges,
     network_of,
     network_parameters,
+    refine,
     refine_personas,
 )
 
@@ -108,7 +109,7 @@ def test_refined_values_stand_beside_the_raw_ones():
     network = PersonaNetwork.fit(
         personas.codes, personas.cardinalities, personas.dimensions, personas.levels
     )
-    table = decode_refinement(personas, network.refine(personas.codes))
+    table = decode_refinement(personas, refine(network, personas.codes))
     rows = {(r["respondent_id"], r["dimension_id"]): r for r in table.to_pylist()}
     assert len(rows) == 60 * 3
     filled = rows["r007", "faith"]

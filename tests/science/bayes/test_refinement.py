@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lupom.science.bayes import PersonaNetwork
+from lupom.science.bayes import PersonaNetwork, refine
 from lupom.science.bayes.simulation import OPTIONS, study, with_errors
 from tests.science.bayes.networks import random_network, sample, with_gaps
 
@@ -16,7 +16,8 @@ def network():
 
 
 def test_each_level_has_its_own_thresholds(network):
-    result = network.refine(
+    result = refine(
+        network,
         GIVEN,
         reports="facts",
         min_probability={"mid": 1.1, "high": 0.6},
@@ -31,11 +32,11 @@ def test_each_level_has_its_own_thresholds(network):
 
 
 def test_iterations_refine_what_was_refined_and_keep_the_raw_values_in_sight(network):
-    once = network.refine(GIVEN, reports="facts", min_probability=0.6)
-    twice = network.refine(GIVEN, reports="facts", min_probability=0.6, iterations=2)
+    once = refine(network, GIVEN, reports="facts", min_probability=0.6)
+    twice = refine(network, GIVEN, reports="facts", min_probability=0.6, iterations=2)
     assert (once.codes != twice.codes).any()
     assert (twice.changed == (twice.codes != GIVEN)).all()
-    by_hand = network.refit(once.codes).refine(once.codes, reports="facts", min_probability=0.6)
+    by_hand = refine(network.refit(once.codes), once.codes, reports="facts", min_probability=0.6)
     assert (by_hand.codes == twice.codes).all()
     assert np.isnan(twice.raw_probability[GIVEN < 0]).all()
     assert np.isfinite(twice.raw_probability[GIVEN >= 0]).all()
@@ -54,7 +55,7 @@ def test_iterations_refine_what_was_refined_and_keep_the_raw_values_in_sight(net
 )
 def test_settings_that_cannot_be_meant_are_refused(network, settings, message):
     with pytest.raises(ValueError, match=message):
-        network.refine(GIVEN, **settings)
+        refine(network, GIVEN, **settings)
 
 
 @pytest.mark.parametrize("n", [500, 2000, 5000])

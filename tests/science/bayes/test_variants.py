@@ -14,6 +14,7 @@ from lupom.science.bayes import (
     network_edges,
     network_parameters,
     persona_networks,
+    refine,
     refine_personas,
     variants_of,
 )
@@ -226,8 +227,8 @@ def test_each_further_round_learns_the_structure_anew():
     def fit(of):
         return PersonaNetwork.fit(of, [3] * 6, NAMES, LEVELS, missing="value", seed=1)
 
-    first = fit(data).refine(data, **settings)
-    second = fit(first.codes).refine(first.codes, **settings)
+    first = refine(fit(data), data, **settings)
+    second = refine(fit(first.codes), first.codes, **settings)
     ours = [-1 if v is None else "abc".index(v) for v in refined["refined_value"].to_pylist()]
     assert np.array_equal(np.reshape(ours, data.shape), second.codes)
     assert refined["probability"].to_numpy() == pytest.approx(
@@ -235,5 +236,5 @@ def test_each_further_round_learns_the_structure_anew():
     )
     # The structure does change with what was refined, and refitting it alone gives something else.
     assert fit(data).parents != fit(first.codes).parents
-    kept = fit(data).refine(data, iterations=2, **settings)
+    kept = refine(fit(data), data, iterations=2, **settings)
     assert not np.allclose(kept.probability, second.probability, equal_nan=True)
