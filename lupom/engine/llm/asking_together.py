@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from lupom.engine.llm.adaptive_rate_limiter import Halted
 from lupom.engine.llm.pending import (
-    Asking,
+    AskState,
     Outcome,
     PendingCall,
     characters_of,
@@ -47,7 +47,7 @@ class Row:
 
 
 async def ask_together(
-    dispatcher: Dispatcher, client: Client, asking: Asking, asked: Request
+    dispatcher: Dispatcher, client: Client, asking: AskState, asked: Request
 ) -> None:
     """Ask rows until each has a valid answer or no attempts left.
 
@@ -109,7 +109,7 @@ async def ask_together(
 async def receive_together(
     dispatcher: Dispatcher,
     client: Client,
-    asking: Asking,
+    asking: AskState,
     group: Sequence[Row | None],
     reply: ProviderReply,
 ) -> list[ProviderReply]:
@@ -186,6 +186,6 @@ def _halves(group: list[Row]) -> list[list[Row]]:
     return [group[:middle], group[middle:]]
 
 
-def _end(dispatcher: Dispatcher, asking: Asking, row: Row, outcome: Outcome) -> None:
+def _end(dispatcher: Dispatcher, asking: AskState, row: Row, outcome: Outcome) -> None:
     row.ended = True
     dispatcher.end(asking, row.pending, outcome)

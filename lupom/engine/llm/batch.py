@@ -22,7 +22,7 @@ from lupom.engine.llm.booking import cost_of
 from lupom.engine.llm.budget import Amount
 from lupom.engine.llm.client import Client, size_of
 from lupom.engine.llm.dispatcher import Dispatcher
-from lupom.engine.llm.pending import Asking, PendingCall, request_of, row_of, started
+from lupom.engine.llm.pending import AskState, PendingCall, request_of, row_of, started
 from lupom.engine.llm.providers.base import BatchProvider, ProviderError, ProviderReply
 from lupom.engine.llm.retry import send_with_retries
 from lupom.engine.llm.together import requests_of
@@ -49,7 +49,7 @@ class Batches:
         self._turns: dict[str, asyncio.Lock] = {}
 
     async def ask(
-        self, client: Client, asking: Asking, pending_calls: Sequence[PendingCall]
+        self, client: Client, asking: AskState, pending_calls: Sequence[PendingCall]
     ) -> None:
         """Collect what has come back, submit what is not yet out.
 
@@ -68,7 +68,7 @@ class Batches:
             asking.fail(error)
 
     async def _ask(
-        self, client: Client, asking: Asking, pending_calls: Sequence[PendingCall]
+        self, client: Client, asking: AskState, pending_calls: Sequence[PendingCall]
     ) -> None:
         waiting = {pending.key: pending for pending in pending_calls}
         # Another node may have collected them while this one waited for its turn.
@@ -95,7 +95,7 @@ class Batches:
             raise WaitingError(f"{count} calls are out in a batch")
 
     async def _first(
-        self, client: Client, asking: Asking, pending_calls: Sequence[PendingCall]
+        self, client: Client, asking: AskState, pending_calls: Sequence[PendingCall]
     ) -> list[PendingCall]:
         """Ask as many one by one as a verdict takes; returns the others, raises Halted on a bad
         one."""
@@ -114,7 +114,7 @@ class Batches:
     async def _collect(
         self,
         client: Client,
-        asking: Asking,
+        asking: AskState,
         batch: Mapping[str, Any],
         waiting: Mapping[str, PendingCall],
     ) -> set[str]:
@@ -176,7 +176,7 @@ class Batches:
     async def _end(
         self,
         client: Client,
-        asking: Asking,
+        asking: AskState,
         pending: PendingCall,
         reply: ProviderReply | ProviderError,
     ) -> None:
@@ -195,7 +195,7 @@ class Batches:
     async def _end_together(
         self,
         client: Client,
-        asking: Asking,
+        asking: AskState,
         pending_calls: Sequence[PendingCall | None],
         calls: Sequence[Mapping[str, Any]],
         reply: ProviderReply,
@@ -234,7 +234,7 @@ class Batches:
         )
 
     async def _submit(
-        self, client: Client, asking: Asking, pending_calls: Sequence[PendingCall]
+        self, client: Client, asking: AskState, pending_calls: Sequence[PendingCall]
     ) -> tuple[set[str], list[PendingCall]]:
         """Submit calls; returns the keys of those that are out, and those too few for a batch."""
         provider = cast(BatchProvider, client.provider)
@@ -308,7 +308,7 @@ class Batches:
         return submit
 
     async def _send(
-        self, client: Client, asking: Asking, name: str, action: Callable[[], Awaitable[T]]
+        self, client: Client, asking: AskState, name: str, action: Callable[[], Awaitable[T]]
     ) -> T:
         return await send_with_retries(
             action,
@@ -329,7 +329,7 @@ class _Record:
     text: str
     most: Amount
 
-    def calls(self, client: Client, asking: Asking) -> list[dict[str, Any]]:
+    def calls(self, client: Client, asking: AskState) -> list[dict[str, Any]]:
         """Return what the state notes of its calls; of several, which record they are in."""
         rows = [row_of(client, asking, pending) for pending in self.pending_calls]
         if self.pending_calls[0].together is None:

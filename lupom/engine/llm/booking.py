@@ -9,14 +9,14 @@ from lupom.engine.llm import prices
 
 if TYPE_CHECKING:
     from lupom.engine.llm.client import Client
-    from lupom.engine.llm.pending import Asking
+    from lupom.engine.llm.pending import AskState
     from lupom.engine.llm.providers.base import ProviderReply
     from lupom.engine.project.settings import Price
     from lupom.engine.state.ledger import Entry
 
 
 def book(
-    client: Client, asking: Asking, entry: Entry, reply: ProviderReply, size: Callable[[], int]
+    client: Client, asking: AskState, entry: Entry, reply: ProviderReply, size: Callable[[], int]
 ) -> None:
     """Add to an entry, and to what is being asked, what a reply took.
 

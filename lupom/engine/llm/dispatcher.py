@@ -19,7 +19,7 @@ from lupom.engine.llm.budget import Amount, Budget
 from lupom.engine.llm.client import Client, size_of
 from lupom.engine.llm.doubts import Doubts, Suspect
 from lupom.engine.llm.pending import (
-    Asking,
+    AskState,
     Outcome,
     PendingCall,
     clean,
@@ -51,7 +51,7 @@ class Dispatcher:
         self.budget: Budget | None = None
 
     async def ask(
-        self, client: Client, asking: Asking, pending_calls: Sequence[PendingCall]
+        self, client: Client, asking: AskState, pending_calls: Sequence[PendingCall]
     ) -> None:
         """Ask calls in their order, as many requests at once as the alias allows."""
         requests = planned(pending_calls, client.cached_from)
@@ -64,7 +64,7 @@ class Dispatcher:
                 *(self._judge(client, asking, doubts, suspect) for suspect in doubts.suspects)
             )
 
-    async def _work(self, client: Client, asking: Asking, doubts: Doubts) -> None:
+    async def _work(self, client: Client, asking: AskState, doubts: Doubts) -> None:
         clock = asyncio.get_running_loop().time
         while (request := await doubts.next(asking.halt)) is not None:
             try:
@@ -91,7 +91,7 @@ class Dispatcher:
                 doubts.ended(request)
 
     async def _judge(
-        self, client: Client, asking: Asking, doubts: Doubts, suspect: Suspect
+        self, client: Client, asking: AskState, doubts: Doubts, suspect: Suspect
     ) -> None:
         """End a row whose request failed while others passed, or fail with its error.
 
@@ -118,7 +118,7 @@ class Dispatcher:
         outcome = await self.refuse(client, asking, pending, started(pending)[0], error)
         self.end(asking, pending, outcome)
 
-    def _was_answered(self, client: Client, asking: Asking) -> bool:
+    def _was_answered(self, client: Client, asking: AskState) -> bool:
         """Tell whether an earlier run had answers to this node from this alias."""
         model = str(client.identity.get("model"))
         taken = self._state.ledger.taken(
@@ -126,7 +126,7 @@ class Dispatcher:
         )
         return any(call.ok for call in taken)
 
-    async def _end(self, client: Client, asking: Asking, request: Request) -> None:
+    async def _end(self, client: Client, asking: AskState, request: Request) -> None:
         """See to it that the calls of a request have their ends: others', or asked for here."""
         pending_calls = request.pending_calls
         free = [i for i in pending_calls if i.key not in self.recent and i.key not in self._flying]
@@ -139,7 +139,7 @@ class Dispatcher:
                 await self._borrow(client, asking, request, pending)
 
     async def _borrow(
-        self, client: Client, asking: Asking, request: Request, pending: PendingCall
+        self, client: Client, asking: AskState, request: Request, pending: PendingCall
     ) -> None:
         """Wait for the end of a call that somebody else asks, or asked a moment ago."""
         while True:
@@ -158,7 +158,7 @@ class Dispatcher:
                 asking.count(pending.key, entry.status, cached=True)
                 return
 
-    async def _own(self, client: Client, asking: Asking, request: Request) -> None:
+    async def _own(self, client: Client, asking: AskState, request: Request) -> None:
         loop = asyncio.get_running_loop()
         pending_calls = request.pending_calls
         futures: dict[str, asyncio.Future[Entry | None]] = {}
@@ -178,7 +178,7 @@ class Dispatcher:
                     del self._flying[key]
                     future.set_result(None)
 
-    def end(self, asking: Asking, pending: PendingCall, outcome: Outcome) -> None:
+    def end(self, asking: AskState, pending: PendingCall, outcome: Outcome) -> None:
         """Take note of the end of a call, and tell whoever waits for it."""
         asking.own[pending.key] = outcome
         asking.count(pending.key, outcome.entry.status, cached=False)
@@ -188,7 +188,7 @@ class Dispatcher:
         if future is not None:
             future.set_result(outcome.entry)
 
-    async def _asked(self, client: Client, asking: Asking, asked: Request) -> Outcome:
+    async def _asked(self, client: Client, asking: AskState, asked: Request) -> Outcome:
         """Ask one call until it has a valid answer or no attempts are left.
 
         Each attempt is committed before the next one, so that after a crash at any moment nothing
@@ -223,7 +223,7 @@ class Dispatcher:
     async def refuse(
         self,
         client: Client,
-        asking: Asking,
+        asking: AskState,
         pending: PendingCall,
         entry: Entry,
         error: ProviderError,
@@ -236,7 +236,7 @@ class Dispatcher:
     async def receive(
         self,
         client: Client,
-        asking: Asking,
+        asking: AskState,
         pending: PendingCall,
         entry: Entry,
         tries: list[dict[str, Any]],
@@ -265,7 +265,7 @@ class Dispatcher:
         return None if entry.status == PENDING else Outcome(entry, value)
 
     async def reply(
-        self, client: Client, asking: Asking, request: ProviderRequest, name: str
+        self, client: Client, asking: AskState, request: ProviderRequest, name: str
     ) -> ProviderReply:
         """Send a request within budget and rate limits until it has a reply."""
         budget, limiter = self.budget, client.limiter
@@ -339,7 +339,7 @@ class Dispatcher:
     def pay(
         self,
         client: Client,
-        asking: Asking,
+        asking: AskState,
         pending: PendingCall,
         entry: Entry,
         tries: Sequence[Mapping[str, Any]],
@@ -349,7 +349,7 @@ class Dispatcher:
         book(client, asking, entry, reply, partial(_size, client, asking, pending, tuple(tries)))
 
     async def record(
-        self, client: Client, asking: Asking, pending: PendingCall, entry: Entry
+        self, client: Client, asking: AskState, pending: PendingCall, entry: Entry
     ) -> None:
         await self._state.record(
             {
@@ -377,7 +377,7 @@ class Dispatcher:
 
 
 def _size(
-    client: Client, asking: Asking, pending: PendingCall, tries: Sequence[Mapping[str, Any]]
+    client: Client, asking: AskState, pending: PendingCall, tries: Sequence[Mapping[str, Any]]
 ) -> int:
     """Return the bytes of a call's request; of one that others are in, about its part."""
     if pending.together is not None and pending.characters is not None:

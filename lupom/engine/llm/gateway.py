@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,7 +27,7 @@ from lupom.engine.llm.batch import Batches
 from lupom.engine.llm.client import Client
 from lupom.engine.llm.dispatcher import Dispatcher, failure_of
 from lupom.engine.llm.keys import parameters
-from lupom.engine.llm.pending import Asking, PendingCall
+from lupom.engine.llm.pending import AskOptions, AskState, PendingCall
 from lupom.engine.llm.together import requests
 from lupom.engine.state.ledger import OK, PENDING
 
@@ -47,19 +47,6 @@ __all__ = ["Answer", "Call", "Gateway", "Progress", "Unanswered"]
 T = TypeVar("T")
 # Seconds between two looks of a waiting thread at progress and `stop`.
 _LOOK = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """How an ask is to be made; see `Gateway.ask`."""
-
-    node: str
-    run_id: str
-    tally: Tally
-    stop: threading.Event | None
-    retry_invalid: bool
-    before: Callable[[str, Sequence[Asked]], None] | None
-    verdict: Verdict | None = None
 
 
 class Gateway:
@@ -223,21 +210,21 @@ class Gateway:
             is after a BudgetError.
         """
         tally = Tally(len(calls), progress)
-        wish = _Wish(node, run_id, tally, stop, retry_invalid, before, verdict)
+        options = AskOptions(node, run_id, tally, stop, retry_invalid, before, verdict)
         if verdict is None or len(self.chain(alias)) == 1:
-            return self._through(alias, calls, wish)
-        return self._in_two(alias, calls, wish, verdict)
+            return self._through(alias, calls, options)
+        return self._in_two(alias, calls, options, verdict)
 
     def _in_two(
-        self, alias: str, calls: Sequence[Call], wish: _Wish, verdict: Verdict
+        self, alias: str, calls: Sequence[Call], options: AskOptions, verdict: Verdict
     ) -> list[Answer | None]:
         """Return the answers of an alias and its fallbacks; the rest after those that the verdict
         takes."""
-        wish = replace(wish, verdict=None)
+        options = replace(options, verdict=None)
         if self._client(alias).settings.batch or verdict.decided:
-            return self._through(alias, calls, wish)
+            return self._through(alias, calls, options)
         found = [
-            None if a is None or (wish.retry_invalid and a.status != OK) else a
+            None if a is None or (options.retry_invalid and a.status != OK) else a
             for a in self.recall(alias, calls)
         ]
         ends = [answer for answer in found if answer is not None]
@@ -248,7 +235,7 @@ class Gateway:
         now = unknown[: verdict.missing()]
         answers: list[Answer | None] = [None] * len(calls)
         if now:
-            made = self._through(alias, [calls[i] for i in now], wish)
+            made = self._through(alias, [calls[i] for i in now], options)
             for i, answer in zip(now, made, strict=True):
                 answers[i] = answer
                 if answer is None:
@@ -256,28 +243,30 @@ class Gateway:
                 if answer.status != OK:
                     verdict.first = verdict.first or answer
                 verdict.note(invalid=answer.status != OK)
-            wish.tally.settle()
+            options.tally.settle()
         if verdict.failed:
             known = len(ends)
-            wish.tally.report(Progress(known, len(calls), known, len(bad), 0, 0, 0.0))
+            options.tally.report(Progress(known, len(calls), known, len(bad), 0, 0, 0.0))
             raise verdict.error()
         later = [i for i in range(len(calls)) if i not in set(now)]
-        rest = self._through(alias, [calls[i] for i in later], wish) if later else []
+        rest = self._through(alias, [calls[i] for i in later], options) if later else []
         for i, answer in zip(later, rest, strict=True):
             answers[i] = answer
         return answers
 
-    def _through(self, alias: str, calls: Sequence[Call], wish: _Wish) -> list[Answer | None]:
+    def _through(
+        self, alias: str, calls: Sequence[Call], options: AskOptions
+    ) -> list[Answer | None]:
         """Return an alias's answers, and those of its fallbacks to what it has none to."""
         first, *stronger = self.chain(alias)
-        tally = wish.tally
-        answers = self._asked(first, calls, wish)
+        tally = options.tally
+        answers = self._asked(first, calls, options)
         for name in stronger:
             bad = {i: a for i, a in enumerate(answers) if a is not None and a.status != OK}
             if not bad or None in answers:
                 break
             tally.reopen(len(bad), sum(answer.cached for answer in bad.values()))
-            again = self._asked(name, [calls[i] for i in bad], wish)
+            again = self._asked(name, [calls[i] for i in bad], options)
             for (i, before_it), answer in zip(bad.items(), again, strict=True):
                 if answer is not None:
                     answer.cached = answer.cached and before_it.cached
@@ -346,7 +335,7 @@ class Gateway:
 
     # The two halves of an ask
 
-    def _asked(self, alias: str, calls: Sequence[Call], wish: _Wish) -> list[Answer | None]:
+    def _asked(self, alias: str, calls: Sequence[Call], options: AskOptions) -> list[Answer | None]:
         """Return one alias's answers to calls, in their order."""
         client = self._client(alias)
         keyed = [client.keys.key(call.messages, call.form, call.draw) for call in calls]
@@ -354,8 +343,8 @@ class Gateway:
             self._active += 1
             self._dispatcher.keep_recent = self._active > 1
         try:
-            asking = Asking(wish.node, wish.run_id, counts(key for key, _ in keyed))
-            return self._answers(client, calls, keyed, asking, wish)
+            asking = AskState(options.node, options.run_id, counts(key for key, _ in keyed))
+            return self._answers(client, calls, keyed, asking, options)
         finally:
             with self._lock:
                 self._active -= 1
@@ -368,8 +357,8 @@ class Gateway:
         client: Client,
         calls: Sequence[Call],
         keyed: Sequence[tuple[str, str]],
-        asking: Asking,
-        wish: _Wish,
+        asking: AskState,
+        options: AskOptions,
     ) -> list[Answer | None]:
         entries = self._state.lookup(asking.weights)
         answers: dict[str, Answer] = {}
@@ -381,7 +370,7 @@ class Gateway:
             fresh = False
             if entry is not None and entry.status != PENDING:
                 answer = from_ledger(entry, call.response)
-                if answer.status == OK or not wish.retry_invalid:
+                if answer.status == OK or not options.retry_invalid:
                     answers[key] = answer
                     asking.count(key, answer.status, cached=True)
                     continue
@@ -390,30 +379,30 @@ class Gateway:
 
         def report() -> None:
             priced = client.settings.paid is not None
-            wish.tally.report(asking.progress(len(keyed), priced=priced))
+            options.tally.report(asking.progress(len(keyed), priced=priced))
 
-        if wish.verdict is not None:
+        if options.verdict is not None:
             bad = [answer for answer in answers.values() if answer.status != OK]
-            wish.verdict.first = wish.verdict.first or next(iter(bad), None)
-            wish.verdict.known(len(answers), len(bad))
-            if wish.verdict.failed:
+            options.verdict.first = options.verdict.first or next(iter(bad), None)
+            options.verdict.known(len(answers), len(bad))
+            if options.verdict.failed:
                 report()
-                raise wish.verdict.error()
-            asking.verdict = wish.verdict
+                raise options.verdict.error()
+            asking.verdict = options.verdict
         if pending_calls:
             self._check_price(client)
-            if wish.before is not None and not wish.tally.reopened:
-                wish.before(client.alias, requests(list(pending_calls.values())))
+            if options.before is not None and not options.tally.reopened:
+                options.before(client.alias, requests(list(pending_calls.values())))
         if pending_calls:
-            self._ask(client, asking, list(pending_calls.values()), report, wish.stop)
+            self._ask(client, asking, list(pending_calls.values()), report, options.stop)
         for key, outcome in asking.own.items():
             answers[key] = answer_of(outcome.entry, outcome.value, cached=False)
         for key, entry in asking.borrowed.items():
             answers[key] = from_ledger(entry, pending_calls[key].response)
         report()
-        if wish.verdict is not None and wish.verdict.first is None:
+        if options.verdict is not None and options.verdict.first is None:
             ended = (answers[key] for key, _ in keyed if key in answers)
-            wish.verdict.first = next((a for a in ended if a.status != OK), None)
+            options.verdict.first = next((a for a in ended if a.status != OK), None)
         if isinstance(asking.failure, LLMError):
             raise failure_of(client, asking.failure, len(answers), len(asking.weights))
         if asking.failure is not None:
@@ -431,7 +420,7 @@ class Gateway:
     def _ask(
         self,
         client: Client,
-        asking: Asking,
+        asking: AskState,
         pending_calls: list[PendingCall],
         report: Callable[[], None],
         stop: threading.Event | None,

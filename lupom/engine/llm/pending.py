@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.llm.answers import Progress
+from lupom.engine.llm.answers import Progress, Tally
 from lupom.engine.llm.providers.base import ProviderRequest
 from lupom.engine.llm.together import RowsResponse, Together
 from lupom.engine.state.ledger import INVALID, PENDING, Entry
@@ -15,6 +16,7 @@ from lupom.engine.state.ledger import INVALID, PENDING, Entry
 if TYPE_CHECKING:
     from lupom.engine.llm.answers import Call
     from lupom.engine.llm.client import Client
+    from lupom.engine.llm.forecast import Asked
     from lupom.engine.llm.responses import RowResponse
     from lupom.engine.llm.verdict import Verdict
 
@@ -62,8 +64,21 @@ class Outcome:
     value: dict[str, Any] | None
 
 
+@dataclass(frozen=True, slots=True)
+class AskOptions:
+    """How an ask is to be made; see `Gateway.ask`."""
+
+    node: str
+    run_id: str
+    tally: Tally
+    stop: threading.Event | None
+    retry_invalid: bool
+    before: Callable[[str, Sequence[Asked]], None] | None
+    verdict: Verdict | None = None
+
+
 @dataclass
-class Asking:
+class AskState:
     """One `ask` while it goes on.
 
     Attributes
@@ -124,7 +139,7 @@ class Asking:
         )
 
 
-def row_of(client: Client, asking: Asking, pending: PendingCall) -> dict[str, Any]:
+def row_of(client: Client, asking: AskState, pending: PendingCall) -> dict[str, Any]:
     """Return what the ledger says of a call whatever comes back."""
     choice = pending.response.top_logprobs > 0
     return {

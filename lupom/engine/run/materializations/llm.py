@@ -18,7 +18,7 @@ from lupom.engine.project.nodes import Node
 from lupom.engine.project.settings import MOST_INVALID
 from lupom.engine.run.context import Context
 from lupom.engine.run.identities import renewed, set_llms
-from lupom.engine.run.materializations.asking import Asking, Stopped
+from lupom.engine.run.materializations.node_asker import NodeAsker, Stopped
 from lupom.engine.run.materializations.rows import Part, Prepared, prepare
 from lupom.engine.run.results import Calls, NodeProgress
 from lupom.engine.run.spending import check_price
@@ -73,14 +73,14 @@ def build(
         record = renewed(node, record)
     counts.total = len(prepared)
     verdicts = verdicts_of(context, node, prepared)
-    asking = Asking(context, node, prepared, run_id, progress, counts, retry_invalid, verdicts)
+    asker = NodeAsker(context, node, prepared, run_id, progress, counts, retry_invalid, verdicts)
     tables: list[pa.Table] = []
     quarantine: list[tuple[str, str, str | None, str | None]] = []
     for part in prepared.parts():
         try:
-            answers = asking.ask(part)
+            answers = asker.ask(part)
         except TooManyInvalid as error:
-            raise _useless(context, node, prepared, error, asking) from None
+            raise _useless(context, node, prepared, error, asker) from None
         if answers is None:
             continue
         tables.append(_table(prepared, part, answers))
@@ -92,9 +92,9 @@ def build(
             for i, answer in enumerate(answers)
             if answer.status != "ok"
         ]
-    if asking.out:
+    if asker.out:
         raise WaitingError(
-            f"{asking.out} of {counts.total} rows are out in a batch",
+            f"{asker.out} of {counts.total} rows are out in a batch",
             hint="run again to collect what has come back",
         )
     # Where rows name their aliases, no row is no alias.
@@ -141,10 +141,10 @@ def _useless(
     node: Node,
     prepared: Prepared,
     error: TooManyInvalid,
-    asking: Asking,
+    asker: NodeAsker,
 ) -> ModelError:
     """Make the error of a node whose first answers are useless: what came back, what to edit."""
-    verdicts, total = asking.verdicts, len(prepared)
+    verdicts, total = asker.verdicts, len(prepared)
     failed = [alias for alias, verdict in verdicts.items() if verdict.failed]
     of = f" of llm '{failed[0]}'" if len(verdicts) > 1 else ""
     parts = [f"{error.message}{of}"]
@@ -155,8 +155,8 @@ def _useless(
         # Where the reason does not quote it already.
         if text and text[:40] not in (first.error or ""):
             parts.append(f"it said: {text[:_SHOWN]}{'...' if len(text) > _SHOWN else ''}")
-    if asking.done < total:
-        parts.append(f"{total - asking.done:,} of {total:,} rows were not asked")
+    if asker.done < total:
+        parts.append(f"{total - asker.done:,} of {total:,} rows were not asked")
     return ModelError(
         "; ".join(parts), file=node.file, hint=_remedy(context, node, prepared, failed)
     )

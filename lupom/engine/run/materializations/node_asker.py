@@ -1,4 +1,4 @@
-"""The asking of an LLM model's rows: a part at a time, each alias of a part beside the others."""
+"""Asks an LLM model's rows: a part at a time, each alias of a part beside the others."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Stopped(LupomError):
 
 
 @dataclass(slots=True)
-class Asking:
-    """The asking of one node, part after part; what came of it is added to `counts`.
+class NodeAsker:
+    """Asks the calls of one node, part after part; what came of them is added to `counts`.
 
     `done` counts rows that have ended, `out` rows whose calls are out in a batch; `verdicts` are on
     each alias's first answers.
@@ -136,8 +136,8 @@ class Asking:
 class _Told:
     """Adds up the progress of the aliases of one part; called from a thread for each."""
 
-    def __init__(self, asking: Asking, part: Part, so_far: Calls) -> None:
-        self._asking, self._part, self._so_far = asking, part, so_far
+    def __init__(self, asker: NodeAsker, part: Part, so_far: Calls) -> None:
+        self._asker, self._part, self._so_far = asker, part, so_far
         self._last: dict[str, Progress] = {}
         self._lock = threading.Lock()
 
@@ -147,7 +147,7 @@ class _Told:
             self._add(list(self._last.values()))
 
     def _add(self, each: list[Progress]) -> None:
-        counts, so_far = self._asking.counts, self._so_far
+        counts, so_far = self._asker.counts, self._so_far
         counts.asked = so_far.asked + sum(now.asked for now in each)
         counts.cached = so_far.cached + sum(now.cached for now in each)
         counts.invalid = so_far.invalid + sum(now.invalid for now in each)
@@ -160,8 +160,8 @@ class _Told:
             known = [cost for cost in asked if cost is not None]
             priced = len(known) == len(asked) and (so_far.cost is not None or not so_far.asked)
             counts.cost = (so_far.cost or 0) + sum(known) if priced else None
-        done = self._asking.done = self._part.start + sum(now.done for now in each)
-        self._asking.progress(
+        done = self._asker.done = self._part.start + sum(now.done for now in each)
+        self._asker.progress(
             NodeProgress(
                 *(done, counts.total, counts.cached, counts.invalid),
                 *(counts.tokens_in, counts.tokens_out, counts.cost),
