@@ -91,6 +91,14 @@ _CHANGED = {
 }
 
 
+# The same within a list or an object, of its JSON: a long number, a time, a UUID somewhere in it.
+_CHANGED_WITHIN = {
+    "DOUBLE": r"regexp_matches(VALUE, '[\[:,]\s*-?[0-9]{16,}\s*[,\]}]')",
+    "TIMESTAMP": """regexp_matches(VALUE, '"[0-9]{1,2}[-/][0-9]{1,2}[-/][0-9]{4}[ T][0-9]')""",
+    "UUID": """regexp_matches(VALUE, '"[0-9a-fA-F]{8}-[0-9a-fA-F-]{0,27}[A-F]')""",
+}
+
+
 def _json_types(
     connection: duckdb.DuckDBPyConnection, source: Source, paths: Sequence[Path]
 ) -> dict[str, str]:
@@ -98,17 +106,29 @@ def _json_types(
     relation = select(source, paths)
     described = connection.execute(f"describe select * from {relation}").fetchall()
     types = {column[0]: column[1] for column in described}
-    doubtful = {name: kind for name, kind in types.items() if kind in _CHANGED}
-    if not doubtful:
+    tests: list[tuple[str, str, str]] = []
+    for name, kind in types.items():
+        if kind in _CHANGED:
+            tests.append((name, kind, _CHANGED[kind]))
+        elif "(" in kind or "[" in kind:
+            within = _CHANGED_WITHIN.items()
+            tests += [
+                (name, inner, test) for inner, test in within if _as_text(kind, inner) != kind
+            ]
+    if not tests:
         return {}
-    text = select(source, paths, dict.fromkeys(doubtful, "VARCHAR"))
-    tests = [
-        f"bool_or({_CHANGED[kind].replace('VALUE', quoted(name))})"
-        for name, kind in doubtful.items()
-    ]
-    (changed,) = connection.execute(f"select {', '.join(tests)} from {text}").fetchall()
-    words = [name for name, lost in zip(doubtful, changed, strict=True) if lost]
-    return {**types, **dict.fromkeys(words, "VARCHAR")} if words else {}
+    text = select(source, paths, dict.fromkeys((name for name, *_ in tests), "VARCHAR"))
+    found = [f"bool_or({test.replace('VALUE', quoted(name))})" for name, _, test in tests]
+    (changed,) = connection.execute(f"select {', '.join(found)} from {text}").fetchall()
+    for (name, kind, _), lost in zip(tests, changed, strict=True):
+        if lost:
+            types[name] = _as_text(types[name], kind)
+    return types if any(changed) else {}
+
+
+def _as_text(kind: str, inner: str) -> str:
+    """Return a type with text in the place of another within it; a field's name stays."""
+    return re.sub(rf"\b{inner}( WITH TIME ZONE)?(?=[\[\],)]|$)", "VARCHAR", kind)
 
 
 def _look(source: Source, path: Path) -> None:

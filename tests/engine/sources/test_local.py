@@ -253,6 +253,13 @@ def test_a_string_of_json_that_may_be_two_dates_is_text(make_project):
         (['"01-02-2024 10:00:00"', '"02-03-2024 10:00:00"'], "VARCHAR", None),
         (['"2024-02-01T10:00:00"'], "TIMESTAMP", ["2024-02-01 10:00:00"]),
         (['"550E8400-e29b-41d4-a716-446655440000"'], "VARCHAR", None),
+        (["[99999999999999999991]", "[1]"], "VARCHAR[]", None),
+        (
+            ['{"id": 99999999999999999991, "t": "01-02-2024 10:00:00"}', '{"id": 7}'],
+            "STRUCT(id VARCHAR, t VARCHAR)",
+            ["{'id': 99999999999999999991, 't': '01-02-2024 10:00:00'}", "{'id': 7, 't': NULL}"],
+        ),
+        (['{"DOUBLE": 0.5}'], 'STRUCT("DOUBLE" DOUBLE)', ["{'DOUBLE': 0.5}"]),
     ],
 )
 def test_json_is_read_as_it_is_written(make_project, values, kind, read):
