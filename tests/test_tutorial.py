@@ -12,9 +12,9 @@ import pytest
 
 from lupom import Project
 from lupom.cli.group import main
-from tests.shipped.conftest import RESPONSES, read_csv, write_csv
 from tests.support.answers import personas
 from tests.support.llm_server import LLMServer
+from tests.support.shipped import RESPONSES, read_csv, write_csv
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")

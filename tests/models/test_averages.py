@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.models.fake import FakeProject
+from tests.support.fake_project import FakeProject
 
 
 class TestAverages:

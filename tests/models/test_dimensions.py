@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.models.fake import FakeProject
+from tests.support.fake_project import FakeProject
 
 CLUSTERS = """
     create table dimension_clusters as

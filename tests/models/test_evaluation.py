@@ -6,9 +6,9 @@ import jinja2
 import pytest
 
 from lupom.science.predictors.baselines import BASELINES
-from tests.models.fake import ROOT, FakeProject
-from tests.models.test_staging import staged
-from tests.science.evaluation.people import respondents, right, scored
+from tests.support.fake_project import ROOT, FakeProject
+from tests.support.scored_people import respondents, right, scored
+from tests.support.staged import staged
 
 # Accuracy on 1,000 held-out pairs, each with an interval of about .03 to either side.
 FIGURES = {

@@ -9,8 +9,8 @@ import pytest
 
 from lupom.engine.project.settings import LLMSettings
 from lupom.engine.project.traits import traits_of
-from tests.models.fake import ROOT, FakeProject
-from tests.models.test_predictions import SETTINGS
+from tests.support.fake_project import ROOT, FakeProject
+from tests.support.pets_survey import SETTINGS
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.models.fake import FakeProject
-from tests.models.test_staging import staged
+from tests.support.fake_project import FakeProject
+from tests.support.staged import staged
 
 
 def published() -> FakeProject:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.models.fake import FakeProject
+from tests.support.fake_project import FakeProject
 
 CHAIN = [
     "refinement/persona_networks.py",

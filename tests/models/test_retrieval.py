@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from tests.models.fake import FakeProject
+from tests.support.fake_project import FakeProject
 
 
 def test_neighbours_are_wanted_of_those_with_a_persona_or_a_held_out_pair():

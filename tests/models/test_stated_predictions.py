@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.models.test_predictions import FISH, MOODS, PETS, SCORED, VOTES, Asked, make
 from tests.support.answers import fit, schema_of
 from tests.support.llm_server import LLMServer
+from tests.support.pets_survey import FISH, MOODS, PETS, SCORED, VOTES, Asked, make
 
 SETTINGS = """\
 setting,history,demographics,persona,neighbours,thought,distribution,repeats

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from lupom import Project
-from tests.shipped.conftest import copy_project
 from tests.support.bedrock_server import BedrockServer
 from tests.support.llm_server import LLMServer
+from tests.support.shipped import copy_project
 
 pytest.importorskip("boto3")
 

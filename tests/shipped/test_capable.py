@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from lupom import Project
-from lupom.cli.group import main
-from tests.shipped.conftest import RESPONSES, copy_project, read_csv, write_csv
 from tests.support.bedrock_server import BedrockServer, Model
 from tests.support.capable import Capable, useless
+from tests.support.commands import lupom
 from tests.support.concepts import CONCEPTS
 from tests.support.llm_server import LLMServer
+from tests.support.shipped import RESPONSES, copy_project, read_csv, write_csv
 
 SMALL = {
     "test_pairs": 60,
@@ -41,13 +41,6 @@ def switched(folder: Path, alias: str) -> Path:
 
 def served(url: str) -> str:
     return f"{{provider: openai, base_url: {url}, model: claude-like}}"
-
-
-def lupom(*arguments: str) -> int:
-    """Run the command line and return its exit code."""
-    with pytest.raises(SystemExit) as ended:
-        main(list(arguments))
-    return ended.value.code
 
 
 def run(folder: Path, *arguments: str) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from lupom import Project
-from tests.shipped.conftest import copy_project
-from tests.shipped.test_honesty import personas
+from tests.support.answers import personas
 from tests.support.llm_server import LLMServer
+from tests.support.shipped import copy_project
 
 VARS = {
     "test_pairs": 200,

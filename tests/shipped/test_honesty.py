@@ -7,9 +7,9 @@ import random
 import pytest
 
 from lupom import Project
-from tests.shipped.conftest import INFO, RESPONSES, copy_project, read_csv, write_csv
 from tests.support.answers import personas
 from tests.support.llm_server import LLMServer
+from tests.support.shipped import INFO, RESPONSES, copy_project, read_csv, write_csv
 
 VARS = {
     "test_pairs": 150,

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from lupom import Project
 from lupom.cli.group import lupom
-from tests.shipped.conftest import copy_project
 from tests.support import opinionqa, s3_servers
+from tests.support.shipped import copy_project
 
 SURVEYS = [f"opinionqa.W{wave}" for wave in opinionqa.WAVES]
 TABLES = ("questions", "respondents", "responses")

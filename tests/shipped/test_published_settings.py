@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from lupom import Project
-from tests.shipped.conftest import read_csv, write_csv
-from tests.shipped.test_capable import lupom
-from tests.shipped.test_published_waves import BUCKET, SURVEYS, project_of, settings
 from tests.support import opinionqa, s3_servers
 from tests.support.bedrock_server import BedrockServer, Model
 from tests.support.capable import Capable
+from tests.support.commands import lupom
+from tests.support.published_waves import BUCKET, SURVEYS, project_of, settings
+from tests.support.shipped import read_csv, write_csv
 
 MODELS = {
     "haiku": "anthropic.claude-3-haiku-20240307-v1:0",

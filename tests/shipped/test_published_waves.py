@@ -8,55 +8,27 @@ the 1,000 test pairs of each; answers are made up.
 
 from __future__ import annotations
 
-import json
-
 import duckdb
 import pytest
 
 from lupom import Project
-from lupom.science.evaluation import published
-from tests.shipped.conftest import copy_project
 from tests.support import opinionqa, s3_servers
+from tests.support.published_waves import BUCKET, SURVEYS, project_of, settings
 
-SURVEYS = [f"opinionqa.W{wave}" for wave in opinionqa.WAVES]
 TABLES = ("questions", "respondents", "responses", "holdout", "histories", "llm_pairs", "surveys")
 SELECTED = ("+llm_pairs", "+respondents", "+attribute_labels", "surveys")
 PAIRS = 1000
-BUCKET = "s3://opinionqa/human_resp"
-
-
-def settings(place, **more):
-    return {
-        "surveys": SURVEYS,
-        "topic_mappings": ["opinionqa.topic_mapping"],
-        "opinionqa": str(place),
-        "protocol": "persona_db",
-        **more,
-    }
-
-
-def project_of(folder, waves, pairs, **options):
-    """Copy the shipped project, with the published pairs of each wave as its seed."""
-    copy_project(folder, respondents=30, **options)
-    rows = []
-    for wave in opinionqa.WAVES:
-        path = folder / f"test_W{wave}.json"
-        path.write_text(json.dumps(opinionqa.pairs(waves, wave, pairs)))
-        rows += published.read(path, f"opinionqa.W{wave}")
-    with (folder / "seeds" / "published_pairs.csv").open("w", encoding="utf-8") as file:
-        published.write(rows, file)
-    return folder
-
-
-def query(folder, sql):
-    with duckdb.connect(str(folder / "lupom.duckdb"), read_only=True) as connection:
-        return connection.execute(sql).fetchall()
 
 
 @pytest.fixture(scope="module")
 def waves(tmp_path_factory):
     """The waves in their published size."""
     return opinionqa.write(tmp_path_factory.mktemp("waves"), None)
+
+
+def query(folder, sql):
+    with duckdb.connect(str(folder / "lupom.duckdb"), read_only=True) as connection:
+        return connection.execute(sql).fetchall()
 
 
 @pytest.fixture(scope="module")

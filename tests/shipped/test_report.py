@@ -13,9 +13,9 @@ from nbclient import NotebookClient
 from lupom import Project
 from lupom.site.charts import Dot, Point, dots, reliability
 from lupom.site.report import gather, render, write_report
-from tests.shipped.conftest import copy_project
 from tests.support.browser import browser
 from tests.support.llm_server import LLMServer
+from tests.support.shipped import copy_project
 
 ROOT = Path(__file__).parents[2]
 

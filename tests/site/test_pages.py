@@ -10,7 +10,7 @@ import pytest
 from lupom import Project
 from lupom.cli.group import main
 from lupom.site import generate
-from tests.site.conftest import NASTY, write_project
+from tests.support.nasty_project import NASTY, write_project
 
 
 def test_the_start_page_has_every_node_with_its_last_result(read):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lupom.site.shards import Shards, file_name, literal, plain, short
-from tests.site.conftest import NASTY, evaluated
+from tests.support.nasty_project import NASTY, evaluated
 
 TEXT = st.text(max_size=50)
 JSON = st.recursive(

@@ -15,7 +15,7 @@ from lupom.science.evaluation.comparisons import (
     holm,
     mcnemar,
 )
-from tests.science.evaluation.people import right, scored, sure, truths
+from tests.support.scored_people import right, scored, sure, truths
 
 
 def rows(table: pa.Table, metric: str = "accuracy", pairs: str = "all") -> list[dict]:

@@ -14,7 +14,7 @@ from lupom.science.evaluation.distributions import (
     variance,
 )
 from lupom.science.evaluation.groups import group_metrics
-from tests.science.evaluation.people import (
+from tests.support.scored_people import (
     OPTIONS,
     questions,
     respondents,

@@ -10,7 +10,7 @@ from sklearn.metrics import f1_score
 from lupom.science.evaluation.metrics import metrics
 from lupom.science.evaluation.scores import score
 from lupom.science.predictors.baselines import PREDICTIONS
-from tests.science.evaluation.people import (
+from tests.support.scored_people import (
     OPTIONS,
     holdout,
     questions,

@@ -1,0 +1,49 @@
+"""The project that ships with LUPoM, copied to a folder of its own."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+INFO = "seeds/gss_2018/gss_2018_info.csv"
+
+
+RESPONSES = "seeds/gss_2018/gss_2018_responses.csv"
+
+
+def copy_project(
+    folder: Path, *, respondents: int | None = None, base_url: str | None = None
+) -> Path:
+    """Copy the shipped project, cut to its first respondents, with its LLM at `base_url`."""
+    for name in ("models", "prompts", "seeds", "tests/data", "lupom_project.yml"):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, folder / name)
+    if respondents is not None:
+        lines = read_csv(folder / RESPONSES)
+        write_csv(folder / RESPONSES, lines[: respondents + 1])
+    if base_url is not None:
+        path = folder / "lupom_project.yml"
+        text = path.read_text(encoding="utf-8")
+        head, tail = text.split("\nllms:\n")
+        rest = tail[tail.index("\nembeddings:") :]
+        served = f"  default: {{provider: openai, base_url: {base_url}, model: test-model}}\n"
+        path.write_text(f"{head}\nllms:\n{served}{rest}", encoding="utf-8")
+    return folder
+
+
+def read_csv(path: Path) -> list[list[str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))
+
+
+def write_csv(path: Path, rows: list[list[str]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)

@@ -1,0 +1,22 @@
+"""The shipped survey's staging models, built."""
+
+from __future__ import annotations
+
+from tests.support.fake_project import FakeProject
+
+STAGING = (
+    *("questions.py", "respondents.py", "responses.py", "holdout.sql", "known_responses.sql"),
+    *("histories.sql", "llm_respondents.sql", "llm_pairs.sql"),
+)
+
+
+def staged(change: str = "", **vars: object) -> FakeProject:
+    project = FakeProject(surveys=["gss_2018"], **vars)
+    project.seed("gss_2018/gss_2018_info.csv")
+    project.seed("gss_2018/gss_2018_metadata.csv")
+    project.seed("gss_2018/gss_2018_responses.csv", HISPANIC="VARCHAR")
+    if change:
+        project.connection.execute(change)
+    for name in STAGING:
+        project.build(f"staging/{name}")
+    return project
