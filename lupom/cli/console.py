@@ -12,7 +12,6 @@ from typing import Any
 
 import click
 
-from lupom.engine.llm.prices import whole
 from lupom.engine.run import results as r
 
 # Dots fill a line up to its outcome, which ends here; a line that would be longer is said shorter.
@@ -187,9 +186,9 @@ def _progress(progress: r.NodeProgress, elapsed: float) -> str:
     if fresh > 0 and elapsed > 0:
         rate = fresh / elapsed
         words += f", {rate:.1f}/s, {_span((progress.total - progress.done) / rate)} left"
-    if progress.cost:
-        words += f", ${progress.cost:.2f}"
-    if tokens := whole(progress.tokens_in, progress.tokens_out):
+    if progress.usage.cost:
+        words += f", ${progress.usage.cost:.2f}"
+    if tokens := progress.usage.tokens:
         words += f", {_short(tokens)} tokens"
     if progress.invalid:
         words += f", {progress.invalid} invalid"
@@ -215,12 +214,12 @@ def _kind(kind: str) -> str:
 
 def _calls(calls: r.Calls) -> str:
     """Say how many calls were asked, and what of their prompts came from the prompt cache."""
-    words = f"{calls.asked} calls"
-    if 0 < calls.requests < calls.asked:
-        words += f" in {calls.requests} requests"
-    if calls.tokens_cached and calls.tokens_in:
-        share = calls.tokens_cached / calls.tokens_in
-        words += f", {share:.0%} of {calls.tokens_in:,} prompt tokens from the prompt cache"
+    words, usage = f"{calls.asked} calls", calls.usage
+    if 0 < usage.requests < calls.asked:
+        words += f" in {usage.requests} requests"
+    if usage.tokens_cached and usage.tokens_in:
+        share = usage.tokens_cached / usage.tokens_in
+        words += f", {share:.0%} of {usage.tokens_in:,} prompt tokens from the prompt cache"
     return words
 
 
@@ -230,8 +229,8 @@ def _outcome(result: r.NodeResult) -> str:
         words.append(_calls(result.calls))
         if result.calls.cached:
             words.append(f"{result.calls.cached} from the ledger")
-        if result.calls.cost:
-            words.append(f"${result.calls.cost:.4f}")
+        if result.calls.usage.cost:
+            words.append(f"${result.calls.usage.cost:.4f}")
     if result.message:
         words.append(result.message)
     return ", ".join(words) or "done"

@@ -197,12 +197,12 @@ def _summary(console: Console, result: RunResult) -> None:
     if result.up_to_date:
         words.append(f"{result.up_to_date} up to date before")
     asked = sum(node.calls.asked for node in result.nodes if node.calls)
-    taken = [whole(n.calls.tokens_in, n.calls.tokens_out) for n in result.nodes if n.calls]
+    taken = [n.calls.usage.tokens for n in result.nodes if n.calls]
     heads = {"success": "Done", "error": "Failed", "stopped": "Stopped", "waiting": "Waiting"}
     head = heads.get(result.status, "Stopped at the budget")
     console.note(f"{head} in {result.seconds:.1f}s: {', '.join(words)}.")
     if asked:
-        costs = [n.calls.cost for n in result.nodes if n.calls and n.calls.asked]
+        costs = [n.calls.usage.cost for n in result.nodes if n.calls and n.calls.asked]
         unknown = "cost unknown" if None in taken else "price unknown"
         money = unknown if None in costs else f"${sum(c or 0 for c in costs):.4f}"
         tokens = prices.tokens(whole(*taken))

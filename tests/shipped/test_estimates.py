@@ -41,9 +41,9 @@ def test_on_the_shipped_survey_the_range_holds_the_actual(folder):
     assert len(asked) >= 4
     first = next(iter(asked))
     for node, calls in asked.items():
-        actual = calls.tokens_in + calls.tokens_out
+        actual = calls.usage.tokens_in + calls.usage.tokens_out
         assert calls.tokens_low <= actual <= calls.tokens_high, node
-    assert planned[first].holds(asked[first].tokens_in + asked[first].tokens_out)
+    assert planned[first].holds(asked[first].usage.tokens_in + asked[first].usage.tokens_out)
     # By the ledger: other prompts at every model, which now has a range before the run.
     for prompt in (folder / "prompts").glob("*.jinja"):
         with prompt.open("a", encoding="utf-8") as file:
@@ -51,7 +51,7 @@ def test_on_the_shipped_survey_the_range_holds_the_actual(folder):
     planned, asked = go(folder)
     assert len(asked) >= 4
     for node, calls in asked.items():
-        actual = calls.tokens_in + calls.tokens_out
+        actual = calls.usage.tokens_in + calls.usage.tokens_out
         assert calls.tokens_low <= actual <= calls.tokens_high, node
         assert planned[node].holds(actual), node
     # A range by the ledger says something: it is no wider than half and twice.

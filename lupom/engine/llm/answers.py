@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lupom.engine.llm.prices import plus, whole
 from lupom.engine.llm.responses import InvalidAnswer, RowResponse
 from lupom.engine.llm.together import RowsResponse, Together, Written
+from lupom.engine.llm.usage import Usage
 from lupom.engine.state.ledger import INVALID, OK, Entry
 
 
@@ -74,21 +74,15 @@ class Answer:
 class Progress:
     """How far an ask is, in rows.
 
-    `asked` calls have ended that it made itself, in so many `requests`; tokens and cost (USD) are
-    spent by it, None when they are unknown. `tokens_cached` of `tokens_in` came from the provider's
-    prompt cache.
+    `asked` calls have ended that it made itself; `usage` is what it spent.
     """
 
     done: int
     total: int
     cached: int
     invalid: int
-    tokens_in: int | None
-    tokens_out: int | None
-    cost: float | None
     asked: int = 0
-    requests: int = 0
-    tokens_cached: int = 0
+    usage: Usage = field(default_factory=Usage)
 
 
 class Tally:
@@ -101,7 +95,7 @@ class Tally:
 
     def __init__(self, total: int, told: Callable[[Progress], None] | None) -> None:
         self._told = told
-        self._ended = self._last = Progress(0, total, 0, 0, 0, 0, 0.0)
+        self._ended = self._last = Progress(0, total, 0, 0)
         self.reopened = 0
 
     def report(self, now: Progress) -> None:
@@ -112,12 +106,8 @@ class Tally:
             total=ended.total,
             cached=ended.cached + now.cached,
             invalid=ended.invalid + now.invalid,
-            tokens_in=whole(ended.tokens_in, now.tokens_in),
-            tokens_out=whole(ended.tokens_out, now.tokens_out),
-            cost=plus(ended.cost, now.cost),
             asked=ended.asked + now.asked,
-            requests=ended.requests + now.requests,
-            tokens_cached=ended.tokens_cached + now.tokens_cached,
+            usage=ended.usage + now.usage,
         )
         if self._told is not None:
             self._told(self._last)

@@ -27,6 +27,7 @@ from lupom.engine.llm.providers.base import BatchProvider, ProviderError, Provid
 from lupom.engine.llm.retry import send_with_retries
 from lupom.engine.llm.together import requests_of
 from lupom.engine.llm.turns import planned
+from lupom.engine.llm.usage import Usage
 from lupom.engine.llm.verdict import BATCH
 from lupom.engine.state.ledger import OK, PENDING
 
@@ -143,7 +144,7 @@ class Batches:
             if isinstance(reply, ProviderError) and reply.alone and passed:
                 # Others of the batch passed, so it is this row's own fault.
                 reply.refused = True
-            asking.requests += not isinstance(reply, ProviderError)
+            asking.usage += Usage(requests=int(not isinstance(reply, ProviderError)))
             if key in records:
                 pending_calls = [waiting.get(row["key"]) for row in records[key]]
                 if not isinstance(reply, ProviderError):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lupom.engine.llm import prices
+from lupom.engine.llm.usage import Usage
 
 if TYPE_CHECKING:
     from lupom.engine.llm.client import Client
@@ -34,10 +35,7 @@ def book(
     entry.tokens_out = prices.whole(entry.tokens_out, reply.tokens_out)
     entry.tokens_cached += reply.tokens_cached
     entry.tokens_written += reply.tokens_written
-    asking.tokens_in = prices.whole(asking.tokens_in, reply.tokens_in)
-    asking.tokens_out = prices.whole(asking.tokens_out, reply.tokens_out)
-    asking.tokens_cached += reply.tokens_cached
-    asking.cost = prices.plus(asking.cost, cost)
+    asking.usage += Usage(reply.tokens_in, reply.tokens_out, cost, reply.tokens_cached)
 
 
 def _count(client: Client, entry: Entry, reply: ProviderReply, size: int) -> None:

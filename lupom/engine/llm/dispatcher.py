@@ -32,6 +32,7 @@ from lupom.engine.llm.responses import InvalidAnswer, Reading
 from lupom.engine.llm.retry import send_with_retries
 from lupom.engine.llm.together import messages_of
 from lupom.engine.llm.turns import Request, Turns, part_of, planned
+from lupom.engine.llm.usage import Usage
 from lupom.engine.state.ledger import INVALID, OK, PENDING, Entry
 
 if TYPE_CHECKING:
@@ -287,7 +288,7 @@ class Dispatcher:
                 limiter=limiter,
                 tokens=most.tokens,
             )
-            asking.requests += 1
+            asking.usage += Usage(requests=1)
         finally:
             if budget is not None or limiter is not None:
                 spent = client.spent(size, reply)

@@ -246,7 +246,7 @@ class Gateway:
             options.tally.settle()
         if verdict.failed:
             known = len(ends)
-            options.tally.report(Progress(known, len(calls), known, len(bad), 0, 0, 0.0))
+            options.tally.report(Progress(known, len(calls), known, len(bad)))
             raise verdict.error()
         later = [i for i in range(len(calls)) if i not in set(now)]
         rest = self._through(alias, [calls[i] for i in later], options) if later else []

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.llm.answers import Progress, Tally
 from lupom.engine.llm.providers.base import ProviderRequest
 from lupom.engine.llm.together import RowsResponse, Together
+from lupom.engine.llm.usage import Usage
 from lupom.engine.state.ledger import INVALID, PENDING, Entry
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class AskState:
     Attributes
     ----------
     weights : rows per key; the counts below are of rows.
-    requests : replies that came back to it, of one call or of several asked together.
+    usage : what it took so far.
     own, borrowed : ends of calls it asked itself, and of calls somebody else was asking.
     halt : set when no further request may be sent; those in flight are awaited and recorded.
     failure : what ended it, if anything did.
@@ -101,11 +102,7 @@ class AskState:
     done: int = 0
     cached: int = 0
     invalid: int = 0
-    tokens_in: int | None = 0
-    tokens_out: int | None = 0
-    cost: float | None = 0.0
-    tokens_cached: int = 0
-    requests: int = 0
+    usage: Usage = field(default_factory=Usage)
     halt: asyncio.Event = field(default_factory=asyncio.Event)
 
     def fail(self, error: BaseException) -> None:
@@ -130,12 +127,8 @@ class AskState:
             total=total,
             cached=self.cached,
             invalid=self.invalid,
-            tokens_in=self.tokens_in,
-            tokens_out=self.tokens_out,
-            cost=self.cost if priced else None,
             asked=len(self.own),
-            requests=self.requests,
-            tokens_cached=self.tokens_cached,
+            usage=self.usage if priced else replace(self.usage, cost=None),
         )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,7 +57,7 @@ def run_results(
     """Return how a run ended, node by node, with calls, tokens and money."""
     known = {**project.nodes, **project.tests}
     calls = [node.calls for node in result.nodes if node.calls is not None]
-    costs = [call.cost for call in calls if call.asked]
+    costs = [call.usage.cost for call in calls if call.asked]
     return {
         "metadata": metadata(project, "run-results"),
         "args": {"which": command, **arguments},
@@ -72,7 +71,7 @@ def run_results(
             "up_to_date": result.up_to_date,
             "calls_asked": sum(call.asked for call in calls),
             "calls_cached": sum(call.cached for call in calls),
-            "tokens": whole(*(whole(call.tokens_in, call.tokens_out) for call in calls)),
+            "tokens": whole(*(call.usage.tokens for call in calls)),
             "cost_usd": None if None in costs else sum(c or 0.0 for c in costs),
         },
     }
@@ -178,6 +177,6 @@ def _result(project: Project, node: Node, result: r.NodeResult) -> dict[str, Any
             "kind": result.kind,
             "reason": result.reason,
             "rows": result.rows,
-            "calls": None if result.calls is None else asdict(result.calls),
+            "calls": None if result.calls is None else result.calls.flat(),
         },
     }

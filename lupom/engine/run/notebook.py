@@ -50,8 +50,8 @@ class Notebook:
 
     def progressed(self, index: int, total: int, node: str, progress: r.NodeProgress) -> None:
         words = f"{progress.done:,} of {progress.total:,} rows"
-        if progress.cost:
-            words += f", ${progress.cost:.2f}"
+        if progress.usage.cost:
+            words += f", ${progress.usage.cost:.2f}"
         if progress.invalid:
             words += f", {progress.invalid} invalid"
         kind = self._rows.get(node, ["", "", "llm"])[2]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+from lupom.engine.llm.usage import Usage
 
 # Ways a node can end. 'unchanged': its inputs came out as they were, so it was not built. A data
 # test ends in 'pass', 'warn' or 'fail', and in 'error' where it could not be run.
@@ -21,28 +23,29 @@ SUCCESS, WARN, ERROR, SKIPPED, UNCHANGED, KEPT, STOPPED = (
 
 @dataclass(slots=True)
 class Calls:
-    """LLM calls of a node: answered before, asked now, invalid, tokens, money in USD.
+    """LLM calls of a node: answered before, asked now, invalid, and what they took.
 
-    `requests` asked the calls, fewer than they are where several were asked together.
-    Tokens are None where a provider did not say what an answer took; `tokens_cached` of `tokens_in`
-    came from its prompt cache. `tokens_low` to `tokens_high`
-    and `cost_low` to `cost_high` are what they were estimated at just before they were made; None
-    where none was to be made, or the price is unknown.
+    `tokens_low` to `tokens_high` and `cost_low` to `cost_high` are what they were estimated at just
+    before they were made; None where none was to be made, or the price is unknown. The cost of
+    `usage` is None where none was made, too.
     """
 
     total: int = 0
     cached: int = 0
     asked: int = 0
     invalid: int = 0
-    tokens_in: int | None = 0
-    tokens_out: int | None = 0
-    cost: float | None = None
+    usage: Usage = field(default_factory=lambda: Usage(cost=None))
     tokens_low: int | None = None
     tokens_high: int | None = None
     cost_low: float | None = None
     cost_high: float | None = None
-    requests: int = 0
-    tokens_cached: int = 0
+
+    def flat(self) -> dict[str, Any]:
+        """Return the numbers by their names in tables and artifacts, those of `usage` among
+        them."""
+        numbers = asdict(self)
+        usage: dict[str, Any] = numbers.pop("usage")
+        return numbers | usage
 
 
 @dataclass(slots=True)
@@ -99,15 +102,13 @@ class RunResult:
 
 @dataclass(slots=True)
 class NodeProgress:
-    """How far an LLM node is: rows done of total, answers from the ledger, tokens, money."""
+    """How far an LLM node is: rows done of total, answers from the ledger, what they took."""
 
     done: int
     total: int
     cached: int = 0
     invalid: int = 0
-    tokens_in: int | None = 0
-    tokens_out: int | None = 0
-    cost: float | None = None
+    usage: Usage = field(default_factory=lambda: Usage(cost=None))
 
 
 class Reporter(Protocol):

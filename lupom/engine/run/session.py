@@ -94,7 +94,7 @@ def _fields(node: r.NodeResult) -> dict[str, Any]:
         "seconds": node.seconds,
     }
     if node.calls is not None:
-        calls = asdict(node.calls)
+        calls = node.calls.flat()
         fields |= {"calls": calls.pop("total"), **calls}
     return fields
 

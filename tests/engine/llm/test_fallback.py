@@ -129,7 +129,7 @@ def test_progress_and_money_are_of_both(opened, only, note, server):
     last = seen[-1]
     assert (last.done, last.total, last.invalid, last.asked) == (4, 4, 0, 5)
     assert [p.done for p in seen] == sorted(p.done for p in seen) or 3 in [p.done for p in seen]
-    assert last.cost > last.tokens_in * 1e-6
+    assert last.usage.cost > last.usage.tokens_in * 1e-6
     seen.clear()
     only("large")
     ask(opened(**prices), note, ["Question 2", "another"], progress=seen.append)

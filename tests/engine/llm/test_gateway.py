@@ -187,15 +187,17 @@ def test_progress_counts_rows_tokens_and_money(ask, note):
     ask(note, TEXTS, price={"input": 2.0, "output": 8.0}, options={"progress": seen.append})
     last = seen[-1]
     assert (last.done, last.total, last.cached, last.invalid) == (12, 12, 4, 0)
-    assert last.cost == pytest.approx((last.tokens_in * 2 + last.tokens_out * 8) / 1e6)
-    assert last.tokens_in > 0
+    assert last.usage.cost == pytest.approx(
+        (last.usage.tokens_in * 2 + last.usage.tokens_out * 8) / 1e6
+    )
+    assert last.usage.tokens_in > 0
 
 
 def test_without_a_price_the_cost_is_unknown(ask, note):
     seen = []
     (answer,) = ask(note, ["Question"], options={"progress": seen.append})
     assert answer.cost is None
-    assert seen[-1].cost is None
+    assert seen[-1].usage.cost is None
     assert answer.tokens_in > 0
 
 

@@ -73,8 +73,8 @@ def test_the_backbone_is_a_var_away_and_nothing_is_asked_twice(folder, server, b
     assert result.status == "success"
     assert (server.requests, bedrock.requests) == (5, 5)
     (notes,) = [node for node in result.nodes if node.node == "notes"]
-    expected = (notes.calls.tokens_in * 3 + notes.calls.tokens_out * 15) / 1e6
-    assert notes.calls.cost == pytest.approx(expected)
+    expected = (notes.calls.usage.tokens_in * 3 + notes.calls.usage.tokens_out * 15) / 1e6
+    assert notes.calls.usage.cost == pytest.approx(expected)
     # There and back: every answer is in the ledger.
     assert run(folder, "default").status == "success"
     assert run(folder, "sonnet").status == "success"

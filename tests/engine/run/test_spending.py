@@ -153,8 +153,8 @@ def test_the_plan_s_range_holds_what_the_run_then_takes(make, server, capsys):
         (step,) = [s for s in project.plan().steps if s.node == "notes"]
     result = run(folder)
     (notes,) = [node for node in result.nodes if node.node == "notes"]
-    assert step.estimate.tokens.holds(notes.calls.tokens_in + notes.calls.tokens_out)
-    assert step.estimate.cost.holds(notes.calls.cost)
+    assert step.estimate.tokens.holds(notes.calls.usage.tokens_in + notes.calls.usage.tokens_out)
+    assert step.estimate.cost.holds(notes.calls.usage.cost)
     # Another prompt, by what this one took.
     (folder / "prompts" / "note.jinja").write_text("Now write a note on {{ name }} of {{ town }}.")
     code, out, _ = lupom(capsys, "plan", "--project-dir", str(folder), "--format", "csv")
@@ -165,8 +165,8 @@ def test_the_plan_s_range_holds_what_the_run_then_takes(make, server, capsys):
     assert step.estimate.cost.high < 1.6 * step.estimate.cost.low
     result = run(folder)
     (notes,) = [node for node in result.nodes if node.node == "notes"]
-    assert step.estimate.tokens.holds(notes.calls.tokens_in + notes.calls.tokens_out)
-    assert step.estimate.cost.holds(notes.calls.cost)
+    assert step.estimate.tokens.holds(notes.calls.usage.tokens_in + notes.calls.usage.tokens_out)
+    assert step.estimate.cost.holds(notes.calls.usage.cost)
 
 
 def test_a_run_reports_what_it_was_estimated_at(make, capsys):
@@ -191,7 +191,7 @@ def test_what_a_failed_node_spent_is_reported(make, server):
     (notes,) = [node for node in result.nodes if node.node == "notes"]
     assert notes.status == "error"
     assert notes.calls.asked == 4
-    assert notes.calls.cost > 0
+    assert notes.calls.usage.cost > 0
 
 
 def test_the_plan_sums_up_what_several_nodes_take(make, capsys):

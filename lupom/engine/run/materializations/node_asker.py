@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lupom.engine.errors import BudgetError, LupomError, WaitingError
 from lupom.engine.llm.forecast import Asked, Forecast, Range
-from lupom.engine.llm.prices import whole
+from lupom.engine.llm.prices import plus
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
 from lupom.engine.run.materializations.rows import Part, Prepared
@@ -151,21 +151,15 @@ class _Told:
         counts.asked = so_far.asked + sum(now.asked for now in each)
         counts.cached = so_far.cached + sum(now.cached for now in each)
         counts.invalid = so_far.invalid + sum(now.invalid for now in each)
-        counts.tokens_in = whole(so_far.tokens_in, *(now.tokens_in for now in each))
-        counts.tokens_out = whole(so_far.tokens_out, *(now.tokens_out for now in each))
-        counts.requests = so_far.requests + sum(now.requests for now in each)
-        counts.tokens_cached = so_far.tokens_cached + sum(now.tokens_cached for now in each)
-        asked = [now.cost for now in each if now.asked]
-        if asked:
-            known = [cost for cost in asked if cost is not None]
-            priced = len(known) == len(asked) and (so_far.cost is not None or not so_far.asked)
-            counts.cost = (so_far.cost or 0) + sum(known) if priced else None
+        # Where nothing was asked there is no cost, and an alias without a price takes it from none.
+        costs = [now.usage.cost for now in each if now.asked]
+        cost = so_far.usage.cost
+        if costs:
+            cost = plus(cost if so_far.asked else 0.0, *costs)
+        counts.usage = replace(sum((now.usage for now in each), so_far.usage), cost=cost)
         done = self._asker.done = self._part.start + sum(now.done for now in each)
         self._asker.progress(
-            NodeProgress(
-                *(done, counts.total, counts.cached, counts.invalid),
-                *(counts.tokens_in, counts.tokens_out, counts.cost),
-            )
+            NodeProgress(done, counts.total, counts.cached, counts.invalid, counts.usage)
         )
 
 
