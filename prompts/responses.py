@@ -19,7 +19,7 @@ from lupom import AsArray, Distribution, OneOf, OneOfEach, Usable
 # What is longer is cut after a word; what prompts ask for is about half of it.
 LONGEST_NAME, LONGEST_DESCRIPTION, LONGEST_VALUE = 120, 600, 80
 MOST_VALUES = 7
-# Of a persona dimension these are no values: that one is not known is said of a person.
+# Of a persona dimension these are not values: that one is not known is said of a person.
 NO_VALUES = {"", "unknown", "not known", "don't know", "n/a", "na", "none of these", "no answer"}
 # Words that make no difference between two names.
 FILLERS = {"a", "an", "and", "for", "in", "of", "on", "or", "the", "to", "toward", "towards"}

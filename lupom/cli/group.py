@@ -111,7 +111,7 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo(click.style("Error: ", fg="red", bold=True) + str(error), err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        # The reader of our output has gone (`lupom query ... | head`): that is no error.
+        # The reader of our output has gone (`lupom query ... | head`): that is not an error.
         sys.stderr.close()
         sys.exit(0)
     sys.exit(code if isinstance(code, int) else 0)

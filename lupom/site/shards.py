@@ -17,7 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-# Longer texts are cut in sample rows: a prompt of 30,000 characters is no sample.
+# Longer texts are cut in sample rows: a prompt of 30,000 characters is not a sample.
 LONGEST = 600
 
 # What could end the literal ('), escape from it (\), end the script element (</script>), open a

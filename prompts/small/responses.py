@@ -74,8 +74,8 @@ class ProposedDimension(BaseModel):
 class ProposedDimensions(BaseModel):
     """Dimensions behind one question, one of each level.
 
-    Those that are no answer are left out, and one name counts once. With none left the answer is
-    invalid.
+    Those that are not an answer are left out, and one name counts once. With none left the answer
+    is invalid.
     """
 
     dimensions: Annotated[list[ProposedDimension], Field(min_length=3, max_length=3)]

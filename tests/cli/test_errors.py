@@ -178,7 +178,7 @@ MISTAKES = [
         {"models/models.yml": ("description: How people feel.", "data_tests: [uniqe]")},
     ),
     Mistake(
-        "A survey's file in which an id is there twice",
+        "A survey's file in which an id appears twice",
         "import panel.csv",
         {"panel.csv": "id,trust\n1,Agree\n1,Disagree\n2,Agree\n"},
         1,

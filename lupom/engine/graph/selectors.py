@@ -30,8 +30,8 @@ from lupom.engine.graph.dag import Graph
 Method: TypeAlias = Callable[[Graph[Any], str], Collection[str]]
 """Given the graph and the text behind 'method:', the names it stands for.
 
-A caller's method raises SelectionError for a text it does not know; none found is no error, since
-what it looks at (what was modified, what failed) may rightly be nothing.
+A caller's method raises SelectionError for a text it does not know; to find none is not an error,
+since what it looks at (what was modified, what failed) may rightly be nothing.
 """
 
 WILDCARDS = frozenset("*?[")

@@ -65,7 +65,7 @@ def cost_of(price: Price | None, reply: ProviderReply) -> float | None:
 def tokens_of(number: object) -> int | None:
     """Return a number of tokens as providers write them: 11, 11.0, '11'; None for anything else.
 
-    Negative ones, fractions, more than any model takes and things that are no numbers say nothing.
+    Negative ones, fractions, more than any model takes and things that are not numbers say nothing.
     """
     if isinstance(number, bool) or not isinstance(number, int | float | str):
         return None

@@ -103,7 +103,7 @@ _NAMED = re.compile(
 
 
 def bare(text: str, field: str) -> str:
-    """Return what a text that is no JSON says, without marks around it and a name before it.
+    """Return what a text that is not JSON says, without marks around it and a name before it.
 
     `**Answer:** B`, `mood: B` in a fence, `<mood>B</mood>` and `\\boxed{B}` are B.
     """
@@ -179,7 +179,7 @@ def _at(
             return None
         sums[label] += math.exp(min(0.0, logprob))
     mass = math.fsum(sums.values())
-    # More than everything are no probabilities: some servers put zeros in their place.
+    # More than everything are not probabilities: some servers put zeros in their place.
     if mass <= 0.0 or mass > _MOST_MASS:
         return None
     return {label: p / mass for label, p in sums.items()}, max(0.0, 1.0 - mass)

@@ -73,7 +73,10 @@ def load_class(
         )
     if not (isinstance(found, type) and issubclass(found, BaseModel)):
         raise CompileError(
-            f"'{name}' is no Pydantic class", file=file, line=line, hint=f"class {name}(BaseModel):"
+            f"'{name}' is not a Pydantic class",
+            file=file,
+            line=line,
+            hint=f"class {name}(BaseModel):",
         )
     if issubclass(found, RootModel):
         raise CompileError(

@@ -27,7 +27,7 @@ class Layout:
     ----------
     scalars : columns of the class's own fields, repeated in each row.
     rows : the field whose items become rows, if there is one.
-    items : columns of one item; for items that are no objects, one column named as the field.
+    items : columns of one item; for items that are not objects, one column named as the field.
     objects : the items are objects.
     each : the mark of a OneOfEach field, which becomes rows too.
     choice : the one field of a choice and the column that limits it.
@@ -90,7 +90,7 @@ def layout_of(cls: type[BaseModel]) -> Layout:
         clash.append(POSITION)
     if clash:
         raise CompileError(
-            f"{cls.__name__}: column '{clash[0]}' would be there twice", hint="rename one field"
+            f"{cls.__name__}: column '{clash[0]}' would appear twice", hint="rename one field"
         )
     if not scalars and rows is None:
         raise CompileError(f"{cls.__name__} has no fields")
@@ -124,7 +124,7 @@ def _without_none(annotation: Any) -> Any:
 
 
 def _item_of(annotation: Any) -> Any:
-    """Return the type of a list's items, None for what is no list."""
+    """Return the type of a list's items, None for what is not a list."""
     annotation = _without_none(annotation)
     if typing.get_origin(annotation) in (list, set, frozenset):
         return typing.get_args(annotation)[0]

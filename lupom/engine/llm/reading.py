@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-# Raw line breaks and tabs within strings are no JSON, and what half the models write.
+# Raw line breaks and tabs within strings are not JSON, and what half the models write.
 _DECODER = json.JSONDecoder(strict=False)
 # Beginnings that turn out to be no JSON, before a text is given up: each is read to where it fails.
 _MOST_FAILURES = 500
@@ -162,7 +162,7 @@ def _extent(text: str, start: int) -> tuple[int | None, bool]:
 
 
 def _walk(text: str, start: int) -> Iterator[tuple[int, str, str, str]]:
-    """Yield place, character, the quote it is within, and the last one before it that is no space.
+    """Yield place, character, the quote it is within, and the last one before it not a space.
 
     A quote opens a string where a value or a key may begin, and closes it where one may end: in
     broken JSON there are quotes within quotes, and apostrophes.

@@ -161,7 +161,7 @@ class ResponseSpec:
             if not options:
                 raise ModelError(f"{where}: '{key}' has no {mark.options}")
             if key in keys or name in out:
-                raise ModelError(f"{where}: '{key if key in keys else name}' is there twice")
+                raise ModelError(f"{where}: '{key if key in keys else name}' appears twice")
             keys.add(key)
             out[name] = (key, dict.fromkeys(_texts(options, f"{where}: '{key}'")))
         return out

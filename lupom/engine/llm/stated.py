@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # What is behind the name of a field in the name of the column that has its sum's distance from 1.
 OFF = "_off"
-# Sums outside of this are no slip of arithmetic: it is not clear what was meant.
+# Sums outside of this are not a slip of arithmetic: it is not clear what was meant.
 _LEAST, _MOST = 0.5, 2.0
 _NUMBER = re.compile(
     r"\s*[~\u2248]?\s*(?P<number>[-+]?\d*[.,]?\d+(?:[eE][-+]?\d+)?)\s*(?P<percent>%?)\s*"
@@ -83,7 +83,7 @@ def fractions(value: Any, labels: Mapping[str, str]) -> dict[str, float]:
 
     Raises
     ------
-    ValueError : for a number that is no probability, an option that is there twice, and numbers
+    ValueError : for a number that is not a probability, an option that appears twice, and numbers
         that add up to 1 neither as fractions nor as percent.
     """
     found: dict[str, tuple[float, bool]] = {}

@@ -115,7 +115,7 @@ class RowsResponse:
     Attributes
     ----------
     name, schema, schema_text, schema_hash, top_logprobs : as of one row's response.
-    choices : those of the first row; None where rows are no choices.
+    choices : those of the first row; None where rows are not choices.
     """
 
     def __init__(self, parts: Sequence[RowResponse]) -> None:
@@ -254,7 +254,7 @@ def _parts_in(text: str, labels: Sequence[str], *, finished: bool) -> dict[str, 
     """Return the parts of a reply by label, as many as are whole.
 
     Of several parts of one label the last counts. A reply that was cut off has those before the
-    cut; one that is no JSON has those that a repair gives.
+    cut; one that is not JSON has those that a repair gives.
     """
     out: dict[str, _Part] = {}
     for found in found_in(text):

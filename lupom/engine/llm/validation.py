@@ -108,7 +108,7 @@ class Reader:
                 return reading
         if self._choice is not None and finished:
             # An object without the field, in which the option stands under another name; else a
-            # text that is no JSON.
+            # text that is not JSON.
             field = self._choice
             said: list[Any] = [one.value for one in (*found, *repaired)]
             if not found:

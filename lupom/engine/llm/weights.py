@@ -80,7 +80,7 @@ def resolve(model_path: str | Path | None, *, cache_dir: Path | None = None) -> 
 
     Raises
     ------
-    LLMError : when the file is not there or is no GGUF file, or the default is not installed.
+    LLMError : when the file is not there or is not a GGUF file, or the default is not installed.
     """
     if model_path is None:
         return default(cache_dir or cache_folder())

@@ -274,7 +274,7 @@ def read_source(
         return source.with_(url=file, s3=block.s3)
     path = (root / file).resolve()
     if has_wildcard(file):
-        # What is no pattern: the project's own folder may be called 'quest?ion'.
+        # What is not a pattern: the project's own folder may be called 'quest?ion'.
         begin = re.split(r"[*?]", file, maxsplit=1)[0].rpartition("/")
         folder = (root / f"{begin[0]}{begin[1]}").resolve()
         inner = file[len(begin[0]) + len(begin[1]) :]

@@ -108,5 +108,5 @@ class Cache:
 
 
 def _basename(key: str) -> str:
-    """Return a key's last part as a file name that is no path and no pattern of DuckDB's."""
+    """Return a key's last part as a file name that is neither a path nor a pattern of DuckDB's."""
     return re.sub(r"[^A-Za-z0-9._-]", "_", key.rsplit("/", 1)[-1])[-120:].lstrip(".") or "object"

@@ -139,7 +139,7 @@ class S3:
         return page
 
     def _get(self, wanted: Object, path: Path) -> tuple[str, str, bool]:
-        """Return the MD5 and SHA-256 of what came, and whether its ETag is no MD5 for sure."""
+        """Return the MD5 and SHA-256 of what came, and whether its ETag is surely not an MD5."""
         begun = time.monotonic()
         limit = self.settings.timeout + wanted.size / SLOWEST
         reply = self._client().get_object(

@@ -1,8 +1,8 @@
 """How CSV is read: as it is written, or not at all.
 
 A column has a type only where every value, written out again, is what stands in the file. An id of
-20 digits is no DOUBLE, and 12E5, 0x10, 007, Yes and 02/01/2024 are text: whoever means a number, a
-yes or a date by them says so with `column_types`.
+20 digits is not a DOUBLE, and 12E5, 0x10, 007, Yes and 02/01/2024 are text: whoever means a number,
+a yes or a date by them says so with `column_types`.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def odd_values(
 _LOOKS = r"regexp_full_match(VALUE, '[+-]?(0|[1-9][0-9]{0,14})?(\.[0-9]{1,14})?') and VALUE <> ''"
 # Whether a value comes back, by type in order of preference. In a column of fractions 1 is 1.0, and
 # 15 digits come back from a DOUBLE whatever they are, if not always in this notation (1e-05). Words
-# (nan, infinity, epoch) are no numbers and no dates.
+# (nan, infinity, epoch) are neither numbers nor dates.
 _COMES_BACK = {
     "BOOLEAN": "v in ('true', 'false')",
     "BIGINT": "try_cast(v as BIGINT)::varchar = v",

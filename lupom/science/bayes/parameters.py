@@ -35,7 +35,7 @@ class ConditionalTable:
 
     Raises
     ------
-    ValueError : for a configuration that is there twice.
+    ValueError : for a configuration that appears twice.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class ConditionalTable:
             columns, cards = [np.zeros(k, dtype=np.int32)], [1]
         self._configurations = Configurations(columns, cards)
         if self._configurations.count != k:
-            raise ValueError(f"a configuration of the parents of dimension {child} is there twice")
+            raise ValueError(f"a configuration of the parents of dimension {child} appears twice")
         order = np.argsort(self._configurations.index)
         self.configurations: Codes = np.asarray(configurations, dtype=np.int32)[order]
         self.probabilities: Floats = np.full((k + 1, r), 1.0 / r)

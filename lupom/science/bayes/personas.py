@@ -54,15 +54,15 @@ def encode_personas(
     ----------
     values : Arrow or pandas table: respondent_id, dimension_id and the value column (null where
         unknown), at most one row per respondent and dimension; a cell without a row is unknown.
-    dimensions : table: dimension_id, level, candidate_values (list; one that is there twice
+    dimensions : table: dimension_id, level, candidate_values (list; one that appears twice
         counts once).
     column : name of the value column.
     respondents : ids that get a row even where they have no value.
 
     Raises
     ------
-    ValueError : for a dimension that is there twice, unknown or without candidate values, a value
-        that is not a candidate, or a cell that is there twice.
+    ValueError : for a dimension that appears twice, unknown or without candidate values, a value
+        that is not a candidate, or a cell that appears twice.
     """
     described = arrow(dimensions, ("dimension_id", "level", "candidate_values")).to_pylist()
     by_id: dict[str, tuple[str, tuple[str, ...]]] = {}
@@ -72,7 +72,7 @@ def encode_personas(
             dict.fromkeys(str(v) for v in row["candidate_values"] or () if v is not None)
         )
         if name in by_id:
-            raise ValueError(f"dimension {name!r} is there twice")
+            raise ValueError(f"dimension {name!r} appears twice")
         if not candidates:
             raise ValueError(f"dimension {name!r} has no candidate values")
         by_id[name] = (str(row["level"]), candidates)

@@ -48,7 +48,7 @@ def cluster(
 
     Raises
     ------
-    ValueError : for an unknown method, k or k_max below 1, and vectors that are no finite matrix.
+    ValueError : for an unknown method, k or k_max below 1, vectors that are not a finite matrix.
     """
     if method not in METHODS:
         raise ValueError(f"unknown method {method!r}; known: {', '.join(METHODS)}")

@@ -39,7 +39,7 @@ COMPARISONS = pa.schema(
 )
 # Metric -> whether more is better.
 COMPARED = {"accuracy": True, "nll": False, "brier": False}
-# Predictors that combine others are no baselines.
+# Predictors that combine others are not baselines.
 COMBINED = ("stack_plain", "stack", "routed")
 
 

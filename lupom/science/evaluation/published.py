@@ -21,7 +21,7 @@ def read(path: str | Path, survey: str) -> list[dict[str, str]]:
 
     Raises
     ------
-    ValueError : when the file is none of these, a pair lacks a key, or is there twice.
+    ValueError : when the file is none of these, a pair lacks a key, or appears twice.
     """
     text = Path(path).read_text(encoding="utf-8-sig")
     rows: list[Any]
@@ -37,7 +37,7 @@ def read(path: str | Path, survey: str) -> list[dict[str, str]]:
             raise ValueError(f"{path}: pair {number} has no author_id and conversation_id: {row!r}")
         pair = str(row["author_id"]), str(row["conversation_id"])
         if pair in seen:
-            raise ValueError(f"{path}: author {pair[0]} and conversation {pair[1]} are there twice")
+            raise ValueError(f"{path}: author {pair[0]} and conversation {pair[1]} appear twice")
         seen.add(pair)
         label = row.get("label")
         values = (survey, *pair, "" if label is None else str(label))

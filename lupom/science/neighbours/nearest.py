@@ -39,7 +39,7 @@ def nearest(
     """Return the k reference respondents most similar to each respondent, never itself.
 
     Of equally similar ones the earlier row counts as nearer, so rows in the order of respondent ids
-    break ties by id. Someone who shares no known dimension with a respondent is no neighbour of
+    break ties by id. Someone who shares no known dimension with a respondent is not a neighbour of
     theirs. The search is exact by either method, and both find the same. Memory beside codes and
     result is bounded, some 200 MB at any number of respondents.
 

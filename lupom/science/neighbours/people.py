@@ -238,7 +238,7 @@ class People:
         held = self._held
         seen = sorted({name for mine in held for name in mine})
         names = seen if setting.demographics == "all" else list(setting.demographics)
-        # What another survey has is no slip of the pen; this one is compared by what it has itself.
+        # What another survey has is not a slip of the pen; this one is compared by what it has.
         missing = [name for name in names if seen and name not in seen]
         strange = [name for name in missing if name not in self._elsewhere]
         if strange or (missing and len(missing) == len(names)):

@@ -153,7 +153,7 @@ def _setting(row: Mapping[str, Any], base: Setting) -> Setting:
     given: dict[str, Any] = {}
     for field in fields(Setting):
         if field.name == "network":
-            # That is no part of a row: the setting of a prediction says it.
+            # That is not part of a row: the setting of a prediction says it.
             continue
         text = text_of(row.get(field.name))
         if not text:

@@ -32,7 +32,7 @@ def seen(text: str) -> str:
 def unit(value: str) -> tuple[str, str] | None:
     """Return what stands before and behind a number: '$12' is ('$', ''), '5 hours' ('', 'hours').
 
-    '12,345' is ('', ''); None where it is no number, or nothing but one.
+    '12,345' is ('', ''); None where it is not a number, or nothing but one.
     """
     found = _AMOUNT.fullmatch(value)
     if found is None or value.isdecimal() or (found["before"] and found["unit"]):
@@ -73,7 +73,7 @@ def literal(value: Any, kind: type, *, table: str, column: str, row: str) -> Any
 
     Raises
     ------
-    ValueError : when the cell is no literal of that kind. Nothing in it is ever executed.
+    ValueError : when the cell is not a literal of that kind. Nothing in it is ever executed.
     """
     if isinstance(value, kind):
         return value

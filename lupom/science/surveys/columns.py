@@ -26,7 +26,7 @@ class Column:
     missing : codes that the file marks as missing.
     measure : 'nominal', 'ordinal' or 'scale' where the file says so, else ''.
     group : the question of several columns ("select all that apply") it belongs to, else ''.
-    why : why it can be no question and no attribute, '' if it can.
+    why : why it can be neither a question nor an attribute, '' if it can.
     known : whether it was known of the person before they answered (Qualtrics' embedded data).
     """
 

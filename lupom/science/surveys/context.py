@@ -32,7 +32,7 @@ ATTRIBUTE_LABELS = pa.schema(
 # Columns of a metadata table that say what an attribute is, the first that is there and not blank.
 _LABEL_COLUMNS = ("label", "question", "description")
 
-# Names that are no words, in OpinionQA's, the GSS's and other public surveys.
+# Names that are not words, in OpinionQA's, the GSS's and other public surveys.
 _WORDS = {
     "agecat": "Age group",
     "agegrp": "Age group",

@@ -69,7 +69,7 @@ def _codes(columns: dict[str, Column], questions: Sequence[Question]) -> list[st
         least, most = f"{min(shares):.0%}", f"{max(shares):.0%}"
         notes.append(
             f"{names}{more}: {codes_} among {rest_} without a label"
-            f" ({least if least == most else f'{least} to {most}'} of answers); if it is no"
+            f" ({least if least == most else f'{least} to {most}'} of answers); if it is not an"
             " answer, move it from options: to refused:, dont_know: or not_asked: in the codebook"
         )
     return notes

@@ -12,7 +12,7 @@ from lupom.science.surveys import cells, context, labels, opinionqa, scales
 from lupom.science.surveys.codebook import Attribute, Codebook, Question
 from lupom.science.surveys.columns import Column, File, slug, unique
 
-# More different values than this are no list of options: a number is cut into ranges, text is free.
+# More values than this are not a list of options: numbers are cut into ranges, text is free.
 MOST_OPTIONS = 20
 RANGES = 4
 
@@ -196,7 +196,7 @@ def _weight_order(column: Column) -> tuple[int, float, str]:
 
 
 def _why_not(column: Column, rows: int) -> str:
-    """Return why a column is no question and no attribute, '' if it can be one."""
+    """Return why a column is neither a question nor an attribute, '' if it can be one."""
     values = [v for v in column.values if v]
     different = set(values)
     if column.why:

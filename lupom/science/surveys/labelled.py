@@ -23,7 +23,7 @@ def read(path: Path, *, encoding: str | None = None) -> File:
 
     Raises
     ------
-    ValueError : when it is no such file, or not in that encoding.
+    ValueError : when it is not such a file, or not in that encoding.
     ModuleNotFoundError : without pyreadstat, which reads these formats.
     """
     try:

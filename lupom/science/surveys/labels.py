@@ -109,7 +109,7 @@ def nonresponse(label: str) -> str | None:
     if len(label) > _LONGEST:
         return None
     plain = _plain(label)
-    # An initial numbering is no part of it, unless nothing would be left.
+    # An initial numbering is not part of it, unless nothing would be left.
     if re.fullmatch(r"-\d+[.:]? ?restricted", plain):  # of ANES; 'Restricted' alone is an answer
         return NOT_ASKED
     bare = _edged(_CODE.sub("", _CODE.sub("", plain)))

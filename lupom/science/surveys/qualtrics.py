@@ -146,7 +146,7 @@ def _several(columns: list[Column]) -> list[str]:
 def definition(path: Path) -> dict[str, _Asked]:
     """Return the questions of a QSF by id.
 
-    Raises ValueError when it is no QSF.
+    Raises ValueError when it is not a QSF.
     """
     return _survey(path)[2]
 

@@ -53,7 +53,7 @@ def read(tables: Iterable[Any]) -> Topics:
     tables : tables of `name` and `content`, the bytes of a topic_mapping.npy in each row. What
         stands in a later one counts.
 
-    Raises ValueError for a file that is no NumPy file, or that holds more than plain data.
+    Raises ValueError for a file that is not a NumPy file, or that holds more than plain data.
     """
     mapping: dict[str, Any] = {}
     for table in tables:

@@ -116,8 +116,8 @@ def test_kept_answers_are_read_by_the_class_as_it_is_today(ask, load, server):
     assert "write capitals" in answer.error
     assert ask(loose, ["Question"])[0].status == "ok"
     server.answers = scripted({"text": "UPPER"})
-    (mended,) = ask(strict, ["Question"], options={"retry_invalid": True})
-    assert (mended.value, server.requests) == ({"text": "UPPER"}, 2)
+    (fixed,) = ask(strict, ["Question"], options={"retry_invalid": True})
+    assert (fixed.value, server.requests) == ({"text": "UPPER"}, 2)
 
 
 def test_a_class_that_breaks_loses_no_answer(ask, load, server):
@@ -135,8 +135,8 @@ def test_a_class_that_breaks_loses_no_answer(ask, load, server):
     )
     with pytest.raises(ModelError, match="a validator failed with KeyError"):
         ask(broken, ["Question"])
-    mended = load("class Note(BaseModel):\n    text: str\n", "Note")
-    (answer,) = ask(mended, ["Question"])
+    fixed = load("class Note(BaseModel):\n    text: str\n", "Note")
+    (answer,) = ask(fixed, ["Question"])
     assert (answer.status, answer.cached, server.requests) == ("ok", True, 1)
 
 

@@ -103,8 +103,8 @@ def test_what_none_can_answer_is_quarantined_with_the_last_reason(opened, only, 
     ask(opened(), note)
     assert server.requests == 3 + 3 * 2
     only("small")
-    mended = ask(opened(), note, retry_invalid=True)
-    assert mended[2].value == {"text": "small"}
+    fixed = ask(opened(), note, retry_invalid=True)
+    assert fixed[2].value == {"text": "small"}
     assert server.requests == 3 + 3 * 2 + 1
 
 

@@ -13,10 +13,10 @@ BAD_CLASSES = {
     "two lists": ("class A(BaseModel):\n    x: list[str]\n    y: list[str]\n", "AsArray()"),
     "a column twice": (
         "class I(BaseModel):\n    x: str\n\nclass A(BaseModel):\n    x: str\n    i: list[I]\n",
-        "'x' would be there twice",
+        "'x' would appear twice",
     ),
     "no fields": ("class A(BaseModel):\n    pass\n", "has no fields"),
-    "no class": ("A = 3\n", "is no Pydantic class"),
+    "no class": ("A = 3\n", "is not a Pydantic class"),
     "a root model": (
         "from pydantic import RootModel\nclass A(RootModel[str]):\n    pass\n",
         "Root",

@@ -371,7 +371,7 @@ def test_one_of_each_refuses_what_a_struct_does_not_allow(load, values, complain
     ("structs", "complaint"),
     [
         ([{"dimension_id": "d1"}], "no field 'candidate_values'"),
-        ([*DIMENSIONS, DIMENSIONS[0]], "'d1' is there twice"),
+        ([*DIMENSIONS, DIMENSIONS[0]], "'d1' appears twice"),
         ([{**DIMENSIONS[0], "candidate_values": []}], "'d1' has no candidate_values"),
         (["d1"], "is not a struct"),
     ],

@@ -167,7 +167,7 @@ def test_it_may_stand_beside_other_fields(load):
 
 
 def test_a_field_in_the_way_of_its_column_is_an_error(load):
-    with pytest.raises(CompileError, match="'probabilities_off' would be there twice"):
+    with pytest.raises(CompileError, match="'probabilities_off' would appear twice"):
         load(GUESS + "    probabilities_off: float\n", "Guess")
 
 

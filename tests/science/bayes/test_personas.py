@@ -92,7 +92,7 @@ def test_values_that_do_not_fit_the_dimensions_are_refused(row, message):
 
 
 def test_dimensions_that_cannot_be_used_are_refused():
-    with pytest.raises(ValueError, match="'trust' is there twice"):
+    with pytest.raises(ValueError, match="'trust' appears twice"):
         encode_personas(EMPTY, pa.concat_tables([DIMENSIONS, DIMENSIONS.slice(0, 1)]))
     bare = DIMENSIONS.slice(0, 1).set_column(
         3, "candidate_values", pa.array([[]], pa.list_(pa.string()))

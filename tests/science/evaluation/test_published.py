@@ -29,7 +29,7 @@ def test_json_json_lines_and_csv_are_the_same(tmp_path: Path, text: str) -> None
 
 def test_a_pair_twice_or_without_a_key(tmp_path: Path) -> None:
     (tmp_path / "twice.json").write_text(json.dumps(PAIRS * 2))
-    with pytest.raises(ValueError, match="author 7 and conversation abany are there twice"):
+    with pytest.raises(ValueError, match="author 7 and conversation abany appear twice"):
         published.read(tmp_path / "twice.json", "w")
     (tmp_path / "other.csv").write_text("author,label\n7,2\n")
     with pytest.raises(ValueError, match="pair 1 has no author_id"):

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 from lupom.engine.errors import LLMError
 
-# How a reply ends that is no answer because the model, or a filter, will not give one: in the words
-# of OpenAI and its like, Claude, Converse, Gemini and Zhipu.
+# How a reply ends that is not an answer because the model, or a filter, will not give one: in the
+# words of OpenAI and its like, Claude, Converse, Gemini and Zhipu.
 REFUSALS = frozenset(
     {"refusal", "content_filter", "content_filtered", "content-filter", "guardrail_intervened"}
     | {"safety", "sensitive", "recitation", "prohibited_content", "blocklist", "spii", "blocked"}

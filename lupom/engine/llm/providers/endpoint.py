@@ -407,8 +407,8 @@ def _message(error: Any) -> str:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds a response asks to wait, None where it does not say.
 
-    What is no time (a word, not a number, infinity, a date beyond the calendar, more than a year)
-    says nothing; what has passed is no wait.
+    What is not a time (a word, not a number, infinity, a date beyond the calendar, more than a
+    year) says nothing; what has passed is no wait.
     """
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         value = str(headers.get(name) or "").strip()

@@ -246,7 +246,7 @@ def _status_of(code: str) -> int:
 def text_of(content: Any) -> str | None:
     """Return the text of a message's content: as it is, or of its parts but for thoughts.
 
-    None where it has no text. Raises TypeError for what is no content.
+    None where it has no text. Raises TypeError for what is not content.
     """
     if content is None or isinstance(content, str):
         return content

@@ -143,7 +143,7 @@ def _unconverted(message: str) -> tuple[str, int | None, str] | None:
 
 
 def _header(node: Node, path: Path, delimiter: str) -> list[str]:
-    """Return the columns' names; raises ModelError where one is blank or there twice."""
+    """Return the columns' names; raises ModelError where one is blank or appears twice."""
     if not path.stat().st_size:
         raise ModelError("the file is empty", file=node.file, hint="it needs a header line")
     try:
