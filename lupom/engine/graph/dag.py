@@ -165,7 +165,7 @@ def check_guarded(graph: Graph[N], guarded_tags: Iterable[str]) -> None:
 
     These are nodes with the tag themselves, and nodes whose config says `filters_<tag>: true`,
     by which a model declares that it takes what is guarded out. (A character of the tag that is
-    no letter, digit or underscore is an underscore in that key.)
+    not a letter, digit or underscore is an underscore in that key.)
 
     Raises GraphError at the file and line of the first reference that breaks the rule, and for
     a guarded tag that no node has but one nearly has.

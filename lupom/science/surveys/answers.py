@@ -28,7 +28,7 @@ def decode(column: pa.ChunkedArray, question: Question, where: str) -> tuple[pa.
     column : labels, or codes of the question's option_mapping, written in any way ('1', '1.0', 1).
         A column is read as labels when all of it are labels, else as codes when all of it are
         codes, else cell by cell, labels first. Blank is not asked. Of an open question what is
-        no refusal is the answer itself: a number, or a text, on one line and cut at 2,000
+        not a refusal is the answer itself: a number, or a text, on one line and cut at 2,000
         characters.
     question : whose options to use.
     where : survey and table, for messages.

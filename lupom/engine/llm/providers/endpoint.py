@@ -134,7 +134,7 @@ class Endpoint:
             import httpx  # type: ignore[no-redef]
 
         self._response = httpx.Response
-        # No limit here: places are given out by the gateway. httpx itself slows down with many
+        # No limit here: the semaphores of clients limit requests. httpx itself slows down with many
         # connections in flight, aiohttp does not. To aiohttp no limit is 0; None is a hundred.
         verify = _trusted(httpx, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
         try:
