@@ -1,6 +1,7 @@
 """LUPoM predicts how a person will answer a survey question.
 
-The public face: `Project`, `OneOf` and its kin for response classes, and the errors. Everything is
+The public face: `Project` and what its methods give, `import_survey` and `setup`, `OneOf` and its
+kin for response classes, and the errors. Everything is
 imported when it is first asked for, so that `import lupom` costs next to nothing.
 """
 
@@ -11,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lupom.engine.errors import LupomError
     from lupom.engine.llm.responses import AsArray, Distribution, OneOf, OneOfEach, Usable
+    from lupom.engine.llm.weights import setup
+    from lupom.engine.run.plan import Plan
+    from lupom.engine.run.results import Reporter, RunResult
+    from lupom.engine.run.tables import Table
     from lupom.project import Project
+    from lupom.surveys import import_survey
 
 __version__ = "0.1.0"
 __all__ = [
@@ -20,9 +26,15 @@ __all__ = [
     "LupomError",
     "OneOf",
     "OneOfEach",
+    "Plan",
     "Project",
+    "Reporter",
+    "RunResult",
+    "Table",
     "Usable",
     "__version__",
+    "import_survey",
+    "setup",
 ]
 
 _HOMES = {
@@ -33,6 +45,12 @@ _HOMES = {
     "OneOfEach": "lupom.engine.llm.responses",
     "Usable": "lupom.engine.llm.responses",
     "LupomError": "lupom.engine.errors",
+    "Plan": "lupom.engine.run.plan",
+    "Reporter": "lupom.engine.run.results",
+    "RunResult": "lupom.engine.run.results",
+    "Table": "lupom.engine.run.tables",
+    "import_survey": "lupom.surveys",
+    "setup": "lupom.engine.llm.weights",
 }
 
 

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 from lupom.engine import workspace
 
 if TYPE_CHECKING:
+    import threading
+    from pathlib import Path
+
+    from lupom.engine.diagnosis import Check
+    from lupom.engine.reading import Names
+    from lupom.engine.run.diff import Difference
+    from lupom.engine.run.results import Reporter, RunResult
     from lupom.engine.run.tables import Table
+    from lupom.engine.run.trial import Trial
+    from lupom.engine.sources.freshness import Measured
 
 
 class Project(workspace.Project):
@@ -34,3 +43,98 @@ class Project(workspace.Project):
         from lupom.networks import ask_network
 
         return ask_network(self, given, show, survey=survey, network=network)
+
+    def write_network(
+        self, form: str = "bif", *, survey: str | None = None, network: str | None = None
+    ) -> str:
+        """Return the persona network as BIF or XMLBIF text, as `lupom network --format bif`."""
+        from lupom.networks import write_network
+
+        return write_network(self, form, survey=survey, network=network)
+
+    def diff(self, model: str, key: Sequence[str] | None = None) -> Difference:
+        """Compare a model as it would be built now with what stands, as `lupom diff`.
+
+        `key` names the columns that make a row the same row. Nothing is built and nothing asked.
+        """
+        from lupom.engine.run.diff import diff
+
+        return diff(self, model, key)
+
+    def try_prompt(
+        self, model: str, prompt: str | Path, *, sample: int = 20, budget: str | None = None
+    ) -> Trial:
+        """Ask a sample of an LLM model's rows with another prompt, as `lupom diff --prompt`.
+
+        `prompt` is a file. The answers are in the ledger afterwards: adopt the prompt, and they are
+        not asked again.
+        """
+        from pathlib import Path
+
+        from lupom.engine.run.trial import try_prompt
+
+        return try_prompt(self, model, Path(prompt), sample=sample, budget=budget)
+
+    def retry(
+        self,
+        *,
+        budget: str | None = None,
+        reporter: Reporter | None = None,
+        stop: threading.Event | None = None,
+    ) -> RunResult:
+        """Do again what did not succeed in the last run, with its flags, as `lupom retry`.
+
+        Quarantined rows are asked anew. Target and vars are those this project was opened with.
+        Without anything to do again the result has no run_id. Raises UsageError when there has been
+        no run yet.
+        """
+        from lupom.engine.run.results import RunResult
+        from lupom.engine.run.retry import last_run, to_retry
+
+        last = last_run(self.files.root)
+        names = to_retry(self, last)
+        if not names:
+            return RunResult(None, "success")
+        failures = bool(last.arguments.get("store_failures", False))
+        if last.command == "test":
+            return self.test(names, store_failures=failures, reporter=reporter, stop=stop)
+        kept = ("threads", "full_refresh", "fail_fast", "no_llm")
+        flags = {name: last.arguments[name] for name in kept if name in last.arguments}
+        return self.run(
+            names,
+            retry_invalid=True,
+            budget=budget or last.arguments.get("budget"),
+            tests=last.command == "build",
+            store_failures=failures,
+            reporter=reporter,
+            stop=stop,
+            **flags,
+        )
+
+    def report(self, path: str | Path | None = None) -> Path:
+        """Write one page on how good the predictions are and return its path, as `lupom report`.
+
+        Raises StoreError when the evaluation is not built yet.
+        """
+        from lupom.site.report import write_report
+
+        return write_report(self, path)
+
+    def docs(self) -> Path:
+        """Write the project's pages and return their index.html, as `lupom docs generate`."""
+        from lupom.site import generate
+
+        return generate(self)
+
+    def freshness(self, select: Names = None, exclude: Names = None) -> list[Measured]:
+        """Return how old the sources with a `freshness` are, as `lupom source freshness`."""
+        from lupom.engine.reading import words
+        from lupom.engine.sources.freshness import measure
+
+        return list(measure(self, words(select) or (), words(exclude) or ()))
+
+    def diagnose(self) -> list[Check]:
+        """Check versions, project, store and LLMs, as `lupom debug`; LLMs are asked for it."""
+        from lupom.engine.diagnosis import diagnose
+
+        return list(diagnose(self))

@@ -40,25 +40,16 @@ def import_(
       lupom import answers.csv --qsf survey.qsf
       lupom import staff.xlsx --survey staff --guess
     """
-    from lupom.cli import surveys
-    from lupom.engine.project.discovery import find_root, read_project
+    from lupom import surveys
+    from lupom.engine.project.discovery import read_project
 
-    root = find_root(project_dir)
-    name = surveys.survey_name(survey, file)
-    if not guess:
-        surveys.check_free(root, name)
-    book: Path | None = surveys.codebook_path(root, name)
-    if guess or book is None or not book.exists():
-        book = None
-    try:
-        read = surveys.read(file, name, qsf=qsf, encoding=encoding, codebook=book)
-    except surveys.Unfit as error:
-        surveys.keep(error, root, name)
-        raise
-    written = surveys.write(read, root)
+    imported = surveys.import_survey(
+        file, project_dir, survey=survey, qsf=qsf, encoding=encoding, guess=guess
+    )
+    root, read, name = imported.root, imported.survey, imported.survey.name
     for line in read.summary():
         click.echo(line, err=True)
-    for path in written:
+    for path in imported.written:
         click.echo(path.relative_to(root).as_posix())
     if read.codebook_text is not None:
         click.echo("Next: review the codebook, and import again if you edit it.", err=True)

@@ -60,7 +60,7 @@ def init(
       lupom init staff --from staff-survey.xlsx
       lupom init w34 --from W34.sav --survey w34
     """
-    from lupom.cli import surveys
+    from lupom import surveys
     from lupom.engine.project import shipped
 
     shipped.check_free(name, force=force)
@@ -99,7 +99,7 @@ def _create(
     name: Path, source: Path, survey: str, variables: dict[str, Any], *, force: bool
 ) -> None:
     """Make the project of a survey, without its tables."""
-    from lupom.cli import surveys
+    from lupom import surveys
     from lupom.engine.project import shipped
 
     book = ""

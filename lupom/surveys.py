@@ -97,6 +97,58 @@ class Survey:
         return out + [f"  note: {note}" for note in self.notes]
 
 
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A survey that was imported: the project's folder, what was read, the files written."""
+
+    root: Path
+    survey: Survey
+    written: list[Path]
+
+
+def import_survey(
+    file: str | Path,
+    folder: str | Path | None = None,
+    *,
+    survey: str | None = None,
+    qsf: str | Path | None = None,
+    encoding: str | None = None,
+    guess: bool = False,
+) -> Imported:
+    """Read a survey's file into the seeds of a project, as `lupom import`.
+
+    Parameters
+    ----------
+    file : SPSS, Stata, CSV, Excel, Parquet, a Qualtrics export, or a folder of tables.
+    folder : the project's; by default this one or the next above it.
+    survey : its name; by default the file's.
+    qsf : the definition of a Qualtrics survey, for its CSV export.
+    encoding : of a file that is not UTF-8.
+    guess : guess anew, over the codebook that is there.
+
+    Raises
+    ------
+    LupomError : for whatever is wrong with the files; an Unfit where the file does not fit its
+        codebook, of which a guess is then in the project, to be edited.
+    """
+    from lupom.engine.project.discovery import find_root
+
+    root, path = find_root(None if folder is None else Path(folder)), Path(file)
+    name = survey_name(survey, path)
+    if not guess:
+        check_free(root, name)
+    book: Path | None = codebook_path(root, name)
+    if guess or book is None or not book.exists():
+        book = None
+    definition = None if qsf is None else Path(qsf)
+    try:
+        found = read(path, name, qsf=definition, encoding=encoding, codebook=book)
+    except Unfit as error:
+        keep(error, root, name)
+        raise
+    return Imported(root, found, write(found, root))
+
+
 _STATUSES = ("answered", "refused", "dont_know", "not_asked")
 
 
