@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import StoreError, UsageError, did_you_mean
+from lupom.engine.run.reading import table
 
 if TYPE_CHECKING:
+    from lupom.engine.run.context import Context
     from lupom.engine.run.tables import Table
-    from lupom.engine.workspace import Project
     from lupom.science.bayes import PersonaNetwork, Personas
 
 FORMS = ("bif", "xmlbif")
@@ -21,7 +22,7 @@ UNKNOWN = "unknown"
 
 
 def ask_network(
-    project: Project,
+    context: Context,
     given: Mapping[str, str] | Iterable[tuple[str, str]] = (),
     show: Sequence[str] = (),
     *,
@@ -53,7 +54,7 @@ def ask_network(
     from lupom.engine.run.tables import Table
     from lupom.science.bayes.queries import ImpossibleError, conditional
 
-    found = _find(project, survey, network)
+    found = _find(context, survey, network)
     codes: dict[str, int] = {}
     said: dict[str, str] = {}
     for word, value in given.items() if isinstance(given, Mapping) else given:
@@ -87,7 +88,7 @@ def ask_network(
 
 
 def write_network(
-    project: Project, form: str, *, survey: str | None = None, network: str | None = None
+    context: Context, form: str, *, survey: str | None = None, network: str | None = None
 ) -> str:
     """Return a network of the project as text: 'bif' or 'xmlbif'.
 
@@ -97,7 +98,7 @@ def write_network(
 
     if form not in FORMS:
         raise ValueError(f"unknown form {form!r}; known are {', '.join(FORMS)}")
-    found = _find(project, survey, network)
+    found = _find(context, survey, network)
     write = to_bif if form == "bif" else to_xmlbif
     return write(found.network, found.personas.values)
 
@@ -145,12 +146,12 @@ class _Found:
         )
 
 
-def _find(project: Project, survey: str | None, network: str | None) -> _Found:
+def _find(context: Context, survey: str | None, network: str | None) -> _Found:
     from lupom.science.bayes import Score, encode_personas, network_of, variants_of
 
-    variants = variants_of(project.table("persona_networks").arrow)
-    parameters = project.table("persona_network_parameters").arrow
-    dimensions = project.table("persona_dimensions").arrow
+    variants = variants_of(table(context, "persona_networks").arrow)
+    parameters = table(context, "persona_network_parameters").arrow
+    dimensions = table(context, "persona_dimensions").arrow
     label = _one(survey, list(variants), "survey", "--survey")
     of = variants[label]
     name = next(iter(of)) if network is None else _one(network, list(of), "network", "--network")

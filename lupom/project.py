@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lupom.engine.diagnosis import Check
-    from lupom.engine.reading import Names
     from lupom.engine.run.diff import Difference
+    from lupom.engine.run.freshness import Measured
     from lupom.engine.run.results import Reporter, RunResult
+    from lupom.engine.run.selection import Names
     from lupom.engine.run.tables import Table
     from lupom.engine.run.trial import Trial
-    from lupom.engine.sources.freshness import Measured
 
 
 class Project(workspace.Project):
@@ -42,7 +42,7 @@ class Project(workspace.Project):
         """
         from lupom.networks import ask_network
 
-        return ask_network(self, given, show, survey=survey, network=network)
+        return ask_network(self.context, given, show, survey=survey, network=network)
 
     def write_network(
         self, form: str = "bif", *, survey: str | None = None, network: str | None = None
@@ -50,7 +50,7 @@ class Project(workspace.Project):
         """Return the persona network as BIF or XMLBIF text, as `lupom network --format bif`."""
         from lupom.networks import write_network
 
-        return write_network(self, form, survey=survey, network=network)
+        return write_network(self.context, form, survey=survey, network=network)
 
     def diff(self, model: str, key: Sequence[str] | None = None) -> Difference:
         """Compare a model as it would be built now with what stands, as `lupom diff`.
@@ -59,7 +59,7 @@ class Project(workspace.Project):
         """
         from lupom.engine.run.diff import diff
 
-        return diff(self, model, key)
+        return diff(self.context, model, key)
 
     def try_prompt(
         self, model: str, prompt: str | Path, *, sample: int = 20, budget: str | None = None
@@ -73,7 +73,7 @@ class Project(workspace.Project):
 
         from lupom.engine.run.trial import try_prompt
 
-        return try_prompt(self, model, Path(prompt), sample=sample, budget=budget)
+        return try_prompt(self.context, model, Path(prompt), sample=sample, budget=budget)
 
     def retry(
         self,
@@ -92,7 +92,7 @@ class Project(workspace.Project):
         from lupom.engine.run.retry import last_run, to_retry
 
         last = last_run(self.files.root)
-        names = to_retry(self, last)
+        names = to_retry(self.context, last)
         if not names:
             return RunResult(None, "success")
         failures = bool(last.arguments.get("store_failures", False))
@@ -128,13 +128,13 @@ class Project(workspace.Project):
 
     def freshness(self, select: Names = None, exclude: Names = None) -> list[Measured]:
         """Return how old the sources with a `freshness` are, as `lupom source freshness`."""
-        from lupom.engine.reading import words
-        from lupom.engine.sources.freshness import measure
+        from lupom.engine.run.freshness import measure
+        from lupom.engine.run.selection import words
 
-        return list(measure(self, words(select) or (), words(exclude) or ()))
+        return list(measure(self.context, words(select) or (), words(exclude) or ()))
 
     def diagnose(self) -> list[Check]:
         """Check versions, project, store and LLMs, as `lupom debug`; LLMs are asked for it."""
         from lupom.engine.diagnosis import diagnose
 
-        return list(diagnose(self))
+        return list(diagnose(self.context))

@@ -112,7 +112,7 @@ def test_a_slip_is_said_in_words(project, given, options, message, hint):
 
 def test_a_network_is_written_for_other_programs(project):
     for form, read in (("bif", from_bif), ("xmlbif", from_xmlbif)):
-        back, values = read(write_network(project, form, survey="panel"))
+        back, values = read(write_network(project.context, form, survey="panel"))
         assert back.names == ("news", "trust_1", "trust_2", "trust_in_science")
         assert values[0] == ("never", "Daily = often", "always")
         assert back.levels == ("mid", "mid", "low", "high")

@@ -22,7 +22,7 @@ def debug(project_dir: Path | None, target: str | None, vars_: str | None) -> in
 
     bad = 0
     with open_project(project_dir, target, vars_) as project:
-        for check in diagnose(project):
+        for check in diagnose(project.context):
             bad += not check.ok
             mark = click.style("ok ", fg="green") if check.ok else click.style("BAD", fg="red")
             click.echo(f"{mark}  {check.what:<24} {check.found}")

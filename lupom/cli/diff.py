@@ -65,11 +65,13 @@ def diff(
     with open_project(project_dir, target, vars_) as project:
         if prompt is not None:
             _print_trial(
-                try_prompt(project, model, prompt, sample=sample, budget=budget), limit, form
+                try_prompt(project.context, model, prompt, sample=sample, budget=budget),
+                limit,
+                form,
             )
             return
         columns = [word.strip() for word in key.split(",")] if key else None
-        _print_difference(compare(project, model, columns), limit, form)
+        _print_difference(compare(project.context, model, columns), limit, form)
 
 
 def _print_difference(found: Difference, limit: int, form: str) -> None:

@@ -66,7 +66,9 @@ def network(
         raise UsageError(f"--format {form} is the whole network; leave out --given and --show")
     with open_project(project_dir, target, vars_) as project:
         if form in FORMS:
-            click.echo(write_network(project, form, survey=survey, network=network), nl=False)
+            click.echo(
+                write_network(project.context, form, survey=survey, network=network), nl=False
+            )
             return
-        table = ask_network(project, pairs, show, survey=survey, network=network)
+        table = ask_network(project.context, pairs, show, survey=survey, network=network)
     click.echo(render(table.columns, table.rows(), form))

@@ -38,7 +38,7 @@ def retry(
     last = last_run(project_dir)
     given = vars_ or json.dumps(dict(last.vars))
     with open_project(project_dir, target or last.target, given) as project:
-        names = to_retry(project, last)
+        names = to_retry(project.context, last)
         if not names:
             click.echo(
                 f"Nothing to retry: run {last.run_id} ended well and no answer is quarantined.",

@@ -9,12 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lupom import __version__
 from lupom.engine.errors import LupomError
 from lupom.engine.run.identities import asked_of
+from lupom.version import __version__
 
 if TYPE_CHECKING:
-    from lupom.engine.workspace import Project
+    from lupom.engine.run.context import Context
 
 _PACKAGES = ("duckdb", "sqlmodel", "openai", "scikit-learn", "xllamacpp", "wordllama")
 
@@ -28,7 +28,7 @@ class Check:
     found: str
 
 
-def diagnose(project: Project) -> Iterator[Check]:
+def diagnose(context: Context) -> Iterator[Check]:
     """Yield checks one by one; those of LLMs may take as long as an LLM takes to answer."""
     yield Check("lupom", True, __version__)
     yield Check("python", True, platform.python_version())
@@ -37,36 +37,36 @@ def diagnose(project: Project) -> Iterator[Check]:
             yield Check(package, True, importlib.metadata.version(package))
         except importlib.metadata.PackageNotFoundError:
             yield Check(package, False, "not installed")
-    models = [n for n in project.nodes.values() if n.resource == "model"]
-    seeds = [n for n in project.nodes.values() if n.resource == "seed"]
+    models = [n for n in context.nodes.values() if n.resource == "model"]
+    seeds = [n for n in context.nodes.values() if n.resource == "seed"]
     yield Check(
         "project",
         True,
-        f"{project.name}: {len(models)} models, {len(seeds)} seeds at {project.files.root}",
+        f"{context.name}: {len(models)} models, {len(seeds)} seeds at {context.files.root}",
     )
-    yield _store(project)
-    state = project.files.state_folder / "state.db"
+    yield _store(context)
+    state = context.files.state_folder / "state.db"
     yield Check("ledger", True, str(state) if state.is_file() else f"{state} (not yet made)")
-    for alias in _aliases(project):
+    for alias in _aliases(context):
         try:
-            yield Check(f"llm {alias}", True, project.context.gateway.check(alias))
+            yield Check(f"llm {alias}", True, context.gateway.check(alias))
         except LupomError as error:
             yield Check(f"llm {alias}", False, str(error))
 
 
-def _aliases(project: Project) -> list[str]:
+def _aliases(context: Context) -> list[str]:
     """Return the LLMs to check, in the order of the settings.
 
     Those of the project file, and of the ready ones those that models name, that vars name, that
     the rows of a table were asked of, and that any of these falls back on.
     """
-    known = project.files.settings.llms
-    wanted = {n.config["llm"] for n in project.nodes.values() if n.materialized == "llm"}
-    wanted |= project.files.declared_llms
-    for value in project.files.vars.values():
+    known = context.files.settings.llms
+    wanted = {n.config["llm"] for n in context.nodes.values() if n.materialized == "llm"}
+    wanted |= context.files.declared_llms
+    for value in context.files.vars.values():
         wanted |= {v for v in (value if isinstance(value, list) else [value]) if isinstance(v, str)}
     with suppress(LupomError):
-        for record in project.store.records().values() if project.store.exists else ():
+        for record in context.store.records().values() if context.store.exists else ():
             wanted |= set(asked_of(record))
     wanted &= set(known)
     pending = list(wanted)
@@ -78,12 +78,12 @@ def _aliases(project: Project) -> list[str]:
     return [alias for alias in known if alias in wanted]
 
 
-def _store(project: Project) -> Check:
-    path = project.files.store_path
-    if not project.store.exists:
+def _store(context: Context) -> Check:
+    path = context.files.store_path
+    if not context.store.exists:
         return Check("store", True, f"{path} (not yet made)")
     try:
-        records = project.store.records()
+        records = context.store.records()
     except LupomError as error:
         return Check("store", False, str(error))
     return Check("store", True, f"{path}: {len(records)} relations")

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from lupom.engine.project.nodes import Node
-from lupom.engine.workspace import Project
+from lupom.engine.run.opening import open_context
+from lupom.engine.run.selection import select_nodes
 
 _HEAD = """# Tables
 
@@ -22,9 +24,9 @@ them, and `lupom docs generate` shows them with rows, types and lineage. What th
 
 def dictionary(folder: Path) -> str:
     """Return every table of a project, with description, tags and described columns."""
-    with Project(folder) as project:
-        root = project.files.root
-        nodes = [project.nodes[name] for name in project.select()]
+    with closing(open_context(folder)) as context:
+        root = context.files.root
+        nodes = [context.nodes[name] for name in select_nodes(context)]
     folders: dict[str, list[Node]] = {}
     for node in nodes:
         place = root / (node.path or "")

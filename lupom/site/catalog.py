@@ -19,7 +19,7 @@ def catalog(project: Project, tables: Tables, counts: dict[str, int | None]) -> 
     }
     resources = {unique_id(project.name, n): n.resource for n in project.nodes.values()}
     return {
-        "metadata": metadata(project, "catalog"),
+        "metadata": metadata(project.context, "catalog"),
         "nodes": {k: v for k, v in described.items() if resources[k] != "source"},
         "sources": {k: v for k, v in described.items() if resources[k] == "source"},
         "errors": None,

@@ -90,7 +90,7 @@ def write_pages(
     for row in results:
         by_node.setdefault(row["node"], []).append(row)
     kept: dict[str, list[dict[str, Any]]] = {}
-    for version in versions(project):
+    for version in versions(project.context):
         kept.setdefault(version["node"], []).append(version)
     for node in project.nodes.values():
         page = {

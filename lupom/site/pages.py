@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lupom import __version__
 from lupom.engine.llm.prices import whole
 from lupom.engine.run import artifacts
 from lupom.engine.workspace import Project
@@ -17,6 +16,7 @@ from lupom.site import evaluation, lineage, people
 from lupom.site.catalog import catalog
 from lupom.site.shards import Shards
 from lupom.site.tables import Tables
+from lupom.version import __version__
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -36,7 +36,7 @@ def generate(project: Project) -> Path:
         counts = {name: tables.count(name) for name in project.nodes if tables.has(name)}
         artifacts.write(target, "catalog.json", catalog(project, tables, counts))
         if not (target / "manifest.json").is_file():
-            artifacts.write(target, "manifest.json", artifacts.manifest(project))
+            artifacts.write(target, "manifest.json", artifacts.manifest(project.context))
         _assets(folder)
         shards = Shards(folder / "data")
         runs = project.context.state.runs()

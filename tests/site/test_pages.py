@@ -99,12 +99,12 @@ def test_prompts_have_their_versions(tmp_path):
     from lupom.site.lineage import _prompts
 
     with Project(folder) as project:
-        keep_versions(project, "run1", ["mood"])
-        keep_versions(project, "run2", ["mood"])
+        keep_versions(project.context, "run1", ["mood"])
+        keep_versions(project.context, "run2", ["mood"])
     (folder / "prompts/ask.jinja").write_text("Second {{ id }}\nsame\n")
     with Project(folder) as project:
-        keep_versions(project, "run3", ["mood"])
-        kept = versions(project)
+        keep_versions(project.context, "run3", ["mood"])
+        kept = versions(project.context)
         assert [version["run_id"] for version in kept] == ["run1", "run3"]
         newest, oldest = _prompts(project, project.nodes["mood"], kept, {"run3": "2026-01-02"})
     assert newest["started"] == "2026-01-02"

@@ -112,7 +112,7 @@ def render(
         code = template.root_render_func.__code__
 
         def line() -> int | None:
-            frame: Any = sys._getframe(1)
+            frame: Any = sys._getframe(1)  # noqa: SLF001
             while frame is not None:
                 if frame.f_code.co_filename == code.co_filename:
                     return int(template.get_corresponding_lineno(frame.f_lineno))

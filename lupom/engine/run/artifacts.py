@@ -13,15 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lupom import __version__
 from lupom.engine.llm.prices import whole
 from lupom.engine.project.nodes import Node
 from lupom.engine.run import results as r
 from lupom.engine.run.identities import code_hash
 from lupom.engine.run.versions import keep_versions
+from lupom.version import __version__
 
 if TYPE_CHECKING:
-    from lupom.engine.workspace import Project
+    from lupom.engine.run.context import Context
 
 # The version of the artifacts' own shape; it grows when a key changes its meaning or goes.
 VERSION = 1
@@ -32,18 +32,18 @@ def unique_id(project_name: str, node: Node) -> str:
     return f"{node.resource}.{project_name}.{node.name}"
 
 
-def manifest(project: Project) -> dict[str, Any]:
+def manifest(context: Context) -> dict[str, Any]:
     """Return the project as it compiles: nodes, tests, sources, and who reads whom."""
-    nodes = [*project.nodes.values(), *project.tests.values()]
-    ids = {node.name: unique_id(project.name, node) for node in nodes}
-    described = {ids[node.name]: _node(project, node, ids) for node in nodes}
+    nodes = [*context.nodes.values(), *context.tests.values()]
+    ids = {node.name: unique_id(context.name, node) for node in nodes}
+    described = {ids[node.name]: _node(context, node, ids) for node in nodes}
     parents = {ids[n.name]: [ids[p] for p in n.parents if p in ids] for n in nodes}
     children: dict[str, list[str]] = {one: [] for one in parents}
     for one, above in parents.items():
         for parent in above:
             children[parent].append(one)
     return {
-        "metadata": metadata(project, "manifest"),
+        "metadata": metadata(context, "manifest"),
         "nodes": {k: v for k, v in described.items() if v["resource_type"] != "source"},
         "sources": {k: v for k, v in described.items() if v["resource_type"] == "source"},
         "parent_map": parents,
@@ -52,17 +52,17 @@ def manifest(project: Project) -> dict[str, Any]:
 
 
 def run_results(
-    project: Project, result: r.RunResult, command: str, arguments: Mapping[str, Any]
+    context: Context, result: r.RunResult, command: str, arguments: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return how a run ended, node by node, with calls, tokens and money."""
-    known = {**project.nodes, **project.tests}
+    known = {**context.nodes, **context.tests}
     calls = [node.calls for node in result.nodes if node.calls is not None]
     costs = [call.usage.cost for call in calls if call.asked]
     return {
-        "metadata": metadata(project, "run-results"),
+        "metadata": metadata(context, "run-results"),
         "args": {"which": command, **arguments},
         "elapsed_time": result.seconds,
-        "results": [_result(project, known[node.node], node) for node in result.nodes],
+        "results": [_result(context, known[node.node], node) for node in result.nodes],
         "lupom": {
             "run_id": result.run_id,
             "status": result.status,
@@ -77,16 +77,16 @@ def run_results(
     }
 
 
-def metadata(project: Project, kind: str) -> dict[str, Any]:
+def metadata(context: Context, kind: str) -> dict[str, Any]:
     """Return the head of an artifact."""
     return {
         "artifact": f"lupom-{kind}",
         "artifact_version": VERSION,
         "generated_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "lupom_version": __version__,
-        "project_name": project.name,
+        "project_name": context.name,
         "adapter_type": "duckdb",
-        "target": project.files.target_name,
+        "target": context.files.target_name,
     }
 
 
@@ -104,31 +104,31 @@ def write(folder: Path, name: str, artifact: Mapping[str, Any]) -> Path:
 
 
 def write_artifacts(
-    project: Project, result: r.RunResult, command: str, arguments: Mapping[str, Any]
+    context: Context, result: r.RunResult, command: str, arguments: Mapping[str, Any]
 ) -> None:
     """Write manifest.json and run_results.json to target/.
 
     A run that did nothing leaves the manifest that stands. A folder that cannot be written is a
     note, not an error: the run itself went well.
     """
-    folder = project.files.target_folder
+    folder = context.files.target_folder
     try:
         if result.run_id is not None:
             asked = (node.node for node in result.nodes if node.calls is not None)
-            keep_versions(project, result.run_id, asked)
+            keep_versions(context, result.run_id, asked)
         if result.run_id is not None or not (folder / "manifest.json").is_file():
-            write(folder, "manifest.json", manifest(project))
-        write(folder, "run_results.json", run_results(project, result, command, arguments))
+            write(folder, "manifest.json", manifest(context))
+        write(folder, "run_results.json", run_results(context, result, command, arguments))
     except OSError as error:
-        project.context.reporter.note(f"no artifacts in {folder}: {error.strerror or error}")
+        context.reporter.note(f"no artifacts in {folder}: {error.strerror or error}")
 
 
-def _node(project: Project, node: Node, ids: Mapping[str, str]) -> dict[str, Any]:
+def _node(context: Context, node: Node, ids: Mapping[str, str]) -> dict[str, Any]:
     described: dict[str, Any] = {
         "unique_id": ids[node.name],
         "resource_type": node.resource,
         "name": node.name,
-        "package_name": project.name,
+        "package_name": context.name,
         "original_file_path": node.file,
         "path": node.file,
         "language": node.language,
@@ -153,7 +153,7 @@ def _node(project: Project, node: Node, ids: Mapping[str, str]) -> dict[str, Any
     if node.resource == "model":
         described["raw_code"] = _text(node)
     if node.language == "sql":
-        described["compiled_code"] = project.context.sql(node, shown=True)
+        described["compiled_code"] = context.sql(node, shown=True)
     return described
 
 
@@ -164,10 +164,10 @@ def _text(node: Node) -> str:
         return node.text
 
 
-def _result(project: Project, node: Node, result: r.NodeResult) -> dict[str, Any]:
+def _result(context: Context, node: Node, result: r.NodeResult) -> dict[str, Any]:
     failing = result.rows if result.kind == "test" else None
     return {
-        "unique_id": unique_id(project.name, node),
+        "unique_id": unique_id(context.name, node),
         "status": result.status,
         "message": result.message,
         "failures": failing,

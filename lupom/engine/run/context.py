@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.compiler.sql import fill
 from lupom.engine.errors import ModelError
+from lupom.engine.graph import Graph
+from lupom.engine.hashes import FileHashes
 from lupom.engine.project.discovery import ProjectFiles
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.results import Reporter, Silent
@@ -25,7 +28,16 @@ DEFERRED = "lupom_deferred"
 
 
 class Context:
-    """The parts a run works with.
+    """A compiled project and the parts a run works with.
+
+    Attributes
+    ----------
+    nodes, tests : models, seeds and sources, and data tests, by name.
+    graph, with_tests : the graph of nodes, and that of nodes and tests.
+    warnings : what the project's files say that is likely not meant.
+    compare_with : folder of earlier artifacts that the selectors `state:` and `result:` read.
+    defers_to : the store of another target, from which is read what is not built here.
+    reporter, stop : who hears of a run, and what ends it when it is set.
 
     `state` and `gateway` open on first use: a run in which nothing is to do needs neither.
     """
@@ -44,10 +56,22 @@ class Context:
         self.stop = threading.Event()
         # Nodes that are read from another target's store, attached under DEFERRED.
         self.deferred: frozenset[str] = frozenset()
+        self.graph: Graph[Node] = Graph(())
+        self.with_tests = self.graph
+        self.tests: Mapping[str, Node] = {}
+        self.warnings: list[str] = []
+        self.hashes = FileHashes(None)
+        self.compare_with: Path | None = None
+        self.defers_to: Store | None = None
         self._lock = threading.RLock()
         self._state: State | None = None
         self._gateway: Gateway | None = None
         self._sources = sources
+
+    @property
+    def name(self) -> str:
+        """The project's name."""
+        return self.files.settings.name
 
     @property
     def state(self) -> State:
@@ -75,12 +99,9 @@ class Context:
     def sources(self) -> Sources:
         with self._lock:
             if self._sources is None:
-                from lupom.engine.hashes import FileHashes
                 from lupom.engine.sources.resolve import Sources
 
-                self._sources = Sources(
-                    self.files.sources, self.files.state_folder, FileHashes(None)
-                )
+                self._sources = Sources(self.files.sources, self.files.state_folder, self.hashes)
             return self._sources
 
     def llm_identity(self, alias: str) -> Mapping[str, Any]:

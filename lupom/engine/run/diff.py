@@ -16,8 +16,11 @@ from lupom.engine.errors import StoreError, UsageError, did_you_mean
 from lupom.engine.llm.forecast import Forecast, Range
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.materializations.rows import Prepared, prepare
+from lupom.engine.run.reading import query
 from lupom.engine.run.scratch import Scratch, scratch
+from lupom.engine.run.selection import read_by, select_nodes, with_seeds
 from lupom.engine.run.spending import taking
+from lupom.engine.run.staleness import plan_of
 from lupom.engine.store.duck import relation_kinds
 from lupom.engine.store.names import quoted
 
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from lupom.engine.llm.answers import Answer
-    from lupom.engine.workspace import Project
+    from lupom.engine.run.context import Context
 
 Key = tuple[Any, ...]
 # Columns of an LLM model that say how an answer came about and not what it is.
@@ -71,7 +74,7 @@ class Difference:
     cost: Range | None = None
 
 
-def diff(project: Project, name: str, key: Sequence[str] | None = None) -> Difference:
+def diff(context: Context, name: str, key: Sequence[str] | None = None) -> Difference:
     """Compare a model as it would be built now with what stands.
 
     Parameters
@@ -85,51 +88,53 @@ def diff(project: Project, name: str, key: Sequence[str] | None = None) -> Diffe
     StoreError : when it is not built yet.
     ModelError : what the model raises.
     """
-    node = checked(project, name)
-    with stale_built(project, node) as memory:
+    node = checked(context, name)
+    with stale_built(context, node) as memory:
         if node.materialized == "llm":
             with memory.context.store.hold() as cursor:
                 prepared = prepare(memory.context, node, cursor)
-            return _of_answers(project, node, prepared)
+            return _of_answers(context, node, prepared)
         memory.build((name,))
         with memory.context.store.hold() as cursor:
-            return _of_tables(cursor, node, list(key or _guessed_key(project, node)))
+            return _of_tables(cursor, node, list(key or _guessed_key(context, node)))
 
 
-def checked(project: Project, name: str) -> Node:
+def checked(context: Context, name: str) -> Node:
     """Return the node of a model whose table stands; raises as `diff` does."""
-    if name not in project.nodes:
-        raise UsageError(f"no model '{name}'", hint=did_you_mean(name, project.nodes))
-    node = project.nodes[name]
+    if name not in context.nodes:
+        raise UsageError(f"no model '{name}'", hint=did_you_mean(name, context.nodes))
+    node = context.nodes[name]
     if node.resource == "source" or node.materialized == "ephemeral":
         raise UsageError(f"'{name}' has no table that LUPoM builds")
-    if not project.store.exists:
+    if not context.store.exists:
         raise StoreError(f"'{name}' is not built yet", hint=f"lupom run --select +{name}")
-    with project.store.hold(read_only=True) as cursor:
+    with context.store.hold(read_only=True) as cursor:
         if name not in relation_kinds(cursor):
             raise StoreError(f"'{name}' is not built yet", hint=f"lupom run --select +{name}")
     return node
 
 
 @contextmanager
-def stale_built(project: Project, node: Node) -> Iterator[Scratch]:
+def stale_built(context: Context, node: Node) -> Iterator[Scratch]:
     """Open a scratch store with everything stale above a node built in it, LLM models aside: what
     they gave stands for what they would give."""
-    above = project.graph.sort(project.graph.ancestors(node.name))
-    names = tuple(n for n in above if project.nodes[n].resource != "source")
-    plan = project.plan(list(names) or [node.name], estimate=False)
+    above = context.graph.sort(context.graph.ancestors(node.name))
+    names = tuple(n for n in above if context.nodes[n].resource != "source")
+    selected = with_seeds(context, select_nodes(context, list(names) or [node.name]))
+    context.sources.check(read_by(context, (context.nodes[name] for name in selected)))
+    plan = plan_of(context, selected)
     stale = {step.node for step in plan.doing()} - {node.name}
-    plain = tuple(n for n in names if n in stale and project.nodes[n].materialized != "llm")
-    with scratch(project.context) as memory:
+    plain = tuple(n for n in names if n in stale and context.nodes[n].materialized != "llm")
+    with scratch(context) as memory:
         memory.build(plain)
         yield memory
 
 
-def _guessed_key(project: Project, node: Node) -> list[str]:
+def _guessed_key(context: Context, node: Node) -> list[str]:
     for option in ("key", "unique_key"):
         if given := node.config.get(option):
             return [given] if isinstance(given, str) else list(given)
-    properties = project.files.properties.get((f"{node.resource}s", node.name))
+    properties = context.files.properties.get((f"{node.resource}s", node.name))
     for test in properties.tests if properties else ():
         if test.test == "unique":
             columns = test.arguments.get("columns", test.arguments.get("", test.column))
@@ -195,18 +200,18 @@ def _of_whole_rows(
     out.keys, out.same = columns, count - out.added
 
 
-def _of_answers(project: Project, node: Node, prepared: Prepared) -> Difference:
+def _of_answers(context: Context, node: Node, prepared: Prepared) -> Difference:
     """Compare the answers the ledger has to today's calls with those that stand."""
-    standing = groups(project, node, list(prepared.keys))
+    standing = groups(context, node, list(prepared.keys))
     out = Difference(node.name, list(prepared.keys))
     now: set[Key] = set()
     rest = Forecast(0, Range(), Range(), Range())
-    gateway = project.context.gateway
+    gateway = context.gateway
     for part in prepared.parts():
         for alias, places in part.by_alias().items():
             calls = [part.calls[i] for i in places]
             waiting = gateway.unanswered(alias, calls)
-            rest = rest + taking(project.context, node.name, waiting.calls)
+            rest = rest + taking(context, node.name, waiting.calls)
             answers = gateway.recall(alias, calls)
             for i, answer in zip(places, answers, strict=True):
                 key = tuple(part.rows[i][k] for k in prepared.keys)
@@ -237,9 +242,9 @@ def _compare(out: Difference, key: Key, before: Any, after: Any) -> None:
         out.changes.append(Change("changed", key, "", before, after))
 
 
-def groups(project: Project, node: Node, keys: list[str]) -> dict[Key, Any]:
+def groups(context: Context, node: Node, keys: list[str]) -> dict[Key, Any]:
     """Return what an LLM model's table says, by key: a value where an answer is one."""
-    table = project.query(f"select * from {quoted('main', node.name)}").arrow
+    table = query(context.store, f"select * from {quoted('main', node.name)}").arrow
     found: dict[Key, list[dict[str, Any]]] = {}
     for row in table.to_pylist(maps_as_pydicts="lossy"):
         key = tuple(row[k] for k in keys)

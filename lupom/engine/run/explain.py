@@ -15,8 +15,8 @@ from lupom.engine.store.names import literal, quoted
 if TYPE_CHECKING:
     import duckdb
 
+    from lupom.engine.run.context import Context
     from lupom.engine.run.materializations.rows import Part
-    from lupom.engine.workspace import Project
 
 # Rows of an upstream table that are shown. One where more match is taken to be about more than this
 # row, and only named, unless the model's config asks for it.
@@ -24,7 +24,7 @@ SHOWN = 20
 
 
 def explain(
-    project: Project,
+    context: Context,
     model: str,
     values: Sequence[str],
     named: Mapping[str, str],
@@ -46,15 +46,14 @@ def explain(
     """
     from lupom.engine.run.materializations.rows import prepare
 
-    node = _llm_node(project, model)
-    context = project.context
-    with project.store.hold(read_only=project.store.idle) as cursor:
-        missing = [p for p in node.parents if not _stands(project, cursor, p)]
+    node = _llm_node(context, model)
+    with context.store.hold(read_only=context.store.idle) as cursor:
+        missing = [p for p in node.parents if not _stands(context, cursor, p)]
         if missing:
             raise StoreError(
                 f"'{missing[0]}' is not built yet", hint=f"lupom run --select +{model}"
             )
-        key = _find(project, cursor, node, values, named)
+        key = _find(context, cursor, node, values, named)
         prepared = prepare(context, node, cursor, where=_where(node, key))
         (part,) = prepared.parts()
         together = part.calls[0].together
@@ -66,19 +65,19 @@ def explain(
             rows_per_call=1 if together is None else together.most,
         )
         _answered(cursor, node, key, out)
-        _called(project, part, out)
-        out.inputs = list(_inputs(project, cursor, node, key, truth, out))
+        _called(context, part, out)
+        out.inputs = list(_inputs(context, cursor, node, key, truth, out))
     return out
 
 
-def _llm_node(project: Project, model: str) -> Node:
-    node = project.nodes.get(model)
+def _llm_node(context: Context, model: str) -> Node:
+    node = context.nodes.get(model)
     if node is None:
-        raise UsageError(f"no model '{model}'", hint=did_you_mean(model, project.nodes))
+        raise UsageError(f"no model '{model}'", hint=did_you_mean(model, context.nodes))
     if node.materialized == "llm":
         return node
-    above = project.graph.sort(project.graph.ancestors(model))
-    asked = [n for n in above if project.nodes[n].materialized == "llm"]
+    above = context.graph.sort(context.graph.ancestors(model))
+    asked = [n for n in above if context.nodes[n].materialized == "llm"]
     raise UsageError(
         f"'{model}' asks no LLM, so there is no prompt or call to explain",
         hint=f"it reads what {asked[-1]} was answered: lupom explain {asked[-1]} KEY"
@@ -87,8 +86,8 @@ def _llm_node(project: Project, model: str) -> Node:
     )
 
 
-def _stands(project: Project, cursor: duckdb.DuckDBPyConnection, name: str) -> bool:
-    node = project.nodes[name]
+def _stands(context: Context, cursor: duckdb.DuckDBPyConnection, name: str) -> bool:
+    node = context.nodes[name]
     return (
         node.resource == "source"
         or node.materialized == "ephemeral"
@@ -109,7 +108,7 @@ def _where(node: Node, key: Mapping[str, str]) -> str:
 
 
 def _find(
-    project: Project,
+    context: Context,
     cursor: duckdb.DuckDBPyConnection,
     node: Node,
     values: Sequence[str],
@@ -128,7 +127,7 @@ def _find(
             f"{len(values) + len(named)} values for {len(keys)} key columns: {', '.join(keys)}"
         )
     columns = ", ".join(f"{_column(node, name)} as {quoted(name)}" for name in keys)
-    rows = f"(select distinct {columns} from ({project.context.sql(node)}))"
+    rows = f"(select distinct {columns} from ({context.sql(node)}))"
     free = [name for name in keys if name not in named]
     tests = [f"{quoted(name)} = {literal(value)}" for name, value in named.items()]
     for value in values:
@@ -230,9 +229,8 @@ def _answered(
     out.built_by = next((run_id for (run_id,) in built.fetchall()), None)
 
 
-def _called(project: Project, part: Part, out: Explanation) -> None:
+def _called(context: Context, part: Part, out: Explanation) -> None:
     """Add what the ledger says of the call: the one the table names, or else today's."""
-    context = project.context
     if not context.has_state:
         return
     alias, call = part.aliases[0], part.calls[0]
@@ -271,7 +269,7 @@ def _called(project: Project, part: Part, out: Explanation) -> None:
 
 
 def _inputs(
-    project: Project,
+    context: Context,
     cursor: duckdb.DuckDBPyConnection,
     node: Node,
     key: Mapping[str, str],
@@ -279,17 +277,17 @@ def _inputs(
     out: Explanation,
 ) -> Iterator[Input]:
     """Yield the rows of upstream tables that share the key's columns, nearest tables first."""
-    guarded = _guarded(project)
+    guarded = _guarded(context)
     chosen = _chosen(node)
-    names = [name for name, _ in chosen] or _nearest(project, node, guarded)
+    names = [name for name, _ in chosen] or _nearest(context, node, guarded)
     joins = {name: on for name, on in chosen if on}
     if truth:
-        names += [n for n in project.graph.sort(guarded) if n not in names]
+        names += [n for n in context.graph.sort(guarded) if n not in names]
     standing = relation_kinds(cursor)
     shown: dict[str, tuple[str, str]] = {}
     for name in names:
-        if name not in project.nodes:
-            raise UsageError(f"explain: no model '{name}'", hint=did_you_mean(name, project.nodes))
+        if name not in context.nodes:
+            raise UsageError(f"explain: no model '{name}'", hint=did_you_mean(name, context.nodes))
         if name not in standing or (name in guarded and not truth):
             continue
         columns = [row[0] for row in cursor.execute(f"describe {quoted('main', name)}").fetchall()]
@@ -341,24 +339,24 @@ def _chosen(node: Node) -> list[tuple[str, dict[str, str]]]:
     return out
 
 
-def _guarded(project: Project) -> set[str]:
+def _guarded(context: Context) -> set[str]:
     """Return the tables that are held out: with a guarded tag, and the files they are made of."""
-    tags = set(project.files.settings.guarded_tags)
-    tagged = {name for name, node in project.nodes.items() if tags & set(node.tags)}
+    tags = set(context.files.settings.guarded_tags)
+    tagged = {name for name, node in context.nodes.items() if tags & set(node.tags)}
     raw = {
         name
-        for name in project.graph.ancestors(tagged)
-        if project.nodes[name].resource in ("seed", "source")
+        for name in context.graph.ancestors(tagged)
+        if context.nodes[name].resource in ("seed", "source")
     }
     return tagged | raw
 
 
-def _nearest(project: Project, node: Node, guarded: set[str]) -> list[str]:
+def _nearest(context: Context, node: Node, guarded: set[str]) -> list[str]:
     """Return the ancestors by their distance; what lies above held-out tables is not looked at."""
     out: list[str] = []
     level = [node.name]
     while level:
-        above = {p for name in level for p in project.graph.parents(name)}
-        level = [n for n in project.graph.sort(above) if n not in out and n not in guarded]
+        above = {p for name in level for p in context.graph.parents(name)}
+        level = [n for n in context.graph.sort(above) if n not in out and n not in guarded]
         out += level
     return out

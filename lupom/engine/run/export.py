@@ -13,7 +13,7 @@ from lupom.engine.store.duck import relation_kinds
 from lupom.engine.store.export import FORMATS, write
 
 if TYPE_CHECKING:
-    from lupom.engine.workspace import Project
+    from lupom.engine.run.context import Context
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Written:
 
 
 def export(
-    project: Project,
+    context: Context,
     models: Sequence[str],
     form: str,
     to: str | Path,
@@ -45,11 +45,11 @@ def export(
             f"no format '{form}'", hint=did_you_mean(form, FORMATS) or ", ".join(FORMATS)
         )
     for name in models:
-        if name not in project.nodes:
-            raise UsageError(f"no model '{name}'", hint=did_you_mean(name, project.nodes))
-        if project.nodes[name].materialized == "ephemeral":
+        if name not in context.nodes:
+            raise UsageError(f"no model '{name}'", hint=did_you_mean(name, context.nodes))
+        if context.nodes[name].materialized == "ephemeral":
             raise UsageError(f"'{name}' is ephemeral: it has no table")
-    with project.store.hold(read_only=True) as cursor:
+    with context.store.hold(read_only=True) as cursor:
         standing = relation_kinds(cursor)
     missing = [name for name in models if name not in standing]
     if missing:
@@ -61,18 +61,18 @@ def export(
             key = "/".join(filter(None, (prefix.strip("/"), file)))
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / file
-                rows = _write(project, name, path, form)
+                rows = _write(context, name, path, form)
                 _upload(path, bucket, key, endpoint_url)
             yield Written(name, f"s3://{bucket}/{key}", rows)
         else:
             path = Path(to) / file
-            yield Written(name, str(path), _write(project, name, path, form))
+            yield Written(name, str(path), _write(context, name, path, form))
 
 
-def _write(project: Project, name: str, path: Path, form: str) -> int:
-    node = project.nodes[name]
+def _write(context: Context, name: str, path: Path, form: str) -> int:
+    node = context.nodes[name]
     labels = {column.name: column.description for column in node.columns}
-    with project.store.hold(read_only=True) as cursor:
+    with context.store.hold(read_only=True) as cursor:
         return write(cursor, name, path, form, labels=labels, title=node.name)
 
 

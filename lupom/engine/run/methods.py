@@ -13,15 +13,16 @@ from lupom.engine.graph.definitions import evaluate
 from lupom.engine.project.nodes import Node
 from lupom.engine.project.selectors import read_selectors
 from lupom.engine.run.identities import code_hash
+from lupom.engine.run.staleness import records
 
 if TYPE_CHECKING:
-    from lupom.engine.workspace import Project
+    from lupom.engine.run.context import Context
 
 _STATES = ("modified", "new", "old", "unmodified")
 _RESULTS = ("success", "error", "skipped", "warn", "fail", "pass", "stopped", "unchanged", "kept")
 
 
-def methods(project: Project, state: Path | None = None) -> Mapping[str, Method]:
+def methods(context: Context, state: Path | None = None) -> Mapping[str, Method]:
     """Return the further methods of a project's selectors.
 
     Parameters
@@ -36,7 +37,7 @@ def methods(project: Project, state: Path | None = None) -> Mapping[str, Method]
 
     def by_state(graph: Graph[Any], value: str) -> Collection[str]:
         _check("state", value, _STATES)
-        before = _manifest(state) if state else _built(project)
+        before = _manifest(state) if state else _built(context)
         nodes = [n for n in graph.nodes.values() if before is not None]
         new = {n.name for n in nodes if n.name not in before and _comparable(n, state)}
         if value == "new":
@@ -50,11 +51,11 @@ def methods(project: Project, state: Path | None = None) -> Mapping[str, Method]
 
     def by_result(graph: Graph[Any], value: str) -> Collection[str]:
         _check("result", value, _RESULTS)
-        ended = _results(state) if state else _last(project)
+        ended = _results(state) if state else _last(context)
         return {name for name, status in ended.items() if status == value}
 
     def by_selector(graph: Graph[Any], value: str) -> Collection[str]:
-        return _named(project, graph, value, state, ())
+        return _named(context, graph, value, state, ())
 
     return {"state": by_state, "result": by_result, "selector": by_selector}
 
@@ -74,9 +75,9 @@ def _check(method: str, value: str, known: tuple[str, ...]) -> None:
 
 
 def _named(
-    project: Project, graph: Graph[Any], name: str, state: Path | None, inside: tuple[str, ...]
+    context: Context, graph: Graph[Any], name: str, state: Path | None, inside: tuple[str, ...]
 ) -> set[str]:
-    known = read_selectors(project.files.root)
+    known = read_selectors(context.files.root)
     if name not in known:
         raise SelectionError(
             f"no selector '{name}' in selectors.yml",
@@ -85,8 +86,8 @@ def _named(
     if name in inside:
         circle = " -> ".join([*inside, name])
         raise SelectionError(f"selectors lead in a circle: {circle}")
-    extra = dict(methods(project, state))
-    extra["selector"] = lambda graph, value: _named(project, graph, value, state, (*inside, name))
+    extra = dict(methods(context, state))
+    extra["selector"] = lambda graph, value: _named(context, graph, value, state, (*inside, name))
     try:
         return evaluate(
             known[name].definition, lambda text: set(select(graph, [text], None, extra))
@@ -111,8 +112,8 @@ def _stored(node: Node) -> bool:
     return node.materialized != "ephemeral"
 
 
-def _built(project: Project) -> dict[str, str]:
-    return {name: record.code for name, record in project.records().items() if record.exists}
+def _built(context: Context) -> dict[str, str]:
+    return {name: record.code for name, record in records(context).items() if record.exists}
 
 
 def _manifest(state: Path) -> dict[str, str]:
@@ -126,11 +127,11 @@ def _results(state: Path) -> dict[str, str]:
     return {result["unique_id"].split(".", 2)[2]: result["status"] for result in results}
 
 
-def _last(project: Project) -> dict[str, str]:
-    if not project.context.has_state:
+def _last(context: Context) -> dict[str, str]:
+    if not context.has_state:
         return {}
-    runs = project.context.state.runs(limit=1)
-    nodes = project.context.state.nodes(runs[0]["run_id"]) if runs else []
+    runs = context.state.runs(limit=1)
+    nodes = context.state.nodes(runs[0]["run_id"]) if runs else []
     return {node["node"]: node["status"] for node in nodes}
 
 

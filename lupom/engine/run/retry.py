@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import UsageError
 from lupom.engine.run import results as r
+from lupom.engine.run.selection import select_beside_tests, select_tests
+from lupom.engine.run.staleness import quarantined
 
 if TYPE_CHECKING:
-    from lupom.engine.workspace import Project
+    from lupom.engine.run.context import Context
 
 _UNDONE = (r.ERROR, r.FAIL, r.SKIPPED, r.STOPPED)
 
@@ -72,23 +74,23 @@ def last_run(folder: Path | None) -> LastRun:
     )
 
 
-def to_retry(project: Project, last: LastRun) -> list[str]:
+def to_retry(context: Context, last: LastRun) -> list[str]:
     """Return what did not succeed in a run, and what follows from it there; may be empty.
 
     Nodes with quarantined answers are among it, whichever run they are of. Nodes and tests that are
     no longer in the project are not.
     """
     arguments = last.arguments.get("select"), last.arguments.get("exclude")
-    tests = project.select_tests(*arguments) if last.command in ("build", "test") else ()
+    tests = select_tests(context, *arguments) if last.command in ("build", "test") else ()
     undone = frozenset(tests) if last.undone is None else last.undone
-    failed = sorted(name for name in undone if name in project.tests)
+    failed = sorted(name for name in undone if name in context.tests)
     if last.command == "test":
         return failed
-    selected = project.chosen(*arguments)
+    selected = select_beside_tests(context, *arguments)
     if last.undone is None:
         again = set(selected)
     else:
-        again = {name for name in last.undone if name in project.nodes}
-    again |= {name for name in project.quarantined() if name in project.nodes}
-    below = {name for one in again for name in project.graph.descendants(one)}
-    return [*project.graph.sort(again | (below & set(selected))), *failed]
+        again = {name for name in last.undone if name in context.nodes}
+    again |= {name for name in quarantined(context) if name in context.nodes}
+    below = {name for one in again for name in context.graph.descendants(one)}
+    return [*context.graph.sort(again | (below & set(selected))), *failed]

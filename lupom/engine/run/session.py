@@ -8,20 +8,22 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from lupom import __version__
 from lupom.engine.project.nodes import Node
 from lupom.engine.run import results as r
 from lupom.engine.run.artifacts import write_artifacts
 from lupom.engine.run.lock import run_lock
+from lupom.engine.run.plan import Plan
 from lupom.engine.run.runner import Options, Runner
 from lupom.engine.run.spending import check_prices, make_budget
+from lupom.engine.run.staleness import identities, plan_of
+from lupom.version import __version__
 
 if TYPE_CHECKING:
-    from lupom.engine.workspace import Project
+    from lupom.engine.run.context import Context
 
 
 def run_session(
-    project: Project,
+    context: Context,
     selected: tuple[str, ...],
     options: Options,
     flags: dict[str, Any],
@@ -35,19 +37,18 @@ def run_session(
 
     The plan is made within the lock: another run may have built things while this one waited.
     """
-    context = project.context
     begun = time.monotonic()
     state = context.state
-    with run_lock(project.files.state_folder) as claim:
-        plan = project._stale(selected, options)
-        budget = make_budget(project.files.settings.budget, options.budget, context)
+    with run_lock(context.files.state_folder) as claim:
+        plan = stale(context, selected, options)
+        budget = make_budget(context.files.settings.budget, options.budget, context)
         if budget is not None:
             check_prices(context, plan, budget)
             context.gateway.budget = budget
-        known = project._identities(frozenset(selected))
+        known = identities(context, selected)
         run_id = state.start_run(
             command,
-            target=project.files.target_name,
+            target=context.files.target_name,
             version=__version__,
             arguments=json.loads(json.dumps({**flags, **asdict(options)}, default=str)),
         )
@@ -55,7 +56,7 @@ def run_session(
         status, message = "error", ""
         nodes: list[r.NodeResult] = []
         try:
-            runner = Runner(context, project.graph, plan, known, options, run_id, tests)
+            runner = Runner(context, context.graph, plan, known, options, run_id, tests)
             nodes = runner.run()
             reached = None if budget is None else budget.reached
             status = _status(nodes, context.stop.is_set(), reached is not None)
@@ -66,11 +67,22 @@ def run_session(
             seconds = time.monotonic() - begun
             state.record_nodes(run_id, [_fields(node) for node in nodes])
             state.finish_run(run_id, status, message=message)
-            _publish(project)
+            _publish(context)
     up_to_date = len(plan.steps) - len(plan.doing())
     result = r.RunResult(run_id, status, nodes, up_to_date, seconds, message)
-    write_artifacts(project, result, command, flags)
+    write_artifacts(context, result, command, flags)
     return result
+
+
+def stale(context: Context, selected: tuple[str, ...], options: Options) -> Plan:
+    """Return the plan of a run of these options; nothing is estimated."""
+    return plan_of(
+        context,
+        selected,
+        full_refresh=options.full_refresh,
+        no_llm=options.no_llm,
+        retry_invalid=options.retry_invalid,
+    )
 
 
 def _status(nodes: list[r.NodeResult], stopped: bool, over_budget: bool) -> str:
@@ -99,14 +111,14 @@ def _fields(node: r.NodeResult) -> dict[str, Any]:
     return fields
 
 
-def _publish(project: Project) -> None:
+def _publish(context: Context) -> None:
     """Copy runs, nodes and calls to the store; one that is held gets them with the next run."""
-    if not project.store.exists:
+    if not context.store.exists:
         return
     from lupom.engine.errors import StoreError
     from lupom.engine.run.publish import publish
 
     try:
-        publish(project.context)
+        publish(context)
     except StoreError as error:
-        project.context.reporter.note(f"lupom.calls is not up to date: {error}")
+        context.reporter.note(f"lupom.calls is not up to date: {error}")

@@ -63,10 +63,11 @@ def run_test(context: Context, test: Node, *, keep: bool = False) -> r.NodeResul
     import duckdb
 
     if test.config["test"] == UNIT:
+        from lupom.engine.run.opening import compiled_anew
         from lupom.engine.run.units import run_unit
 
         (unit,) = (one for one in context.files.unit_tests if one.block.name == test.name)
-        return run_unit(context, test.parents[0], unit)
+        return run_unit(context, test.parents[0], unit, compiled_anew)
     begun = time.monotonic()
     result = r.NodeResult(test.name, "test", r.PASS)
     keep = keep or bool(test.config["store_failures"])

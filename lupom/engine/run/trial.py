@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lupom import __version__
 from lupom.engine.errors import LupomError, UsageError
 from lupom.engine.llm.forecast import Forecast, Range
 from lupom.engine.llm.prices import whole
@@ -21,9 +20,10 @@ from lupom.engine.run.lock import run_lock
 from lupom.engine.run.materializations.rows import Part, Prepared, prepare
 from lupom.engine.run.publish import publish
 from lupom.engine.run.spending import make_budget, taking
+from lupom.version import __version__
 
 if TYPE_CHECKING:
-    from lupom.engine.workspace import Project
+    from lupom.engine.run.context import Context
 
 Key = tuple[Any, ...]
 
@@ -65,7 +65,7 @@ class Trial:
 
 
 def try_prompt(
-    project: Project, name: str, prompt: Path, *, sample: int = 20, budget: str | None = None
+    context: Context, name: str, prompt: Path, *, sample: int = 20, budget: str | None = None
 ) -> Trial:
     """Ask a sample of an LLM model's rows with another prompt.
 
@@ -75,20 +75,20 @@ def try_prompt(
     Raises UsageError for a model that asks no LLM or a prompt that is not there, BudgetError at the
     budget, LLMError when the LLM cannot be reached.
     """
-    node = checked(project, name)
+    node = checked(context, name)
     if node.materialized != "llm":
         raise UsageError(f"'{name}' asks no LLM: it has no prompt")
     if not prompt.is_file():
         raise UsageError(f"there is no prompt at {prompt}")
-    with stale_built(project, node) as memory, memory.context.store.hold() as cursor:
+    with stale_built(context, node) as memory, memory.context.store.hold() as cursor:
         prepared = prepare(memory.context, node, cursor)
-    standing = groups(project, node, list(prepared.keys))
+    standing = groups(context, node, list(prepared.keys))
     with _in_a_folder(prompt) as (folder, word):
-        return _run_trial(project, node, prepared, standing, folder, word, sample, budget)
+        return _run_trial(context, node, prepared, standing, folder, word, sample, budget)
 
 
 def _run_trial(
-    project: Project,
+    context: Context,
     node: Node,
     prepared: Prepared,
     standing: Mapping[Key, Any],
@@ -103,7 +103,7 @@ def _run_trial(
 
     if not standing:
         raise UsageError(f"'{node.name}' has no answers to compare with")
-    files = project.files
+    files = context.files
     wordings = {
         # The project's own templates may be included, as the alias's profile has them.
         alias: replace(
@@ -117,32 +117,31 @@ def _run_trial(
     prepared = replace(prepared, wordings=wordings)
     chosen = set(_drawn(list(standing), size))
     trial = Trial(node.name, list(prepared.keys))
-    context = project.context
     state = context.state
-    with run_lock(project.files.state_folder) as claim:
+    with run_lock(context.files.state_folder) as claim:
         run_id = state.start_run(
             "diff",
-            target=project.files.target_name,
+            target=context.files.target_name,
             version=__version__,
             arguments={"select": [node.name], "prompt": prompt, "sample": size},
         )
         claim(run_id)
-        context.gateway.budget = make_budget(project.files.settings.budget, budget, context)
+        context.gateway.budget = make_budget(context.files.settings.budget, budget, context)
         status = "error"
         try:
             for part in prepared.parts():
-                _ask(project, node, prepared, part, chosen, standing, trial, run_id)
+                _ask(context, node, prepared, part, chosen, standing, trial, run_id)
             status = "success"
         finally:
             context.gateway.budget = None
             state.finish_run(run_id, status)
             publish(context)
-    _add_rest(project, node, prepared, trial)
+    _add_rest(context, node, prepared, trial)
     return trial
 
 
 def _ask(
-    project: Project,
+    context: Context,
     node: Node,
     prepared: Prepared,
     part: Part,
@@ -156,7 +155,7 @@ def _ask(
         asked = [i for i in places if keys[i] in chosen]
         if not asked:
             continue
-        answers = project.context.gateway.ask(
+        answers = context.gateway.ask(
             alias, [part.calls[i] for i in asked], node=node.name, run_id=run_id
         )
         counted: set[str] = set()
@@ -174,13 +173,13 @@ def _ask(
                 trial.cost = (trial.cost or 0.0) + (answer.cost or 0.0) if known else None
 
 
-def _add_rest(project: Project, node: Node, prepared: Prepared, trial: Trial) -> None:
+def _add_rest(context: Context, node: Node, prepared: Prepared, trial: Trial) -> None:
     rest = Forecast(0, Range(), Range(), Range())
     for part in prepared.parts():
         for alias, places in part.by_alias().items():
-            waiting = project.context.gateway.unanswered(alias, _calls(part, places))
+            waiting = context.gateway.unanswered(alias, _calls(part, places))
             trial.rest += waiting.rows
-            rest = rest + taking(project.context, node.name, waiting.calls)
+            rest = rest + taking(context, node.name, waiting.calls)
     trial.rest_tokens, trial.rest_cost = rest.tokens, rest.cost
 
 

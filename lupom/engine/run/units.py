@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import LupomError, ModelError, did_you_mean
+from lupom.engine.project.discovery import ProjectFiles
 from lupom.engine.project.nodes import Node
 from lupom.engine.project.units import UnitTest
 from lupom.engine.run import results as r
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     import duckdb
 
 Rows = list[dict[str, Any]]
+# Compiles the project of some files again, with other vars.
+CompileAnew = Callable[[ProjectFiles, Mapping[str, Any]], Context]
 # Differences a message shows of each kind.
 _SHOWN = 5
 
@@ -53,12 +56,15 @@ class _Given(Context):
         return quoted("main", name)
 
 
-def run_unit(context: Context, model: str, test: UnitTest) -> r.NodeResult:
+def run_unit(
+    context: Context, model: str, test: UnitTest, compile_anew: CompileAnew
+) -> r.NodeResult:
     """Run one unit test of a model.
 
     The model runs in memory on the given rows; columns left out are null, typed as the real table
     has them where it is built. Of an LLM model no call is made: the first scripted answer whose
-    `when` fits a row is what it says.
+    `when` fits a row is what it says. `compile_anew` gives the project with the vars that the test
+    overrides.
 
     Returns a result with status 'pass', 'fail' (the message says what differs) or 'error'.
     """
@@ -67,7 +73,7 @@ def run_unit(context: Context, model: str, test: UnitTest) -> r.NodeResult:
     begun = time.monotonic()
     result = r.NodeResult(test.block.name, "test", r.PASS)
     try:
-        with _overridden(context, test) as compiled:
+        with _overridden(context, test, compile_anew) as compiled:
             _run(compiled, context, compiled.nodes[model], test, result)
     except LupomError as error:
         if error.file is None:
@@ -82,17 +88,13 @@ def run_unit(context: Context, model: str, test: UnitTest) -> r.NodeResult:
 
 
 @contextmanager
-def _overridden(context: Context, test: UnitTest) -> Iterator[Context]:
+def _overridden(context: Context, test: UnitTest, compile_anew: CompileAnew) -> Iterator[Context]:
     """Compile the project anew where the test overrides vars."""
     if not test.block.overrides.vars:
         yield context
         return
-    from lupom.engine.workspace import Project
-
-    files = context.files
-    given = {**files.vars, **test.block.overrides.vars}
-    with Project(files.root, target=files.target_name, vars=given) as project:
-        yield project.context
+    with closing(compile_anew(context.files, test.block.overrides.vars)) as other:
+        yield other
 
 
 def _run(

@@ -11,19 +11,19 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lupom.engine.workspace import Project
+    from lupom.engine.run.context import Context
 
 
-def keep_versions(project: Project, run_id: str, nodes: Iterable[str]) -> None:
+def keep_versions(context: Context, run_id: str, nodes: Iterable[str]) -> None:
     """Keep the prompts of LLM models of a run that are other than at the last one.
 
     Raises OSError when the folder cannot be written.
     """
-    folder = project.files.state_folder / "prompts"
-    last = {version["node"]: version["hash"] for version in versions(project)}
+    folder = context.files.state_folder / "prompts"
+    last = {version["node"]: version["hash"] for version in versions(context)}
     lines = []
     for name in sorted(set(nodes)):
-        node = project.nodes.get(name)
+        node = context.nodes.get(name)
         if node is None or node.materialized != "llm":
             continue
         prompt, digest = str(node.config["prompt"]), node.parts["prompt"]
@@ -32,7 +32,7 @@ def keep_versions(project: Project, run_id: str, nodes: Iterable[str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         kept = folder / f"{digest}.json"
         if not kept.is_file():
-            profile = project.files.settings.llms[str(node.config["llm"])].profile
+            profile = context.files.settings.llms[str(node.config["llm"])].profile
             texts = node.wordings[profile].prompt.sources
             kept.write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
         lines.append({"node": name, "prompt": prompt, "hash": digest, "run_id": run_id})
@@ -41,12 +41,12 @@ def keep_versions(project: Project, run_id: str, nodes: Iterable[str]) -> None:
             file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 
 
-def versions(project: Project) -> list[dict[str, Any]]:
+def versions(context: Context) -> list[dict[str, Any]]:
     """Return what was kept, the oldest first: node, prompt, hash, run_id, texts.
 
     A line that a killed process left half written is passed over.
     """
-    folder = project.files.state_folder / "prompts"
+    folder = context.files.state_folder / "prompts"
     try:
         lines = (folder / "versions.jsonl").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -122,7 +122,7 @@ def test_an_alias_that_is_neither_declared_nor_ready_is_told(folder):
 def test_debug_checks_the_aliases_that_vars_and_rows_name_and_their_fallbacks(folder, bedrock):
     def checked(**vars):
         with Project(folder, vars=vars) as project:
-            return {c.what: c.ok for c in diagnose(project) if c.what.startswith("llm ")}
+            return {c.what: c.ok for c in diagnose(project.context) if c.what.startswith("llm ")}
 
     # The project file's own, with what they fall back on.
     own = {"llm default": True, "llm haiku": True, "llm sonnet": True}

@@ -29,7 +29,7 @@ def folder(make_project):
 
 def compared(folder, *arguments):
     with Project(folder) as project:
-        return diff(project, *arguments)
+        return diff(project.context, *arguments)
 
 
 def test_nothing_changed_is_no_difference(folder):
@@ -114,14 +114,14 @@ def test_another_prompt_is_asked_of_a_sample_and_its_answers_are_kept(asked, ser
     other = tmp_path / "other.jinja"
     other.write_text((asked / "prompts" / "note.jinja").read_text() + "\nBe brief.")
     with Project(asked) as project:
-        trial = try_prompt(project, "notes", other, sample=2)
+        trial = try_prompt(project.context, "notes", other, sample=2)
     assert (len(trial.pairs), trial.asked, trial.rest) == (2, 2, 4)
     assert server.requests == before + 2
     assert trial.cost == pytest.approx(trial.tokens / 1000)
     assert trial.rest_cost.low > 0
     # The same sample again is in the ledger; adopted, only the others are asked.
     with Project(asked) as project:
-        again = try_prompt(project, "notes", other, sample=2)
+        again = try_prompt(project.context, "notes", other, sample=2)
     assert (again.asked, again.pairs) == (0, trial.pairs)
     (asked / "prompts" / "note.jinja").write_text(other.read_text())
     with Project(asked) as project:
@@ -131,6 +131,6 @@ def test_another_prompt_is_asked_of_a_sample_and_its_answers_are_kept(asked, ser
 
 def test_a_prompt_is_for_an_llm_model(asked, tmp_path):
     with Project(asked) as project, pytest.raises(UsageError, match="asks no LLM"):
-        try_prompt(project, "people", tmp_path / "x.jinja")
+        try_prompt(project.context, "people", tmp_path / "x.jinja")
     with Project(asked) as project, pytest.raises(UsageError, match="no prompt at"):
-        try_prompt(project, "notes", tmp_path / "x.jinja")
+        try_prompt(project.context, "notes", tmp_path / "x.jinja")

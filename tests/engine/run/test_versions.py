@@ -32,5 +32,8 @@ def test_a_run_keeps_the_text_of_its_prompts_and_only_when_it_is_another(make_pr
         (folder / "prompts/note.jinja").write_text("A short note on {{ name }} of {{ town }}.")
         last = run(folder)
     with Project(folder) as project:
-        kept = [(v["node"], v["run_id"], v["texts"]["note.jinja"][:8]) for v in versions(project)]
+        kept = [
+            (v["node"], v["run_id"], v["texts"]["note.jinja"][:8])
+            for v in versions(project.context)
+        ]
     assert kept == [("notes", first.run_id, "Write a "), ("notes", last.run_id, "A short ")]

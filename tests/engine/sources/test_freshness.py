@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from lupom import Project
 from lupom.cli.group import lupom
-from lupom.engine.sources.freshness import measure
+from lupom.engine.run.freshness import measure
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RULE = "{warn_after: {count: 2, period: hour}, error_after: {count: 1, period: day}}"
@@ -44,7 +44,7 @@ def panel(make_project):
 
 def statuses(folder, *select):
     with Project(folder) as project:
-        return {m.source.split(".")[1]: m for m in measure(project, select, now=NOON)}
+        return {m.source.split(".")[1]: m for m in measure(project.context, select, now=NOON)}
 
 
 def test_by_file_by_field_and_by_some_rows(panel):
@@ -79,7 +79,7 @@ def test_an_object_by_when_it_was_last_changed(proxy, panel, moto_server):
     file = panel / "models" / "sources.yml"
     file.write_text(file.read_text().replace("by_file, file: data", "by_file, file: s3://fresh"))
     with Project(panel) as project:
-        (found,) = measure(project, ["panel.by_file"])
+        (found,) = measure(project.context, ["panel.by_file"])
     assert found.status == "pass"
     assert proxy.objects() == []
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import LupomError, ModelError, SourceError
 from lupom.engine.project.sources import Freshness, Source
+from lupom.engine.run.selection import select_in
 from lupom.engine.store.instances import instance
 from lupom.engine.store.statements import one_select
 
 if TYPE_CHECKING:
-    from lupom.engine.workspace import Project
+    from lupom.engine.run.context import Context
 
 PASS, WARN, ERROR = "pass", "warn", "error"
 
@@ -48,7 +49,7 @@ class Measured:
 
 
 def measure(
-    project: Project,
+    context: Context,
     select_: Sequence[str] = (),
     exclude: Sequence[str] = (),
     now: datetime | None = None,
@@ -57,21 +58,21 @@ def measure(
 
     One that cannot be read is an 'error' with a message, and the others are measured all the same.
     """
-    nodes = project.nodes
-    chosen = project._select(project.graph, select_, exclude)
+    nodes = context.nodes
+    chosen = select_in(context, context.graph, select_, exclude)
     names = {name for name in chosen if nodes[name].resource == "source"}
     return [
-        _measured(project, name, rule, now)
-        for name, (source, _) in sorted(project.files.sources.items())
+        _measured(context, name, rule, now)
+        for name, (source, _) in sorted(context.files.sources.items())
         if name in names and (rule := source.freshness) and (rule.warn_after or rule.error_after)
     ]
 
 
-def _measured(project: Project, name: str, rule: Freshness, now: datetime | None) -> Measured:
-    source, _ = project.files.sources[name]
+def _measured(context: Context, name: str, rule: Freshness, now: datetime | None) -> Measured:
+    source, _ = context.files.sources[name]
     at = now or datetime.now(UTC)
     try:
-        loaded = _loaded_at(project, source, rule)
+        loaded = _loaded_at(context, source, rule)
     except LupomError as error:
         message = error.message + (f" ({error.hint})" if error.hint else "")
         return Measured(name, ERROR, rule, at, message=message)
@@ -86,8 +87,8 @@ def _measured(project: Project, name: str, rule: Freshness, now: datetime | None
     return Measured(name, status, rule, at, loaded, age)
 
 
-def _loaded_at(project: Project, source: Source, rule: Freshness) -> datetime | None:
-    sources = project.context.sources
+def _loaded_at(context: Context, source: Source, rule: Freshness) -> datetime | None:
+    sources = context.sources
     sources.check([source.name])
     if source.loaded_at_field is None:
         if sources.of_store(source.name):
@@ -97,14 +98,14 @@ def _loaded_at(project: Project, source: Source, rule: Freshness) -> datetime | 
             )
         modified = sources.found(source.name).modified
         return None if modified is None else datetime.fromtimestamp(modified, UTC)
-    return _newest(project, source, rule)
+    return _newest(context, source, rule)
 
 
-def _newest(project: Project, source: Source, rule: Freshness) -> datetime | None:
+def _newest(context: Context, source: Source, rule: Freshness) -> datetime | None:
     """Return the newest value of `loaded_at_field`; a timestamp without a zone is UTC."""
     import duckdb
 
-    relation = project.context.sources.relation(source.name)
+    relation = context.sources.relation(source.name)
     where = f" where {rule.filter}" if rule.filter else ""
     text = f"select max({source.loaded_at_field}) from {relation}{where}"
     try:
@@ -114,11 +115,11 @@ def _newest(project: Project, source: Source, rule: Freshness) -> datetime | Non
     except duckdb.Error as error:
         raise SourceError(f"loaded_at_field: {str(error).splitlines()[0]}") from error
     try:
-        if source.database is None and not project.context.sources.of_store(source.name):
+        if source.database is None and not context.sources.of_store(source.name):
             with instance() as connection:
                 value = connection.execute(text).fetchall()[0][0]
         else:
-            with project.store.hold(read_only=project.store.exists) as cursor:
+            with context.store.hold(read_only=context.store.exists) as cursor:
                 value = cursor.execute(text).fetchall()[0][0]
     except duckdb.Error as error:
         raise SourceError(f"loaded_at_field: {str(error).splitlines()[0]}") from error

@@ -1,0 +1,86 @@
+"""Opens a project's folder: files read and compiled, store and sources found, all checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lupom.engine.compiler.load import compile_project
+from lupom.engine.errors import UsageError, did_you_mean
+from lupom.engine.graph import Graph, check_guarded
+from lupom.engine.hashes import FileHashes
+from lupom.engine.project.discovery import ProjectFiles, read_project
+from lupom.engine.project.nodes import Node
+from lupom.engine.run.context import Context
+from lupom.engine.run.deferral import other_store
+from lupom.engine.sources.resolve import Sources
+from lupom.engine.store.duck import Store
+
+
+def open_context(
+    folder: Path | None = None,
+    *,
+    target: str | None = None,
+    vars: Mapping[str, Any] | None = None,
+    state: Path | None = None,
+    defer: str | None = None,
+) -> Context:
+    """Compile the project in a folder (None: here or above), ready to be run.
+
+    Parameters are those of `Project`. Raises ProjectError with file and line when it does not
+    compile, UsageError when there is no project, target or var of that name.
+    """
+    files = read_project(folder, target=target, vars=vars)
+    hashes = FileHashes(files.target_folder / "hashes.json")
+    store = Store(files.store_path, files.target.store_wait)
+    sources = Sources(files.sources, files.state_folder, hashes)
+    store.attached = sources.attached
+    nodes: dict[str, Node] = {}
+    context = Context(files, nodes, store, sources)
+    context.hashes = hashes
+    context.compare_with = state
+    context.defers_to = None if defer is None else other_store(files, store, defer)
+    compiled = compile_project(
+        files,
+        hashes,
+        context.llm_identity,
+        context.embedding_identity,
+        science=Path(__file__).parents[2] / "science",
+    )
+    context.warnings = compiled.warnings
+    _check_vars(context, vars or {}, compiled.used_vars | files.asked_vars)
+    context.graph = Graph(compiled.nodes)
+    check_guarded(context.graph, files.settings.guarded_tags)
+    # Checked with everything else: a test of what does not exist is an error of any command.
+    if compiled.tests:
+        context.with_tests = Graph([*compiled.nodes, *compiled.tests])
+    else:
+        context.with_tests = context.graph
+    context.tests = {test.name: test for test in compiled.tests}
+    nodes.update({node.name: node for node in compiled.nodes})
+    hashes.save()
+    return context
+
+
+def compiled_anew(files: ProjectFiles, vars: Mapping[str, Any]) -> Context:
+    """Compile the project of some files again, with other vars laid over its own."""
+    return open_context(files.root, target=files.target_name, vars={**files.vars, **vars})
+
+
+def _check_vars(context: Context, given: Mapping[str, Any], used: set[str]) -> None:
+    files = context.files
+    for name in sorted(files.declared_vars - used):
+        hint = did_you_mean(name, used - files.declared_vars)
+        if hint is not None:
+            line = files.document.line(("vars", name))
+            context.warnings.append(
+                f"lupom_project.yml:{line}: no model reads the var '{name}' ({hint})"
+            )
+    known = set(files.declared_vars) | used
+    for name in given:
+        if name not in known:
+            raise UsageError(
+                f"--vars: nothing in this project reads a var '{name}'",
+                hint=did_you_mean(name, known),
+            )
