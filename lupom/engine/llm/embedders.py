@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lupom.engine.llm.booking import tokens_of
 from lupom.engine.llm.providers.base import ProviderError
 from lupom.engine.llm.providers.endpoint import Endpoint
+from lupom.engine.llm.token_counts import tokens_of
 
 if TYPE_CHECKING:
     from lupom.engine.project.settings import EmbeddingSettings

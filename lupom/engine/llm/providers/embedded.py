@@ -29,13 +29,13 @@ from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import LLMError
 from lupom.engine.llm import weights
-from lupom.engine.llm.booking import tokens_of
 from lupom.engine.llm.providers.base import (
     ProviderError,
     ProviderReply,
     ProviderRequest,
     TokenLogprobs,
 )
+from lupom.engine.llm.token_counts import tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

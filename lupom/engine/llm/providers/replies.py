@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lupom.engine.llm.booking import tokens_of
 from lupom.engine.llm.providers.base import ProviderReply, TokenLogprobs
 from lupom.engine.llm.providers.transport import is_cut
+from lupom.engine.llm.token_counts import tokens_of
 
 # How replies end, in the words of OpenAI and its like, Claude, Converse, Gemini; others stay as is.
 _ENDS = {
