@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lupom.version import __version__
-
 if TYPE_CHECKING:
     from lupom.engine.errors import LupomError
     from lupom.engine.llm.responses import AsArray, Distribution, OneOf, OneOfEach, Usable
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from lupom.project import Project
     from lupom.surveys import import_survey
 
+__version__ = "0.1.0"
 __all__ = [
     "AsArray",
     "Distribution",

@@ -39,6 +39,9 @@ def test_the_contracts_of_pyproject_hold():
 def test_no_module_imports_what_imports_it():
     """A contract compares the parts of a package; this, a package with its own modules, too."""
     graph = grimp.build_graph("lupom", cache_dir=None)
+    # The public face names what it offers, and every part asks it for the version.
+    for face in graph.find_modules_directly_imported_by("lupom"):
+        graph.remove_import(importer="lupom", imported=face)
     for importer, imported in FOR_TYPES:
         graph.remove_import(importer=importer, imported=imported)
     sorter = graphlib.TopologicalSorter(
@@ -49,6 +52,7 @@ def test_no_module_imports_what_imports_it():
 
 def test_what_is_imported_for_types_alone_is_not_imported_at_run_time():
     graph = grimp.build_graph("lupom", cache_dir=None, exclude_type_checking_imports=True)
+    assert not graph.find_modules_directly_imported_by("lupom")
     for importer, imported in FOR_TYPES:
         assert not graph.direct_import_exists(importer=importer, imported=imported)
 

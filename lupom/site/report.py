@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lupom import __version__
 from lupom.engine.errors import StoreError
 from lupom.site import figures
 from lupom.site.answers import answers
 from lupom.site.figures import Figure, Table
 from lupom.site.findings import SCENARIOS, Findings, Row
-from lupom.version import __version__
 
 if TYPE_CHECKING:
     from lupom.engine.workspace import Project
