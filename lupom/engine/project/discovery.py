@@ -299,7 +299,7 @@ def _render(
 
 
 def _check_folder_config(files: ProjectFiles, kind: str, folders: list[str]) -> None:
-    """Check the '+key' names and that each folder named in the settings is there."""
+    """Check names and values of '+key' and that each folder named in the settings is there."""
     known = list(ModelConfig.model_fields)
     pending: list[tuple[Path_, Any]] = [((kind,), getattr(files.settings, kind))]
     while pending:
@@ -310,6 +310,8 @@ def _check_folder_config(files: ProjectFiles, kind: str, folders: list[str]) -> 
                 path,
                 did_you_mean(str(path[-1]), known) and f"did you mean '+{path[-1]}'?",
             )
+        plain = {k[1:]: v for k, v in block.items() if k.startswith("+") and k[1:] in known}
+        files.document.validate(ModelConfig, plain, path, prefix="+")
         for key, value in block.items():
             if key.startswith("+"):
                 if key[1:] not in known and not key.startswith("+filters_"):

@@ -91,26 +91,30 @@ class Document:
         """Make the error for what stands at `path`."""
         return ProjectError(message, file=self.file, line=self.line(path), hint=hint)
 
-    def validate(self, model: type[M], data: Any, path: Path_ = ()) -> M:
-        """Read `data`, which stands at `path`, as `model`; raises ProjectError at a fault."""
+    def validate(self, model: type[M], data: Any, path: Path_ = (), *, prefix: str = "") -> M:
+        """Read `data`, which stands at `path`, as `model`; raises ProjectError at a fault.
+
+        `prefix` is what keys of `data` begin with where they are written.
+        """
         if not isinstance(data, Mapping):
             what = f"'{path[-1]}'" if path else "the file"
             raise self.error(f"{what} must be a block of 'key: value' lines", path)
         try:
             return model.model_validate(data)
         except ValidationError as error:
-            raise self._translate(model, error, path) from error
+            raise self._translate(model, error, path, prefix) from error
 
     def _translate(
-        self, model: type[BaseModel], error: ValidationError, path: Path_
+        self, model: type[BaseModel], error: ValidationError, path: Path_, prefix: str
     ) -> ProjectError:
         # An unknown key explains a missing one ("nmae" for "name"), so it is told first.
         faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
         fault = faults[0]
-        location = tuple(fault["loc"])
+        read = tuple(fault["loc"])
+        location = (f"{prefix}{read[0]}", *read[1:]) if prefix and read else read
         name = ".".join(str(part) for part in (*path, *location))
         if fault["type"] == "extra_forbidden":
-            known = _known_keys(model, location[:-1])
+            known = _known_keys(model, read[:-1])
             return self.error(
                 f"unknown key '{location[-1]}'",
                 (*path, *location),

@@ -68,7 +68,9 @@ def read_layout(folder: Path, survey: str, *, encoding: str | None = None) -> La
         files = sorted(folder.glob(f"{part}.csv")) or sorted(folder.glob(f"*_{part}.csv"))
         if len(files) != 1:
             several = f", but {', '.join(f.name for f in files)}" if files else ""
-            raise ValueError(f"{folder}: there is no {part}.csv{several}")
+            within = sorted(f.parent.name for f in folder.glob("*/info.csv")) if not found else []
+            hint = f" (it is in {', '.join(within)}: name one of them)" if within else ""
+            raise ValueError(f"{folder}: there is no {part}.csv{several}{hint}")
         found[part] = (files[0].name, tables.rows(files[0], encoding=encoding))
     info, _ = _named(*found["info"], opinionqa.INFO_COLUMNS)
     metadata, _ = _named(*found["metadata"], opinionqa.METADATA_COLUMNS)

@@ -51,6 +51,17 @@ def test_only_a_name_is_required(make_project):
             "lupom_project.yml:3: unknown config '+materialised' (did you mean '+materialized'?)",
         ),
         (
+            "name: demo\nmodels:\n  +tags: x\n  demo:\n    +max_invalid_share: 2\n",
+            "lupom_project.yml:5: 'models.demo.+max_invalid_share': input should be less than or"
+            " equal to 1, not 2",
+        ),
+        (
+            "name: demo\nseeds:\n  +materialized: tabel\n",
+            "lupom_project.yml:3: 'seeds.+materialized': input should be 'view', 'table',"
+            " 'incremental', 'ephemeral', 'seed', 'python' or 'llm', not 'tabel' (did you mean"
+            " 'table'?)",
+        ),
+        (
             "name: demo\nmodels:\n  materialized: table\n",
             "lupom_project.yml:3: 'materialized' must be a folder's block, or config with a '+'"
             " (did you mean '+materialized'?)",

@@ -77,3 +77,8 @@ def test_a_second_column_of_one_name_is_left_out_unless_it_is_asked_for(edited):
     )
     with pytest.raises(ValueError, match="the columns 9 and 10 are both called 'SAFE_W34'"):
         edited(lambda line, i: line.replace("BETTER_W34", "SAFE_W34") if i == 0 else line)
+
+
+def test_a_folder_of_waves_is_told_apart_from_a_wave(wave):
+    with pytest.raises(ValueError, match=r"no info\.csv \(it is in .*W34, .*W41, .*W82: name"):
+        files.read_layout(wave.parent, "w34")
