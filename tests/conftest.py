@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import HealthCheck, settings
+
+# As many workers as cores run the tests: threads of linear algebra that wait for one another by
+# spinning would take what the others work with.
+for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
 
 # On a busy machine an example takes seconds, which says nothing of the code.
 settings.register_profile("lupom", deadline=None, suppress_health_check=[HealthCheck.too_slow])

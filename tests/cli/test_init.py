@@ -146,7 +146,7 @@ def test_init_from_a_file_runs_on_the_embedded_llm(tmp_path, monkeypatch):
     write("sav", tmp_path)
     assert run("init", "mine", "--from", "panel.sav") == 0
     monkeypatch.chdir(tmp_path / "mine")
-    few = "{llm_test_respondents: 4, llm_reference_respondents: 4, llm_pairs: 4}"
+    few = "{llm_test_respondents: 2, llm_reference_respondents: 2, llm_pairs: 2}"
     assert run("run", "--vars", few) == 0
     with Project(tmp_path / "mine") as project:
         assert project.query("select count(*) from persona_values").rows()[0][0] > 0
