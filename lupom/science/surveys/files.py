@@ -63,7 +63,7 @@ def read_layout(folder: Path, survey: str, *, encoding: str | None = None) -> La
     ------
     ValueError : when one is missing, or does not hold what the models read.
     """
-    found = {}
+    found: dict[str, tuple[str, list[list[str]]]] = {}
     for part in ("info", "metadata", "responses"):
         files = sorted(folder.glob(f"{part}.csv")) or sorted(folder.glob(f"*_{part}.csv"))
         if len(files) != 1:
