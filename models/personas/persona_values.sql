@@ -1,7 +1,10 @@
-{%- set one_each = var('persona_calls', 'all') == 'dimension' %}
+{%- set calls = var('persona_calls', 'all') %}
+{%- set one_each = calls == 'dimension' %}
+{%- set wrong = "error('persona_calls is all, level or dimension, not " ~ (calls | string | replace("'", "''")) ~ "')" %}
+{%- set parts = var('persona_parts_per_call', 1) %}
 {{ config(materialized='llm', prompt='infer_persona', response='PersonaValue' if one_each else 'PersonaValues',
           key=['survey', 'respondent_id', 'part'],
-          rows_per_call=var('persona_parts_per_call', 1) if var('persona_calls', 'all') != 'all' else 1,
+          rows_per_call=1 if calls == 'all' else parts,
           rows_together=['survey', 'respondent_id']) }}
 -- The value of each dimension for each respondent of the sample, read off the answers that may be
 -- known. `persona_calls` says what one call decides: all dimensions, those of one level, or one
@@ -21,7 +24,7 @@ with placed as (
 parts as (
     select
         survey,
-        {{ {'all': "'all'", 'level': 'level', 'dimension': 'dimension_id'}[var('persona_calls', 'all')] }} as part,
+        {{ {'all': "'all'", 'level': 'level', 'dimension': 'dimension_id'}.get(calls, wrong) }} as part,
         list(
             struct_pack(
                 dimension_id := dimension_id, name := name, description := description, level := level,

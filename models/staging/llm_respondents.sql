@@ -1,5 +1,7 @@
 {{ config(materialized='table') }}
-{%- set compact = var('llm_sample', 'compact') == 'compact' %}
+{%- set sample = var('llm_sample', 'compact') %}
+{%- set wrong = "error('llm_sample is compact or spread, not " ~ (sample | string | replace("'", "''")) ~ "')" %}
+{%- set first = {'compact': 'coalesce(n_pairs, 0) desc', 'spread': "role = 'reference' and has_tuning desc"} %}
 -- The respondents whose personas the LLM infers: a sample by seed, since each costs a call.
 -- Test respondents are those it will predict answers of; reference respondents are who it may find
 -- similar to them. Sizes as large as the survey take everyone. With `llm_sample: compact` those with
@@ -22,13 +24,13 @@ drawn as (
         row_number() over (
             partition by survey, role
             order by
-                {{ 'coalesce(n_pairs, 0) desc' if compact else "role = 'reference' and has_tuning desc" }},
+                {{ first.get(sample, first.compact) }},
                 md5(concat_ws('|', '{{ var("seed", 1) }}', 'llm', survey, respondent_id)),
                 respondent_id
         ) as place
     from {{ ref('histories') }}
     left join counted using (survey, respondent_id)
-    where n_answers > 0
+    where n_answers > 0{{ '' if sample in first else ' and ' ~ wrong }}
 )
 
 select survey, respondent_id, role, place

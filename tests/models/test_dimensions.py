@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import duckdb
 import pytest
 
+from lupom import Project
 from tests.support.fake_project import FakeProject
+from tests.support.shipped import copy_project
 
 CLUSTERS = """
     create table dimension_clusters as
@@ -137,3 +140,21 @@ def test_what_one_call_decides_is_a_setting(calls, parts):
     assert response == ("PersonaValue" if calls == "dimension" else "PersonaValues")
     if calls == "dimension":
         assert made.value("select distinct dimensions[1].label from persona_values") == "value"
+
+
+def test_a_setting_of_calls_that_is_not_known_is_told():
+    with pytest.raises(duckdb.Error, match="persona_calls is all, level or dimension, not di'ms"):
+        asked(persona_calls="di'ms")
+
+
+def test_how_many_parts_share_a_call_counts_where_there_are_several():
+    for calls, count in (("all", 1), ("level", 5), ("dimension", 5)):
+        made = asked(persona_calls=calls, persona_parts_per_call=5)
+        assert made.configs["persona_values"]["rows_per_call"] == count
+
+
+def test_how_many_parts_share_a_call_may_be_said_where_one_call_decides_all(tmp_path):
+    # Vars that nothing reads are refused where they are given.
+    folder = copy_project(tmp_path / "project", respondents=10)
+    with Project(folder, vars={"persona_parts_per_call": 5}) as project:
+        assert "persona_values" in project.nodes

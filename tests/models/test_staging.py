@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import duckdb
 import pytest
 
 from tests.support.fake_project import FakeProject
@@ -96,6 +97,11 @@ def test_a_compact_sample_has_the_same_pairs_of_fewer_people(project: FakeProjec
     [(pairs, many)] = spread.rows(people)
     assert pairs == 50
     assert many > 40
+
+
+def test_a_sample_that_is_not_known_is_told_before_anybody_is_asked() -> None:
+    with pytest.raises(duckdb.Error, match="llm_sample is compact or spread, not compat"):
+        staged(seed=1, llm_sample="compat")
 
 
 def test_who_is_in_the_sample_depends_on_no_answer(project: FakeProject) -> None:
