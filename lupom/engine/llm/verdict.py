@@ -21,8 +21,14 @@ FIRST = 20
 BATCH = 10 * FIRST
 
 
+# So many invalid answers one after another end the asking also later: were nine in ten invalid, as
+# may be with a small model, that would come once in 38,000.
+IN_A_ROW = 5 * FIRST
+
+
 class TooManyInvalid(LupomError):
-    """Of the first answers more are invalid than may be: the rest was not asked."""
+    """More answers are invalid than may be, of the first or one after another: the rest was not
+    asked."""
 
 
 @dataclass(slots=True)
@@ -36,6 +42,7 @@ class Verdict:
     answers, invalid : ends of calls so far, those that the ledger had among them.
     first : the first invalid answer.
     decided, failed : whether there is a verdict, and whether it is a bad one.
+    in_a_row : invalid answers since the last valid one.
     """
 
     share: float
@@ -45,6 +52,7 @@ class Verdict:
     first: Answer | None = None
     failed: bool = False
     decided: bool = False
+    in_a_row: int = 0
     _sent: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -58,8 +66,12 @@ class Verdict:
 
     def note(self, *, invalid: bool) -> bool:
         """Take note of the end of a call; True when this one made the verdict a bad one."""
+        self.in_a_row = self.in_a_row + 1 if invalid else 0
         if self.decided:
-            return False
+            if self.failed or self.in_a_row < IN_A_ROW:
+                return False
+            self.failed = True
+            return True
         self.answers += 1
         self.invalid += invalid
         self._judge()
@@ -97,6 +109,8 @@ class Verdict:
 
     def error(self) -> TooManyInvalid:
         """Return the error of a bad verdict."""
+        if self.in_a_row >= IN_A_ROW and self.answers < self.total:
+            return TooManyInvalid(f"the last {IN_A_ROW} answers are all invalid")
         whole = self.answers == self.total
         which = f"{self.answers}" if whole else f"the first {self.answers}"
         return TooManyInvalid(

@@ -8,7 +8,7 @@ import pytest
 
 from lupom import Project
 from lupom.cli import main
-from lupom.engine.llm.verdict import FIRST, Verdict
+from lupom.engine.llm.verdict import FIRST, IN_A_ROW, Verdict
 from tests.support.llm_server import Fault, LLMServer
 from tests.support.notes_project import FILES, people
 
@@ -84,6 +84,19 @@ def test_a_small_model_may_fail_at_most_of_the_rows(make, server):
         result, _ = run(make(10, alias=f"profile: {profile}"), select="notes", retry_invalid=True)
         codes[profile] = result.exit_code
     assert codes == {"capable": 1, "small": 0}
+
+
+def test_an_llm_that_goes_bad_later_is_not_asked_for_all_the_rest(make, server):
+    server.answers = lambda _body: None if server.requests <= 30 else USELESS
+    folder = make(300, places=1)
+    result, notes = run(folder, select="notes")
+    assert result.exit_code == 1
+    assert server.requests == 30 + IN_A_ROW
+    assert "the last 100 answers are all invalid; the first: there is no JSON" in notes.message
+    assert "170 of 300 rows were not asked" in notes.message
+    # A run without an edit asks none of them again.
+    assert run(folder, select="notes")[0].exit_code == 1
+    assert server.requests == 30 + IN_A_ROW
 
 
 def test_of_a_useless_llm_twenty_calls_are_made_and_no_more(make, server):
