@@ -61,9 +61,9 @@ def test_the_table_and_the_counts_are_of_all_parts(make, server):
     assert rows(folder, "select id from notes order by id") == [(i,) for i in range(1, 21)]
     counts = notes.calls
     assert (counts.total, counts.asked, counts.cached) == (20, 20, 0)
-    taken = counts.tokens_in + counts.tokens_out
+    taken = counts.usage.tokens_in + counts.usage.tokens_out
     assert counts.tokens_low <= taken <= counts.tokens_high
-    assert counts.cost == pytest.approx(taken * 9e-6)
+    assert counts.usage.cost == pytest.approx(taken * 9e-6)
     assert server.requests == 20
     # What is added is asked, wherever it stands.
     (folder / "seeds" / "people.csv").write_text(people(23))
