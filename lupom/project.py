@@ -89,27 +89,16 @@ class Project(workspace.Project):
         no run yet.
         """
         from lupom.engine.run.results import RunResult
-        from lupom.engine.run.retry import last_run, to_retry
+        from lupom.engine.run.retry import flags_of, last_run, to_retry
 
         last = last_run(self.files.root)
         names = to_retry(self.context, last)
         if not names:
             return RunResult(None, "success")
-        failures = bool(last.arguments.get("store_failures", False))
         if last.command == "test":
+            failures = bool(last.arguments.get("store_failures", False))
             return self.test(names, store_failures=failures, reporter=reporter, stop=stop)
-        kept = ("threads", "full_refresh", "fail_fast", "no_llm")
-        flags = {name: last.arguments[name] for name in kept if name in last.arguments}
-        return self.run(
-            names,
-            retry_invalid=True,
-            budget=budget or last.arguments.get("budget"),
-            tests=last.command == "build",
-            store_failures=failures,
-            reporter=reporter,
-            stop=stop,
-            **flags,
-        )
+        return self.run(names, reporter=reporter, stop=stop, **flags_of(last, budget))
 
     def report(self, path: str | Path | None = None) -> Path:
         """Write one page on how good the predictions are and return its path, as `lupom report`.

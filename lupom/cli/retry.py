@@ -33,7 +33,7 @@ def retry(
     """
     from lupom.cli.run import execute
     from lupom.cli.test import check
-    from lupom.engine.run.retry import last_run, to_retry
+    from lupom.engine.run.retry import flags_of, last_run, to_retry
 
     last = last_run(project_dir)
     given = vars_ or json.dumps(dict(last.vars))
@@ -47,8 +47,4 @@ def retry(
             return 0
         if last.command == "test":
             return check(project, names, store_failures=last.arguments.get("store_failures", False))
-        kept = ("threads", "full_refresh", "fail_fast", "no_llm", "store_failures")
-        options = {name: last.arguments[name] for name in kept if name in last.arguments}
-        options["budget"] = budget or last.arguments.get("budget")
-        options["tests"] = last.command == "build"
-        return execute(project, select=names, retry_invalid=True, **options)
+        return execute(project, select=names, **flags_of(last, budget))

@@ -143,29 +143,23 @@ class Reader:
 
     def _strict(self, body: str) -> dict[str, Any]:
         """Validate the text of an object as it is."""
-        from pydantic import ValidationError
-
-        try:
-            if self._choice is not None:
-                return self._chosen(body)
-            value = self._spec.cls.model_validate_json(body, context=self._context)
-        except ValidationError as error:
-            raise InvalidAnswer(_explained(error)) from None
-        except InvalidAnswer:
-            raise
-        except Exception as error:
-            raise self._broken(error) from error
-        return self._dumped(value)
+        return self._validated(body, lenient=False)
 
     def _bent(self, body: str) -> dict[str, Any]:
         """Validate the text of an object without the limits that providers do not enforce."""
+        return self._validated(body, lenient=True)
+
+    def _validated(self, body: str, *, lenient: bool) -> dict[str, Any]:
         from pydantic import ValidationError
 
         try:
             if self._choice is not None:
-                return self._chosen(body, lenient=True)
-            context = {**self._context, LENIENT: True}
-            value = self._spec.lenient.validate_json(body, context=context)
+                return self._chosen(body, lenient=lenient)
+            if lenient:
+                context = {**self._context, LENIENT: True}
+                value = self._spec.lenient.validate_json(body, context=context)
+            else:
+                value = self._spec.cls.model_validate_json(body, context=self._context)
         except ValidationError as error:
             raise InvalidAnswer(_explained(error)) from None
         except InvalidAnswer:

@@ -74,6 +74,18 @@ def last_run(folder: Path | None) -> LastRun:
     )
 
 
+def flags_of(last: LastRun, budget: str | None = None) -> dict[str, Any]:
+    """Return a run's flags as keyword arguments of `Project.run`, what it asked invalidly asked
+    anew; `budget` takes the place of its own."""
+    kept = ("threads", "full_refresh", "fail_fast", "no_llm", "store_failures")
+    return {
+        **{name: last.arguments[name] for name in kept if name in last.arguments},
+        "budget": budget or last.arguments.get("budget"),
+        "tests": last.command == "build",
+        "retry_invalid": True,
+    }
+
+
 def to_retry(context: Context, last: LastRun) -> list[str]:
     """Return what did not succeed in a run, and what follows from it there; may be empty.
 
