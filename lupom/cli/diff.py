@@ -59,19 +59,16 @@ def diff(
       lupom diff known_responses
       lupom diff persona_values --prompt shorter.jinja --sample 20 --budget '$0.50'
     """
-    from lupom.engine.run.diff import diff as compare
-    from lupom.engine.run.trial import try_prompt
-
     with open_project(project_dir, target, vars_) as project:
         if prompt is not None:
             _print_trial(
-                try_prompt(project.context, model, prompt, sample=sample, budget=budget),
+                project.try_prompt(model, prompt, sample=sample, budget=budget),
                 limit,
                 form,
             )
             return
         columns = [word.strip() for word in key.split(",")] if key else None
-        _print_difference(compare(project.context, model, columns), limit, form)
+        _print_difference(project.diff(model, columns), limit, form)
 
 
 def _print_difference(found: Difference, limit: int, form: str) -> None:

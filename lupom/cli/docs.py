@@ -34,10 +34,8 @@ def generate(project_dir: Path | None, target: str | None, vars_: str | None) ->
       lupom docs generate
       xdg-open target/site/index.html
     """
-    from lupom.site import generate as write
-
     with open_project(project_dir, target, vars_) as project:
-        page = write(project)
+        page = project.docs()
     click.echo(page)
 
 

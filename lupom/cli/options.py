@@ -13,7 +13,7 @@ from lupom.engine.errors import UsageError
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from lupom.engine.workspace import Project
+    from lupom.project import Project
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -210,7 +210,7 @@ def run_options(command: F) -> F:
 
 def open_project(project_dir: Path | None, target: str | None, vars_: str | None) -> Project:
     """Open the project that the options name; its warnings go to stderr."""
-    from lupom.engine.workspace import Project
+    from lupom.project import Project
 
     context = click.get_current_context(silent=True)
     meta = {} if context is None else context.meta

@@ -29,7 +29,5 @@ def report(
     Example:
       lupom report --output report.html
     """
-    from lupom.site.report import write_report
-
     with open_project(project_dir, target, vars_) as project:
-        click.echo(write_report(project, output))
+        click.echo(project.report(output))

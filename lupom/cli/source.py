@@ -46,10 +46,10 @@ def freshness(
       lupom source freshness --select source:panel --format json
     """
     from lupom.cli.formats import render
-    from lupom.engine.run.freshness import ERROR, PASS, measure
+    from lupom.engine.run.freshness import ERROR, PASS
 
     with open_project(project_dir, target, vars_) as project:
-        measured = measure(project.context, select, exclude)
+        measured = project.freshness(select, exclude)
     if not measured and form == "table":
         click.echo("Nothing to do: no selected source has a 'freshness'.", err=True)
         return 0
