@@ -27,6 +27,14 @@ def tokens(text):
 ONCE = tokens(TASK + PEOPLE["Person 00"]) + 5 * tokens(PEOPLE["Person 00"])
 
 
+def assert_firsts_go_first(prompts):
+    """The very first goes alone, to learn how the model wants to be asked; then six are sent at
+    once, which may arrive in any order: the others' firsts, and the second of its own person."""
+    people = [prompt[len(TASK) : len(TASK) + 9] for prompt in prompts]
+    assert people[0] == "Person 00"
+    assert sorted(people[:7]) == sorted([*PEOPLE, "Person 00"])
+
+
 @pytest.fixture
 def ask(state, note):
     """Return a function that asks texts, in a gateway of its own."""
@@ -61,15 +69,12 @@ def test_what_all_share_and_what_a_person_s_calls_share_is_written_once(ask, bed
 
 
 def test_firsts_of_many_people_are_asked_at_once(ask, bedrock):
-    # Five places for the five other firsts: a sixth request sent with them may arrive before one.
     bedrock.latency = 0.4
-    ask(TEXTS[:12], provider="bedrock", model=SONNET, timeout=5, concurrency=5)
-    # The very first goes alone, to learn how the model wants to be asked.
-    begun = [
-        "".join(b.get("text", "") for b in body["messages"][0]["content"])
+    ask(TEXTS[:12], provider="bedrock", model=SONNET, timeout=5, concurrency=6)
+    assert_firsts_go_first(
+        "".join(block.get("text", "") for block in body["messages"][0]["content"])
         for body in bedrock.bodies
-    ]
-    assert len({text[len(TASK) : len(TASK) + 9] for text in begun[:6]}) == 6
+    )
 
 
 def test_the_messages_interface_has_the_same_points(ask, state, monkeypatch):
@@ -88,8 +93,8 @@ def test_the_messages_interface_has_the_same_points(ask, state, monkeypatch):
 
 def test_where_caches_need_no_points_nobody_waits_but_firsts_go_first(ask, server):
     server.latency = 0.4
-    ask(TEXTS[:12], provider="openai", base_url=server.base_url, model="test-model", concurrency=5)
-    assert len({prompt[len(TASK) : len(TASK) + 9] for prompt in server.prompts[:6]}) == 6
+    ask(TEXTS[:12], provider="openai", base_url=server.base_url, model="test-model", concurrency=6)
+    assert_firsts_go_first(server.prompts)
     server.reset()
     one = [text for text in TEXTS if "Person 00 " in text]
     server.latency = 2.0
