@@ -6,11 +6,13 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import LupomError, ProjectError, UsageError
+from lupom.engine.files import replacing
 from lupom.engine.llm.choices import LABELS
 
 if TYPE_CHECKING:
@@ -287,20 +289,12 @@ def _meta(given: Mapping[str, str]) -> str:
 
 def _put(files: Mapping[Path, str], folder: Path) -> None:
     """Write files, each beside its place first, so that a failure leaves what was."""
-    pending = []
     try:
-        for path, content in files.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            beside = path.with_name(f".{path.name}.new")
-            beside.write_text(content, encoding="utf-8")
-            pending.append((beside, path))
-        for beside, path in pending:
-            os.replace(beside, path)
+        with ExitStack() as stack:
+            for path, content in files.items():
+                stack.enter_context(replacing(path)).write_text(content, encoding="utf-8")
     except OSError as error:
         raise ProjectError(f"{folder} cannot be written: {error.strerror or error}") from error
-    finally:
-        for beside, _ in pending:
-            beside.unlink(missing_ok=True)
 
 
 def codebook_path(root: Path, survey: str) -> Path:

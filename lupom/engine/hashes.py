@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lupom.engine.files import replacing
+
 # The coarsest clock of a file system in use (FAT) ticks every two seconds.
 _TICK = 2_000_000_000
 _TRIES = 5
@@ -109,10 +111,8 @@ class FileHashes:
         if not self._dirty or self._cache is None:
             return
         try:
-            self._cache.parent.mkdir(parents=True, exist_ok=True)
-            partial = self._cache.with_name(self._cache.name + ".new")
-            partial.write_text(json.dumps(self._known), encoding="utf-8")
-            partial.replace(self._cache)
+            with replacing(self._cache) as part:
+                part.write_text(json.dumps(self._known), encoding="utf-8")
         except OSError:
             return
         self._dirty = False

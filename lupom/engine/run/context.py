@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.compiler.sql import fill
-from lupom.engine.errors import ModelError
+from lupom.engine.errors import ModelError, StoreError, UsageError, did_you_mean
 from lupom.engine.graph import Graph
 from lupom.engine.hashes import FileHashes
 from lupom.engine.project.discovery import ProjectFiles
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from lupom.engine.llm.gateway import Gateway
     from lupom.engine.sources.resolve import Sources
     from lupom.engine.state import State
+
+
+def not_built(name: str, to_run: str | None = None) -> StoreError:
+    """Return the error of a model without a table; `to_run` is what to build, by default it."""
+    return StoreError(f"'{name}' is not built yet", hint=f"lupom run --select +{to_run or name}")
 
 
 # The name under which the store of a target that is deferred to is attached.
@@ -72,6 +77,12 @@ class Context:
     def name(self) -> str:
         """The project's name."""
         return self.files.settings.name
+
+    def node(self, name: str) -> Node:
+        """Return a node by its name; raises UsageError that names the likely one."""
+        if name not in self.nodes:
+            raise UsageError(f"no model '{name}'", hint=did_you_mean(name, self.nodes))
+        return self.nodes[name]
 
     @property
     def state(self) -> State:

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.errors import StoreError, UsageError, did_you_mean
+from lupom.engine.errors import UsageError, did_you_mean
 from lupom.engine.llm.forecast import Forecast, Range
 from lupom.engine.project.nodes import Node
+from lupom.engine.run.context import not_built
 from lupom.engine.run.materializations.rows import Prepared, prepare
 from lupom.engine.run.reading import query
 from lupom.engine.run.scratch import Scratch, scratch
@@ -101,16 +102,14 @@ def diff(context: Context, name: str, key: Sequence[str] | None = None) -> Diffe
 
 def checked(context: Context, name: str) -> Node:
     """Return the node of a model whose table stands; raises as `diff` does."""
-    if name not in context.nodes:
-        raise UsageError(f"no model '{name}'", hint=did_you_mean(name, context.nodes))
-    node = context.nodes[name]
+    node = context.node(name)
     if node.resource == "source" or node.materialized == "ephemeral":
         raise UsageError(f"'{name}' has no table that LUPoM builds")
     if not context.store.exists:
-        raise StoreError(f"'{name}' is not built yet", hint=f"lupom run --select +{name}")
+        raise not_built(name)
     with context.store.hold(read_only=True) as cursor:
         if name not in relation_kinds(cursor):
-            raise StoreError(f"'{name}' is not built yet", hint=f"lupom run --select +{name}")
+            raise not_built(name)
     return node
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import permutations
 from typing import TYPE_CHECKING
 
-from lupom.engine.errors import LLMError, StoreError, UsageError, did_you_mean
+from lupom.engine.errors import LLMError, UsageError, did_you_mean
 from lupom.engine.project.nodes import Node
+from lupom.engine.run.context import not_built
 from lupom.engine.run.explanation import Attempt, Explanation, Input
 from lupom.engine.store.duck import relation_kinds
 from lupom.engine.store.names import literal, quoted
@@ -50,9 +51,7 @@ def explain(
     with context.store.hold(read_only=context.store.idle) as cursor:
         missing = [p for p in node.parents if not _stands(context, cursor, p)]
         if missing:
-            raise StoreError(
-                f"'{missing[0]}' is not built yet", hint=f"lupom run --select +{model}"
-            )
+            raise not_built(missing[0], model)
         key = _find(context, cursor, node, values, named)
         prepared = prepare(context, node, cursor, where=_where(node, key))
         (part,) = prepared.parts()
@@ -71,9 +70,7 @@ def explain(
 
 
 def _llm_node(context: Context, model: str) -> Node:
-    node = context.nodes.get(model)
-    if node is None:
-        raise UsageError(f"no model '{model}'", hint=did_you_mean(model, context.nodes))
+    node = context.node(model)
     if node.materialized == "llm":
         return node
     above = context.graph.sort(context.graph.ancestors(model))

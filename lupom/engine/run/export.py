@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import StoreError, UsageError, did_you_mean
+from lupom.engine.project.sources import split_url
+from lupom.engine.run.context import not_built
 from lupom.engine.store.duck import relation_kinds
 from lupom.engine.store.export import FORMATS, write
 
@@ -45,19 +47,17 @@ def export(
             f"no format '{form}'", hint=did_you_mean(form, FORMATS) or ", ".join(FORMATS)
         )
     for name in models:
-        if name not in context.nodes:
-            raise UsageError(f"no model '{name}'", hint=did_you_mean(name, context.nodes))
-        if context.nodes[name].materialized == "ephemeral":
+        if context.node(name).materialized == "ephemeral":
             raise UsageError(f"'{name}' is ephemeral: it has no table")
     with context.store.hold(read_only=True) as cursor:
         standing = relation_kinds(cursor)
     missing = [name for name in models if name not in standing]
     if missing:
-        raise StoreError(f"'{missing[0]}' is not built yet", hint=f"lupom run -s +{missing[0]}")
+        raise not_built(missing[0])
     for name in dict.fromkeys(models):
         file = f"{name}.{form}"
         if str(to).startswith("s3://"):
-            bucket, _, prefix = str(to).removeprefix("s3://").partition("/")
+            bucket, prefix = split_url(str(to))
             key = "/".join(filter(None, (prefix.strip("/"), file)))
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / file

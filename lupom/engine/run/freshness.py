@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lupom.engine.errors import LupomError, ModelError, SourceError
 from lupom.engine.project.sources import Freshness, Source
 from lupom.engine.run.selection import select_in
+from lupom.engine.store import messages
 from lupom.engine.store.instances import instance
 from lupom.engine.store.statements import one_select
 
@@ -113,7 +114,7 @@ def _newest(context: Context, source: Source, rule: Freshness) -> datetime | Non
     except ModelError as error:
         raise SourceError(f"loaded_at_field: {error.message}") from error
     except duckdb.Error as error:
-        raise SourceError(f"loaded_at_field: {str(error).splitlines()[0]}") from error
+        raise SourceError(f"loaded_at_field: {messages.first_line(error)}") from error
     try:
         if source.database is None and not context.sources.of_store(source.name):
             with instance() as connection:
@@ -122,7 +123,7 @@ def _newest(context: Context, source: Source, rule: Freshness) -> datetime | Non
             with context.store.hold(read_only=context.store.exists) as cursor:
                 value = cursor.execute(text).fetchall()[0][0]
     except duckdb.Error as error:
-        raise SourceError(f"loaded_at_field: {str(error).splitlines()[0]}") from error
+        raise SourceError(f"loaded_at_field: {messages.first_line(error)}") from error
     return _time(value, source)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lupom.engine.errors import ModelError, StoreError, UsageError, did_you_mean
-from lupom.engine.run.context import Context
+from lupom.engine.errors import ModelError, StoreError, UsageError
+from lupom.engine.run.context import Context, not_built
 from lupom.engine.run.tables import Table
+from lupom.engine.store import messages
 from lupom.engine.store.duck import Store, relation_kinds
 
 
@@ -30,26 +31,25 @@ def query(store: Store, sql: str, parameters: Sequence[Any] | None = None) -> Ta
                 raise UsageError("the SQL gives no rows", hint="the store is open read-only")
             return Table(relation.to_arrow_table())
     except duckdb.Error as error:
-        raise StoreError("\n".join(r for r in str(error).splitlines() if r.strip())) from error
+        raise StoreError(messages.lines(error)) from error
 
 
 def table(context: Context, name: str, limit: int | None = None) -> Table:
     """Return a model's rows; raises UsageError if it is unknown, StoreError if not built."""
     from lupom.engine.store.names import quoted
 
-    _check_model(context, name)
-    if context.nodes[name].materialized == "ephemeral":
+    if context.node(name).materialized == "ephemeral":
         raise UsageError(f"'{name}' is ephemeral: it has no table", hint="lupom compile shows it")
     with context.store.hold(read_only=True) as cursor:
         if name not in relation_kinds(cursor):
-            raise StoreError(f"'{name}' is not built yet", hint=f"lupom run --select +{name}")
+            raise not_built(name)
     tail = "" if limit is None else f" limit {int(limit)}"
     return query(context.store, f"select * from {quoted('main', name)}{tail}")
 
 
 def quarantine(context: Context, name: str) -> Table:
     """Return the rows of an LLM model that have no valid answer: key, error, what came back."""
-    _check_model(context, name)
+    context.node(name)
     return query(
         context.store,
         "select key, error, answer, call_id from lupom_meta.quarantine where node = ? order by key",
@@ -67,8 +67,3 @@ def rendered_prompt(context: Context, name: str) -> list[dict[str, str]]:
     with context.store.hold(read_only=True) as cursor:
         prepared = prepare(context, context.nodes[name], cursor, limit=1)
     return [dict(m) for part in prepared.parts() for m in part.calls[0].messages]
-
-
-def _check_model(context: Context, name: str) -> None:
-    if name not in context.nodes:
-        raise UsageError(f"no model '{name}'", hint=did_you_mean(name, context.nodes))

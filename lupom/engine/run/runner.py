@@ -18,6 +18,7 @@ from lupom.engine.run.context import Context
 from lupom.engine.run.identities import Identities
 from lupom.engine.run.plan import Plan
 from lupom.engine.run.tests import UNIT, homes, run_test
+from lupom.engine.store import messages
 from lupom.engine.store.duck import TableRecord
 
 
@@ -369,17 +370,12 @@ def _failure(node: Node, error: BaseException) -> r.NodeResult:
         error.within(node.path.parents[node.file.count("/")])
         return r.NodeResult(node.name, node.materialized, r.ERROR, str(error))
     if type(error).__module__.startswith(("duckdb", "_duckdb")):
-        message = _duckdb_message(error)
+        message = messages.lines(error)
         line = _line_of(node, message)
         where = node.file if line is None else f"{node.file}:{line}"
         return r.NodeResult(node.name, node.materialized, r.ERROR, f"{where}: {message}")
     message = f"{node.file}: {type(error).__name__}: {error}"
     return r.NodeResult(node.name, node.materialized, r.ERROR, message)
-
-
-def _duckdb_message(error: BaseException) -> str:
-    """Keep DuckDB's own pointer into the SQL (LINE 3: ... ^), without blank lines."""
-    return "\n".join(row for row in str(error).splitlines() if row.strip())
 
 
 def _line_of(node: Node, message: str) -> int | None:

@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from lupom.engine.errors import LupomError, StoreError
+from lupom.engine.errors import LupomError
 from lupom.engine.graph import Graph
 from lupom.engine.project.nodes import Node
 from lupom.engine.project.settings import COMPARISON
 from lupom.engine.run import results as r
-from lupom.engine.run.context import Context
+from lupom.engine.run.context import Context, not_built
+from lupom.engine.store import messages
 from lupom.engine.store.duck import FAILURES, relation_kinds
 from lupom.engine.store.names import quoted
 
@@ -87,10 +88,9 @@ def run_test(context: Context, test: Node, *, keep: bool = False) -> r.NodeResul
     except LupomError as error:
         result.status, result.message = r.ERROR, str(error)
     except duckdb.Error as error:
-        text = "\n".join(row for row in str(error).splitlines() if row.strip())
         line = test.refs[0].line if test.refs and test.config["test"] != "singular" else None
         where = test.file if line is None else f"{test.file}:{line}"
-        result.status, result.message = r.ERROR, f"{where}: {text}"
+        result.status, result.message = r.ERROR, f"{where}: {messages.lines(error)}"
     result.seconds = time.monotonic() - begun
     return result
 
@@ -102,7 +102,7 @@ def _check_built(context: Context, test: Node, cursor: duckdb.DuckDBPyConnection
         stands = node.resource == "source" or node.materialized == "ephemeral" or name in kinds
         stands = stands or name in context.deferred
         if not stands:
-            raise StoreError(f"'{name}' is not built yet", hint=f"lupom run --select +{name}")
+            raise not_built(name)
 
 
 def _keep(cursor: duckdb.DuckDBPyConnection, test: Node, sql: str) -> None:

@@ -18,6 +18,7 @@ from lupom.engine.project.units import UnitTest
 from lupom.engine.run import results as r
 from lupom.engine.run.context import Context
 from lupom.engine.run.scratch import ScratchStore
+from lupom.engine.store import messages
 from lupom.engine.store.dialect import csv_relation, found_types
 from lupom.engine.store.duck import Store, TableRecord, relation_kinds
 from lupom.engine.store.names import literal, quoted
@@ -81,8 +82,8 @@ def run_unit(
         error.within(context.files.root)
         result.status, result.message = r.ERROR, str(error)
     except duckdb.Error as error:
-        text = "\n".join(row for row in str(error).splitlines() if row.strip())
-        result.status, result.message = r.ERROR, f"{test.file}:{test.line}: {text}"
+        where = f"{test.file}:{test.line}"
+        result.status, result.message = r.ERROR, f"{where}: {messages.lines(error)}"
     result.seconds = time.monotonic() - begun
     return result
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from lupom.engine.files import replacing
 from lupom.engine.hashes import digest
 from lupom.engine.sources.s3 import Object
 
@@ -79,11 +80,8 @@ class Cache:
         """Write down what S3 said stands at a source's URL, for runs without a network."""
         path = self._check(address, url)
         text = json.dumps({"at": time.time(), "objects": [asdict(o) for o in objects]})
-        with suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_suffix(".new")
-            partial.write_text(text, encoding="utf-8")
-            partial.replace(path)
+        with suppress(OSError), replacing(path) as part:
+            part.write_text(text, encoding="utf-8")
 
     def noted(self, address: str, url: str) -> tuple[float, tuple[Object, ...]] | None:
         """Return when S3 was last asked about a URL, and what it said; None if it never was."""

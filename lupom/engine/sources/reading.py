@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import SourceError, did_you_mean
 from lupom.engine.project.sources import Source
+from lupom.engine.store import messages
 from lupom.engine.store.dialect import csv_relation, escaped, found_types
 from lupom.engine.store.instances import instance
 from lupom.engine.store.names import literal, quoted
@@ -75,7 +76,7 @@ def types_of(
             return found_types(connection, relation)
     except duckdb.Error as error:
         raise SourceError(
-            f"the source '{source.name}' cannot be read: {_why(source, paths, str(error))}",
+            f"the source '{source.name}' cannot be read: {_why(source, paths, error)}",
             hint=f"it is {source.place}",
         ) from error
 
@@ -153,10 +154,9 @@ def _look(source: Source, path: Path) -> None:
             )
 
 
-def _why(source: Source, paths: Sequence[Path], message: str) -> str:
+def _why(source: Source, paths: Sequence[Path], error: BaseException) -> str:
     """Say in a line what DuckDB says in twenty."""
-    rows = [row.strip() for row in message.splitlines() if row.strip()]
-    short = rows[0].removeprefix("Invalid Input Error: ") if rows else "unknown error"
+    message, short = str(error), messages.first_line(error)
     if source.format != "csv":
         return short
     unknown = re.search(r'column\(s\) named "?(.+?)"? (?:that|not|in)', message)
@@ -177,7 +177,8 @@ def _why(source: Source, paths: Sequence[Path], message: str) -> str:
             return f"{path.name}, {fault}"
     line = re.search(r"CSV Error on Line: (\d+)", message)
     if line:
-        told = [r for r in rows[1:] if not r.startswith(("Original Line", "Possible", "file ="))]
+        rows = [row.strip() for row in messages.lines(error).splitlines()[1:]]
+        told = [r for r in rows if not r.startswith(("Original Line", "Possible", "file ="))]
         return f"line {line[1]}: {told[0] if told else short}"
     return short
 

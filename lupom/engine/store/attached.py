@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lupom.engine.errors import SourceError, StoreError
+from lupom.engine.store import messages
 from lupom.engine.store.names import literal
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ def attach(connection: duckdb.DuckDBPyConnection, alias: str, path: Path) -> Non
         check_path(path)
         connection.execute(f"attach if not exists {literal(path)} as {alias} (read_only)")
     except duckdb.Error as error:
-        message = str(error).splitlines()[0]
-        held = re.search(r"held in (.+?) \(PID (\d+)\)", message)
+        message = messages.first_line(error)
+        held = messages.holder(error)
         if held:
-            message = f"{held[1]} (PID {held[2]}) has it open for writing"
+            message = f"{held} has it open for writing"
         raise SourceError(f"cannot read {path}: {message}") from error

@@ -7,7 +7,6 @@ held for as long as somebody holds it (`Store.hold`), and closed as soon as nobo
 from __future__ import annotations
 
 import json
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import StoreError
+from lupom.engine.store import messages
 from lupom.engine.store.attached import attach, check_path
 from lupom.engine.store.contents import content_hash
 from lupom.engine.store.instances import give_back, take
@@ -189,10 +189,9 @@ class Store:
             try:
                 connection = _attach(self.path, read_only)
             except duckdb.IOException as error:
-                message = str(error)
-                if "lock" not in message:
-                    raise StoreError(f"cannot open {self.path}: {_first_line(message)}") from error
-                holder = _holder(message)
+                if "lock" not in str(error):
+                    raise self._closed(error) from error
+                holder = messages.holder(error) or "another process"
                 if time.monotonic() >= deadline:
                     raise StoreError(
                         f"the store {self.path} is held by {holder}",
@@ -204,13 +203,16 @@ class Store:
                 time.sleep(pause)
                 pause = min(pause * 1.5, 0.5)
             except duckdb.Error as error:
-                raise StoreError(f"cannot open {self.path}: {_first_line(str(error))}") from error
+                raise self._closed(error) from error
             else:
                 if not read_only:
                     self._prepare(connection)
                 self._attach_sources(connection)
                 self._kinds = relation_kinds(connection)
                 return connection
+
+    def _closed(self, error: duckdb.Error) -> StoreError:
+        return StoreError(f"cannot open {self.path}: {messages.first_line(error)}")
 
     def _prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(_META)
@@ -357,13 +359,3 @@ def _has_meta(cursor: duckdb.DuckDBPyConnection) -> bool:
         " where schema_name = 'lupom_meta' and table_name = 'tables'"
     ).fetchall()
     return bool(count)
-
-
-def _holder(message: str) -> str:
-    """Read the holder out of DuckDB's message: 'Conflicting lock is held in X (PID n)'."""
-    match = re.search(r"held in (.+?) \(PID (\d+)\)", message)
-    return f"{match[1]} (PID {match[2]})" if match else "another process"
-
-
-def _first_line(message: str) -> str:
-    return message.strip().splitlines()[0] if message.strip() else "unknown error"

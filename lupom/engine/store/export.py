@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import StoreError
+from lupom.engine.files import replacing
 from lupom.engine.store.names import literal, quoted
 
 if TYPE_CHECKING:
@@ -47,23 +46,17 @@ def write(
     ------
     StoreError : where the file cannot be written, or SPSS cannot hold the table.
     """
-    partial = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        if form == "sav":
-            rows = _sav(cursor, name, partial, labels or {}, title)
-        else:
+        with replacing(file) as part:
+            if form == "sav":
+                return _sav(cursor, name, part, labels or {}, title)
             select = _plain(cursor, name) if form == "csv" else f"from {quoted('main', name)}"
             ((rows,),) = cursor.execute(
-                f"copy ({select}) to {literal(partial)} ({_COPY[form]})"
+                f"copy ({select}) to {literal(part)} ({_COPY[form]})"
             ).fetchall()
-        os.replace(partial, file)
+            return int(rows)
     except OSError as error:
         raise StoreError(f"cannot write {file}: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            partial.unlink()
-    return int(rows)
 
 
 def _plain(cursor: duckdb.DuckDBPyConnection, name: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.llm.providers.aws import Runtime
+from lupom.engine.project.sources import split_url
 
 if TYPE_CHECKING:
     from lupom.engine.project.settings import LLMSettings
@@ -32,7 +33,7 @@ class Jobs:
         """Upload records and create the job that carries a token; returns its ARN."""
         content = "\n".join([*lines, ""]).encode("utf-8", "replace")
         folder = f"{(self._settings.batch_uri or '').rstrip('/')}/{token}"
-        bucket, key = _split(f"{folder}/calls.jsonl")
+        bucket, key = split_url(f"{folder}/calls.jsonl")
 
         def put(client: Any) -> None:
             client.put_object(Bucket=bucket, Key=key, Body=content)
@@ -76,7 +77,7 @@ class Jobs:
 
     async def records(self, url: str) -> list[dict[str, Any]]:
         """Return the records of all output files under a URL, in no order, without their input."""
-        bucket, prefix = _split(url)
+        bucket, prefix = split_url(url)
 
         def read(client: Any) -> list[dict[str, Any]]:
             return [
@@ -91,11 +92,6 @@ class Jobs:
 
 def _name(token: str) -> str:
     return f"lupom-{token}"
-
-
-def _split(url: str) -> tuple[str, str]:
-    bucket, _, key = url.removeprefix("s3://").partition("/")
-    return bucket, key
 
 
 def _keys(client: Any, bucket: str, prefix: str) -> Iterator[str]:

@@ -16,6 +16,7 @@ from lupom.engine.hashes import FileHashes
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
 from lupom.engine.run.identities import loaded
+from lupom.engine.store import messages
 from lupom.engine.store.dialect import Odd, csv_relation, found_types, odd_values
 from lupom.engine.store.duck import TableRecord
 from lupom.engine.store.names import quoted
@@ -101,7 +102,7 @@ def _load(
         if converted is not None:
             message, line, hint = converted
             raise ModelError(message, file=node.file, line=line, hint=hint) from error
-        message = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
+        message = messages.first_line(error)
         raise ModelError(message.replace(str(path), node.file), file=node.file) from error
     notes = [_said(node, one) for one in odd]
     signs = [sign for sign in ";\t|" if len(columns) == 1 and sign in columns[0]]

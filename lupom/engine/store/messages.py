@@ -1,0 +1,21 @@
+"""What DuckDB says of an error, without what only its own users need."""
+
+from __future__ import annotations
+
+import re
+
+
+def lines(error: BaseException) -> str:
+    """Return what DuckDB says without blank lines; its pointer into the SQL (LINE 3: ^) stays."""
+    return "\n".join(row for row in str(error).splitlines() if row.strip()) or "unknown error"
+
+
+def first_line(error: BaseException) -> str:
+    """Return what DuckDB says is wrong, in a line."""
+    return lines(error).splitlines()[0].strip().removeprefix("Invalid Input Error: ")
+
+
+def holder(error: BaseException) -> str | None:
+    """Return who holds a file: X and n of "lock is held in X (PID n)"; None if it is not said."""
+    match = re.search(r"held in (.+?) \(PID (\d+)\)", str(error))
+    return f"{match[1]} (PID {match[2]})" if match else None
