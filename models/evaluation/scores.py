@@ -15,10 +15,8 @@ def model(lupom):
     predictions = predictions.union(lupom.ref("persona_predictions").select(columns))
     predictions = predictions.union(lupom.ref("stacked").select(columns))
     # What has options is scored by them; number_scores has numeric questions.
-    closed = lupom.ref("questions").filter("kind not in ('numeric', 'text')")
-    predictions = predictions.join(
-        closed.select("survey, question_id"), "survey, question_id", how="semi"
-    )
+    closed = lupom.ref("closed_questions")
+    predictions = predictions.join(closed, "survey, question_id", how="semi")
     numeric = lupom.ref("questions").filter("kind = 'numeric'").select("survey, question_id")
     numbers = (
         "survey, respondent_id, question_id, predictor, llm, cast(value as varchar) as answer, "

@@ -5,10 +5,8 @@ from lupom.science.predictors import baselines
 
 def model(lupom):
     # Where there are options: number_baselines has numeric questions, and texts have no baseline.
-    closed = lupom.ref("questions").filter("kind not in ('numeric', 'text')")
-    known = lupom.ref("known_responses").join(
-        closed.select("survey, question_id"), "survey, question_id", how="semi"
-    )
+    closed = lupom.ref("closed_questions")
+    known = lupom.ref("known_responses").join(closed, "survey, question_id", how="semi")
     return baselines.predict(
         known,
         known.filter("role in ('test', 'tuning')"),

@@ -5,10 +5,8 @@ from lupom.science.predictors import personas
 
 def model(lupom):
     # Where there are options, as in baselines.
-    closed = lupom.ref("questions").filter("kind not in ('numeric', 'text')")
-    known = lupom.ref("known_responses").join(
-        closed.select("survey, question_id"), "survey, question_id", how="semi"
-    )
+    closed = lupom.ref("closed_questions")
+    known = lupom.ref("known_responses").join(closed, "survey, question_id", how="semi")
     default = lupom.ref("persona_networks").filter("is_default").select("survey, network")
     return personas.predict(
         known,

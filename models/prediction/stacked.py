@@ -5,10 +5,8 @@ from lupom.science.predictors import stack
 
 def model(lupom):
     # Numbers and texts have no distribution over options to combine.
-    closed = lupom.ref("questions").filter("kind not in ('numeric', 'text')")
-    predictions = lupom.ref("predictions").join(
-        closed.select("survey, question_id"), "survey, question_id", how="semi"
-    )
+    closed = lupom.ref("closed_questions")
+    predictions = lupom.ref("predictions").join(closed, "survey, question_id", how="semi")
     return stack.stack(
         lupom.ref("baselines"),
         predictions,

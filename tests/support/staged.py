@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.support.fake_project import FakeProject
 
 STAGING = (
-    *("questions.py", "respondents.py", "responses.py", "holdout.sql", "known_responses.sql"),
-    *("histories.sql", "llm_respondents.sql", "llm_pairs.sql"),
+    *("questions.py", "closed_questions.sql", "respondents.py", "responses.py", "holdout.sql"),
+    *("known_responses.sql", "histories.sql", "llm_respondents.sql", "llm_pairs.sql"),
 )
 
 
