@@ -51,3 +51,13 @@ def require(table: pa.Table, columns: Iterable[str], what: str) -> None:
             f"{what} has no column {', '.join(map(repr, missing))}; "
             f"its columns are {', '.join(map(repr, table.column_names[:40]))}"
         )
+
+
+def columns_of(table: Any, columns: Iterable[str], what: str = "the table") -> pa.Table:
+    """Return some columns of a table, in this order, as an Arrow table.
+
+    Parameters are those of `arrow` and `require`, and so is what is raised.
+    """
+    whole, names = arrow(table), list(columns)
+    require(whole, names, what)
+    return whole.select(names)

@@ -1,38 +1,15 @@
-"""Arrow tables split by survey and put together again."""
+"""Arrow tables as arrays, split by survey and put together again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-def arrow(table: Any, columns: tuple[str, ...]) -> pa.Table:
-    """Return some columns of a table as an Arrow table.
-
-    Parameters
-    ----------
-    table : whatever `inputs.arrow` takes.
-    columns : names, in the order wanted.
-
-    Raises
-    ------
-    ValueError : when a column is not there.
-    """
-    from lupom.science import inputs
-
-    whole = inputs.arrow(table)
-    absent = [name for name in columns if name not in whole.column_names]
-    if absent:
-        raise ValueError(
-            f"column {absent[0]!r} is missing; the table has {', '.join(whole.column_names)}"
-        )
-    return whole.select(list(columns))
 
 
 def encoded(table: pa.Table, name: str) -> tuple[NDArray[np.int64], list[str]]:
@@ -44,6 +21,35 @@ def encoded(table: pa.Table, name: str) -> tuple[NDArray[np.int64], list[str]]:
         column = column.unify_dictionaries().combine_chunks()
     index = column.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     return index.astype(np.int64), column.dictionary.to_pylist()
+
+
+def option_codes(
+    answers: pa.Array | pa.ChunkedArray,
+    question: NDArray[np.int64],
+    options: Sequence[Sequence[str]],
+) -> NDArray[np.int64]:
+    """Return each answer as the index of its option in its own question; -1 where it is none.
+
+    Parameters
+    ----------
+    answers : (n), texts, null where there is no answer.
+    question : (n), the place of each answer's question in `options`.
+    options : labels by question.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = answers.combine_chunks() if isinstance(answers, pa.ChunkedArray) else answers
+    found = column.dictionary_encode()
+    place = {label: i for i, label in enumerate(found.dictionary.to_pylist())}
+    # One row more than there are labels: -1, the index of a null, finds it.
+    codes = np.full((len(place) + 1, max(len(options), 1)), -1, dtype=np.int64)
+    for column_of, given in enumerate(options):
+        for code, label in enumerate(given):
+            if label in place:
+                codes[place[label], column_of] = code
+    label_of = np.asarray(pc.fill_null(found.indices, -1), dtype=np.int64)
+    return np.asarray(codes[label_of, question])
 
 
 def surveys(*tables: pa.Table) -> Iterator[tuple[str, tuple[pa.Table, ...]]]:

@@ -19,8 +19,9 @@ from lupom.science.bayes.personas import (
 from lupom.science.bayes.refinement import refine
 from lupom.science.bayes.scores import Score
 from lupom.science.bayes.variants import PerSurvey, Variant, score_of, variants_of
+from lupom.science.inputs import columns_of
 from lupom.science.names import DEFAULT
-from lupom.science.tables import arrow, stack, surveys
+from lupom.science.tables import stack, surveys
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,11 +62,11 @@ def network_edges(
     ValueError : for a survey that is not in networks, and a required or forbidden pair that no
         survey has.
     """
-    described = arrow(dimensions, _DIMENSIONS)
+    described = columns_of(dimensions, _DIMENSIONS)
     plan = _plan(networks, described, score, settings)
     pairs = {edge for of in plan.values() for v in of.values() for edge in _constraints(v)}
     parts: dict[str, dict[str, pa.Table]] = {}
-    for survey, (its, given) in surveys(described, arrow(values, _VALUES)):
+    for survey, (its, given) in surveys(described, columns_of(values, _VALUES)):
         personas = encode_personas(given, its)
         pairs -= {edge for edge in pairs if set(edge) <= set(personas.dimensions)}
         parts[survey] = {
@@ -103,13 +104,13 @@ def network_parameters(
     Table: survey, network, dimension_id, parents (map from parent to value), value (null for
     unknown where that counts as a value), probability, n.
     """
-    described = arrow(dimensions, _DIMENSIONS)
+    described = columns_of(dimensions, _DIMENSIONS)
     plan = _plan(networks, described, score, settings)
     parts: dict[str, dict[str, pa.Table]] = {}
     for survey, (its, given, drawn) in surveys(
         described,
-        arrow(values, _VALUES),
-        arrow(edges, ("survey", "network", "parent", "child")),
+        columns_of(values, _VALUES),
+        columns_of(edges, ("survey", "network", "parent", "child")),
     ):
         personas = encode_personas(given, its)
         found: dict[str, list[NamedEdge]] = {}
@@ -157,13 +158,13 @@ def refine_personas(
     -------
     Table: survey, network and the columns of `decode_refinement`.
     """
-    described = arrow(dimensions, _DIMENSIONS)
+    described = columns_of(dimensions, _DIMENSIONS)
     plan = _plan(networks, described, score, settings)
     parts: dict[str, dict[str, pa.Table]] = {}
     for survey, (its, given, fitted) in surveys(
         described,
-        arrow(values, _VALUES),
-        arrow(parameters, ("survey", "network", *_PARAMETERS)),
+        columns_of(values, _VALUES),
+        columns_of(parameters, ("survey", "network", *_PARAMETERS)),
     ):
         personas = encode_personas(given, its)
         parts[survey] = {}
@@ -276,7 +277,7 @@ def network_of(
     ValueError : for a dimension or value that the personas do not have.
     """
     rows: dict[str, dict[tuple[tuple[str, str | None], ...], dict[str | None, Any]]] = {}
-    for row in arrow(parameters, _PARAMETERS).to_pylist():
+    for row in columns_of(parameters, _PARAMETERS).to_pylist():
         pairs = row["parents"]
         given = tuple(sorted(pairs.items() if isinstance(pairs, dict) else pairs))
         of = rows.setdefault(row["dimension_id"], {}).setdefault(given, {})

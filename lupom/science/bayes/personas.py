@@ -10,7 +10,8 @@ import numpy as np
 
 from lupom.science.bayes.counting import MISSING, Codes
 from lupom.science.bayes.refinement import Refinement
-from lupom.science.tables import arrow, encoded
+from lupom.science.inputs import columns_of
+from lupom.science.tables import encoded
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,7 +65,7 @@ def encode_personas(
     ValueError : for a dimension that appears twice, unknown or without candidate values, a value
         that is not a candidate, or a cell that appears twice.
     """
-    described = arrow(dimensions, ("dimension_id", "level", "candidate_values")).to_pylist()
+    described = columns_of(dimensions, ("dimension_id", "level", "candidate_values")).to_pylist()
     by_id: dict[str, tuple[str, tuple[str, ...]]] = {}
     for row in described:
         name = str(row["dimension_id"])
@@ -79,7 +80,7 @@ def encode_personas(
     names = sorted(by_id)
     place = {name: i for i, name in enumerate(names)}
 
-    table = arrow(values, ("respondent_id", "dimension_id", column))
+    table = columns_of(values, ("respondent_id", "dimension_id", column))
     person, people = encoded(table, "respondent_id")
     of_dimension, found = encoded(table, "dimension_id")
     word, words = encoded(table, column)

@@ -11,8 +11,8 @@ from lupom.science.bayes.completion import METHODS
 from lupom.science.bayes.pruning import PRUNING, TESTS
 from lupom.science.bayes.refinement import LEVELS, Settings, Threshold
 from lupom.science.bayes.scores import Score
+from lupom.science.inputs import arrow, columns_of
 from lupom.science.names import DEFAULT, did_you_mean, names_of, of_survey
-from lupom.science.tables import arrow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -179,10 +179,8 @@ def persona_networks(
     """
     import pyarrow as pa
 
-    from lupom.science import inputs
-
     names = [str(name) for name in ([more] if isinstance(more, str) else more)]
-    for row in [] if asked is None else inputs.arrow(asked).to_pylist():
+    for row in [] if asked is None else arrow(asked).to_pylist():
         name = _text(row.get("network"))
         shows = {_text(row.get("persona")) or "none", _text(row.get("neighbours")) or "none"}
         if name and name.lower() != NO_NETWORK and shows != {"none"}:
@@ -202,7 +200,7 @@ def persona_networks(
 
 def variants_of(networks: Any) -> dict[str, dict[str, Variant]]:
     """Return the variants of `persona_networks` by survey and name, the default first."""
-    table = arrow(networks, tuple(_schema().names))
+    table = columns_of(networks, tuple(_schema().names))
     out: dict[str, dict[str, Variant]] = {}
     rows = table.to_pylist(maps_as_pydicts="strict")
     for row in sorted(rows, key=lambda row: (row["survey"], not row["is_default"])):

@@ -82,6 +82,8 @@ def comparisons(
 def _of_metric(
     sample: Sample, found: Sequence[Measured], metric: str, more: bool, level: float
 ) -> list[dict[str, Any]]:
+    from scipy.stats import false_discovery_control
+
     having = [i for i, one in enumerate(found) if metric in one]
     sign = 1.0 if more else -1.0
     baselines = [
@@ -126,7 +128,7 @@ def _of_metric(
     for first in (True, False):
         family = [row for row in rows if row["best_baseline"] is first]
         values = np.array([row["p_bootstrap"] for row in family])
-        corrected = zip(family, holm(values), benjamini_hochberg(values), strict=True)
+        corrected = zip(family, holm(values), false_discovery_control(values), strict=True)
         for row, by_holm, by_bh in corrected:
             row["p_holm"], row["p_bh"] = float(by_holm), float(by_bh)
             row["favours"] = row["predictor"] if by_holm < 1.0 - level else None
@@ -161,13 +163,4 @@ def holm(p: Floats) -> Floats:
     steps = p[order] * (len(p) - np.arange(len(p)))
     out = np.empty_like(p)
     out[order] = np.minimum(1.0, np.maximum.accumulate(steps)) if len(p) else steps
-    return out
-
-
-def benjamini_hochberg(p: Floats) -> Floats:
-    """Return p-values corrected by the step-up method of Benjamini and Hochberg, (n)."""
-    order = np.argsort(p, kind="stable")
-    steps = p[order] * len(p) / np.arange(1, len(p) + 1)
-    out = np.empty_like(p)
-    out[order] = np.minimum(1.0, np.minimum.accumulate(steps[::-1])[::-1]) if len(p) else steps
     return out

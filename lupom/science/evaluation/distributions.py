@@ -302,7 +302,10 @@ def _rows(
             rows.append(_row(of, "variance_ratio", ratio(predicted, given), level))
     if close:
         head = {**head, **_carried(everyone, weights)}
-        rows.append(_row(head, "representativeness", np.nanmean(close, axis=0), level))
+        # In a draw without anybody who counts no question has a value, and so the mean has none.
+        known = np.isfinite(close).sum(axis=0).astype(np.float64)
+        mean = ratio(np.nansum(close, axis=0), known)
+        rows.append(_row(head, "representativeness", mean, level))
         both = ratio(np.nansum(one, axis=0), np.nansum(other, axis=0))
         rows.append(_row(head, "variance_ratio", both, level))
     return [row for row in rows if row["value"] is not None]

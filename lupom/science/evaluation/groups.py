@@ -92,7 +92,7 @@ def group_metrics(
                 for name, found in by_metric.items():
                     if len(found) > 1:
                         stacked = np.stack(found)
-                        gap = np.nanmax(stacked, axis=0) - np.nanmin(stacked, axis=0)
+                        gap = np.fmax.reduce(stacked) - np.fmin.reduce(stacked)
                         rows.append(
                             _row(head, None, "gap", name, gap, len(judged.person), None, level)
                         )

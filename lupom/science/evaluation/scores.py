@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lupom.science.inputs import arrow, require
+from lupom.science.tables import option_codes
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -107,7 +108,7 @@ def score(
     options = options_of(known)
     truth = truths["answer"].combine_chunks().take(place.drop_null())
     question = question_of(table, options)
-    truth_code = _codes(truth, question, options)
+    truth_code = option_codes(truth, question, options.labels)
     free = np.array([not labels for labels in options.labels], dtype=bool)[question]
     if ((truth_code < 0) & ~free).any():
         row = int(np.flatnonzero((truth_code < 0) & ~free)[0])
@@ -115,7 +116,7 @@ def score(
             f"the held-out answer {truth[row].as_py()!r} to {table['question_id'][row]} is none of "
             f"the question's options {list(options.labels[int(question[row])])}"
         )
-    code = _codes(table["answer"].combine_chunks(), question, options)
+    code = option_codes(table["answer"], question, options.labels)
     said = np.asarray(pc.fill_null(pc.equal(table["status"], "valid"), False))
     code[~said] = -1
     valid = code >= 0
@@ -250,20 +251,6 @@ def question_of(table: pa.Table, options: Options) -> Ints:
     return np.asarray(found, dtype=np.int64)
 
 
-def _codes(answers: pa.Array, question: Ints, options: Options) -> Ints:
-    """Return each answer as the index of its option in its own question, -1 where it is none."""
-    encoded = answers.dictionary_encode()
-    place = {label: i for i, label in enumerate(encoded.dictionary.to_pylist())}
-    # One row more than there are labels: -1, the index of a null, finds it.
-    codes = np.full((len(place) + 1, max(len(options.labels), 1)), -1, dtype=np.int64)
-    for column, given in enumerate(options.labels):
-        for code, label in enumerate(given):
-            if label in place:
-                codes[place[label], column] = code
-    label_of = np.asarray(pc.fill_null(encoded.indices, -1), dtype=np.int64)
-    return np.asarray(codes[label_of, question])
-
-
 def distributions_of(table: pa.Table, question: Ints, options: Options) -> tuple[Floats, Bools]:
     """Return probabilities (rows, width) that sum to one, and which rows have them."""
     maps = table["probabilities"].combine_chunks()
@@ -276,7 +263,7 @@ def distributions_of(table: pa.Table, question: Ints, options: Options) -> tuple
     row = np.repeat(np.arange(len(lengths)), lengths)
     inside = np.arange(len(row)) - np.repeat(ends - lengths, lengths)
     cells = pa.array(np.repeat(offsets[:-1], lengths) + inside)
-    code = _codes(maps.keys.take(cells), question[row], options)
+    code = option_codes(maps.keys.take(cells), question[row], options.labels)
     value = maps.items.take(cells).cast(pa.float64()).to_numpy(zero_copy_only=False)
     wrong = np.flatnonzero((code < 0) | ~(value >= 0) | ~np.isfinite(value))
     if wrong.size:

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lupom.science.bayes.personas import encode_personas
+from lupom.science.inputs import arrow, require
 from lupom.science.neighbours.embeddings import nearest_texts, texts
 from lupom.science.neighbours.nearest import Near, nearest
 from lupom.science.neighbours.settings import NO_NETWORK, Setting
 from lupom.science.neighbours.vectors import informative
-from lupom.science.tables import arrow, encoded, surveys
+from lupom.science.tables import encoded, surveys
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -391,8 +392,6 @@ def _attribute_names(attributes: pa.Table | None) -> frozenset[str]:
 
 def _whole(table: Any, columns: tuple[str, ...]) -> pa.Table:
     """Return a table with all its columns, of which some must be there."""
-    from lupom.science import inputs
-
-    whole = inputs.arrow(table)
-    arrow(whole, columns)
+    whole = arrow(table)
+    require(whole, columns, "the table")
     return whole

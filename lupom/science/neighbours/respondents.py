@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lupom.science.inputs import arrow, columns_of
 from lupom.science.neighbours.people import Inputs
 from lupom.science.neighbours.retrieval import Key, keyed
 from lupom.science.neighbours.search import tuned
 from lupom.science.neighbours.settings import NO_NETWORK, Setting
 from lupom.science.neighbours.votes import vote
-from lupom.science.tables import arrow, encoded, stack, surveys
+from lupom.science.tables import encoded, stack, surveys
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,7 +54,7 @@ def similar_respondents(inputs: Inputs, settings: Any = None, search: Any = None
     )
     given = Setting() if settings is None else settings
     if isinstance(given, Setting):
-        roles = arrow(inputs.roles, ("survey",))
+        roles = columns_of(inputs.roles, ("survey",))
         given = dict.fromkeys(roles["survey"].unique().to_pylist(), given)
     wanted = keyed(given) if search is None else tuned(given, search)
     parts = {}
@@ -111,7 +112,7 @@ def neighbour_answers(similar: Any, responses: Any) -> pa.Table:
     parts = {}
     for survey, (pairs, given) in surveys(
         _with_key(similar),
-        arrow(responses, ("survey", "respondent_id", "question_id", "answer")),
+        columns_of(responses, ("survey", "respondent_id", "question_id", "answer")),
     ):
         tables = []
         for key, rows in _by_key(pairs):
@@ -129,14 +130,12 @@ def _with_key(similar: Any) -> pa.Table:
     """Return the columns that count, with the key of a setting where there is none."""
     import pyarrow as pa
 
-    from lupom.science import inputs
-
-    whole = inputs.arrow(similar)
+    whole = arrow(similar)
     for name, word in zip(Key._fields, ("default", NO_NETWORK), strict=True):
         if name not in whole.column_names:
             column = pa.array([word] * len(whole), pa.string())
             whole = whole.append_column(name, column)
-    return arrow(whole, ("survey", *Key._fields, "respondent_id", "neighbour_id", "rank"))
+    return columns_of(whole, ("survey", *Key._fields, "respondent_id", "neighbour_id", "rank"))
 
 
 def _by_key(pairs: pa.Table) -> Iterator[tuple[Key, pa.Table]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lupom.science.inputs import arrow, columns_of
 from lupom.science.neighbours.settings import NO_NETWORK, Rows, Setting, chosen_of, text_of
-from lupom.science.tables import arrow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,13 +52,11 @@ def retrieval_settings(
     """
     import pyarrow as pa
 
-    from lupom.science import inputs
-
     known = Rows(rows, default or Setting())
-    wanted = [] if asked is None else inputs.arrow(asked).to_pylist()
+    wanted = [] if asked is None else arrow(asked).to_pylist()
     usual = {
         str(row["survey"]): str(row["network"])
-        for row in arrow(networks, ("survey", "network", "is_default")).to_pylist()
+        for row in columns_of(networks, ("survey", "network", "is_default")).to_pylist()
         if row["is_default"]
     }
     found: dict[tuple[str, Key], dict[str, Any]] = {}
@@ -96,13 +94,11 @@ def setting_variants(asked: Any, networks: Any, settings: Any) -> pa.Table:
     """
     import pyarrow as pa
 
-    from lupom.science import inputs
-
-    rows = arrow(networks, ("survey", "network", "is_default")).to_pylist()
+    rows = columns_of(networks, ("survey", "network", "is_default")).to_pylist()
     usual = {row["survey"]: row["network"] for row in rows if row["is_default"]}
     known = keyed(settings)
     out: dict[tuple[str, str], dict[str, str]] = {}
-    for row in inputs.arrow(asked).to_pylist():
+    for row in arrow(asked).to_pylist():
         for survey, network in usual.items():
             retrieval = text_of(row.get("retrieval")) or next(iter(known[survey])).retrieval
             of = network_of(row) or network
@@ -140,7 +136,7 @@ def keyed(settings: Any) -> dict[str, dict[Key, Setting]]:
             for survey, setting in settings.items()
         }
     out: dict[str, dict[Key, Setting]] = {}
-    rows = arrow(settings, tuple(_schema().names)).to_pylist()
+    rows = columns_of(settings, tuple(_schema().names)).to_pylist()
     for row in sorted(rows, key=lambda row: (row["survey"], not row["is_default"])):
         of = out.setdefault(row["survey"], {})
         of[Key(row["retrieval"], row["network"])] = setting_of(row)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lupom.science.inputs import columns_of
 from lupom.science.neighbours.people import Inputs, People
 from lupom.science.neighbours.retrieval import Key, keyed, row_of, setting_fields, setting_of
 from lupom.science.neighbours.settings import (
@@ -19,7 +20,7 @@ from lupom.science.neighbours.settings import (
     TUNED,
     Setting,
 )
-from lupom.science.tables import arrow, stack, surveys
+from lupom.science.tables import stack, surveys
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -153,7 +154,7 @@ def _searched(settings: Any, networks: Any) -> dict[str, dict[Key, Setting]]:
     """Return what is searched for: each survey's default setting, and the tuned ones."""
     usual: dict[str, str] = {}
     if networks is not None:
-        rows = arrow(networks, ("survey", "network", "is_default")).to_pylist()
+        rows = columns_of(networks, ("survey", "network", "is_default")).to_pylist()
         usual = {row["survey"]: row["network"] for row in rows if row["is_default"]}
     out: dict[str, dict[Key, Setting]] = {}
     for survey, of in keyed(settings).items():
@@ -202,7 +203,7 @@ def tuned(
 
 def _chosen(search: Any) -> dict[tuple[str, Key], Setting]:
     """Return what a search chose, by survey and the setting in use."""
-    table = arrow(search, ("survey", "retrieval", "chosen", *Setting.__dataclass_fields__))
+    table = columns_of(search, ("survey", "retrieval", "chosen", *Setting.__dataclass_fields__))
     return {
         (row["survey"], Key(row["retrieval"], row["network"])): setting_of(row)
         for row in table.to_pylist()
@@ -275,7 +276,7 @@ def _plain(setting: Setting) -> Setting:
 
 
 def _by_survey(pairs: Any) -> dict[str, pa.Table]:
-    table = arrow(pairs, ("survey", "respondent_id", "question_id", "answer"))
+    table = columns_of(pairs, ("survey", "respondent_id", "question_id", "answer"))
     return {survey: rows for survey, (rows,) in surveys(table)}
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lupom.science.inputs import arrow, require
+from lupom.science.tables import option_codes
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -246,26 +247,16 @@ def _index(values: pa.ChunkedArray, among: pa.Array, survey: str, what: str) -> 
 def _codes(
     answers: pa.ChunkedArray, columns: Ints, options: tuple[tuple[str, ...], ...], survey: str
 ) -> Ints:
-    """Return each answer as the index of its option in its own question."""
-    encoded = answers.combine_chunks().dictionary_encode()
-    labels = encoded.dictionary.to_pylist()
-    # One row more than there are labels: -1, the index of a null, finds it.
-    table = np.full((len(labels) + 1, len(options)), HIDDEN, dtype=np.int64)
-    place = {label: i for i, label in enumerate(labels)}
-    for column, given in enumerate(options):
-        for code, label in enumerate(given):
-            if label in place:
-                table[place[label], column] = code
-    label_of = np.asarray(pc.fill_null(encoded.indices, -1), dtype=np.int64)
-    codes = table[label_of, columns]
-    strange = np.flatnonzero((codes == HIDDEN) & (label_of >= 0))
+    """Return each answer as the index of its option; raises ValueError where it is none."""
+    codes = option_codes(answers, columns, options)
+    strange = np.flatnonzero((codes == HIDDEN) & np.asarray(answers.is_valid()))
     if strange.size:
         first = int(strange[0])
         raise ValueError(
-            f"{survey}: the answer {labels[label_of[first]]!r} is none of its question's options "
+            f"{survey}: the answer {answers[first].as_py()!r} is none of its question's options "
             f"{list(options[int(columns[first])])}"
         )
-    return np.asarray(codes)
+    return codes
 
 
 def _traits(attributes: list[Any]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...], Ints]:

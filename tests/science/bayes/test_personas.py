@@ -99,7 +99,7 @@ def test_dimensions_that_cannot_be_used_are_refused():
     )
     with pytest.raises(ValueError, match="no candidate values"):
         encode_personas(EMPTY, bare)
-    with pytest.raises(ValueError, match="column 'level' is missing"):
+    with pytest.raises(ValueError, match="the table has no column 'level'"):
         encode_personas(EMPTY, DIMENSIONS.drop_columns(["level"]))
 
 

@@ -50,6 +50,18 @@ class TestGroups:
         assert gap["low"] > 0.3
         assert by["PLACE", None]["low"] < 0.1
 
+    @pytest.mark.filterwarnings("error")
+    def test_a_draw_in_which_nobody_counts_has_no_value(self) -> None:
+        # One person alone has a weight: of two draws of everyone, one is without them.
+        people = respondents(40, {i: float(i == 1) for i in range(40)})
+        table = scored(truths(40, 2), {("guess", None): right(0.5)}, count=2, people=people)
+        gaps = group_metrics(table, people, resamples=50).to_pylist()
+        assert gaps
+        rows = distribution_metrics(table, questions(2), people, resamples=50).to_pylist()
+        told = {r["group"]: r["value"] for r in rows if r["metric"] == "representativeness"}
+        assert set(told) >= {None, "woman"}
+        assert "man" not in told
+
     def test_small_groups_are_left_out(self) -> None:
         people = respondents(30)
         table = scored(truths(30, 1), {("guess", None): right(0.5)}, count=1, people=people)
