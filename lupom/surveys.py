@@ -116,6 +116,7 @@ def import_survey(
     qsf: str | Path | None = None,
     encoding: str | None = None,
     guess: bool = False,
+    format: str | None = None,
 ) -> Imported:
     """Read a survey's file into the seeds of a project, as `lupom import`.
 
@@ -127,6 +128,7 @@ def import_survey(
     qsf : the definition of a Qualtrics survey, for its CSV export.
     encoding : of a file that is not UTF-8.
     guess : guess anew, over the codebook that is there.
+    format : the file's, by name, where it cannot be told by the file; packages may add their own.
 
     Raises
     ------
@@ -144,7 +146,7 @@ def import_survey(
         book = None
     definition = None if qsf is None else Path(qsf)
     try:
-        found = read(path, name, qsf=definition, encoding=encoding, codebook=book)
+        found = read(path, name, qsf=definition, encoding=encoding, codebook=book, format=format)
     except Unfit as error:
         keep(error, root, name)
         raise
@@ -175,13 +177,15 @@ def read(
     qsf: Path | None = None,
     encoding: str | None = None,
     codebook: Path | None = None,
+    format: str | None = None,
 ) -> Survey:
-    """Read a survey's file, or a folder in OpinionQA's layout.
+    """Read a survey's file or folder, in any format that is installed.
 
     Parameters
     ----------
     path : the file or folder.
     survey : the survey's name.
+    format : the format's name, an entry point of 'lupom.formats'; by default the file's own.
     codebook : the codebook to apply; without one it is guessed. Columns it does not name are
         guessed and added.
 
@@ -197,10 +201,9 @@ def read(
         if file is not None and not file.exists():
             raise UsageError(f"there is no file {file}")
     try:
-        if path.is_dir():
-            tables = files.read_layout(path, survey, encoding=encoding)
-            return Survey(survey, path.name, tables, notes=list(tables.notes))
-        data = files.read(path, qsf=qsf, encoding=encoding)
+        data = files.read(path, qsf=qsf, encoding=encoding, format=format, survey=survey)
+        if isinstance(data, layout.Layout):
+            return Survey(survey, path.name, data, notes=list(data.notes))
         text: str | None = None
         notes = list(data.notes)
         if codebook is None:

@@ -14,6 +14,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--survey", metavar="NAME", help="The survey's name; by default the file's.")
 @click.option("--qsf", type=PATH, help="The definition of a Qualtrics survey, for its CSV export.")
 @click.option("--encoding", help="Of a file that is not UTF-8, for instance cp1252.")
+@click.option("--format", metavar="NAME", help="The file's format, where its name does not say it.")
 @click.option("--guess", is_flag=True, help="Guess anew, over the codebook that is there.")
 @click.option(
     "--project-dir",
@@ -25,14 +26,16 @@ def import_(
     survey: str | None,
     qsf: Path | None,
     encoding: str | None,
+    format: str | None,
     guess: bool,
     project_dir: Path | None,
 ) -> None:
     """Read a survey's file into seeds, by a codebook that is guessed first and yours to edit.
 
-    FILE is SPSS (.sav, .zsav), Stata (.dta), CSV, Excel (.xlsx), Parquet, a Qualtrics export, or a
-    folder of info.csv, responses.csv and metadata.csv. What was guessed goes to stderr, the files
-    written to stdout. Edit codebooks/NAME.codebook.yml and import again: what stands there is done.
+    FILE is SPSS (.sav, .zsav), Stata (.dta), CSV, Excel (.xlsx), Parquet, a Qualtrics export, a
+    folder of info.csv, responses.csv and metadata.csv, or in a format that an installed package
+    adds. What was guessed goes to stderr, the files written to stdout. Edit
+    codebooks/NAME.codebook.yml and import again: what stands there is done.
 
     \b
     Example:
@@ -44,7 +47,7 @@ def import_(
     from lupom.engine.project.discovery import read_project
 
     imported = surveys.import_survey(
-        file, project_dir, survey=survey, qsf=qsf, encoding=encoding, guess=guess
+        file, project_dir, survey=survey, qsf=qsf, encoding=encoding, guess=guess, format=format
     )
     root, read, name = imported.root, imported.survey, imported.survey.name
     for line in read.summary():

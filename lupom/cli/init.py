@@ -40,6 +40,7 @@ _CODEBOOK = """
 @click.option("--survey", metavar="NAME", help="The survey's name; by default the file's.")
 @click.option("--qsf", type=PATH, help="The definition of a Qualtrics survey, for its CSV export.")
 @click.option("--encoding", help="Of a file that is not UTF-8, for instance cp1252.")
+@click.option("--format", metavar="NAME", help="The file's format, where its name does not say it.")
 @click.option("--force", is_flag=True, help="Write into a folder that is not empty.")
 def init(
     name: Path,
@@ -47,6 +48,7 @@ def init(
     survey: str | None,
     qsf: Path | None,
     encoding: str | None,
+    format: str | None,
     force: bool,
 ) -> None:
     """Make a project in the folder NAME: the models and prompts of LUPoM's own, and a survey.
@@ -71,10 +73,10 @@ def init(
     else:
         chosen = surveys.survey_name(survey, source)
         try:
-            read = surveys.read(source, chosen, qsf=qsf, encoding=encoding)
+            read = surveys.read(source, chosen, qsf=qsf, encoding=encoding, format=format)
         except surveys.Unfit as error:
             # The project is made without the survey's tables, so that there is a codebook to edit.
-            _create(name, source, chosen, {"surveys": [chosen]}, force=force)
+            _create(name, source, chosen, {"surveys": [chosen]}, book=True, force=force)
             surveys.keep(error, name, chosen)
             error.hint = (
                 f"the project {name} is made, but for the survey's tables: in it, edit "
@@ -84,34 +86,35 @@ def init(
             raise
         for line in read.summary():
             click.echo(line, err=True)
-        _create(name, source, chosen, surveys.project_vars(read), force=force)
+        guessed = read.codebook_text is not None
+        _create(name, source, chosen, surveys.project_vars(read), book=guessed, force=force)
         surveys.write(read, name)
     click.echo(str(name))
     click.echo("Next:", err=True)
     click.echo(f"  cd {name}", err=True)
-    if source is not None and source.is_file():
+    if source is not None and surveys.codebook_path(name, chosen).exists():
         click.echo(f"  review codebooks/{chosen}.codebook.yml: what was guessed", err=True)
     click.echo("  lupom setup       once: the weights of the embedded LLM", err=True)
     click.echo("  lupom run", err=True)
 
 
 def _create(
-    name: Path, source: Path, survey: str, variables: dict[str, Any], *, force: bool
+    name: Path, source: Path, survey: str, variables: dict[str, Any], *, book: bool, force: bool
 ) -> None:
     """Make the project of a survey, without its tables."""
     from lupom import surveys
     from lupom.engine.project import shipped
 
-    book = ""
-    if source.is_file():
+    said = ""
+    if book:
         again = os.path.relpath(source, name)
         path = surveys.codebook_path(Path(), survey).as_posix()
-        book = _CODEBOOK.format(path=path, source=source.name, again=again, survey=survey)
+        said = _CODEBOOK.format(path=path, source=source.name, again=again, survey=survey)
     shipped.create(
         name,
         leave_out=["seeds/gss_2018"],
         headline=f"A LUPoM project on the survey {survey}.",
         vars={"neighbour_demographics": "all", **variables},
-        readme=_README.format(name=name.name, what=f"the survey {survey}", codebook=book),
+        readme=_README.format(name=name.name, what=f"the survey {survey}", codebook=said),
         force=force,
     )

@@ -14,4 +14,5 @@ def model(lupom):
         closed,
         seed=lupom.var("seed", 1),
         group=lupom.var("majority_group", []),
+        predictors=lupom.entry_points("lupom.predictors", "predictors"),
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import jinja2
 import pytest
 
-from lupom.science.predictors.baselines import BASELINES
+from lupom.science.predictors import baselines
 from tests.support.fake_project import ROOT, FakeProject
 from tests.support.scored_people import respondents, right, scored
 from tests.support.staged import staged
 
+SHIPPED = baselines.shipped()
 # Accuracy on 1,000 held-out pairs, each with an interval of about .03 to either side.
 FIGURES = {
     "majority": 0.569,
@@ -61,7 +62,7 @@ def test_every_test_pair_is_predicted_by_every_baseline(project: FakeProject) ->
     counts = project.rows("select predictor, role, count(*) from baselines group by all")
     assert {n for *_, n in counts} == {1000}
     assert {(name, role) for name, role, _ in counts} == {
-        (name, role) for name in BASELINES for role in ("test", "tuning")
+        (name, role) for name in SHIPPED for role in ("test", "tuning")
     }
     assert project.configs["baselines"].get("tags") is None
 
@@ -71,7 +72,7 @@ def test_baselines_land_within_noise_of_the_figures(project: FakeProject) -> Non
         "select predictor, value, low, high from metrics "
         "where metric = 'accuracy' and pairs = 'all' order by value"
     )
-    assert {name for name, *_ in rows} == set(BASELINES)
+    assert {name for name, *_ in rows} == set(SHIPPED)
     for name, value, low, high in rows:
         if name in FIGURES:
             assert value == pytest.approx(FIGURES[name], abs=0.035), name
@@ -107,7 +108,7 @@ def test_what_has_seen_held_out_answers_is_tagged(project: FakeProject, name: st
 
 def test_the_leaderboard_has_everyone_once(project: FakeProject) -> None:
     rows = project.rows("select predictor, vs_best is null from leaderboard where pairs = 'all'")
-    assert sorted(name for name, _ in rows) == sorted(BASELINES)
+    assert sorted(name for name, _ in rows) == sorted(SHIPPED)
     # Only the best one is not compared with the best one.
     assert sum(best for _, best in rows) == 1
     found = "select llm, network, retrieval from leaderboard where predictor = 'history'"
@@ -155,7 +156,7 @@ def test_everyone_is_judged_on_the_pairs_of_the_llm(project: FakeProject) -> Non
         "select predictor, llm, n from metrics where metric = 'accuracy' and pairs = 'llm'"
     )
     assert {(name, llm, n) for name, llm, n in rows} == {
-        *((name, None, pairs) for name in BASELINES),
+        *((name, None, pairs) for name in SHIPPED),
         ("history", "default", pairs),
     }
     assert not project.rows("select * from metrics where llm is not null and pairs = 'all'")
@@ -177,7 +178,7 @@ def test_metrics_come_without_an_llm(project: FakeProject) -> None:
     try:
         project.build("evaluation/scores.py")
         project.build("evaluation/metrics.py")
-        assert project.value("select count(distinct predictor) from metrics") == len(BASELINES)
+        assert project.value("select count(distinct predictor) from metrics") == len(SHIPPED)
     finally:
         project.connection.execute(FIRST_OPTION)
         project.build("evaluation/scores.py")

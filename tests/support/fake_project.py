@@ -9,6 +9,8 @@ from typing import Any
 import duckdb
 import jinja2
 
+from lupom import entry_points
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -92,6 +94,10 @@ class FakeProject:
 
     def var(self, name: str, default: Any = None) -> Any:
         return self.vars.get(name, default)
+
+    def entry_points(self, group: str, var: str) -> dict[str, Any]:
+        taken = entry_points.chosen(group, self.vars.get(var), var)
+        return {name: offer.load() for name, offer in taken.items()}
 
     def config(self, **settings: Any) -> None:
         self.configs[self._building].update(settings)

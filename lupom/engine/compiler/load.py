@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.compiler import python, sql
+from lupom.engine.compiler import offers, python, sql
 from lupom.engine.compiler.tests import compile_tests
 from lupom.engine.errors import CompileError, LLMError, LupomError, ProjectError, did_you_mean
 from lupom.engine.hashes import FileHashes, digest, of_bytes
@@ -273,6 +273,8 @@ def _python_node(
         "vars": digest(json.loads(json.dumps(values, default=str))),
         "imported code": sources.hash(scanned.modules, node.path),
     }
+    for call in scanned.offers:
+        node.parts.update(sources.offered(call, files.vars.get(call.var), relative))
     for alias in sorted(scanned.embeddings):
         node.parts[f"embeddings '{alias}'"] = identity_part(embedding_identity, alias)
     told = [(family.line, _expanded(family, values, relative)) for family in scanned.metas]
@@ -339,6 +341,11 @@ class _Sources:
         root = self._roots[""]
         inside = file.is_relative_to(root)
         return Imports(".".join(file.parent.relative_to(root).parts) if inside else "", ready)
+
+    def offered(self, call: python.Family, selected: Any, file: str) -> dict[str, str]:
+        """Return the parts of what a model takes of entry points."""
+        roots = {name: root for name, root in self._roots.items() if name}
+        return offers.parts(call, selected, file, roots, self._hash)
 
     def _read(self, path: Path) -> bytes:
         if not path.is_relative_to(self._roots[""]):

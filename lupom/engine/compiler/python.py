@@ -17,7 +17,10 @@ _MISSING = object()
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A call of `refs` or `meta` (pattern, var): a name for each entry of the var, a list."""
+    """A call of `refs`, `meta` or `entry_points`: a name for each entry of the var, a list.
+
+    `pattern` is what the first two are given, or the group of entry points.
+    """
 
     pattern: str
     var: str
@@ -33,6 +36,7 @@ class Scanned:
     metas: list[Family] = field(default_factory=list)
     vars: dict[str, Any] = field(default_factory=dict)
     required_vars: dict[str, int] = field(default_factory=dict)
+    offers: list[Family] = field(default_factory=list)
     embeddings: set[str] = field(default_factory=set)
     config: dict[str, Any] = field(default_factory=dict)
     config_line: int | None = None
@@ -106,6 +110,10 @@ def _note(call: ast.Call, method: str, out: Scanned, file: str, handle: str) -> 
             out.vars.setdefault(var, None)
         else:
             out.vars[var] = default
+    elif method == "entry_points":
+        group, var = _words(call, 2, f"{handle}.entry_points('lupom.predictors', 'names')", file)
+        out.offers.append(Family(group, var, call.lineno))
+        out.vars.setdefault(var, None)
     elif method == "source":
         names = _words(call, 2, f"{handle}.source('panel', 'wave_34')", file)
         out.refs.append(Ref(".".join(names), file, call.lineno))

@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from lupom import entry_points
 from lupom.science.predictors import distributions
 from lupom.science.predictors.distributions import PREDICTIONS as PREDICTIONS
-from lupom.science.predictors.factors import factors_answers
-from lupom.science.predictors.groups import majority_group
-from lupom.science.predictors.learners import (
-    forest_answers,
-    logistic_answers,
-    logistic_demographics,
-    majority,
-)
-from lupom.science.predictors.neighbours import neighbours_answers
-from lupom.science.predictors.network import network_answers
+from lupom.science.predictors.learners import logistic_demographics
+from lupom.science.predictors.predictor import GROUP, Predictor, as_predictors, checked
 from lupom.science.predictors.task import Floats, Task, tasks
 from lupom.science.predictors.unseen import shares_alike
 
-Predictor = Callable[[Task, int], Floats]
 
-# Those that look at no answer of the respondent they predict.
-WITHOUT_ANSWERS = frozenset({"majority", "majority_group", "logistic_demographics"})
-
-BASELINES: Mapping[str, Predictor] = {
-    "majority": majority,
-    "majority_group": majority_group,
-    "logistic_demographics": logistic_demographics,
-    "neighbours_answers": neighbours_answers,
-    "factors_answers": factors_answers,
-    "network_answers": network_answers,
-    "logistic_answers": logistic_answers,
-    "forest_answers": forest_answers,
-}
+def shipped() -> dict[str, Predictor]:
+    """Return the predictors that LUPoM ships, by name."""
+    offered = entry_points.chosen(GROUP, None, "predictors")
+    return as_predictors({name: offer.load() for name, offer in offered.items()})
 
 
 def predict(
@@ -49,7 +33,7 @@ def predict(
     *,
     seed: int = 0,
     group: Sequence[str] | Mapping[str, Sequence[str]] = (),
-    predictors: Mapping[str, Predictor] = BASELINES,
+    predictors: Mapping[str, Any] | None = None,
 ) -> pa.Table:
     """Predict every pair by every predictor, from the known answers alone.
 
@@ -64,7 +48,8 @@ def predict(
     known, pairs, respondents, questions : tables as `task.tasks` takes them.
     seed : for the forest; the others draw nothing.
     group : the attributes of majority_group, for all surveys or by survey; see there.
-    predictors : name and function, a Task and a seed to probabilities (P, width).
+    predictors : by name a `Predictor`, or a function of a Task and a seed that returns
+        probabilities (P, width); by default those that LUPoM ships.
 
     Returns
     -------
@@ -74,14 +59,17 @@ def predict(
 
     Raises
     ------
-    ValueError : as `task.tasks` does; among others when the answer to a pair is known.
+    ValueError : as `task.tasks` does; among others when the answer to a pair is known; and for a
+        predictor that gives no probabilities of the pairs' options.
     """
     parts = []
+    given = shipped() if predictors is None else as_predictors(predictors)
     for task in tasks(known, pairs, respondents, questions):
         attributes = group.get(task.survey, ()) if isinstance(group, Mapping) else group
-        chosen = dict(predictors)
+        chosen = dict(given)
         if attributes and "majority_group" in chosen:
-            chosen["majority_group"] = partial(majority_group, attributes=tuple(attributes))
+            grouped = partial(chosen["majority_group"].function, attributes=tuple(attributes))
+            chosen["majority_group"] = replace(chosen["majority_group"], function=grouped)
         for name, probabilities in probabilities_of(task, chosen, seed).items():
             parts.append(table(task, name, probabilities))
     return pa.concat_tables(parts).combine_chunks() if parts else PREDICTIONS.empty_table()
@@ -107,11 +95,12 @@ def _probabilities_of(
     demographic = logistic_demographics(task.only(strange), seed) if len(strange) else None
     out = {}
     for name, predictor in predictors.items():
-        answers = name not in WITHOUT_ANSWERS
+        answers = predictor.answers
         probabilities = np.zeros((len(task.rows), task.width))
         usual = np.flatnonzero(seen & told if answers else seen)
         if len(usual):
-            probabilities[usual] = predictor(task.only(usual), seed)
+            part = task.only(usual)
+            probabilities[usual] = checked(predictor(part, seed), part, name)
         if answers and demographic is not None:
             probabilities[strange] = demographic
         if not seen.all():

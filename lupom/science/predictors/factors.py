@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from lupom.science.predictors.predictor import predictor
 from lupom.science.predictors.task import HIDDEN, Floats, Ints, Task
 
 # Chosen on the tuning pairs of the General Social Survey 2018 (four draws of 1,000): log loss with
@@ -17,6 +18,7 @@ SWEEPS = 10
 LEAST = 0.03
 
 
+@predictor("Matrix factorisation of the answers, 3 factors")
 def factors_answers(task: Task, seed: int = 0) -> Floats:
     """Return probabilities by matrix factorisation of the known answers, (P, width).
 

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import gammaln
 
+from lupom.science.predictors.predictor import predictor
 from lupom.science.predictors.task import HIDDEN, Floats, Ints, Task
 
 # The shares of all, as so many answers, are added to those of a group.
 SHRINKAGE = 10.0
 
 
+@predictor("Each option's share within a group of respondents", answers=False)
 def majority_group(task: Task, seed: int = 0, *, attributes: Sequence[str] = ()) -> Floats:
     """Return the shares of options among reference respondents of the same group, (P, width).
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lupom.science.predictors.predictor import predictor
 from lupom.science.predictors.task import Floats, Ints, Task
 
 # Hyperparameters were chosen by three-fold cross-validation among the reference respondents of the
@@ -21,6 +22,7 @@ FOREST_LEAF = 3
 FOREST_TREES = 100
 
 
+@predictor("Each option's share, respondents counted by survey weight", answers=False)
 def majority(task: Task, seed: int = 0) -> Floats:
     """Return the share of each option among reference respondents, the same for everyone.
 
@@ -35,11 +37,13 @@ def majority(task: Task, seed: int = 0) -> Floats:
     return _each(task, shares)
 
 
+@predictor("Logistic regression on the attributes", answers=False)
 def logistic_demographics(task: Task, seed: int = 0) -> Floats:
     """Return probabilities by multinomial logistic regression on attributes, (P, width)."""
     return _fitted(task, _logistic, lambda question: task.attributes)
 
 
+@predictor("Logistic regression on the other answers and the attributes")
 def logistic_answers(task: Task, seed: int = 0) -> Floats:
     """Return probabilities by logistic regression on the other answers and attributes, (P, width).
 
@@ -49,6 +53,10 @@ def logistic_answers(task: Task, seed: int = 0) -> Floats:
     return _fitted(task, _logistic, lambda question: _features(task, question))
 
 
+@predictor(
+    "Random forest on the other answers and the attributes",
+    cost="most of the time that baselines take",
+)
 def forest_answers(task: Task, seed: int = 0) -> Floats:
     """Return probabilities by a random forest on the other answers and attributes, (P, width).
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from lupom.science.predictors.predictor import predictor
 from lupom.science.predictors.task import HIDDEN, Floats, Task
 
 VOTERS = 40
@@ -14,6 +15,7 @@ SHRINKAGE = 3.0
 BLOCK = 256
 
 
+@predictor("Vote of the 40 reference respondents whose known answers agree most")
 def neighbours_answers(task: Task, seed: int = 0) -> Floats:
     """Return the shares of options among the 40 reference respondents nearest by answers.
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from lupom.science.bayes.counting import Codes
 from lupom.science.bayes.network import PersonaNetwork
+from lupom.science.predictors.predictor import predictor
 from lupom.science.predictors.task import Floats, Task
 
 # Chosen on the tuning pairs of the General Social Survey 2018 (four draws of 1,000): log loss with
@@ -15,6 +16,7 @@ IMAGINARY = 10.0
 PARENTS = 3
 
 
+@predictor("Bayesian network over answers and attributes, exact posterior")
 def network_answers(task: Task, seed: int = 0) -> Floats:
     """Return the posterior of an answer given the other answers and the attributes, (P, width).
 

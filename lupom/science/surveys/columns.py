@@ -186,6 +186,11 @@ def check(file: File) -> File:
     check_width(len(file.columns), file.name)
     seen: dict[str, str] = {}
     for column in file.columns:
+        if len(column.values) != file.rows:
+            raise ValueError(
+                f"{file.name}: the column {column.name!r} has {len(column.values):,} values, and "
+                f"{file.columns[0].name!r} has {file.rows:,}"
+            )
         # DuckDB's names are the same in upper and lower case.
         if column.name.casefold() in seen:
             raise ValueError(

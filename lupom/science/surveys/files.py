@@ -1,24 +1,30 @@
-"""Any file of survey data: the reader is chosen by its name and first lines."""
+"""Any file or folder of survey data: the format is chosen by its name and first lines."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
-from lupom.science.surveys import labelled, opinionqa, qualtrics, tables
-from lupom.science.surveys.columns import File, gather
+from lupom.science.surveys import formats, opinionqa, tables
+from lupom.science.surveys.columns import File
 from lupom.science.surveys.layout import Layout
 
-SUFFIXES = (*labelled.SUFFIXES, *tables.CSV, *tables.EXCEL, ".parquet")
 
-
-def read(path: Path, *, qsf: Path | None = None, encoding: str | None = None) -> File:
-    """Read an SPSS, Stata, CSV, Parquet or Excel file, or a Qualtrics export.
+def read(
+    path: Path,
+    *,
+    qsf: Path | None = None,
+    encoding: str | None = None,
+    format: str | None = None,
+    survey: str = "",
+) -> File | Layout:
+    """Read a file or folder of survey data, in a format of `formats`.
 
     Parameters
     ----------
-    path : the file of answers, a row a respondent.
+    path : the file of answers, or the folder.
+    format : the format's name; by default the one whose file this is.
+    survey : the survey's name, for messages.
     qsf : the definition of a Qualtrics survey, for its export.
     encoding : of a CSV file, where it is not UTF-8; of SPSS and Stata, where the file does not say.
 
@@ -27,24 +33,12 @@ def read(path: Path, *, qsf: Path | None = None, encoding: str | None = None) ->
     ValueError : naming the file and what is wrong with it.
     ModuleNotFoundError : when the format needs a package that is not installed.
     """
-    suffix = path.suffix.lower()
-    if suffix == ".qsf":
+    if path.suffix.lower() == ".qsf" and format is None:
         raise ValueError(
             f"{path.name}: a QSF holds the questions, not the answers; give the CSV export, and "
             f"the QSF with --qsf"
         )
-    if suffix not in SUFFIXES:
-        close = difflib.get_close_matches(suffix, SUFFIXES, n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise ValueError(
-            f"{path.name}: {suffix or 'a file without a suffix'} is none of the formats that can "
-            f"be read: {', '.join(SUFFIXES)}{hint}"
-        )
-    if suffix in labelled.SUFFIXES:
-        return gather(labelled.read(path, encoding=encoding))
-    if suffix in tables.CSV and (qsf or qualtrics.is_export(path, encoding=encoding)):
-        return qualtrics.read(path, qsf, encoding=encoding)
-    return gather(tables.read(path, encoding=encoding))
+    return formats.read(path, formats.Asked(survey, encoding, qsf), format)
 
 
 def read_layout(folder: Path, survey: str, *, encoding: str | None = None) -> Layout:

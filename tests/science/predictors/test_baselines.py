@@ -10,12 +10,11 @@ import pytest
 from lupom.science.predictors import baselines
 from tests.science import synthetic
 
-QUICK = {name: f for name, f in baselines.BASELINES.items() if name != "forest_answers"}
+SHIPPED = baselines.shipped()
+QUICK = {name: f for name, f in SHIPPED.items() if name != "forest_answers"}
 
 
-def predicted(
-    s: synthetic.Survey, seed: int = 0, predictors: Any = baselines.BASELINES
-) -> pd.DataFrame:
+def predicted(s: synthetic.Survey, seed: int = 0, predictors: Any = SHIPPED) -> pd.DataFrame:
     table = baselines.predict(
         s.known, s.pairs, s.respondents, s.questions, seed=seed, predictors=predictors
     )
@@ -41,8 +40,8 @@ def frame(s: synthetic.Survey) -> pd.DataFrame:
 
 
 def test_one_row_per_pair_and_predictor(frame: pd.DataFrame, s: synthetic.Survey) -> None:
-    assert len(frame) == len(s.holdout) * len(baselines.BASELINES)
-    assert set(frame["predictor"]) == set(baselines.BASELINES)
+    assert len(frame) == len(s.holdout) * len(SHIPPED)
+    assert set(frame["predictor"]) == set(SHIPPED)
     assert set(frame["status"]) == {"valid"}
     assert frame["llm"].isna().all()
 
@@ -63,7 +62,7 @@ def test_answers_tell_more_than_demographics_and_these_more_than_nothing(
 ) -> None:
     share = accuracy(frame, s)
     assert share["majority"] < share["logistic_demographics"]
-    for name in set(baselines.BASELINES) - baselines.WITHOUT_ANSWERS:
+    for name in [n for n, p in SHIPPED.items() if p.answers]:
         assert share["logistic_demographics"] + 0.05 < share[name]
 
 

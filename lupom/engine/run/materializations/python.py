@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lupom import entry_points
 from lupom.engine.compiler.python import expand
 from lupom.engine.errors import LupomError, ModelError, did_you_mean
 from lupom.engine.modules import BytesLoader, use
@@ -77,6 +78,15 @@ class ModelHandle:
     def var(self, name: str, default: Any = None) -> Any:
         """Return a var of the project, or the default."""
         return self._context.files.vars.get(name, default)
+
+    def entry_points(self, group: str, var: str) -> dict[str, Any]:
+        """Return what installed packages offer in a group of entry points, by name.
+
+        Both are literal in the model. The var is a list of names, or 'all'; where it has no value,
+        those that LUPoM ships are taken. Their code is part of the model's.
+        """
+        taken = entry_points.chosen(group, self._context.files.vars.get(var), var)
+        return {name: offer.load() for name, offer in taken.items()}
 
     def config(self, **settings: Any) -> None:
         """Configure the model; read before it runs, so that there is nothing left to do here."""

@@ -1,0 +1,163 @@
+"""What installed packages offer LUPoM, by entry points; none is imported before it is used.
+
+A group (such as lupom.formats) holds names, and each name an object of a package. What
+LUPoM ships is registered in its own pyproject.toml, as any package's is in its.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+OWN = "lupom"
+ALL = "all"
+
+_PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An object that a package offers: its group and name, where it is, and whose it is.
+
+    `value` is 'package.module:object'. `rivals` are other distributions that offer the same name.
+    """
+
+    group: str
+    name: str
+    value: str
+    distribution: str
+    version: str
+    rivals: tuple[str, ...] = ()
+
+    @property
+    def module(self) -> str:
+        return self.value.partition(":")[0].strip()
+
+    def load(self) -> Any:
+        """Import the package and return the object.
+
+        Raises ValueError, in one line that names the distribution, for whatever the import raises,
+        and as `sole` does.
+        """
+        self.sole()
+        point = importlib.metadata.EntryPoint(self.name, self.value, self.group)
+        try:
+            return point.load()
+        except (Exception, SystemExit) as error:
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            raise ValueError(
+                f"{self.distribution} {self.version} is installed and offers {self.name!r} "
+                f"({self.group}), but {self.value} cannot be imported: {said}; "
+                f"update that package or uninstall it"
+            ) from error
+
+    def sole(self) -> Offer:
+        """Return this; raises ValueError where several packages offer the same name."""
+        if self.rivals:
+            raise ValueError(
+                f"the {kind(self.group)} {self.name!r} is offered by {self.distribution} and by "
+                f"{', '.join(self.rivals)}; uninstall all but one of them"
+            )
+        return self
+
+
+def offers(group: str) -> dict[str, Offer]:
+    """Return what is offered in a group, by name: LUPoM's own first, in its order, then by name."""
+    found: dict[str, Offer] = {}
+    for offer in [*_own(group), *sorted(_others(group), key=lambda o: (o.name, o.distribution))]:
+        first = found.setdefault(offer.name, offer)
+        if first is not offer:
+            rivals = (*first.rivals, offer.distribution)
+            found[offer.name] = Offer(
+                group, first.name, first.value, first.distribution, first.version, rivals
+            )
+    return found
+
+
+def find(group: str, name: str) -> Offer:
+    """Return one offer.
+
+    Raises
+    ------
+    ValueError : for a name that nobody offers, with the one that was probably meant and those there
+        are; and for one that several packages offer.
+    """
+    known, what = offers(group), kind(group)
+    if name not in known:
+        near = get_close_matches(str(name), sorted(known), 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"there is no {what} {name!r}{hint or '.'} There are: {', '.join(known)}")
+    return known[name].sole()
+
+
+def kind(group: str) -> str:
+    """Return what a group holds, as one of them is called: 'predictor' of 'lupom.predictors'."""
+    return group.rpartition(".")[2].removesuffix("s")
+
+
+def chosen(group: str, selected: Any, var: str) -> dict[str, Offer]:
+    """Return the offers that a var selects, by name.
+
+    Parameters
+    ----------
+    selected : a list of names; 'all', whatever is installed; or None, what LUPoM ships.
+    var : its name, for messages.
+
+    Raises
+    ------
+    ValueError : as `find` does, and for a value that is none of these, or names one twice.
+    """
+    if selected is None:
+        return {name: o for name, o in offers(group).items() if o.distribution == OWN}
+    if selected == ALL:
+        return {name: find(group, name) for name in offers(group)}
+    if not isinstance(selected, list) or not all(isinstance(name, str) for name in selected):
+        listed = selected if isinstance(selected, str) else "NAME"
+        raise ValueError(
+            f"the var '{var}' is a list of names, or '{ALL}', not {selected!r}: {var}: [{listed}]"
+        )
+    twice = next((name for name in selected if selected.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"the var '{var}' names {twice!r} twice")
+    return {name: find(group, name) for name in selected}
+
+
+def _own(group: str) -> Iterator[Offer]:
+    for name, value in _registered().get(group, {}).items():
+        yield Offer(group, name, value, OWN, _version())
+
+
+def _others(group: str) -> Iterator[Offer]:
+    for point in importlib.metadata.entry_points(group=group):
+        owner = point.dist
+        if owner is not None and owner.name.casefold() != OWN:
+            yield Offer(group, point.name, point.value, owner.name, owner.version)
+
+
+@cache
+def _registered() -> Mapping[str, Mapping[str, str]]:
+    """Return what LUPoM's own distribution registers, by group.
+
+    A checkout is asked itself: what `pip install -e` noted of it is as old as that command.
+    """
+    if _PYPROJECT.is_file():
+        project = tomllib.loads(_PYPROJECT.read_text(encoding="utf-8")).get("project", {})
+        if project.get("name") == OWN:
+            groups: Mapping[str, Mapping[str, str]] = project.get("entry-points", {})
+            return groups
+    found: dict[str, dict[str, str]] = {}
+    for point in importlib.metadata.distribution(OWN).entry_points:
+        found.setdefault(point.group, {})[point.name] = point.value
+    return found
+
+
+def _version() -> str:
+    from lupom import __version__
+
+    return __version__
