@@ -70,7 +70,10 @@ class Offer:
 def offers(group: str) -> dict[str, Offer]:
     """Return what is offered in a group, by name: LUPoM's own first, in its order, then by name."""
     found: dict[str, Offer] = {}
-    for offer in [*_own(group), *sorted(_others(group), key=lambda o: (o.name, o.distribution))]:
+    for offer in [
+        *own(group).values(),
+        *sorted(_others(group), key=lambda o: (o.name, o.distribution)),
+    ]:
         first = found.setdefault(offer.name, offer)
         if first is not offer:
             rivals = (*first.rivals, offer.distribution)
@@ -78,6 +81,12 @@ def offers(group: str) -> dict[str, Offer]:
                 group, first.name, first.value, first.distribution, first.version, rivals
             )
     return found
+
+
+def own(group: str) -> dict[str, Offer]:
+    """Return what LUPoM itself offers in a group, by name; no other package is looked for."""
+    registered = _registered().get(group, {})
+    return {name: Offer(group, name, value, OWN, _version()) for name, value in registered.items()}
 
 
 def find(group: str, name: str) -> Offer:
@@ -126,11 +135,6 @@ def chosen(group: str, selected: Any, var: str) -> dict[str, Offer]:
     if twice is not None:
         raise ValueError(f"the var '{var}' names {twice!r} twice")
     return {name: find(group, name) for name in selected}
-
-
-def _own(group: str) -> Iterator[Offer]:
-    for name, value in _registered().get(group, {}).items():
-        yield Offer(group, name, value, OWN, _version())
 
 
 def _others(group: str) -> Iterator[Offer]:

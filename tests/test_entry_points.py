@@ -29,7 +29,7 @@ def another(folder: Path, name: str, value: str, distribution: str = "gizmo") ->
 
 def test_lupoms_own_come_first_and_are_those_of_its_pyproject():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    for group in ("lupom.formats", GROUP):
+    for group in ("lupom.formats", "lupom.providers", GROUP):
         own = {o.name: o.value for o in entry_points.offers(group).values()}
         assert own == project["entry-points"][group]
         for offer in entry_points.offers(group).values():

@@ -9,24 +9,27 @@ from textwrap import dedent
 import pytest
 
 from lupom.engine.project.discovery import read_project
-from lupom.engine.project.settings import (
-    BudgetSettings,
-    EmbeddingSettings,
-    LLMSettings,
-    Price,
-)
+from lupom.engine.project.providers import EmbeddingSettings, LLMSettings, Price
+from lupom.engine.project.reference import with_providers
+from lupom.engine.project.settings import BudgetSettings
 
 PAGE = (Path(__file__).parents[1] / "docs" / "llms.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.S)
 CLASSES = re.findall(r"```python\n(.*?)```", PAGE, re.S)
 
 
-@pytest.mark.parametrize("settings", [LLMSettings, Price])
+def test_the_table_of_providers_is_the_code_s_own():
+    assert with_providers(PAGE) == PAGE
+
+
+@pytest.mark.parametrize("settings", [*LLMSettings.kinds(installed=False).values(), Price])
 def test_every_setting_of_an_alias_is_documented(settings):
     assert [name for name in settings.model_fields if f"`{name}`" not in PAGE] == []
 
 
-@pytest.mark.parametrize("settings", [BudgetSettings, EmbeddingSettings])
+@pytest.mark.parametrize(
+    "settings", [*EmbeddingSettings.kinds(installed=False).values(), BudgetSettings]
+)
 def test_every_other_setting_stands_in_an_example_or_among_those_of_an_alias(settings):
     shown = "\n".join(EXAMPLES)
     missing = [n for n in settings.model_fields if f"{n}:" not in shown and f"`{n}`" not in PAGE]

@@ -87,12 +87,12 @@ def test_which_libraries_change_the_root_logger_is_known():
 EMBEDS = """
 from pathlib import Path
 from lupom.engine.llm.gateway import Gateway
-from lupom.engine.project.settings import EmbeddingSettings
+from lupom.engine.project.providers import embedding_settings
 from lupom.engine.state import State
 
 def embed(folder):
     with State(Path(folder) / "state.db") as opened, Gateway(opened, {}) as gateway:
-        assert gateway.embed(EmbeddingSettings(provider="wordllama"), ["a", "b"]).shape == (2, 256)
+        assert gateway.embed(embedding_settings(provider="wordllama"), ["a", "b"]).shape == (2, 256)
 """
 
 

@@ -7,7 +7,7 @@ import re
 import duckdb
 import pytest
 
-from lupom.engine.project.settings import LLMSettings
+from lupom.engine.project.providers import llm_settings
 from lupom.engine.project.traits import traits_of
 from tests.support.fake_project import ROOT, FakeProject
 from tests.support.pets_survey import SETTINGS
@@ -55,7 +55,7 @@ def decided(**row: str) -> dict[str, tuple[str, int]]:
     project = FakeProject(prediction_settings=["mine"], predictor=list(LLMS))
     for name, settings in LLMS.items():
         given = {"provider": "openai", "model": "m", **settings}
-        project.llms[name] = traits_of(LLMSettings(**given))
+        project.llms[name] = traits_of(llm_settings(**given))
     columns = dict.fromkeys(SETTINGS.splitlines()[0].split(","), "null")
     columns |= {"setting": "'mine'", "history": "true", **row}
     project.connection.execute(

@@ -29,14 +29,13 @@ from lupom.engine.llm.together import requests_of
 from lupom.engine.llm.turns import planned
 from lupom.engine.llm.usage import Usage
 from lupom.engine.llm.verdict import BATCH
+from lupom.engine.project.providers import BatchedSettings
 from lupom.engine.state.ledger import OK, PENDING
 
 if TYPE_CHECKING:
     from lupom.engine.state import State
 
 T = TypeVar("T")
-# OpenAI takes 50,000 requests and 200 MB in one file.
-MOST_REQUESTS, MOST_BYTES = 50_000, 150_000_000
 # Answers recorded at once, so that they share commits.
 _AT_ONCE = 500
 
@@ -83,10 +82,10 @@ class Batches:
         for batch in self._state.open_batches(client.endpoint):
             out |= await self._collect(batched, asking, batch, waiting)
         rest = [i for key, i in waiting.items() if key not in out and key not in asking.own]
-        if client.settings.batch and asking.verdict is not None and len(rest) > BATCH:
+        if client.settings.by_batch and asking.verdict is not None and len(rest) > BATCH:
             rest = await self._first(client, asking, rest)
         few = rest
-        if client.settings.batch:
+        if client.settings.by_batch:
             submitted, few = await self._submit(client, asking, rest)
             out |= submitted
         if few:
@@ -273,6 +272,7 @@ class Batches:
     ) -> Iterator[list[_Record]]:
         """Yield requests as records with the most they may take, as many as fit one batch."""
         provider = cast(BatchProvider, client.provider)
+        limits = cast(BatchedSettings, client.settings)
         part: list[_Record] = []
         size = 0
         for asked in planned(pending_calls, 0):
@@ -283,7 +283,7 @@ class Batches:
                 request = request_for(client, [Row(i, *started(i)) for i in members], asked)
             name = _name_of(members)
             text = provider.batch_line(name, request)
-            if part and (len(part) == MOST_REQUESTS or size + len(text) > MOST_BYTES):
+            if part and (len(part) == limits.most_requests or size + len(text) > limits.most_bytes):
                 yield part
                 part, size = [], 0
             part.append(

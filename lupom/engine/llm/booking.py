@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lupom.engine.llm.client import Client
     from lupom.engine.llm.pending import AskState
     from lupom.engine.llm.providers.base import ProviderReply
-    from lupom.engine.project.settings import Price
+    from lupom.engine.project.providers import Price
     from lupom.engine.state.ledger import Entry
 
 

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 from lupom.engine.llm import prices
 from lupom.engine.llm.adaptive_rate_limiter import AdaptiveRateLimiter
 from lupom.engine.llm.budget import Amount
-from lupom.engine.llm.forecast import TOOL_OVERHEAD, TOOL_PROVIDERS
 from lupom.engine.llm.keys import KeyMaker, parameters
 from lupom.engine.llm.providers.base import Provider, ProviderReply, ProviderRequest
 from lupom.engine.llm.rate_limiter import RateLimiter
 
 if TYPE_CHECKING:
-    from lupom.engine.project.settings import LLMSettings
+    from lupom.engine.project.providers import LLMSettings
 
 # Bytes of a request per token that are taken for the fewest, and tokens around it.
 _BYTES_PER_TOKEN, _OVERHEAD = 3.0, 16
@@ -42,8 +41,7 @@ class Client:
         self.limiter: RateLimiter | None = None
         if settings.requests_per_minute or settings.tokens_per_minute:
             self.limiter = RateLimiter(settings.requests_per_minute, settings.tokens_per_minute)
-        tools = settings.provider in TOOL_PROVIDERS
-        self._overhead = float(TOOL_OVERHEAD if tools else _OVERHEAD)
+        self._overhead = float(settings.overhead or _OVERHEAD)
 
     @property
     def cached_from(self) -> int:
@@ -59,10 +57,10 @@ class Client:
 
     def by_batch(self, batch: bool) -> Client:
         """Return this client with a batch's prices, or the full ones; all else is shared."""
-        if self.settings.batch == batch:
+        if self.settings.by_batch == batch:
             return self
         client = copy.copy(self)
-        client.settings = self.settings.model_copy(update={"batch": batch})
+        client.settings = self.settings.with_batch(batch)
         return client
 
     def most(self, size: int, tokens_out: int) -> Amount:

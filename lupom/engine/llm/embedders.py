@@ -6,12 +6,19 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from lupom.engine.errors import LLMError
+from lupom.engine.llm.providers import made_by
 from lupom.engine.llm.providers.base import ProviderError
 from lupom.engine.llm.providers.endpoint import Endpoint
 from lupom.engine.llm.token_counts import tokens_of
 
 if TYPE_CHECKING:
-    from lupom.engine.project.settings import EmbeddingSettings
+    import numpy as np
+    import numpy.typing as npt
+
+    from lupom.engine.llm.settings.bedrock import TitanSettings
+    from lupom.engine.llm.settings.openai import OpenAIEmbeddingSettings
+    from lupom.engine.project.providers import EmbeddingSettings
 
 
 class Embedder(Protocol):
@@ -41,8 +48,27 @@ class Embedder(Protocol):
 
 
 def make_embedder(settings: EmbeddingSettings) -> Embedder:
-    """Make the embedder of an alias that is not in process; opens nothing yet."""
-    return TitanEmbedder(settings) if settings.provider == "bedrock" else OpenAIEmbedder(settings)
+    """Make the embedder of an alias that is not in process; opens nothing yet.
+
+    Raises LLMError where its package cannot be loaded.
+    """
+    made: Embedder = made_by(settings, "embeddings")(settings)
+    return made
+
+
+def embed_here(settings: EmbeddingSettings, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Return the vectors of texts from an alias in this process, (n, dimensions) float32.
+
+    Raises LLMError.
+    """
+    import numpy as np
+
+    found = np.asarray(made_by(settings, "embeddings")(settings, texts), dtype=np.float32)
+    if found.ndim != 2 or len(found) != len(texts):
+        raise LLMError(
+            f"embeddings of {settings.provider} are of shape {found.shape} for {len(texts)} texts"
+        )
+    return found
 
 
 class OpenAIEmbedder:
@@ -50,7 +76,7 @@ class OpenAIEmbedder:
 
     batch, at_once = 128, 4
 
-    def __init__(self, settings: EmbeddingSettings) -> None:
+    def __init__(self, settings: OpenAIEmbeddingSettings) -> None:
         self._settings = settings
         self._endpoint = Endpoint("embeddings", settings)
         self.where = self._endpoint.url
@@ -83,7 +109,7 @@ class TitanEmbedder:
 
     batch, at_once = 1, 8
 
-    def __init__(self, settings: EmbeddingSettings) -> None:
+    def __init__(self, settings: TitanSettings) -> None:
         from lupom.engine.llm.providers.aws import Runtime
 
         self._settings = settings

@@ -1,10 +1,9 @@
-"""Embeddings: the vectors that come with wordllama, or those of an endpoint, each paid for once."""
+"""Vectors of an endpoint, each paid for once: what was embedded before is in the state."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,96 +13,19 @@ from lupom.engine.llm import prices
 from lupom.engine.llm.adaptive_rate_limiter import AdaptiveRateLimiter, Halted
 from lupom.engine.llm.budget import Amount, Budget
 from lupom.engine.llm.embedders import Embedder
-from lupom.engine.llm.providers.endpoint import address
 from lupom.engine.llm.retry import send_with_retries
-from lupom.engine.logs import root_as_it_is
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from lupom.engine.project.settings import EmbeddingSettings
+    from lupom.engine.project.providers import EmbeddingSettings
     from lupom.engine.state import State
-
-_WORDLLAMA = "l2_supercat"
-_WORDLLAMA_SIZE = 256
-_loaded: dict[int, Any] = {}
-_lock = threading.Lock()
-
-
-def identity(settings: EmbeddingSettings) -> dict[str, Any]:
-    """Return what decides a text's vector, JSON-ready: provider, address or version, model,
-    size."""
-    if settings.provider == "wordllama":
-        from importlib.metadata import version
-
-        return {
-            "provider": "wordllama",
-            "version": version("wordllama"),
-            "model": _WORDLLAMA,
-            "dimensions": settings.dimensions or _WORDLLAMA_SIZE,
-        }
-    if settings.provider == "bedrock":
-        # The same model in another region is the same model.
-        return {
-            "provider": "bedrock",
-            "model": settings.model,
-            "dimensions": settings.dimensions,
-        }
-    return {
-        "provider": "openai",
-        "base_url": address(settings.base_url),
-        "model": settings.model,
-        "dimensions": settings.dimensions,
-    }
-
-
-def embed_here(settings: EmbeddingSettings, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-    """Return wordllama's vectors of the texts, (n, dimensions) float32, in process, no network.
-
-    A text without a known word is a zero vector. Raises LLMError for a size it does not have.
-    """
-    import numpy as np
-
-    size = settings.dimensions or _WORDLLAMA_SIZE
-    model = _wordllama(size)
-    if not texts:
-        return np.zeros((0, size), dtype=np.float32)
-    with _lock, np.errstate(invalid="ignore", divide="ignore"):
-        vectors = model.embed(list(texts))
-    return np.nan_to_num(np.asarray(vectors, dtype=np.float32))
-
-
-def _wordllama(size: int) -> Any:
-    if size not in (64, 128, _WORDLLAMA_SIZE):
-        raise LLMError(
-            f"wordllama has no vectors of {size} dimensions", hint="64, 128 or 256 (the default)"
-        )
-    with _lock:
-        if size not in _loaded:
-            from pathlib import Path
-
-            try:
-                with root_as_it_is():
-                    import wordllama
-            except ImportError as error:
-                raise LLMError(
-                    f"wordllama cannot be imported: {error}", hint="pip install wordllama"
-                ) from None
-            # The wheel holds its vectors; a plain load() would go to a hub for them.
-            folder = Path(wordllama.__file__).parent
-            _loaded[size] = wordllama.WordLlama.load(
-                _WORDLLAMA,
-                cache_dir=folder,
-                trunc_dim=None if size == _WORDLLAMA_SIZE else size,
-                disable_download=True,
-            )
-        return _loaded[size]
 
 
 def keys(settings: EmbeddingSettings, texts: Sequence[str]) -> list[str]:
     """Return the key of each text under these settings."""
-    base = canonical(identity(settings))
+    base = canonical(settings.identity())
     return [
         hashlib.sha256(f"{base}\0{text}".encode("utf-8", "surrogatepass")).hexdigest()
         for text in texts

@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lupom.engine.llm import prices
-from lupom.engine.llm.reuse import TOLD, Reuse, cached_from, reuse
+from lupom.engine.llm.reuse import Reuse, reuse
 
 if TYPE_CHECKING:
     from lupom.engine.llm.responses import RowResponse
     from lupom.engine.llm.together import RowsResponse
-    from lupom.engine.project.settings import LLMSettings
+    from lupom.engine.project.providers import LLMSettings
     from lupom.engine.state.ledger import Ledger, Taken
 
 # Characters of a prompt per token: 3.5 to 4.5 in English; numbers and other languages take more
@@ -42,9 +42,6 @@ _FOUND, _FOUND_BEFORE = 0.5, 0.8
 _ENOUGH = 3
 # A string without a limit may fill all that is allowed.
 _UNLIMITED = 10**9
-# Tokens that a provider adds to a request for the tool that holds the schema.
-TOOL_OVERHEAD = 600
-TOOL_PROVIDERS = ("anthropic", "bedrock", "instructor")
 
 
 class Asked(Protocol):
@@ -131,7 +128,7 @@ def forecast(
     settings = llms[alias]
     if len(calls) < settings.least_batch:
         # Too few for a batch: they are made at once, at the full price.
-        settings = settings.model_copy(update={"batch": False})
+        settings = settings.with_batch(False)
     if not calls:
         price = None if settings.paid is None else Range()
         return Forecast(0, Range(), Range(), price)
@@ -142,7 +139,7 @@ def forecast(
     characters = sum(_characters(call) for call in calls)
     tokens_in = _tokens_in(calls, characters, at_model, settings, same=at_model is own)
     tokens_out = _tokens_out(calls, of_node, settings, same=of_node is own)
-    again = reuse(calls, cached_from(settings))
+    again = reuse(calls, settings.cached_from)
     cost = _cost(tokens_in, tokens_out, at_model, settings, again)
     alone = sum(call.alone for call in calls) - characters
     own_ = Forecast(
@@ -181,8 +178,7 @@ def _tokens_in(
 ) -> Range:
     if len(taken) < _ENOUGH:
         schemas = sum(len(call.response.schema_text) for call in calls)
-        overhead = TOOL_OVERHEAD if settings.provider in TOOL_PROVIDERS else 0
-        most = (characters + schemas) / _LEAST_PER_TOKEN + overhead * len(calls)
+        most = (characters + schemas) / _LEAST_PER_TOKEN + settings.overhead * len(calls)
         return Range(characters / _MOST_PER_TOKEN, most * _RETRIES)
     coming = [float(_characters(call)) for call in calls]
     whole = [(float(t.characters), float(t.tokens_in)) for t in taken]
@@ -257,9 +253,9 @@ def _cached(
     if not again.read:
         return Range()
     seen = sum(t.tokens_cached for t in taken)
-    if seen == 0 and settings.provider not in TOLD:
+    if seen == 0 and not settings.tells_cached:
         return None
-    if settings.provider not in TOLD:
+    if not settings.tells_cached:
         return Range(0.0, tokens_in.high * again.read)
     return tokens_in.times(again.read * (_FOUND_BEFORE if seen else _FOUND), again.read)
 
@@ -281,7 +277,7 @@ def _cost(
         written = sum(t.tokens_written for t in taken) / everything
         low = high = prices.cost(price, 1, 0, cached=cached, written=written)
         low, high = low * (1 - _SAME * cached), high * (1 + _SAME * cached)
-    elif settings.provider in TOLD:
+    elif settings.tells_cached:
         missed = again.read * (1 - _FOUND)
         low = prices.cost(price, 1, 0, cached=again.read, written=again.written)
         high = prices.cost(price, 1, 0, cached=again.read - missed, written=again.written + missed)

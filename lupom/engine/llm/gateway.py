@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from lupom.engine.llm.embedders import Embedder
     from lupom.engine.llm.forecast import Asked
     from lupom.engine.llm.verdict import Verdict
-    from lupom.engine.project.settings import EmbeddingSettings, LLMSettings
+    from lupom.engine.project.providers import EmbeddingSettings, LLMSettings
     from lupom.engine.state import State
 
 __all__ = ["Answer", "Call", "Gateway", "Progress", "Unanswered"]
@@ -221,7 +221,7 @@ class Gateway:
         """Return the answers of an alias and its fallbacks; the rest after those that the verdict
         takes."""
         options = replace(options, verdict=None)
-        if self._client(alias).settings.batch or verdict.decided:
+        if self._client(alias).settings.by_batch or verdict.decided:
             return self._through(alias, calls, options)
         found = [
             None if a is None or (options.retry_invalid and a.status != OK) else a
@@ -288,11 +288,10 @@ class Gateway:
         LLMError.
         """
         from lupom.engine.llm import embeddings
+        from lupom.engine.llm.embedders import embed_here, make_embedder
 
-        if settings.provider == "wordllama":
-            return embeddings.embed_here(settings, texts)
-        from lupom.engine.llm.embedders import make_embedder
-
+        if settings.in_process:
+            return embed_here(settings, texts)
         name = settings.model_dump_json()
         with self._lock:
             if name not in self._embedders:
@@ -431,7 +430,7 @@ class Gateway:
         loop = self._running()
         if stop is not None and stop.is_set():
             asking.halt.set()
-        batched = client.settings.batch or self._state.open_batches(client.endpoint)
+        batched = client.settings.by_batch or self._state.open_batches(client.endpoint)
         ask = self._batches.ask if batched else self._dispatcher.ask
         future = asyncio.run_coroutine_threadsafe(ask(client, asking, pending_calls), loop)
         try:
@@ -450,6 +449,7 @@ class Gateway:
 
     def _client(self, alias: str) -> Client:
         from lupom.engine.llm.providers import make_provider
+        from lupom.engine.llm.providers.base import Surroundings
 
         with self._lock:
             if self._closed:
@@ -462,9 +462,8 @@ class Gateway:
                         hint=did_you_mean(alias, self._llms) or f"aliases under llms: {known}",
                     )
                 settings = self._llms[alias]
-                provider = make_provider(
-                    alias, settings, cache_dir=self._cache_dir, memory=self._state
-                )
+                around = Surroundings(memory=self._state, cache_dir=self._cache_dir)
+                provider = make_provider(alias, settings, around)
                 self._clients[alias] = Client(alias, settings, provider, self._backoff)
             return self._clients[alias]
 

@@ -12,7 +12,7 @@ from lupom.engine.hashes import canonical
 if TYPE_CHECKING:
     from lupom.engine.llm.responses import RowResponse
     from lupom.engine.llm.together import RowsResponse
-    from lupom.engine.project.settings import EmbeddingSettings, LLMSettings
+    from lupom.engine.project.providers import EmbeddingSettings, LLMSettings
 
 
 def llm_identity(
@@ -24,17 +24,16 @@ def llm_identity(
     when an embedded alias has no weights.
     """
     from lupom.engine.llm.providers import make_provider
+    from lupom.engine.llm.providers.base import Surroundings
 
-    provider = make_provider(alias, settings, cache_dir=cache_dir)
+    provider = make_provider(alias, settings, Surroundings(cache_dir=cache_dir))
     return {**provider.identity(), "parameters": parameters(settings)}
 
 
 def embedding_identity(settings: EmbeddingSettings) -> dict[str, Any]:
     """Return what decides an embeddings alias's vectors besides the text, JSON-ready; no
     network."""
-    from lupom.engine.llm.embeddings import identity
-
-    return identity(settings)
+    return settings.identity()
 
 
 def parameters(settings: LLMSettings) -> dict[str, Any]:

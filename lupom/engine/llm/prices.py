@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lupom.engine.project.settings import Price
+    from lupom.engine.project.providers import Price
 
 
 def cost(

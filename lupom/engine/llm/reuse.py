@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from lupom.engine.llm.prefixes import starts
-
-if TYPE_CHECKING:
-    from lupom.engine.project.settings import LLMSettings
-
-# Providers that say what of a prompt came from their cache whenever it did, and are told points.
-TOLD = ("anthropic", "bedrock")
 
 
 class Said(Protocol):
@@ -26,26 +20,6 @@ class Reuse:
 
     read: float = 0.0
     written: float = 0.0
-
-
-def cached_from(settings: LLMSettings) -> int:
-    """Return the characters from which an alias's provider caches beginnings; 0 for none known."""
-    model = settings.model or ""
-    if settings.provider == "openai":
-        return 4096
-    if settings.provider not in TOLD or not settings.prompt_cache:
-        return 0
-    if settings.provider == "bedrock" and settings.batch:
-        # Records of its jobs have no cache points.
-        return 0
-    from lupom.engine.llm.providers import prefix
-
-    if settings.provider == "bedrock":
-        from lupom.engine.llm.providers.bedrock import start_of
-
-        if not start_of(model).cache:
-            return 0
-    return prefix.cached_from(model)
 
 
 def reuse(requests: Sequence[Said], least: int) -> Reuse:

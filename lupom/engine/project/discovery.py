@@ -16,8 +16,9 @@ from pydantic import Field
 from lupom.engine.errors import LupomError, UsageError, did_you_mean
 from lupom.engine.project.documents import Document, Path_
 from lupom.engine.project.nodes import Column, Properties
-from lupom.engine.project.settings import ModelConfig, ProjectSettings, Strict, Target
+from lupom.engine.project.settings import ModelConfig, ProjectSettings, Target
 from lupom.engine.project.sources import ColumnBlock, Source, SourceBlock, Tested, read_source
+from lupom.engine.project.strict import Strict
 from lupom.engine.project.tests import read_tests
 from lupom.engine.project.units import UnitBlock, UnitTest, read_unit
 

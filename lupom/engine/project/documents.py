@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import types
+import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from lupom.engine.errors import ProjectError, did_you_mean
+from lupom.engine.project.strict import UNREGISTERED, Strict
 
 Path_ = tuple[str | int, ...]
 M = TypeVar("M", bound=BaseModel)
@@ -102,10 +105,10 @@ class Document:
         try:
             return model.model_validate(data)
         except ValidationError as error:
-            raise self._translate(model, error, path, prefix) from error
+            raise self._translate(model, data, error, path, prefix) from error
 
     def _translate(
-        self, model: type[BaseModel], error: ValidationError, path: Path_, prefix: str
+        self, model: type[BaseModel], data: Any, error: ValidationError, path: Path_, prefix: str
     ) -> ProjectError:
         # An unknown key explains a missing one ("nmae" for "name"), so it is told first.
         faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
@@ -114,11 +117,14 @@ class Document:
         location = (f"{prefix}{read[0]}", *read[1:]) if prefix and read else read
         name = ".".join(str(part) for part in (*path, *location))
         if fault["type"] == "extra_forbidden":
-            known = _known_keys(model, read[:-1])
+            key = str(location[-1])
+            block = _block_at(model, data, read[:-1])
+            known = list(block.model_fields)
+            elsewhere = block.belongs_to(key) if issubclass(block, Strict) else None
             return self.error(
-                f"unknown key '{location[-1]}'",
+                f"unknown key '{key}'",
                 (*path, *location),
-                did_you_mean(str(location[-1]), known) or f"known keys: {', '.join(sorted(known))}",
+                elsewhere or did_you_mean(key, known) or f"known keys: {', '.join(sorted(known))}",
             )
         if fault["type"] == "missing":
             return self.error(f"the key '{name}' is missing", (*path, *location[:-1]))
@@ -126,29 +132,50 @@ class Document:
         message = message[:1].lower() + message[1:]
         value = fault.get("input")
         seen = f", not {value!r}" if isinstance(value, str | int | float | bool | None) else ""
-        if fault["type"] == "value_error":
+        # What says itself what was there; it may have a hint of its own.
+        if fault["type"] in ("value_error", UNREGISTERED):
             seen = ""
-        hint = None
+        hint = fault.get("ctx", {}).get("hint")
         if fault["type"] == "literal_error" and isinstance(value, str):
             hint = did_you_mean(value, re.findall(r"'([^']+)'", fault["msg"]))
         prefix = f"'{name}': " if name else ""
         return self.error(f"{prefix}{message}{seen}", (*path, *location), hint)
 
 
-def _known_keys(model: type[BaseModel], location: Path_) -> list[str]:
-    """Walk a Pydantic model along an error's location to the block that was being read."""
-    current: Any = model
+def _block_at(model: type[BaseModel], data: Any, location: Path_) -> type[BaseModel]:
+    """Walk a Pydantic model along an error's location to the class of the block that was read."""
+    found: type[BaseModel] = model
+    annotation: Any = model
     for part in location:
-        if (
-            isinstance(current, type)
-            and issubclass(current, BaseModel)
-            and part in current.model_fields
-        ):
-            current = current.model_fields[str(part)].annotation
-        inner = [a for a in getattr(current, "__args__", ()) if isinstance(a, type)]
-        models = [a for a in inner if issubclass(a, BaseModel)]
-        if models:
-            current = models[-1]
-    if isinstance(current, type) and issubclass(current, BaseModel):
-        return list(current.model_fields)
-    return list(model.model_fields)
+        if _is_block(annotation):
+            field = annotation.model_fields.get(str(part))
+            annotation = None if field is None else field.annotation
+        else:
+            # An item of a list, or what stands under a name.
+            annotation = (typing.get_args(annotation) or (None,))[-1]
+        annotation = _without_none(annotation)
+        data = _inner(data, part)
+        if _is_block(annotation):
+            if issubclass(annotation, Strict) and isinstance(data, Mapping):
+                annotation = annotation.read_as(data)
+            found = annotation
+    return found
+
+
+def _is_block(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _without_none(annotation: Any) -> Any:
+    """Return the one kind there is beside None; any other union as it is."""
+    kinds = [kind for kind in typing.get_args(annotation) if kind is not type(None)]
+    is_union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
+    return kinds[0] if is_union and len(kinds) == 1 else annotation
+
+
+def _inner(data: Any, part: str | int) -> Any:
+    """Return what stands at a part of a path in plain data; None where nothing does."""
+    try:
+        return data[part]
+    except (KeyError, IndexError, TypeError):
+        return None

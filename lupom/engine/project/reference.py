@@ -1,20 +1,24 @@
 """The reference of settings as Markdown, from the Pydantic models of a project's YAML files.
 
-`python -m lupom.engine.project.reference > docs/settings.md` writes it.
+`python -m lupom.engine.project.reference > docs/settings.md` writes it; with a page's path after it
+the table of providers in that page, docs/llms.md, is made anew.
 """
 
 from __future__ import annotations
 
 import inspect
+import sys
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from lupom.engine.project.discovery import PropertiesFile
+from lupom.engine.project.providers import LLMSettings, ProviderSettings
 from lupom.engine.project.selectors import SelectorsFile
 from lupom.engine.project.settings import ModelConfig, ProjectSettings, TestConfig
 
@@ -24,6 +28,9 @@ Every key of every YAML file of a project. Made from the code by
 `python -m lupom.engine.project.reference`; a test compares. Unknown keys are errors, with file,
 line and what may have been meant. Values may be Jinja: `"{{ env_var('NAME', 'default') }}"`.
 """
+# What stands around the table of providers in a page.
+_BEGIN = "<!-- providers: made by `python -m lupom.engine.project.reference docs/llms.md` -->"
+_END = "<!-- end of providers -->"
 # Files in the order of the page; then what is config of something, read by its own rules.
 _FILES: list[tuple[str, str, type[BaseModel]]] = [
     ("lupom_project.yml", "", ProjectSettings),
@@ -55,9 +62,39 @@ def reference() -> str:
         done.add(model)
         for path, block in _below(model, done):
             parts.append(_section(f"### `{path}`", _words(block), block))
+            if issubclass(block, ProviderSettings):
+                parts += _kinds(path, block)
     for title, words, model in _CONFIGS:
         parts.append(_section(f"## {title}", words, model))
     return "\n".join(parts)
+
+
+def _kinds(path: str, root: type[ProviderSettings]) -> Iterator[str]:
+    """Give what each of LUPoM's own providers takes beside what is common to all."""
+    for name, kind in root.kinds(installed=False).items():
+        own = [
+            key for key, field in kind.model_fields.items() if _row(key, field) not in _rows(root)
+        ]
+        yield _section(f"#### `{path}`, `provider: {name}`", _words(kind), kind, own)
+
+
+def providers() -> str:
+    """Return what LUPoM's own providers of LLMs are and need, and the keys of each, as tables."""
+    kinds = LLMSettings.kinds(installed=False)
+    common = set(LLMSettings.model_fields)
+    lines = ["| `provider` | is | needs | keys of its own |", "|---|---|---|---|"]
+    for name, kind in kinds.items():
+        own = ", ".join(f"`{key}`" for key in kind.model_fields if key not in common)
+        words = " ".join(_words(kind).split()).rstrip(".")
+        lines.append(f"| `{name}` | {words} | {kind.needs} | {own} |")
+    return "\n".join(lines) + "\n"
+
+
+def with_providers(page: str) -> str:
+    """Return a page with the table of providers between its marks made anew."""
+    head, _, rest = page.partition(_BEGIN)
+    _, _, tail = rest.partition(_END)
+    return f"{head}{_BEGIN}\n{providers()}{_END}{tail}"
 
 
 def _below(
@@ -74,13 +111,22 @@ def _below(
             yield from _below(block, done, f"{path}.")
 
 
-def _section(head: str, words: str, model: type[BaseModel]) -> str:
+def _section(
+    head: str, words: str, model: type[BaseModel], only: Collection[str] | None = None
+) -> str:
     lines = [head, "", *([words, ""] if words else [])]
     lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
-    for name, field in model.model_fields.items():
-        cells = [f"`{field.alias or name}`", _type(field), _default(field), field.description or ""]
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_rows(model, only)]) + "\n"
+
+
+def _rows(model: type[BaseModel], only: Collection[str] | None = None) -> list[str]:
+    fields = model.model_fields.items()
+    return [_row(name, field) for name, field in fields if only is None or name in only]
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    cells = [f"`{field.alias or name}`", _type(field), _default(field), field.description or ""]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _words(model: type[BaseModel]) -> str:
@@ -142,4 +188,8 @@ def _default(field: FieldInfo) -> str:
 
 
 if __name__ == "__main__":
-    print(reference(), end="")
+    if sys.argv[1:]:
+        page = Path(sys.argv[1])
+        page.write_text(with_providers(page.read_text(encoding="utf-8")), encoding="utf-8")
+    else:
+        print(reference(), end="")

@@ -1,18 +1,27 @@
 """JSON schemas of a project's YAML files, for editors: completion, and faults as one types.
 
-`python -m lupom.engine.project.schemas FOLDER` writes them.
+`python -m lupom.engine.project.schemas FOLDER` writes them, with the settings of providers that
+installed packages add; with `--shipped` after it, with LUPoM's own alone, as `schemas/` has them.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from lupom.engine.project.discovery import PropertiesFile
+from lupom.engine.project.providers import (
+    READY_AT,
+    EmbeddingSettings,
+    LLMSettings,
+    ProviderSettings,
+)
 from lupom.engine.project.selectors import SelectorsFile
 from lupom.engine.project.settings import ModelConfig, ProjectSettings, TestConfig
 
@@ -22,27 +31,30 @@ _JINJA = {"type": "string", "pattern": r"\{\{.*\}\}"}
 _PLAIN = ("integer", "number", "boolean")
 
 
-def schemas() -> dict[str, dict[str, Any]]:
-    """Return the schema of each kind of YAML file, by the name of its own file."""
+def schemas(*, installed: bool = True) -> dict[str, dict[str, Any]]:
+    """Return the schema of each kind of YAML file, by the name of its own file.
+
+    With what `installed` packages add, or with what LUPoM brings alone.
+    """
     return {
-        "lupom_project.json": _project(),
+        "lupom_project.json": _project(installed),
         "properties.json": _properties(),
         "selectors.json": _schema(SelectorsFile, "LUPoM selectors", "selectors.yml"),
     }
 
 
-def write(folder: Path) -> list[Path]:
+def write(folder: Path, *, installed: bool = True) -> list[Path]:
     """Write every schema to a folder; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
-    for name, schema in schemas().items():
+    for name, schema in schemas(installed=installed).items():
         path = folder / name
         path.write_text(json.dumps(schema, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         files.append(path)
     return files
 
 
-def _project() -> dict[str, Any]:
+def _project(installed: bool) -> dict[str, Any]:
     schema = _schema(ProjectSettings, "LUPoM project", "lupom_project.yml")
     config = _definition(schema, ModelConfig)
     folders = {
@@ -61,8 +73,37 @@ def _project() -> dict[str, Any]:
     # What is read before it is checked: '$2.50' is a limit, and a ready alias has a provider.
     limit = schema["definitions"]["Limit"]
     schema["definitions"]["Limit"] = {"anyOf": [limit, {"type": ["string", "number"]}]}
-    schema["definitions"]["LLMSettings"].pop("required")
+    for root in (LLMSettings, EmbeddingSettings):
+        _by_provider(schema, root, root.kinds(installed=installed))
     return schema
+
+
+def _by_provider(
+    schema: dict[str, Any],
+    root: type[ProviderSettings],
+    kinds: Mapping[str, type[ProviderSettings]],
+) -> None:
+    """Let the definition of an alias be that of its provider's settings."""
+    cases = []
+    for name, kind in kinds.items():
+        definition = _definition(schema, kind)
+        # That there must be a provider is said once, where one may be missing.
+        definition["required"] = [n for n in definition.get("required", []) if n != "provider"]
+        given = {"properties": {"provider": {"const": name}}, "required": ["provider"]}
+        cases.append({"if": given, "then": {"$ref": f"#/definitions/{kind.__name__}"}})
+    union: dict[str, Any] = {
+        "title": root.__name__,
+        "description": cleandoc(root.__doc__ or ""),
+        "type": "object",
+        "properties": {"provider": {"enum": list(kinds)}},
+    }
+    if root is LLMSettings:
+        # A ready alias has a provider without saying so.
+        ready = {"$ref": f"#/definitions/{kinds[READY_AT].__name__}"}
+        cases.append({"if": {"not": {"required": ["provider"]}}, "then": ready})
+    else:
+        union["required"] = ["provider"]
+    schema["definitions"][root.__name__] = {**union, "allOf": cases}
 
 
 def _properties() -> dict[str, Any]:
@@ -136,5 +177,5 @@ def _adjusted(schema: Any) -> Any:
 
 
 if __name__ == "__main__":
-    for written in write(Path(sys.argv[1])):
+    for written in write(Path(sys.argv[1]), installed="--shipped" not in sys.argv):
         print(written)

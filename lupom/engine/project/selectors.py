@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from lupom.engine.project.documents import Document
-from lupom.engine.project.settings import Strict
+from lupom.engine.project.strict import Strict
 
 SELECTORS_FILE = "selectors.yml"
 

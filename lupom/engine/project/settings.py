@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from lupom.engine.project.aliases import with_ready
+from lupom.engine.project.providers import EmbeddingSettings, LLMSettings
+from lupom.engine.project.strict import Strict
 
 # A comparison of a number of rows: '!= 0', '> 10'.
 COMPARISON = r"^\s*(=|==|!=|<>|>=|<=|>|<)\s*(\d+)\s*$"
@@ -15,31 +17,6 @@ COMPARISON = r"^\s*(=|==|!=|<>|>=|<=|>|<)\s*(\d+)\s*$"
 # More invalid answers than this are a fault of prompt, class or alias, not of single rows. A small
 # model fails at most rows of some prompts (the embedded one at 2 of 3) and costs nothing.
 MOST_INVALID = {"capable": 0.5, "small": 0.9}
-
-
-class Strict(BaseModel):
-    """A settings block in which an unknown key is an error."""
-
-    model_config = ConfigDict(
-        extra="forbid", protected_namespaces=(), use_attribute_docstrings=True
-    )
-
-
-class Price(Strict):
-    """Price of an LLM in USD per million tokens.
-
-    `cache_read` and `cache_write` are for the part of a prompt that the provider's prompt cache
-    gives or takes; both are `input` where they are not said.
-    """
-
-    input: float = Field(ge=0)
-    """Of the prompt."""
-    output: float = Field(ge=0)
-    """Of the answer."""
-    cache_read: float | None = Field(default=None, ge=0)
-    """Of what the prompt cache gives; `input` by default."""
-    cache_write: float | None = Field(default=None, ge=0)
-    """Of what it takes; `input` by default."""
 
 
 _LIMIT = re.compile(
@@ -93,173 +70,6 @@ class BudgetSettings(Strict):
     """What each run may spend; `--budget` takes its place."""
     project: Limit | None = None
     """What all runs together may spend, by the ledger."""
-
-
-# Six persona dimensions as Claude writes them are some 900 tokens, of other scripts twice as
-# many, and half the answers begin with a thought; what is cut off is paid for and of no use.
-MOST_TOKENS = 2048
-# A small model that is free to go on goes on.
-MOST_TOKENS_SMALL = 512
-
-
-class LLMSettings(Strict):
-    """One LLM alias: where it is and how it is asked.
-
-    `attempts` counts answers, corrective retries included; `max_retries` counts transport failures
-    of one request. `provider`, `base_url`, `model`, `model_path`, `temperature`, `max_tokens` and
-    `extra` decide an answer and are part of a call's key; the others are not.
-    """
-
-    provider: Literal["openai", "embedded", "bedrock", "anthropic", "instructor"]
-    """Which interface is spoken."""
-    base_url: str | None = None
-    """An address of one's own; without it the provider's."""
-    region: str | None = None
-    """bedrock: by default AWS's own rules, else us-east-1."""
-    model: str | None = None
-    """The provider's name of the model; instructor: 'google/gemini-2.5-flash'."""
-    profile: Literal["capable", "small"] = "capable"
-    """Which prompts it is asked with: `small` those of `prompts/small/`; so is embedded."""
-    api_key_env: str | None = None
-    """Environment variable with the key; by default the provider's own."""
-    headers: dict[str, str] = Field(default_factory=dict)
-    """Further headers to send."""
-    concurrency: int = Field(default=8, ge=1, le=10_000)
-    """Requests in flight, over all models of a run."""
-    temperature: float = Field(default=0.0, ge=0)
-    """0 takes the likeliest answer."""
-    max_tokens: int = Field(default=MOST_TOKENS, ge=1)
-    """The longest answer; of a small alias 512 by default."""
-    timeout: float = Field(default=60.0, gt=0)
-    """Seconds for a request."""
-    attempts: int = Field(default=3, ge=1)
-    """Answers asked for until one is valid."""
-    max_retries: int = Field(default=6, ge=0)
-    """Failures of transport before the alias is given up."""
-    price: Price | None = None
-    """Without it costs are unknown, and a budget of money is refused."""
-    requests_per_minute: int | None = Field(default=None, ge=1)
-    """Spread over the minute; no limit by default."""
-    tokens_per_minute: int | None = Field(default=None, ge=1)
-    """Spread over the minute; no limit by default."""
-    fallback: str | None = None
-    """Alias that is asked what this one has no valid answer to."""
-    mode: Literal["auto", "json_schema", "tools", "json"] = "auto"
-    """How answers are made to fit their class; `auto` finds out."""
-    batch: bool = False
-    """openai, bedrock: ask by the batch, at half the price."""
-    batch_minimum: int | None = Field(default=None, ge=1)
-    """Fewer calls make no batch; by default 1, bedrock 100."""
-    batch_uri: str | None = None
-    """bedrock: s3://bucket/prefix for the files of batches."""
-    batch_role: str | None = None
-    """bedrock: the role that reads and writes them."""
-    logprobs: bool = True
-    """Ask for the distribution of choices."""
-    prompt_cache: bool | Literal["5m", "1h"] = True
-    """bedrock, anthropic: mark what all prompts begin with."""
-    extra: dict[str, Any] = Field(default_factory=dict)
-    """Further parameters, as the provider spells them."""
-    model_path: str | None = None
-    """embedded: a GGUF file; by default SmolLM2."""
-    context: int = Field(default=4096, ge=256)
-    """embedded: tokens of context."""
-    threads: int | None = Field(default=None, ge=1)
-    """embedded: threads of a worker."""
-
-    @model_validator(mode="after")
-    def _one_address(self) -> LLMSettings:
-        if self.provider != "embedded" and not self.model:
-            article = "an" if self.provider in ("openai", "anthropic", "instructor") else "a"
-            raise ValueError(f"{article} {self.provider} alias needs a 'model'")
-        if self.provider != "embedded" and self.model_path:
-            raise ValueError("'model_path' belongs to an embedded alias")
-        if self.provider == "embedded" and self.base_url:
-            raise ValueError("'base_url' belongs to an openai alias; embedded runs in process")
-        through = self.provider == "instructor" and (self.model or "").startswith("bedrock/")
-        if self.provider != "bedrock" and not through and self.region:
-            raise ValueError("'region' belongs to a bedrock alias")
-        self._check_batch()
-        if self.provider == "bedrock" and self.api_key_env:
-            raise ValueError(
-                "a bedrock alias finds its credentials by AWS's own rules, not by 'api_key_env'"
-            )
-        if self.provider == "embedded" and self.price is None:
-            self.price = Price(input=0, output=0)
-        if self.provider == "embedded" and "profile" not in self.model_fields_set:
-            self.profile = "small"
-        if self.profile == "small" and "max_tokens" not in self.model_fields_set:
-            self.max_tokens = MOST_TOKENS_SMALL
-        return self
-
-    def _check_batch(self) -> None:
-        if self.batch and self.provider not in ("openai", "bedrock"):
-            raise ValueError("'batch' belongs to an openai or a bedrock alias")
-        given = {"batch_uri": self.batch_uri, "batch_role": self.batch_role}
-        for name, value in given.items():
-            if value and self.provider != "bedrock":
-                raise ValueError(f"'{name}' belongs to a bedrock alias")
-            if not value and self.batch and self.provider == "bedrock":
-                raise ValueError(
-                    f"'batch' of a bedrock alias needs '{name}': its files go through S3, where"
-                    " Bedrock reads and writes them in a role"
-                )
-        if self.batch_uri and not re.fullmatch(r"s3://[^/]+(/.*)?", self.batch_uri):
-            raise ValueError(f"'batch_uri' is '{self.batch_uri}'; s3://bucket/prefix is one")
-        if self.batch_role and not self.batch_role.startswith("arn:"):
-            raise ValueError(f"'batch_role' is '{self.batch_role}'; arn:aws:iam::...:role/... is")
-        if self.batch and self.provider == "bedrock" and self.mode == "tools":
-            raise ValueError("batches on Bedrock take no tools: 'mode' json_schema, json or auto")
-
-    @property
-    def least_batch(self) -> int:
-        """Calls below which no batch is made; Bedrock's quota is 100 for most models."""
-        return self.batch_minimum or (100 if self.provider == "bedrock" else 1)
-
-    @property
-    def paid(self) -> Price | None:
-        """The price as it is paid: half of it in batches."""
-        if self.price is None or not self.batch:
-            return self.price
-        halved = {name: value / 2 for name, value in self.price if value is not None}
-        return Price(**halved)
-
-
-class EmbeddingSettings(Strict):
-    """One embeddings alias: wordllama's vectors in process, an OpenAI-compatible endpoint, or Titan
-    on Bedrock."""
-
-    provider: Literal["wordllama", "openai", "bedrock"]
-    """Which interface is spoken."""
-    base_url: str | None = None
-    """An address of one's own; without it the provider's."""
-    region: str | None = None
-    """bedrock: by default AWS's own rules."""
-    model: str | None = None
-    """The provider's name of the model."""
-    api_key_env: str | None = None
-    """Environment variable with the key; by default the provider's own."""
-    headers: dict[str, str] = Field(default_factory=dict)
-    """Further headers to send."""
-    dimensions: int | None = Field(default=None, ge=1)
-    """Length of vectors, where the model lets one choose."""
-    timeout: float = Field(default=60.0, gt=0)
-    """Seconds for a request."""
-    max_retries: int = Field(default=6, ge=0)
-    """Failures of transport before it is given up."""
-    price: Price | None = None
-    """`input` counts; without it costs are unknown."""
-
-    @model_validator(mode="after")
-    def _one_address(self) -> EmbeddingSettings:
-        if self.provider == "openai" and not self.model:
-            raise ValueError("an openai embeddings alias needs a 'model'")
-        if self.provider == "bedrock" and not self.model:
-            self.model = "amazon.titan-embed-text-v2:0"
-            self.price = self.price or Price(input=0.02, output=0)
-        if self.provider != "bedrock" and self.region:
-            raise ValueError("'region' belongs to a bedrock alias")
-        return self
 
 
 class Target(Strict):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from lupom.engine.project.documents import Document, Path_
-from lupom.engine.project.settings import Strict
+from lupom.engine.project.strict import Strict
 
 # What a file's name says of its format; any other needs `format: blob`.
 FORMATS = {

@@ -11,11 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lupom.engine.project.settings import LLMSettings
+from lupom.engine.project.providers import LLMSettings
 
-# Providers that can give log-probabilities. Converse and Claude's messages have no place for them,
-# and instructor's modes read none.
-_WITH_LOGPROBS = ("openai", "embedded")
 # Models that think before they answer, by the families that have said so in their names. Their
 # endpoints refuse temperature and log-probabilities, or leave both out.
 _THINKERS = re.compile(
@@ -53,9 +50,9 @@ def traits_of(settings: LLMSettings) -> Traits:
     """
     effort = effort_of(settings.extra)
     reasons = _THINKERS.search(settings.model or "") is not None if effort is None else effort
-    able = settings.provider in _WITH_LOGPROBS and not reasons
+    able = settings.gives_logprobs and not reasons
     if "logprobs" in settings.model_fields_set:
-        able = settings.logprobs and settings.provider in _WITH_LOGPROBS
+        able = settings.logprobs and settings.gives_logprobs
     return Traits(
         profile=settings.profile,
         reasons=reasons,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from lupom.engine.project.documents import Document, Path_
-from lupom.engine.project.settings import Strict
+from lupom.engine.project.strict import Strict
 
 _INPUT = re.compile(
     r"\s*(?:ref\(\s*['\"](?P<ref>[^'\"]+)['\"]\s*\)"

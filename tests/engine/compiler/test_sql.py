@@ -6,7 +6,7 @@ import pytest
 
 from lupom.engine.compiler.sql import Context, fill, render
 from lupom.engine.errors import CompileError
-from lupom.engine.project.settings import LLMSettings
+from lupom.engine.project.providers import llm_settings
 from lupom.engine.project.traits import traits_of
 from lupom.engine.store.names import quoted
 
@@ -38,7 +38,7 @@ def test_config_and_vars_and_is_incremental():
 
 
 def test_what_is_known_of_llms_can_be_read():
-    known = {"one": traits_of(LLMSettings(provider="embedded"))}
+    known = {"one": traits_of(llm_settings(provider="embedded"))}
     context = Context(vars={}, target={}, llms=known)
     text = "{% for name, llm in llms.items() if llm.logprobs %}{{ name }} {{ llm.profile }}"
     assert render(text + "{% endfor %}", "m.sql", context).text == "one small"

@@ -6,7 +6,7 @@ import pytest
 
 from lupom.engine.errors import LLMError
 from lupom.engine.llm.gateway import Call, Gateway
-from lupom.engine.project.settings import LLMSettings
+from lupom.engine.project.providers import llm_settings
 from tests.support.anthropic_server import AnthropicServer
 from tests.support.bedrock_server import Fault, Model
 from tests.support.gateways import user
@@ -37,7 +37,7 @@ def ask(server, state):
 
     def ask(spec, texts, *, values=None, system=None, **settings):
         given = {"provider": "anthropic", "model": "claude-sonnet-4-6", "base_url": server.url}
-        gateway = Gateway(state, {"default": LLMSettings(**{**given, **settings})}, backoff=0.001)
+        gateway = Gateway(state, {"default": llm_settings(**{**given, **settings})}, backoff=0.001)
         gateways.append(gateway)
         before = [{"role": "system", "content": system}] if system else []
         calls = [Call([*before, *user(text)], spec.for_row(values or {})) for text in texts]
@@ -188,7 +188,7 @@ def test_without_a_key_anthropic_itself_is_not_asked(ask, note):
 
 def test_check_looks_for_the_model(state, server):
     settings = {"provider": "anthropic", "model": "claude-x", "base_url": server.url}
-    gateway = Gateway(state, {"default": LLMSettings(**settings)})
+    gateway = Gateway(state, {"default": llm_settings(**settings)})
     assert gateway.check("default") == f"{server.url}, model 'claude-x': reachable"
     server.api_key = "some"
     with pytest.raises(LLMError, match="invalid x-api-key"):

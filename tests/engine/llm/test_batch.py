@@ -13,7 +13,7 @@ import pytest
 from lupom.engine.errors import BudgetError, LLMError, WaitingError
 from lupom.engine.llm.budget import Budget, Pot
 from lupom.engine.llm.gateway import Call
-from lupom.engine.project.settings import LLMSettings
+from lupom.engine.project.providers import LLMSettings
 from lupom.engine.state import State
 from tests.support.gateways import make_gateway, user
 from tests.support.llm_server import Fault, fail_first
@@ -230,5 +230,5 @@ def test_killed_before_it_was_created_it_is_created_anew(server, tmp_path, note,
 
 
 def test_batches_are_for_openai_and_bedrock_aliases():
-    with pytest.raises(ValueError, match="'batch' belongs to an openai or a bedrock alias"):
-        LLMSettings(provider="embedded", batch=True)
+    kinds = LLMSettings.kinds(installed=False)
+    assert {n for n, kind in kinds.items() if "batch" in kind.model_fields} == {"openai", "bedrock"}

@@ -11,7 +11,8 @@ from lupom.engine.errors import LLMError
 from lupom.engine.llm.gateway import Call, Gateway
 from lupom.engine.llm.providers.bedrock import start_of
 from lupom.engine.project.aliases import READY, with_ready
-from lupom.engine.project.settings import EmbeddingSettings, LLMSettings, ProjectSettings
+from lupom.engine.project.providers import embedding_settings, llm_settings
+from lupom.engine.project.settings import ProjectSettings
 from tests.support.answers import embedding
 from tests.support.bedrock import KEY_ID, SECRET, aws, points, server
 from tests.support.bedrock_server import Fault, Model
@@ -35,7 +36,7 @@ def ask(state):
 
     def ask(spec, texts, *, values=None, system=None, **settings):
         given = {"provider": "bedrock", "model": NEWEST, "timeout": 5, **settings}
-        gateway = Gateway(state, {"default": LLMSettings(**given)}, backoff=0.001)
+        gateway = Gateway(state, {"default": llm_settings(**given)}, backoff=0.001)
         gateways.append(gateway)
         before = [{"role": "system", "content": system}] if system else []
         calls = [Call([*before, *user(text)], spec.for_row(values or {})) for text in texts]
@@ -393,7 +394,7 @@ def test_the_region_is_in_no_key(ask, note, server):
 
 
 def test_check_counts_tokens_and_asks_nothing(state, server, aws):
-    settings = LLMSettings(provider="bedrock", model=NEWEST, region="eu-west-1")
+    settings = llm_settings(provider="bedrock", model=NEWEST, region="eu-west-1")
     gateway = Gateway(state, {"default": settings})
     assert gateway.check("default") == f"Bedrock in eu-west-1, '{NEWEST}': reachable"
     invalid = Fault(code="ValidationException", message="This model doesn't count tokens")
@@ -409,7 +410,7 @@ def test_check_counts_tokens_and_asks_nothing(state, server, aws):
 
 
 def test_titan_s_vectors_are_paid_for_once(state, server):
-    settings = EmbeddingSettings(provider="bedrock", dimensions=256, region="eu-west-1")
+    settings = embedding_settings(provider="bedrock", dimensions=256, region="eu-west-1")
     gateway = Gateway(state, {}, backoff=0.001)
     texts = [f"text {i}" for i in range(20)]
     vectors = gateway.embed(settings, texts)

@@ -13,9 +13,8 @@ import pytest
 from lupom.engine.errors import BudgetError, LLMError, WaitingError
 from lupom.engine.llm.budget import Budget, Pot
 from lupom.engine.llm.gateway import Call, Gateway
-from lupom.engine.llm.reuse import cached_from
 from lupom.engine.llm.together import Together
-from lupom.engine.project.settings import LLMSettings
+from lupom.engine.project.providers import llm_settings
 from tests.support.bedrock_jobs import JobServer
 from tests.support.bedrock_server import Fault
 from tests.support.gateways import user
@@ -55,7 +54,7 @@ def go(server, state, note):
     """Return a function that asks texts as a process of its own would."""
 
     def go(texts=TEXTS, *, budget=None, **settings):
-        given = LLMSettings(**{**SETTINGS, **settings})
+        given = llm_settings(**{**SETTINGS, **settings})
         with Gateway(state, {"default": given}, backoff=0.001) as gateway:
             gateway.budget = budget
             calls = [Call(user(text), note.for_row({})) for text in texts]
@@ -117,7 +116,7 @@ def test_rows_asked_together_go_out_in_one_record_and_each_comes_back_by_itself(
             Call(user(text), response, together=together, row={"text": text}) for text in TEXTS
         ]
         with Gateway(
-            state, {"default": LLMSettings(**{**SETTINGS, "batch_minimum": 3})}
+            state, {"default": llm_settings(**{**SETTINGS, "batch_minimum": 3})}
         ) as gateway:
             return gateway.ask("default", calls, node="notes", run_id="r")
 
@@ -147,8 +146,8 @@ def test_records_have_no_cache_points(go, server):
     assert not any("cachePoint" in str(record) for record in server.batched[0])
     go([long + text for text in TEXTS[:4]], batch=False, max_tokens=99)
     assert all("cachePoint" in str(body) for body in server.bodies)
-    assert cached_from(LLMSettings(**SETTINGS)) == 0
-    assert cached_from(LLMSettings(**{**SETTINGS, "batch": False})) > 0
+    assert llm_settings(**SETTINGS).cached_from == 0
+    assert llm_settings(**{**SETTINGS, "batch": False}).cached_from > 0
 
 
 def test_while_it_is_out_nothing_is_submitted_twice(go, server):
@@ -297,14 +296,14 @@ import sys
 from pathlib import Path
 from lupom.engine.llm.gateway import Call, Gateway
 from lupom.engine.llm.responses import load_response
-from lupom.engine.project.settings import LLMSettings
+from lupom.engine.project.providers import llm_settings
 from lupom.engine.state import State
 from tests.engine.llm.conftest import user
 
 folder = Path(sys.argv[1])
 note = load_response(folder / "responses.py", "Note")
 with State(folder / "state.db") as state:
-    gateway = Gateway(state, {{"default": LLMSettings(**{SETTINGS!r})}})
+    gateway = Gateway(state, {{"default": llm_settings(**{SETTINGS!r})}})
     calls = [Call(user(f"Question {{i:02d}}"), note.for_row({{}})) for i in range(12)]
     gateway.ask("default", calls, node="notes", run_id="r")
 """
@@ -340,4 +339,4 @@ def test_killed_when_it_was_created_and_not_yet_known_it_is_found_again(server, 
 )
 def test_settings_that_no_job_can_be_made_with_are_refused(changed, said):
     with pytest.raises(ValueError, match=said):
-        LLMSettings(**{**SETTINGS, **changed})
+        llm_settings(**{**SETTINGS, **changed})

@@ -10,7 +10,7 @@ from lupom.engine.errors import LLMError
 from lupom.engine.llm.providers import make_provider
 from lupom.engine.llm.providers.base import ProviderError, ProviderRequest
 from lupom.engine.llm.providers.replies import NoReplyError, body_of
-from lupom.engine.project.settings import EmbeddingSettings, LLMSettings
+from lupom.engine.project.providers import embedding_settings, llm_settings
 from tests.support.formats import FORMATS, clean
 from tests.support.gateways import user
 from tests.support.raw_server import HEAD, RawServer, cut_at, cut_chunks
@@ -52,7 +52,7 @@ def failures(settings, responses):
     async def ask(server):
         path = "/v1" if "openai" in settings["provider"] + settings["model"] else ""
         base = f"http://127.0.0.1:{server.port}{path}"
-        given = LLMSettings(**{**settings, "base_url": base, "timeout": 10})
+        given = llm_settings(**{**settings, "base_url": base, "timeout": 10})
         provider = make_provider("default", given)
         found = []
         for response in responses:
@@ -92,7 +92,7 @@ def test_an_embedding_that_breaks_off_is_said_in_the_same_words(state, clean):
 
     with RawServer(cut_at(b"200 OK", b'{"data": [{"emb')) as server:
         base = f"http://127.0.0.1:{server.port}/v1"
-        settings = EmbeddingSettings(provider="openai", model="m", base_url=base)
+        settings = embedding_settings(provider="openai", model="m", base_url=base)
         with Gateway(state, {}, backoff=0.001) as gateway, pytest.raises(LLMError, match=MIDDLE):
             gateway.embed(settings, ["a text"])
 

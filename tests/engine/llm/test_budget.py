@@ -9,7 +9,7 @@ import pytest
 from lupom.engine.errors import BudgetError, LLMError
 from lupom.engine.llm.budget import Budget, Pot
 from lupom.engine.llm.gateway import Call
-from lupom.engine.project.settings import EmbeddingSettings
+from lupom.engine.project.providers import embedding_settings
 from tests.support.gateways import make_gateway, user
 from tests.support.llm_server import Fault, fail_every
 
@@ -151,7 +151,7 @@ def test_an_endpoint_that_names_no_usage_is_counted_by_length(opened, note, serv
 
 
 def test_embeddings_are_paid_out_of_it_too(opened, server, state):
-    settings = EmbeddingSettings(
+    settings = embedding_settings(
         provider="openai", base_url=server.base_url, model="e", dimensions=8
     )
     with pytest.raises(LLMError, match="they have no price"):

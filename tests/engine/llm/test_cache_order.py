@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lupom.engine.llm.gateway import Call, Gateway
-from lupom.engine.project.settings import LLMSettings
+from lupom.engine.project.providers import llm_settings
 from tests.support.anthropic_server import AnthropicServer
 from tests.support.bedrock import aws, points
 from tests.support.bedrock import server as bedrock
@@ -41,7 +41,7 @@ def ask(state, note):
     gateways = []
 
     def ask(texts=TEXTS, **settings):
-        gateway = Gateway(state, {"default": LLMSettings(**settings)}, backoff=0.001)
+        gateway = Gateway(state, {"default": llm_settings(**settings)}, backoff=0.001)
         gateways.append(gateway)
         calls = [Call(user(text), note.for_row({})) for text in texts]
         answers = gateway.ask("default", calls, node="notes", run_id="r")
@@ -105,7 +105,7 @@ def test_where_caches_need_no_points_nobody_waits_but_firsts_go_first(ask, serve
 
 def test_a_prompt_s_draws_are_read_from_the_cache_whole(bedrock, state, note):
     bedrock.cached_from = 1024
-    settings = LLMSettings(provider="bedrock", model=SONNET, timeout=5, temperature=1)
+    settings = llm_settings(provider="bedrock", model=SONNET, timeout=5, temperature=1)
     with Gateway(state, {"default": settings}, backoff=0.001) as gateway:
         calls = [Call(user(TASK), note.for_row({}), draw) for draw in range(5)]
         gateway.ask("default", calls, node="notes", run_id="r")

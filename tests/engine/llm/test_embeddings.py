@@ -7,7 +7,7 @@ import pytest
 
 from lupom.engine.errors import LLMError
 from lupom.engine.llm.keys import embedding_identity
-from lupom.engine.project.settings import EmbeddingSettings
+from lupom.engine.project.providers import embedding_settings
 from tests.support.answers import embedding
 from tests.support.gateways import make_gateway
 from tests.support.llm_server import Fault, fail_always, fail_every
@@ -24,13 +24,13 @@ def gateway(server, state):
 
 @pytest.fixture
 def endpoint(server):
-    return EmbeddingSettings(
+    return embedding_settings(
         provider="openai", base_url=server.base_url, model="embed", dimensions=16
     )
 
 
 def test_wordllama_needs_no_network(gateway, server):
-    settings = EmbeddingSettings(provider="wordllama")
+    settings = embedding_settings(provider="wordllama")
     vectors = gateway.embed(settings, ["I trust people", "I trust nobody", "tax on fuel", ""])
     assert vectors.shape == (4, 256)
     assert vectors.dtype == np.float32
@@ -42,10 +42,10 @@ def test_wordllama_needs_no_network(gateway, server):
 
 
 def test_wordllama_has_sizes_of_its_own(gateway):
-    small = EmbeddingSettings(provider="wordllama", dimensions=64)
+    small = embedding_settings(provider="wordllama", dimensions=64)
     assert gateway.embed(small, ["text"]).shape == (1, 64)
     with pytest.raises(LLMError, match="64, 128 or 256"):
-        gateway.embed(EmbeddingSettings(provider="wordllama", dimensions=100), ["text"])
+        gateway.embed(embedding_settings(provider="wordllama", dimensions=100), ["text"])
 
 
 def test_an_endpoint_is_asked_in_batches_and_once(gateway, server, endpoint):
@@ -103,4 +103,4 @@ def test_what_decides_a_vector_is_its_identity(endpoint):
     identity = embedding_identity(endpoint)
     assert identity["model"] == "embed"
     assert identity["dimensions"] == 16
-    assert embedding_identity(EmbeddingSettings(provider="wordllama"))["version"]
+    assert embedding_identity(embedding_settings(provider="wordllama"))["version"]

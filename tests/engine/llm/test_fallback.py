@@ -9,7 +9,7 @@ import pytest
 from lupom.engine.errors import BudgetError, LLMError
 from lupom.engine.llm.budget import Budget, Pot
 from lupom.engine.llm.gateway import Call, Gateway
-from lupom.engine.project.settings import LLMSettings
+from lupom.engine.project.providers import llm_settings
 from tests.support.gateways import user
 from tests.support.llm_server import Fault
 
@@ -29,7 +29,7 @@ def opened(server, state):
                 **{"provider": "openai", "base_url": server.base_url, "model": name},
                 **{"fallback": stronger, "attempts": 2, **settings.get(name, {})},
             }
-            aliases[name] = LLMSettings(**given)
+            aliases[name] = llm_settings(**given)
         gateways.append(Gateway(state, aliases, backoff=0.001))
         return gateways[-1]
 

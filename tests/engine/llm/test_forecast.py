@@ -9,7 +9,7 @@ import pytest
 
 from lupom.engine.llm.forecast import Range, forecast
 from lupom.engine.llm.gateway import Call
-from lupom.engine.project.settings import LLMSettings
+from lupom.engine.project.providers import llm_settings
 from tests.support.gateways import make_gateway, user
 
 PRICE = {"input": 3.0, "output": 15.0, "cache_read": 0.3, "cache_write": 3.75}
@@ -42,7 +42,7 @@ def essays(body):
 
 
 def foresee(state, spec, prompts, values=None, node="notes", **settings):
-    llm = LLMSettings(**{"provider": "openai", "model": "test-model", "price": PRICE, **settings})
+    llm = llm_settings(**{"provider": "openai", "model": "test-model", "price": PRICE, **settings})
     calls = [Call(user(text), spec.for_row(values or {})) for text in prompts]
     return forecast(state.ledger, {"default": llm}, "default", node, calls)
 

@@ -10,7 +10,7 @@ import pytest
 from lupom.engine.errors import LLMError
 from lupom.engine.llm.gateway import Call, Gateway
 from lupom.engine.llm.keys import llm_identity
-from lupom.engine.project.settings import LLMSettings
+from lupom.engine.project.providers import llm_settings
 from tests.support import bedrock_server
 from tests.support.formats import FORMATS, clean
 from tests.support.gateways import user
@@ -44,7 +44,7 @@ def speak(clean, state):
 
         def ask(spec, texts, *, values=None, system=None, **settings):
             given = {"provider": "instructor", "model": spoken.model, "base_url": base}
-            alias = LLMSettings(**{**given, "timeout": 10, **settings})
+            alias = llm_settings(**{**given, "timeout": 10, **settings})
             gateway = Gateway(state, {"default": alias}, backoff=0.001)
             opened.append(gateway.close)
             before = [{"role": "system", "content": system}] if system else []
@@ -336,7 +336,7 @@ def test_headers_are_sent(spoken, speak, note):
 )
 def test_a_package_that_is_missing_is_named(module, model, command, note, state, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)
-    settings = LLMSettings(provider="instructor", model=model)
+    settings = llm_settings(provider="instructor", model=model)
     with Gateway(state, {"default": settings}) as gateway:
         with pytest.raises(LLMError, match="cannot be imported") as caught:
             gateway.ask("default", [Call(user("?"), note.for_row({}))], node="n", run_id="r")
@@ -354,7 +354,7 @@ def test_a_package_that_is_missing_is_named(module, model, command, note, state,
     ],
 )
 def test_a_model_nobody_has_is_refused_before_anything_is_asked(state, model, complaint, hint):
-    gateway = Gateway(state, {"default": LLMSettings(provider="instructor", model=model)})
+    gateway = Gateway(state, {"default": llm_settings(provider="instructor", model=model)})
     with pytest.raises(LLMError, match=complaint) as caught:
         gateway.identity("default")
     assert hint in caught.value.hint
@@ -362,7 +362,7 @@ def test_a_model_nobody_has_is_refused_before_anything_is_asked(state, model, co
 
 def test_an_identity_needs_neither_instructor_nor_a_network(monkeypatch, clean):
     monkeypatch.setitem(sys.modules, "instructor", None)
-    settings = LLMSettings(provider="instructor", model="google/gemini-2.5-flash")
+    settings = llm_settings(provider="instructor", model="google/gemini-2.5-flash")
     identity = llm_identity("default", settings)
     assert (identity["provider"], identity["model"]) == ("instructor", settings.model)
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", "http://127.0.0.1:9")
@@ -372,9 +372,9 @@ def test_an_identity_needs_neither_instructor_nor_a_network(monkeypatch, clean):
 def test_check_says_what_it_could_find_out(speak, state, clean):
     server, _ = speak(FORMATS["openai"])
     base = f"http://127.0.0.1:{server.port}/v1"
-    settings = LLMSettings(provider="instructor", model="openai/gpt-5-mini", base_url=base)
+    settings = llm_settings(provider="instructor", model="openai/gpt-5-mini", base_url=base)
     clean.setenv("MISTRAL_API_KEY", SECRET)
-    mistral = LLMSettings(provider="instructor", model="mistral/large")
+    mistral = llm_settings(provider="instructor", model="mistral/large")
     with Gateway(state, {"default": settings, "mistral": mistral}) as gateway:
         assert gateway.check("default") == (
             "openai through instructor, model 'gpt-5-mini': reachable"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lupom.engine.llm.keys import KeyMaker, llm_identity
 from lupom.engine.llm.schemas import canonical
-from lupom.engine.project.settings import LLMSettings
+from lupom.engine.project.providers import llm_settings
 
 IDENTITY = {
     "provider": "openai",
@@ -74,12 +74,12 @@ EMBEDDED = {
     ("identity", "of_note", "of_choice"),
     [
         (
-            llm_identity("a", LLMSettings(**SERVED)),
+            llm_identity("a", llm_settings(**SERVED)),
             "4960402cdafeab697b8c457984ed9aa7a683fb3898176f8d3193afa7a2b112a7",
             "c912c758d5d99641e3a2a5006b1afe6853d36d77537b778ec1f0c20b80474f9a",
         ),
         (
-            llm_identity("a", LLMSettings(**OPENAI)),
+            llm_identity("a", llm_settings(**OPENAI)),
             "2311cd6f640618f83eaceaf1583f3b4c0c3392bfaca4e5abbc217cdbc68790b8",
             "d95f0ca32c58bd9dbb63a78df944ac5a409fb796fd97195aeac534b59b4a284f",
         ),
@@ -118,6 +118,6 @@ def test_keys_stay_what_they_were(load, identity, of_note, of_choice):
     ids=lambda changed: next(iter(changed)),
 )
 def test_what_only_paces_or_prices_is_in_no_key(changed):
-    assert llm_identity("a", LLMSettings(**OPENAI, **changed)) == llm_identity(
-        "b", LLMSettings(**OPENAI)
+    assert llm_identity("a", llm_settings(**OPENAI, **changed)) == llm_identity(
+        "b", llm_settings(**OPENAI)
     )

@@ -10,7 +10,7 @@ from lupom.engine.errors import LLMError
 from lupom.engine.llm.gateway import Call
 from lupom.engine.llm.providers.anthropic import _reply as of_anthropic
 from lupom.engine.llm.providers.bedrock import _reply as of_converse
-from lupom.engine.project.settings import EmbeddingSettings
+from lupom.engine.project.providers import embedding_settings
 from tests.support.anthropic_server import AnthropicServer
 from tests.support.gateways import make_gateway, user
 from tests.support.llm_server import LLMServer
@@ -128,7 +128,7 @@ def test_vectors_without_usage_are_kept_and_counted_by_their_length(state):
 
     with Silent() as server:
         gateway = make_gateway(server.base_url, state)
-        settings = EmbeddingSettings(
+        settings = embedding_settings(
             provider="openai", base_url=server.base_url, model="e", price={"input": 1, "output": 0}
         )
         assert gateway.embed(settings, ["a text", "another"]).shape == (2, 2)

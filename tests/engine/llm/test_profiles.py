@@ -6,7 +6,7 @@ import pytest
 
 from lupom.engine.errors import CompileError, ModelError
 from lupom.engine.llm.profiles import columns_of, load_prompt, load_wording, load_wordings, parts_of
-from lupom.engine.project.settings import LLMSettings
+from lupom.engine.project.providers import llm_settings
 
 MOOD = """
 from typing import Literal
@@ -40,10 +40,10 @@ def prompts(tmp_path):
 
 
 def test_the_embedded_llm_is_small_and_all_others_are_capable_unless_told():
-    assert LLMSettings(provider="embedded").profile == "small"
-    assert LLMSettings(provider="embedded", profile="capable").profile == "capable"
-    assert LLMSettings(provider="openai", model="m").profile == "capable"
-    assert LLMSettings(provider="openai", model="m", profile="small").profile == "small"
+    assert llm_settings(provider="embedded").profile == "small"
+    assert llm_settings(provider="embedded", profile="capable").profile == "capable"
+    assert llm_settings(provider="openai", model="m").profile == "capable"
+    assert llm_settings(provider="openai", model="m", profile="small").profile == "small"
 
 
 def test_a_template_of_a_profile_takes_the_place_of_the_one_above_and_the_rest_is_shared(prompts):

@@ -10,9 +10,9 @@ import pytest
 
 from lupom.engine.llm import weights
 from lupom.engine.llm.choices import distribution
-from lupom.engine.llm.providers.base import ProviderError, ProviderRequest
+from lupom.engine.llm.providers.base import ProviderError, ProviderRequest, Surroundings
 from lupom.engine.llm.providers.embedded import EmbeddedProvider, harmless
-from lupom.engine.project.settings import LLMSettings
+from lupom.engine.project.providers import llm_settings
 
 CHOICE = {
     "type": "object",
@@ -37,7 +37,7 @@ def ask(*requests: ProviderRequest, **settings: Any) -> list[Any]:
     """Put requests to a provider all at once; errors come back as they are."""
 
     async def run() -> list[Any]:
-        provider = EmbeddedProvider("default", LLMSettings(provider="embedded", **settings))
+        provider = EmbeddedProvider("default", llm_settings(provider="embedded", **settings))
         try:
             answers = (provider.complete(request) for request in requests)
             return await asyncio.gather(*answers, return_exceptions=True)
@@ -121,7 +121,7 @@ def test_a_prompt_that_does_not_fit_is_refused_and_the_next_is_answered():
 @needs_weights
 def test_identity_is_the_weights_hash_and_not_how_they_are_run():
     one, two = (
-        EmbeddedProvider(name, LLMSettings(provider="embedded", threads=n)).identity()
+        EmbeddedProvider(name, llm_settings(provider="embedded", threads=n)).identity()
         for name, n in (("one", 1), ("two", 2))
     )
     assert one == two
@@ -131,7 +131,7 @@ def test_identity_is_the_weights_hash_and_not_how_they_are_run():
 @needs_weights
 def test_check_names_the_weights_and_close_may_come_twice():
     async def run() -> str:
-        provider = EmbeddedProvider("default", LLMSettings(provider="embedded"))
+        provider = EmbeddedProvider("default", llm_settings(provider="embedded"))
         said = await provider.check()
         await provider.close()
         await provider.close()
@@ -144,8 +144,8 @@ def test_without_weights_the_error_says_what_to_run(monkeypatch, tmp_path):
     monkeypatch.setattr(weights, "source", lambda: None)
 
     async def run() -> None:
-        settings = LLMSettings(provider="embedded")
-        provider = EmbeddedProvider("default", settings, cache_dir=tmp_path)
+        settings = llm_settings(provider="embedded")
+        provider = EmbeddedProvider("default", settings, Surroundings(cache_dir=tmp_path))
         await provider.complete(question("Hello"))
 
     with pytest.raises(ProviderError, match=r"llm 'default': .*\(run `lupom setup` once\)"):

@@ -8,7 +8,7 @@ import pytest
 
 from lupom.engine.errors import LLMError
 from lupom.engine.llm.gateway import Call, Gateway
-from lupom.engine.project.settings import LLMSettings
+from lupom.engine.project.providers import llm_settings
 from tests.support.formats import FORMATS, clean
 from tests.support.gateways import user
 from tests.support.refusals import PARTS, TEXTS
@@ -43,7 +43,7 @@ def ask(clean, state):
         )
         server.answers = lambda body: answers(sent_in(body))
         given = {**alias, "base_url": f"http://127.0.0.1:{server.port}{spoken.path}", "timeout": 10}
-        given = LLMSettings(**{**given, "concurrency": 1, "attempts": 2, **settings})
+        given = llm_settings(**{**given, "concurrency": 1, "attempts": 2, **settings})
         gateway = Gateway(state, {"default": given}, backoff=0.001)
         opened.append(gateway.close)
         before = [{"role": "system", "content": SYSTEM}]

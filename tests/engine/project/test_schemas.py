@@ -12,7 +12,7 @@ from jsonschema import Draft7Validator
 from lupom.engine.project.schemas import schemas
 
 ROOT = Path(__file__).parents[3]
-SCHEMAS = schemas()
+SCHEMAS = schemas(installed=False)
 
 
 def faults(name, text):
@@ -51,6 +51,10 @@ def test_the_shipped_project_fits_and_refers_to_its_schema():
         ("lupom_project.json", "nmae: demo"),
         ("lupom_project.json", "{name: demo, models: {+materialised: table}}"),
         ("lupom_project.json", "{name: demo, llms: {a: {provider: opnai}}}"),
+        ("lupom_project.json", "{name: demo, llms: {a: {provider: embedded, batch: true}}}"),
+        ("lupom_project.json", "{name: demo, llms: {haiku: {threads: 2}}}"),
+        ("lupom_project.json", "{name: demo, embeddings: {a: {provider: embedded}}}"),
+        ("lupom_project.json", "{name: demo, embeddings: {a: {model: m}}}"),
         ("lupom_project.json", "{name: demo, targets: {dev: {threads: many}}}"),
         ("properties.json", "models: [{name: a, colums: []}]"),
         ("properties.json", "models: [{name: a, config: {materialized: tabel}}]"),
@@ -70,6 +74,8 @@ def test_mistakes_are_found(name, text):
         ("lupom_project.json", "{name: demo, models: {demo: {staging: {+tags: nightly}}}}"),
         ("lupom_project.json", "{name: demo, budget: {run: $2}}"),
         ("lupom_project.json", "{name: demo, llms: {haiku: {region: eu-west-1}}}"),
+        ("lupom_project.json", "{name: demo, llms: {a: {provider: embedded, threads: 2}}}"),
+        ("lupom_project.json", "{name: demo, embeddings: {a: {provider: wordllama}}}"),
         (
             "properties.json",
             "models: [{name: a, data_tests: [{unique: [b, c]}], config: {filters_x: true}}]",

@@ -35,8 +35,44 @@ def test_only_a_name_is_required(make_project):
         ("vars: {}\n", "lupom_project.yml:1: the key 'name' is missing"),
         (
             "name: demo\nllms:\n  default:\n    provider: opnai\n",
-            "lupom_project.yml:4: 'llms.default.provider': input should be 'openai', 'embedded',"
-            " 'bedrock', 'anthropic' or 'instructor', not 'opnai' (did you mean 'openai'?)",
+            "lupom_project.yml:4: 'llms.default.provider': no provider 'opnai' gives LLMs; there"
+            " are openai, embedded, bedrock, anthropic, instructor (did you mean 'openai'?)",
+        ),
+        (
+            "name: demo\nembeddings:\n  default:\n    provider: embedded\n",
+            "lupom_project.yml:4: 'embeddings.default.provider': no provider 'embedded' gives"
+            " embeddings; there are openai, bedrock, wordllama (a package that adds one must be"
+            " installed beside LUPoM)",
+        ),
+        (
+            "name: demo\nllms:\n  default:\n    concurrency: 2\n",
+            "lupom_project.yml:3: the key 'llms.default.provider' is missing",
+        ),
+        (
+            "name: demo\nllms:\n  default: {provider: [openai]}\n",
+            "lupom_project.yml:3: 'llms.default.provider': input should be a valid string",
+        ),
+        (
+            "name: demo\nllms:\n  default:\n    provider: embedded\n    batch: true\n",
+            "lupom_project.yml:5: unknown key 'batch' ('batch' belongs to an openai or a bedrock"
+            " alias)",
+        ),
+        (
+            "name: demo\nllms:\n  model:\n    provider: openai\n    model: m\n    threads: 2\n",
+            "lupom_project.yml:6: unknown key 'threads' ('threads' belongs to an embedded alias)",
+        ),
+        (
+            "name: demo\nllms:\n  sonnet:\n    api_key_env: KEY\n",
+            "lupom_project.yml:4: unknown key 'api_key_env' (a bedrock alias finds its credentials"
+            " by AWS's own rules)",
+        ),
+        (
+            "name: demo\nllms:\n  a:\n    provider: openai\n    model: m\n    price: {inptu: 2}\n",
+            "lupom_project.yml:6: unknown key 'inptu' (did you mean 'input'?)",
+        ),
+        (
+            "name: demo\nembeddings:\n  default:\n    provider: wordllama\n    region: x\n",
+            "lupom_project.yml:5: unknown key 'region' ('region' belongs to a bedrock alias)",
         ),
         (
             "name: demo\nllms:\n  default:\n    provider: embedded\n    concurency: 2\n",

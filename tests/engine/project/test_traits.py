@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from lupom.engine.project.settings import LLMSettings
+from lupom.engine.project.providers import llm_settings
 from lupom.engine.project.traits import traits_of
 
 
 def traits(provider="openai", model="m", **settings):
-    return traits_of(LLMSettings(provider=provider, model=model, **settings))
+    return traits_of(llm_settings(provider=provider, model=model, **settings))
 
 
 @pytest.mark.parametrize(

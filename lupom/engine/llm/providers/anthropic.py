@@ -14,10 +14,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.llm.providers.base import ProviderReply, ProviderRequest
+from lupom.engine.llm.providers.base import (
+    ALONE,
+    ProviderReply,
+    ProviderRequest,
+    Surroundings,
+)
 from lupom.engine.llm.providers.capabilities import (
     Capabilities,
-    Memory,
     Negotiator,
     told,
     with_extra,
@@ -29,7 +33,7 @@ from lupom.engine.llm.providers.turns import as_taken, with_fewer
 from lupom.engine.llm.schemas import LIMITS, without
 
 if TYPE_CHECKING:
-    from lupom.engine.project.settings import LLMSettings
+    from lupom.engine.llm.settings.anthropic import AnthropicSettings
 
 _STRUCTURE = ("output_config", "output_format", "json_schema", "structured output", "schema")
 
@@ -43,13 +47,15 @@ class AnthropicProvider:
 
     cache_points = True
 
-    def __init__(self, alias: str, settings: LLMSettings, memory: Memory | None = None) -> None:
+    def __init__(
+        self, alias: str, settings: AnthropicSettings, around: Surroundings = ALONE
+    ) -> None:
         self._settings = settings
         self._endpoint = Endpoint(alias, settings, ANTHROPIC)
         # Native schemas came with Claude 4.5; they take no limits, which are checked here instead.
         start = Capabilities(logprobs=False, seed=False, lengths=False)
         start.mode = "tools" if "claude-3" in self._endpoint.model else "json_schema"
-        self._negotiator = Negotiator(self.identity(), settings.mode, start, memory)
+        self._negotiator = Negotiator(self.identity(), settings.mode, start, around.memory)
 
     def identity(self) -> dict[str, Any]:
         """Return provider, base_url and model."""

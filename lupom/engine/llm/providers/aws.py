@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from lupom.engine.llm.providers.base import ProviderError
 from lupom.engine.llm.providers.endpoint import (
@@ -19,9 +19,6 @@ from lupom.engine.llm.providers.endpoint import (
     retry_after,
 )
 from lupom.engine.llm.providers.transport import broke_off, innermost, is_cut
-
-if TYPE_CHECKING:
-    from lupom.engine.project.settings import EmbeddingSettings, LLMSettings
 
 T = TypeVar("T")
 RUNTIME = "bedrock-runtime"
@@ -55,15 +52,29 @@ _NO_CREDENTIALS = frozenset(
 )
 
 
+class OnAws(Protocol):
+    """Settings of an alias that is on AWS."""
+
+    @property
+    def model(self) -> str | None: ...
+
+    @property
+    def region(self) -> str | None: ...
+
+    @property
+    def base_url(self) -> str | None: ...
+
+    @property
+    def timeout(self) -> float: ...
+
+
 class Runtime:
     """Bedrock as one alias uses it: clients made at their first call, and their threads.
 
     boto3 blocks, so each request in flight has a thread: for an LLM as many as its `concurrency`.
     """
 
-    def __init__(
-        self, alias: str, settings: LLMSettings | EmbeddingSettings, *, threads: int, under: str
-    ) -> None:
+    def __init__(self, alias: str, settings: OnAws, *, threads: int, under: str) -> None:
         """Open nothing yet; `under` is where the settings stand, for hints."""
         self._alias = alias
         self._settings = settings

@@ -1,15 +1,16 @@
 """The seam between the gateway and a provider of language models.
 
 A provider turns one request into one reply. It knows no ledger, no retries, no row schemas beyond
-the JSON schema it is handed, and no prices: those are the gateway's. A new provider is one module
-with one class that satisfies `Provider`, and one line in
-`lupom.engine.llm.providers.make_provider`.
+the JSON schema it is handed, and no prices: those are the gateway's. A new provider is a class that
+satisfies `Provider`, and one of settings that names it (`lupom.engine.project.providers`);
+docs/providers.md shows one of a package of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from lupom.engine.errors import LLMError
@@ -87,12 +88,43 @@ class ProviderReply:
         return self.finish_reason.lower() in REFUSALS
 
 
+class Memory(Protocol):
+    """Where capabilities are kept between processes."""
+
+    def capabilities(self, endpoint: str) -> Mapping[str, Any] | None:
+        """Return what is known of an endpoint; None when nothing is, or it is too old."""
+        ...
+
+    async def record_capabilities(self, endpoint: str, capabilities: Mapping[str, Any]) -> None:
+        """Remember it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a provider may use of the project it works for.
+
+    Attributes
+    ----------
+    memory : where it is kept how an endpoint takes requests; None keeps it nowhere.
+    cache_dir : folder for what is large and can be made again; None is the user's own.
+    """
+
+    memory: Memory | None = None
+    cache_dir: Path | None = None
+
+
+ALONE = Surroundings()
+
+
 class Provider(Protocol):
-    """A backbone.
+    """A backbone, made of an alias's name, its settings and its `Surroundings`.
 
     The gateway builds it lazily, calls `complete` concurrently on one event loop, closes it once.
-    A provider that computes in process runs its blocking work in a thread of its own, so that the
-    loop stays free.
+    Making it opens no connection. A provider that computes in process runs its blocking work in a
+    thread of its own, so that the loop stays free. One with a prompt cache may have
+    `cached_from()`, the characters from which beginnings are cached, and `cache_points`, true where
+    it is told where to cache.
     """
 
     def identity(self) -> dict[str, Any]:

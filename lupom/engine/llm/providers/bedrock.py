@@ -21,14 +21,15 @@ from typing import TYPE_CHECKING, Any
 
 from lupom.engine.llm.providers.aws import Runtime
 from lupom.engine.llm.providers.base import (
+    ALONE,
     Collected,
     ProviderError,
     ProviderReply,
     ProviderRequest,
+    Surroundings,
 )
+from lupom.engine.llm.providers.bedrock_models import start_of
 from lupom.engine.llm.providers.capabilities import (
-    Capabilities,
-    Memory,
     Negotiator,
     told,
     with_extra,
@@ -41,28 +42,7 @@ from lupom.engine.llm.providers.turns import as_taken, with_fewer
 from lupom.engine.llm.schemas import LIMITS, without
 
 if TYPE_CHECKING:
-    from lupom.engine.project.settings import LLMSettings
-
-
-def start_of(model: str) -> Capabilities:
-    """Return how a model is likely to want to be asked; its first request tells for certain.
-
-    Native JSON schemas came with Claude 4.5, a forced tool with Claude 3 and Nova; Mistral Large
-    can be told to use any tool, and Llama follows a schema in the prompt best.
-    """
-    name = model.lower()
-    capabilities = Capabilities(logprobs=False, seed=False, lengths=False)
-    old_claude = "anthropic.claude-3" in name
-    if old_claude or "amazon.nova" in name:
-        capabilities.mode = "tools"
-    elif "mistral.mistral-large-24" in name:
-        capabilities.mode, capabilities.choice = "tools", "any"
-    elif any(word in name for word in ("meta.llama", "titan-text", "cohere.command-text")):
-        capabilities.mode = "json"
-    caching = ("claude-3-7", "claude-3-5-haiku", "claude-3-5-sonnet-20241022", "amazon.nova")
-    newer = "anthropic.claude-" in name and not old_claude
-    capabilities.cache = newer or any(word in name for word in caching)
-    return capabilities
+    from lupom.engine.llm.settings.bedrock import BedrockSettings
 
 
 class BedrockProvider:
@@ -74,14 +54,16 @@ class BedrockProvider:
 
     cache_points = True
 
-    def __init__(self, alias: str, settings: LLMSettings, memory: Memory | None = None) -> None:
+    def __init__(self, alias: str, settings: BedrockSettings, around: Surroundings = ALONE) -> None:
         self._settings = settings
         self._model = settings.model or ""
         self._runtime = Runtime(
             alias, settings, threads=settings.concurrency, under=f"llms.{alias}"
         )
         self._jobs = Jobs(self._runtime, settings)
-        self._negotiator = Negotiator(self.identity(), settings.mode, start_of(self._model), memory)
+        self._negotiator = Negotiator(
+            self.identity(), settings.mode, start_of(self._model), around.memory
+        )
 
     def identity(self) -> dict[str, Any]:
         """Return provider and model; the same model in another region is the same model."""

@@ -13,27 +13,20 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from lupom.engine.llm.providers.base import ProviderError, ProviderReply, ProviderRequest
+from lupom.engine.llm.providers.base import (
+    Memory,
+    ProviderError,
+    ProviderReply,
+    ProviderRequest,
+)
 from lupom.engine.llm.providers.endpoint import RejectedError
 
 T = TypeVar("T")
 AUTO = "auto"
 # Ways to get an answer that fits a schema, the best one first.
 MODES = ("json_schema", "tools", "json")
-
-
-class Memory(Protocol):
-    """Where capabilities are kept between processes."""
-
-    def capabilities(self, endpoint: str) -> Mapping[str, Any] | None:
-        """Return what is known of an endpoint; None when nothing is, or it is too old."""
-        ...
-
-    async def record_capabilities(self, endpoint: str, capabilities: Mapping[str, Any]) -> None:
-        """Remember it."""
-        ...
 
 
 @dataclass(slots=True)

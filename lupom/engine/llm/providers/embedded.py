@@ -30,9 +30,11 @@ from typing import TYPE_CHECKING, Any
 from lupom.engine.errors import LLMError
 from lupom.engine.llm import weights
 from lupom.engine.llm.providers.base import (
+    ALONE,
     ProviderError,
     ProviderReply,
     ProviderRequest,
+    Surroundings,
     TokenLogprobs,
 )
 from lupom.engine.llm.token_counts import tokens_of
@@ -40,7 +42,7 @@ from lupom.engine.llm.token_counts import tokens_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from lupom.engine.project.settings import LLMSettings
+    from lupom.engine.llm.settings.embedded import EmbeddedSettings
 
 # Part of a call's key: changes when the same request would be put to the same weights differently.
 REVISION = 1
@@ -71,10 +73,12 @@ class EmbeddedProvider:
     before it and not on what is busy: equal runs put equal requests to equally warm servers.
     """
 
-    def __init__(self, alias: str, settings: LLMSettings, *, cache_dir: Path | None = None) -> None:
+    def __init__(
+        self, alias: str, settings: EmbeddedSettings, around: Surroundings = ALONE
+    ) -> None:
         self._alias = alias
         self._settings = settings
-        self._cache_dir = cache_dir
+        self._cache_dir = around.cache_dir
         self._identity: dict[str, Any] | None = None
         count = max(1, min(settings.concurrency, cores(), MOST_WORKERS))
         self._threads = settings.threads or max(1, cores() // count)

@@ -27,22 +27,17 @@ from lupom.engine.errors import LLMError
 from lupom.engine.llm.providers.base import ProviderError
 from lupom.engine.llm.providers.replies import Fault, NoReplyError, body_of, fault_in, fault_of
 from lupom.engine.llm.providers.transport import broke_off, innermost, is_cut, is_transport
+from lupom.engine.llm.settings.openai import URL
 
 if TYPE_CHECKING:
     import ssl
 
-    from lupom.engine.project.settings import EmbeddingSettings, LLMSettings
+    from lupom.engine.project.providers import AddressSettings
 
 T = TypeVar("T")
-DEFAULT_URL = "https://api.openai.com/v1"
 # Longer than this a provider means "tomorrow", and waiting is not an answer.
 LONGEST_WAIT = 300.0
 _MESSAGE = 400
-
-
-def address(base_url: str | None) -> str:
-    """Return the base URL as it enters identities: OpenAI's own by default, no slash at the end."""
-    return (base_url or DEFAULT_URL).rstrip("/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +51,7 @@ class Sdk:
     options: Mapping[str, Any]
 
 
-OPENAI = Sdk("openai", "AsyncOpenAI", DEFAULT_URL, "OPENAI_API_KEY", {})
+OPENAI = Sdk("openai", "AsyncOpenAI", URL, "OPENAI_API_KEY", {})
 ANTHROPIC = Sdk(
     *("anthropic", "AsyncAnthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY"),
     # Traces are nobody's business unless the user's program asks for them.
@@ -72,9 +67,7 @@ class Endpoint:
     not sent. No key and no header's value gets into an error.
     """
 
-    def __init__(
-        self, alias: str, settings: LLMSettings | EmbeddingSettings, sdk: Sdk = OPENAI
-    ) -> None:
+    def __init__(self, alias: str, settings: AddressSettings, sdk: Sdk = OPENAI) -> None:
         self.alias = alias
         self.url = (settings.base_url or sdk.url).rstrip("/")
         self.model = settings.model or ""

@@ -20,11 +20,16 @@ from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import LLMError
 from lupom.engine.llm.providers.backends import Backend, modes_of, named
-from lupom.engine.llm.providers.base import ProviderError, ProviderReply, ProviderRequest
+from lupom.engine.llm.providers.base import (
+    ALONE,
+    ProviderError,
+    ProviderReply,
+    ProviderRequest,
+    Surroundings,
+)
 from lupom.engine.llm.providers.capabilities import (
     MODES,
     Capabilities,
-    Memory,
     Negotiator,
     fits,
     told,
@@ -43,7 +48,7 @@ from lupom.engine.llm.schemas import LIMITS, without
 from lupom.engine.logs import quieten
 
 if TYPE_CHECKING:
-    from lupom.engine.project.settings import LLMSettings
+    from lupom.engine.llm.settings.instructor import InstructorSettings
 
 Create = Callable[..., Awaitable[Any]]
 # Where a body says, for our own use, by which of our modes it asks.
@@ -67,7 +72,9 @@ class InstructorProvider:
     for again. instructor and the provider's package are imported by the first request.
     """
 
-    def __init__(self, alias: str, settings: LLMSettings, memory: Memory | None = None) -> None:
+    def __init__(
+        self, alias: str, settings: InstructorSettings, around: Surroundings = ALONE
+    ) -> None:
         """Raises LLMError for a model that is not 'provider/model' of a provider it knows."""
         self._name, self._model, self._backend = named(alias, settings.model or "")
         self._settings = settings.model_copy(update={"model": self._model})
@@ -79,7 +86,7 @@ class InstructorProvider:
         self._alias = alias
         start = Capabilities(logprobs=False, lengths=False, seed=self._backend.seed is not None)
         start.mode = next((m for m in MODES if m not in self._backend.without), start.mode)
-        self._negotiator = Negotiator(self.identity(), settings.mode, start, memory)
+        self._negotiator = Negotiator(self.identity(), settings.mode, start, around.memory)
         self._client: Any = None
         self._creates: dict[str, Create] = {}
         self._close: Callable[[], Awaitable[Any]] | None = None

@@ -15,7 +15,7 @@ from lupom.engine.llm.providers.aws import Runtime
 from lupom.engine.project.sources import split_url
 
 if TYPE_CHECKING:
-    from lupom.engine.project.settings import LLMSettings
+    from lupom.engine.llm.settings.bedrock import BedrockSettings
 
 ENDED = ("Completed", "PartiallyCompleted", "Failed", "Stopped", "Expired")
 # Seconds for files to go or come.
@@ -25,7 +25,7 @@ _TRANSFER = 600.0
 class Jobs:
     """Batch inference jobs of one alias; each method raises ProviderError only."""
 
-    def __init__(self, runtime: Runtime, settings: LLMSettings) -> None:
+    def __init__(self, runtime: Runtime, settings: BedrockSettings) -> None:
         self._runtime = runtime
         self._settings = settings
 

@@ -8,14 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.llm.providers.base import (
+    ALONE,
     Collected,
     ProviderError,
     ProviderReply,
     ProviderRequest,
+    Surroundings,
 )
-from lupom.engine.llm.providers.capabilities import Capabilities, Memory, Negotiator, told
+from lupom.engine.llm.providers.capabilities import Capabilities, Negotiator, told
 from lupom.engine.llm.providers.endpoint import (
-    DEFAULT_URL,
     Endpoint,
     RejectedError,
     is_of_limit,
@@ -25,9 +26,10 @@ from lupom.engine.llm.providers.endpoint import (
 from lupom.engine.llm.providers.replies import chat_reply, fault_of
 from lupom.engine.llm.providers.turns import as_taken, with_fewer
 from lupom.engine.llm.schemas import LENGTHS, LIMITS, has_any, without
+from lupom.engine.llm.settings.openai import URL
 
 if TYPE_CHECKING:
-    from lupom.engine.project.settings import LLMSettings
+    from lupom.engine.llm.settings.openai import OpenAISettings
 
 
 # Batches: what is asked, the mark each carries, how they end, and seconds for a file to go or come.
@@ -44,11 +46,11 @@ class OpenAIProvider:
     parameter) is asked again without that part, and without it from then on.
     """
 
-    def __init__(self, alias: str, settings: LLMSettings, memory: Memory | None = None) -> None:
+    def __init__(self, alias: str, settings: OpenAISettings, around: Surroundings = ALONE) -> None:
         self._endpoint = Endpoint(alias, settings)
         # OpenAI itself refuses limits on the length of strings.
-        start = Capabilities(lengths=self._endpoint.url != DEFAULT_URL)
-        self._negotiator = Negotiator(self.identity(), settings.mode, start, memory)
+        start = Capabilities(lengths=self._endpoint.url != URL)
+        self._negotiator = Negotiator(self.identity(), settings.mode, start, around.memory)
         self._refused_names: set[str] = set()
 
     def identity(self) -> dict[str, Any]:
