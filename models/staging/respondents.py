@@ -10,6 +10,8 @@ def model(lupom):
     info = lupom.refs("{}_info", "surveys")
     responses = lupom.refs("{}_responses", "surveys")
     metadata = lupom.refs("{}_metadata", "surveys")
+    for note in opinionqa.id_notes({name: responses[name].columns for name in responses}):
+        lupom.note(note)
     return opinionqa.respondents(
         {name: (info[name], responses[name], metadata[name]) for name in info}
     )

@@ -235,3 +235,12 @@ def test_scenarios_hide_the_answers_and_not_only_the_drawn_ones(scenarios: FakeP
     for name in UNTAGGED:
         mine, theirs = (p.rows(f"from {name} order by all") for p in (scenarios, other))
         assert mine == theirs, name
+
+
+def test_running_numbers_that_are_ids_are_told() -> None:
+    assert staged(seed=1).notes == []
+    told = staged('alter table gss_2018_responses rename "index" to "Unnamed: 0"').notes
+    assert told == [
+        "gss_2018: responses has no column 'index', 'respondent_id' or 'QKEY': "
+        "the running numbers in 'Unnamed: 0' are the respondents' ids"
+    ]

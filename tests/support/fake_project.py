@@ -32,6 +32,7 @@ class FakeProject:
         self.connection = duckdb.connect()
         self.configs: dict[str, dict[str, Any]] = {}
         self.metas: dict[str, dict[str, Any]] = {}  # by entry of the var that names surveys
+        self.notes: list[str] = []
         self._embed = embed
         self._building = ""
 
@@ -81,6 +82,9 @@ class FakeProject:
     def value(self, query: str) -> Any:
         """Return the first value a query gives."""
         return self.rows(query)[0][0]
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
 
     def ref(self, name: str) -> Any:
         return self.connection.sql(f'select * from "{name}"')

@@ -77,6 +77,11 @@ def read_layout(folder: Path, survey: str, *, encoding: str | None = None) -> La
         named = {folded.index(known[0]): "index"} if known else {0: header[0] or "index"}
         lines[0] = [named.get(i, n) for i, n in enumerate(lines[0])]
     responses, notes = _named(name, lines, [*opinionqa.ID_COLUMNS, *wanted])
+    if not header[0] and responses[0][0] == "index":
+        notes.append(
+            f"{name}: no column is called index, respondent_id or QKEY: the first, which has no "
+            f"name, has the respondents' ids"
+        )
     layout = Layout(info, responses, metadata, notes=notes)
     layout.check(survey)
     return layout

@@ -50,6 +50,7 @@ class Layout:
         counted = statuses.value_counts().to_pylist()
         self.answers = {row["values"]: row["counts"] for row in counted}
         self.unread = opinionqa.unread(info, responses, metadata)
+        self.notes += opinionqa.id_notes({survey: responses.column_names})
 
     @property
     def attributes(self) -> dict[str, int]:

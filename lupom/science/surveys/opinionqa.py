@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -21,9 +21,10 @@ from lupom.science.surveys import questions as _questions
 from lupom.science.surveys import topics as _topics
 from lupom.science.surveys.answers import decode
 
-# What a respondent's column is called: OpinionQA's own name, and what pandas and DuckDB call a
-# column without a header.
-ID_COLUMNS = ("index", "respondent_id", "Unnamed: 0", "column0", "column00", "", "QKEY")
+# What pandas and DuckDB call a column without a header: most often the numbers of a file's rows.
+RUNNING = ("Unnamed: 0", "column0", "column00", "")
+# What a respondent's column is called, the best first: OpinionQA's own names, then those.
+ID_COLUMNS = ("index", "respondent_id", "QKEY", *RUNNING)
 # What is read of the tables info and metadata.
 INFO_COLUMNS = (
     *("key", "question", "references", "option_mapping", "option_ordinal"),
@@ -189,9 +190,27 @@ def responses(surveys: Mapping[str, tuple[Any, Any]], *, refusals: str = "exclud
     return pa.concat_tables(parts).combine_chunks() if parts else RESPONSES.empty_table()
 
 
+def id_notes(responses: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return what is to be said of respondents' ids, given the columns of responses by survey.
+
+    The numbers of a file's rows are ids that another file of the same people may not have.
+    """
+    found = ((survey, _id_column(columns)) for survey, columns in responses.items())
+    return [
+        f"{survey}: responses has no column 'index', 'respondent_id' or 'QKEY': "
+        f"the running numbers in {name!r} are the respondents' ids"
+        for survey, name in found
+        if name in RUNNING
+    ]
+
+
+def _id_column(columns: Sequence[str]) -> str | None:
+    return next((name for name in ID_COLUMNS if name in columns), None)
+
+
 def _ids(table: pa.Table, survey: str) -> pa.Array:
     """Return the respondents' ids as text, checked to be there and each once."""
-    name = next((n for n in ID_COLUMNS if n in table.column_names), None)
+    name = _id_column(table.column_names)
     if name is None:
         raise ValueError(
             f"{survey}: responses has no column 'index' with the respondents' ids; "
@@ -215,8 +234,7 @@ def unread(info: Any, table: Any, metadata: Any) -> list[str]:
     """Return the columns of responses that none of the tables here are made of."""
     info, table, metadata = (arrow(t) for t in (info, table, metadata))
     keys = {cells.text(k) for t in (info, metadata) for k in t["key"].to_pylist()}
-    names = table.column_names
-    id_ = next((n for n in ID_COLUMNS if n in names), None)
+    names, id_ = table.column_names, _id_column(table.column_names)
     return [n for n in names if n not in keys and n != id_ and not _WEIGHT.fullmatch(n)]
 
 

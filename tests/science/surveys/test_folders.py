@@ -53,7 +53,33 @@ def test_a_running_number_without_a_name_is_the_id_where_no_other_column_is(edit
 
     layout = edited(change)
     assert layout.responses[0][:3] == ["index", "a", "b"]
-    assert layout.notes == []
+    assert layout.notes == [
+        "responses.csv: no column is called index, respondent_id or QKEY: the first, which has no "
+        "name, has the respondents' ids"
+    ]
+
+
+def test_a_running_number_that_pandas_named_is_the_id_with_a_word(edited):
+    names = ",Unnamed: 0.1,Unnamed: 0,index,QKEY"
+
+    def change(line, i):
+        return line.replace(names, "a,b,Unnamed: 0,c,d") if i == 0 else line
+
+    layout = edited(change)
+    assert "Unnamed: 0" not in layout.unread
+    assert layout.notes == [
+        "w34: responses has no column 'index', 'respondent_id' or 'QKEY': the running numbers in "
+        "'Unnamed: 0' are the respondents' ids"
+    ]
+
+
+def test_where_there_is_a_qkey_running_numbers_are_no_ids(edited):
+    layout = edited(
+        lambda line, i: line.replace("Unnamed: 0,index", "Unnamed: 0,c") if i == 0 else line
+    )
+    assert {"Unnamed: 0", "c"} <= set(layout.unread)
+    assert "QKEY" not in layout.unread
+    assert layout.notes == ["responses.csv: column 1 has no name and is left out"]
 
 
 @pytest.mark.parametrize("name", ["INDEX", "Index", "Respondent_ID", "qkey"])

@@ -91,6 +91,10 @@ class ModelHandle:
     def config(self, **settings: Any) -> None:
         """Configure the model; read before it runs, so that there is nothing left to do here."""
 
+    def note(self, message: str) -> None:
+        """Tell who runs the model something they should know; it goes to stderr."""
+        self._context.reporter.note(f"{self._node.file}: {message}")
+
     def embed(self, texts: Sequence[str], *, alias: str = "default") -> np.ndarray:
         """Return one vector per text, an array of shape (len(texts), dimensions), float32."""
         settings = self._context.files.settings.embeddings
