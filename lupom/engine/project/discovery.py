@@ -21,6 +21,7 @@ from lupom.engine.project.sources import ColumnBlock, Source, SourceBlock, Teste
 from lupom.engine.project.strict import Strict
 from lupom.engine.project.tests import read_tests
 from lupom.engine.project.units import UnitBlock, UnitTest, read_unit
+from lupom.engine.project.vars import DeclaredVar, VarBlock, check_vars, read_vars
 
 PROJECT_FILE = "lupom_project.yml"
 
@@ -49,6 +50,8 @@ class PropertiesFile(Strict):
     """Tables that LUPoM reads and never writes."""
     unit_tests: list[UnitBlock] = Field(default_factory=list)
     """Tests of models on given rows."""
+    vars: list[VarBlock] = Field(default_factory=list)
+    """Vars that models read, and what each may be."""
 
 
 class _Vars(dict[str, Any]):
@@ -72,6 +75,7 @@ class ProjectFiles:
     root : the project's folder.
     vars : the project's vars with those of the command line laid over them.
     asked_vars : vars that YAML files ask for.
+    var_types : what YAML beside models says that vars may be.
     declared_vars, declared_llms : names under `vars:` and `llms:` in the project file.
     models, seeds : relative path by order of name.
     tests, generic_tests : the same of SQL data tests, and of kinds of them.
@@ -88,6 +92,7 @@ class ProjectFiles:
     declared_vars: frozenset[str]
     declared_llms: frozenset[str]
     asked_vars: frozenset[str] = frozenset()
+    var_types: dict[str, DeclaredVar] = field(default_factory=dict)
     models: list[str] = field(default_factory=list)
     seeds: list[str] = field(default_factory=list)
     tests: list[str] = field(default_factory=list)
@@ -196,6 +201,7 @@ def read_project(
                 generic = "generic" in path.relative_to(root / folder).parts[:-1]
                 relative = path.relative_to(root).as_posix()
                 (files.generic_tests if generic else files.tests).append(relative)
+    check_vars(files.var_types, document, settings.vars, vars or {})
     files.asked_vars = frozenset(variables.asked)
     return files
 
@@ -370,6 +376,7 @@ def _read_properties(
                 block.config,
                 read_tests(document, block, (kind, i)),
             )
+    read_vars(files.var_types, document, parsed.vars)
     for i, unit in enumerate(parsed.unit_tests):
         files.unit_tests.append(read_unit(document, unit, ("unit_tests", i)))
     for i, source in enumerate(parsed.sources):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lupom import Project
+from lupom.engine.errors import ProjectError
 from tests.support.llm_server import Fault, LLMServer
 from tests.support.notes_project import FILES
 
@@ -281,3 +282,19 @@ def test_no_row_is_no_alias_and_an_empty_table(make, one, two):
     with Project(folder) as project:
         assert project.table("long_notes").rows() == []
     assert (one.requests, two.requests) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("model", "wrong"),
+    [
+        ("gemini-2.5-flash", "model 'gemini-2.5-flash' does not say whose it is (provider/model, "),
+        ("googel/gemini-2.5-flash", "does not speak to 'googel' (did you mean 'google'?)"),
+    ],
+)
+def test_a_model_that_instructor_cannot_have_is_an_error_of_the_plan(make_project, model, wrong):
+    settings = f"name: demo\nllms:\n  one:\n    provider: instructor\n    model: {model}\n"
+    folder = make_project({"lupom_project.yml": settings, **FILES, "models/notes.sql": MODEL})
+    with pytest.raises(ProjectError) as caught, Project(folder) as project:
+        project.plan()
+    assert str(caught.value).startswith("lupom_project.yml:5: llm 'one': ")
+    assert wrong in str(caught.value)

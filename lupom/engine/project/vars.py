@@ -1,0 +1,142 @@
+"""What vars may be: said in YAML beside the models that read them, and held of what is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import Field
+
+from lupom.engine.errors import LupomError, UsageError, did_you_mean
+from lupom.engine.project.documents import Document
+from lupom.engine.project.settings import Strict
+
+Kind = Literal["integer", "number", "text", "boolean", "list", "map", "none"]
+
+_WORDS = {
+    "integer": "a whole number",
+    "number": "a number",
+    "text": "a text",
+    "boolean": "true or false",
+    "list": "a list",
+    "map": "a map",
+    "none": "null",
+}
+
+
+class VarBlock(Strict):
+    """A var that models read."""
+
+    name: str
+    """As in `var('name')`."""
+    description: str = ""
+    """What it decides."""
+    type: Kind | list[Kind] = Field(default_factory=list)
+    """What it may be, or a list of that: `integer`, `number`, `text`, `boolean`, `list`, `map`,
+    `none` (null)."""
+    min: float | None = None
+    """The least number."""
+    max: float | None = None
+    """The largest."""
+    values: list[str] = Field(default_factory=list)
+    """What a text may be; by default anything."""
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """The types it may have; none is any."""
+        return [self.type] if isinstance(self.type, str) else self.type
+
+    def described(self) -> str:
+        """Return what it may be, in words."""
+        words = [word for kind in self.kinds for word in self._words(kind)]
+        return (
+            " or ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else "anything"
+        )
+
+    def allows(self, value: Any) -> bool:
+        """Tell whether a value is one that it may be."""
+        return not self.kinds or any(self._is(kind, value) for kind in self.kinds)
+
+    def _words(self, kind: Kind) -> list[str]:
+        if kind == "text" and self.values:
+            return [f"'{value}'" for value in self.values]
+        if kind not in ("integer", "number") or (self.min is None and self.max is None):
+            return [_WORDS[kind]]
+        if self.min is not None and self.max is not None:
+            return [f"{_WORDS[kind]} from {self.min:g} to {self.max:g}"]
+        least = f"at least {self.min:g}" if self.min is not None else f"at most {self.max:g}"
+        return [f"{_WORDS[kind]} of {least}"]
+
+    def _is(self, kind: Kind, value: Any) -> bool:
+        if kind in ("integer", "number"):
+            numbers = int if kind == "integer" else (int, float)
+            if not isinstance(value, numbers) or isinstance(value, bool):
+                return False
+            # Nor is it NaN, which is neither less nor more than anything.
+            low = value == value if self.min is None else value >= self.min
+            return low and (self.max is None or value <= self.max)
+        if kind == "text":
+            return isinstance(value, str) and (not self.values or value in self.values)
+        if kind == "none":
+            return value is None
+        return isinstance(value, {"boolean": bool, "list": list, "map": dict}[kind])
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredVar:
+    """What a var may be, and where that is said."""
+
+    block: VarBlock
+    file: str
+    line: int | None
+
+
+def read_vars(
+    known: dict[str, DeclaredVar], document: Document, blocks: Iterable[VarBlock]
+) -> None:
+    """Add the declarations of a file to the known ones; raises ProjectError for a second one."""
+    for i, block in enumerate(blocks):
+        line = document.line(("vars", i, "name"))
+        if block.name in known:
+            other = known[block.name]
+            raise document.error(
+                f"the var '{block.name}' is declared twice",
+                ("vars", i, "name"),
+                f"the other is in {other.file}:{other.line}",
+            )
+        known[block.name] = DeclaredVar(block, document.file, line)
+
+
+def check_vars(
+    known: Mapping[str, DeclaredVar],
+    document: Document,
+    declared: Mapping[str, Any],
+    given: Mapping[str, Any],
+) -> None:
+    """Hold vars to what they may be.
+
+    Parameters
+    ----------
+    known : what is declared of vars, by name.
+    document, declared : lupom_project.yml, and its vars.
+    given : vars laid over those, as by --vars.
+
+    Raises
+    ------
+    ProjectError : for one of lupom_project.yml, with file and line.
+    UsageError : for one that was given.
+    """
+    for name, var in known.items():
+        values = given if name in given else declared
+        if name in values and not var.block.allows(values[name]):
+            raise _unfit(var.block, values[name], None if name in given else document)
+
+
+def _unfit(block: VarBlock, value: Any, document: Document | None) -> LupomError:
+    seen = "null" if value is None else repr(value)
+    message = f"the var '{block.name}' must be {block.described()}, not {seen}"
+    hint = did_you_mean(value, block.values) if isinstance(value, str) else None
+    if document is None:
+        return UsageError(f"--vars: {message}", hint=hint)
+    return document.error(message, ("vars", block.name), hint)
