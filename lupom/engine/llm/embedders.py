@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import LLMError
 from lupom.engine.llm.providers import made_by
-from lupom.engine.llm.providers.base import ProviderError
+from lupom.engine.llm.providers.base import Embedder, ProviderError
 from lupom.engine.llm.providers.endpoint import Endpoint
 from lupom.engine.llm.token_counts import tokens_of
 
@@ -19,32 +19,6 @@ if TYPE_CHECKING:
     from lupom.engine.llm.settings.bedrock import TitanSettings
     from lupom.engine.llm.settings.openai import OpenAIEmbeddingSettings
     from lupom.engine.project.providers import EmbeddingSettings
-
-
-class Embedder(Protocol):
-    """An endpoint of embeddings.
-
-    Attributes
-    ----------
-    where : its address or model, for errors.
-    batch, at_once : texts in one request, and requests at once.
-    """
-
-    where: str
-    batch: int
-    at_once: int
-
-    async def vectors(self, texts: Sequence[str]) -> tuple[list[bytes], int | None]:
-        """Return a vector per text, little-endian float32, and the tokens they took together, None
-        where the endpoint does not say.
-
-        Raises ProviderError.
-        """
-        ...
-
-    async def close(self) -> None:
-        """Close the connections."""
-        ...
 
 
 def make_embedder(settings: EmbeddingSettings) -> Embedder:

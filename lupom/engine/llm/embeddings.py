@@ -12,7 +12,7 @@ from lupom.engine.hashes import canonical
 from lupom.engine.llm import prices
 from lupom.engine.llm.adaptive_rate_limiter import AdaptiveRateLimiter, Halted
 from lupom.engine.llm.budget import Amount, Budget
-from lupom.engine.llm.embedders import Embedder
+from lupom.engine.llm.providers.base import Embedder
 from lupom.engine.llm.retry import send_with_retries
 
 if TYPE_CHECKING:

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from lupom.engine.llm.budget import Budget
-    from lupom.engine.llm.embedders import Embedder
     from lupom.engine.llm.forecast import Asked
+    from lupom.engine.llm.providers.base import Embedder
     from lupom.engine.llm.verdict import Verdict
     from lupom.engine.project.providers import EmbeddingSettings, LLMSettings
     from lupom.engine.state import State

@@ -342,12 +342,16 @@ def provided(offer: entry_points.Offer, root: type[Any]) -> type[Any] | None:
     Raises ValueError, in one line, for what cannot be loaded or is something else.
     """
     found = offer.load()
-    if not isinstance(found, Provides):
-        raise ValueError(
-            f"{offer.distribution} {offer.version} offers {offer.name!r} ({GROUP}), but"
-            f" {offer.value} is no lupom.providers.Provides; update that package or uninstall it"
-        )
-    return found.llms if root is LLMSettings else found.embeddings
+    what = "lupom.providers.Provides"
+    if isinstance(found, Provides):
+        kind = found.llms if root is LLMSettings else found.embeddings
+        if kind is None or (isinstance(kind, type) and issubclass(kind, root)):
+            return kind
+        what = f"{what} of {root.__name__}"
+    raise ValueError(
+        f"{offer.distribution} {offer.version} is installed and offers {offer.name!r} ({GROUP}),"
+        f" but {offer.value} is no {what}; update that package or uninstall it"
+    )
 
 
 def code_of(settings: ProviderSettings) -> Any:

@@ -180,6 +180,32 @@ class BatchProvider(Protocol):
         ...
 
 
+class Embedder(Protocol):
+    """An endpoint of embeddings, made of an alias's settings; making it opens nothing.
+
+    Attributes
+    ----------
+    where : its address or model, for errors.
+    batch, at_once : texts in one request, and requests at once.
+    """
+
+    where: str
+    batch: int
+    at_once: int
+
+    async def vectors(self, texts: Sequence[str]) -> tuple[list[bytes], int | None]:
+        """Return a vector per text, little-endian float32, and the tokens they took together, None
+        where the endpoint does not say.
+
+        Raises ProviderError.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close the connections."""
+        ...
+
+
 class ProviderError(LLMError):
     """A request failed.
 
