@@ -10,7 +10,7 @@ from pydantic import Field
 
 from lupom.engine.errors import LupomError, UsageError, did_you_mean
 from lupom.engine.project.documents import Document
-from lupom.engine.project.settings import Strict
+from lupom.engine.project.strict import Strict
 
 Kind = Literal["integer", "number", "text", "boolean", "list", "map", "none"]
 

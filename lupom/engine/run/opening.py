@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lupom.engine.compiler.load import compile_project
-from lupom.engine.errors import LLMError, UsageError, did_you_mean
+from lupom.engine.errors import UsageError, did_you_mean
 from lupom.engine.graph import Graph, check_guarded
 from lupom.engine.hashes import FileHashes
 from lupom.engine.project.discovery import ProjectFiles, read_project
@@ -49,7 +49,6 @@ def open_context(
         science=Path(__file__).parents[2] / "science",
     )
     context.warnings = compiled.warnings
-    _check_llms(files)
     _check_vars(context, vars or {}, compiled.used_vars | files.asked_vars)
     context.graph = Graph(compiled.nodes)
     check_guarded(context.graph, files.settings.guarded_tags)
@@ -67,20 +66,6 @@ def open_context(
 def compiled_anew(files: ProjectFiles, vars: Mapping[str, Any]) -> Context:
     """Compile the project of some files again, with other vars laid over its own."""
     return open_context(files.root, target=files.target_name, vars={**files.vars, **vars})
-
-
-def _check_llms(files: ProjectFiles) -> None:
-    """Refuse an alias whose model is none that its provider could have."""
-    for alias, settings in files.settings.llms.items():
-        if settings.provider != "instructor":
-            continue
-        from lupom.engine.llm.providers.backends import named
-
-        try:
-            named(alias, settings.model or "")
-        except LLMError as error:
-            where = ("llms", alias, "model")
-            raise files.document.error(error.message, where, error.hint) from error
 
 
 def _check_vars(context: Context, given: Mapping[str, Any], used: set[str]) -> None:

@@ -353,11 +353,10 @@ def test_a_package_that_is_missing_is_named(module, model, command, note, state,
         ("gemini/gemini-2.5-flash", "'gemini' is gone", "google/gemini-2.5-flash"),
     ],
 )
-def test_a_model_nobody_has_is_refused_before_anything_is_asked(state, model, complaint, hint):
-    gateway = Gateway(state, {"default": llm_settings(provider="instructor", model=model)})
-    with pytest.raises(LLMError, match=complaint) as caught:
-        gateway.identity("default")
-    assert hint in caught.value.hint
+def test_a_model_nobody_has_is_refused_with_the_settings(model, complaint, hint):
+    with pytest.raises(ValueError, match=complaint) as caught:
+        llm_settings(provider="instructor", model=model)
+    assert hint in str(caught.value)
 
 
 def test_an_identity_needs_neither_instructor_nor_a_network(monkeypatch, clean):

@@ -296,5 +296,5 @@ def test_a_model_that_instructor_cannot_have_is_an_error_of_the_plan(make_projec
     folder = make_project({"lupom_project.yml": settings, **FILES, "models/notes.sql": MODEL})
     with pytest.raises(ProjectError) as caught, Project(folder) as project:
         project.plan()
-    assert str(caught.value).startswith("lupom_project.yml:5: llm 'one': ")
+    assert str(caught.value).startswith("lupom_project.yml:5: 'llms.one.model': ")
     assert wrong in str(caught.value)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lupom.engine.errors import LLMError, did_you_mean
+from lupom.engine.errors import did_you_mean
 from lupom.engine.llm.providers.base import ProviderError
 from lupom.engine.logs import root_as_it_is
 
@@ -108,24 +108,22 @@ BACKENDS: Mapping[str, Backend] = {
 _GONE = {"gemini": "google", "generative-ai": "google", "vertexai": "google"}
 
 
-def named(alias: str, model: str) -> tuple[str, str, Backend]:
+def named(model: str) -> tuple[str, str, Backend]:
     """Return the provider, the model and what is known of the provider, of 'provider/model'.
 
-    Raises LLMError for another shape and for a provider nobody knows.
+    Raises ValueError for another shape and for a provider nobody knows.
     """
     name, slash, rest = model.partition("/")
     if not slash or not name or not rest:
-        raise LLMError(
-            f"llm '{alias}': model '{model}' does not say whose it is",
-            hint="provider/model, as in google/gemini-2.5-flash or mistral/mistral-large-latest",
+        raise ValueError(
+            f"model '{model}' does not say whose it is (provider/model, as in"
+            " google/gemini-2.5-flash or mistral/mistral-large-latest)"
         )
     if name in _GONE:
-        raise LLMError(f"llm '{alias}': '{name}' is gone", hint=f"{_GONE[name]}/{rest}")
+        raise ValueError(f"'{name}' is gone ({_GONE[name]}/{rest})")
     if name not in BACKENDS and not _known(name):
-        raise LLMError(
-            f"llm '{alias}': instructor does not speak to '{name}'",
-            hint=did_you_mean(name, BACKENDS) or "known: " + ", ".join(sorted(BACKENDS)),
-        )
+        hint = did_you_mean(name, BACKENDS) or "known: " + ", ".join(sorted(BACKENDS))
+        raise ValueError(f"instructor does not speak to '{name}' ({hint})")
     return name, rest, BACKENDS.get(name, Backend())
 
 

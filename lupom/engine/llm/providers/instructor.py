@@ -75,8 +75,8 @@ class InstructorProvider:
     def __init__(
         self, alias: str, settings: InstructorSettings, around: Surroundings = ALONE
     ) -> None:
-        """Raises LLMError for a model that is not 'provider/model' of a provider it knows."""
-        self._name, self._model, self._backend = named(alias, settings.model or "")
+        """The settings hold its model to be one of a provider that instructor knows."""
+        self._name, self._model, self._backend = named(settings.model or "")
         self._settings = settings.model_copy(update={"model": self._model})
         own = settings.base_url is not None
         self._key_name = settings.api_key_env or (None if own else self._backend.key_name())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal, Self
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from lupom.engine.project.providers import AddressSettings, LLMSettings, ModedSettings, Provides
 
@@ -23,6 +23,15 @@ class InstructorSettings(AddressSettings, ModedSettings, LLMSettings):
     needs: ClassVar[str] = "the provider's own package and key"
     made_by: ClassVar[str] = "lupom.engine.llm.providers.instructor:InstructorProvider"
     overhead: ClassVar[int] = 600
+
+    @field_validator("model")
+    @classmethod
+    def _of_somebody(cls, model: str | None) -> str | None:
+        from lupom.engine.llm.providers.backends import named
+
+        if model is not None:
+            named(model)
+        return model
 
     @model_validator(mode="after")
     def _region_of_aws(self) -> Self:
