@@ -19,7 +19,7 @@ HEAVY = (
     "boto3",
     "pandas",
     "pyarrow",
-    "sqlmodel",
+    "sqlalchemy",
     "numpy",
 )
 

@@ -15,7 +15,7 @@ from lupom.engine.state.ledger import Entry, Ledger, now
 from lupom.engine.state.writer import Writer
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection, Engine, Table
 
 __all__ = ["Entry", "State"]
 
@@ -63,10 +63,12 @@ class State:
         arguments: Mapping[str, Any] | None = None,
     ) -> str:
         """Record that a run starts; returns its id, which sorts by time of start."""
+        from lupom.engine.state.tables import RUNS
+
         begun = datetime.now(UTC)
         run_id = f"{begun:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         self._insert(
-            "Run",
+            RUNS,
             {
                 "run_id": run_id,
                 "command": command,
@@ -84,21 +86,20 @@ class State:
         """Record how a run ended: 'success', 'error', 'stopped', 'budget', 'waiting'."""
         from sqlalchemy import update
 
-        from lupom.engine.state.tables import Run
+        from lupom.engine.state.tables import RUNS
 
-        table = Run.__table__  # type: ignore[attr-defined]
         ended = now()
 
         def work(connection: Connection) -> None:
             begun = connection.execute(
-                table.select().with_only_columns(table.c.started_at).where(table.c.run_id == run_id)
+                RUNS.select().with_only_columns(RUNS.c.started_at).where(RUNS.c.run_id == run_id)
             ).scalar()
             if begun is None:
                 raise ValueError(f"no run '{run_id}'")
             taken = datetime.fromisoformat(ended) - datetime.fromisoformat(begun)
             connection.execute(
-                update(table)
-                .where(table.c.run_id == run_id)
+                update(RUNS)
+                .where(RUNS.c.run_id == run_id)
                 .values(
                     status=status,
                     message=message,
@@ -115,54 +116,55 @@ class State:
         `fields`: message, reason, rows, seconds, fingerprint, content_hash, calls, cached, asked,
         invalid, tokens_in, tokens_out, cost; what is left out is NULL. Raises TypeError for others.
         """
-        from lupom.engine.state.tables import NodeRun
+        from lupom.engine.state.tables import NODES
 
-        unknown = sorted(set(fields) - set(NodeRun.model_fields))
+        unknown = sorted(set(fields) - set(NODES.columns.keys()))
         if unknown:
             raise TypeError(f"a node result has no field '{unknown[0]}'")
         defaults = {"message": "", "reason": "", "seconds": 0.0}
         own = {"run_id": run_id, "node": node, "kind": kind, "status": status}
-        self._insert("NodeRun", {**defaults, **fields, **own, "finished_at": now()})
+        self._insert(NODES, {**defaults, **fields, **own, "finished_at": now()})
 
     def record_nodes(self, run_id: str, results: Sequence[Mapping[str, Any]]) -> None:
         """Record how nodes of a run ended, in one transaction; each as in `record_node`."""
-        from lupom.engine.state.tables import NodeRun
+        from lupom.engine.state.tables import NODES
 
         if not results:
             return
-        empty = dict.fromkeys(NodeRun.model_fields) | {"message": "", "reason": "", "seconds": 0.0}
+        empty = dict.fromkeys(NODES.columns.keys()) | {
+            "message": "",
+            "reason": "",
+            "seconds": 0.0,
+        }
         empty.pop("id", None)
         rows = [{**empty, **row, "run_id": run_id, "finished_at": now()} for row in results]
-        statement = NodeRun.__table__.insert()  # type: ignore[attr-defined]
+        statement = NODES.insert()
         self._writer.do(lambda connection: connection.execute(statement, rows))
 
     def runs(self, limit: int | None = None) -> list[dict[str, Any]]:
         """Return runs as dicts, the latest first."""
         from sqlalchemy import text
 
-        from lupom.engine.state.tables import Run
+        from lupom.engine.state.tables import RUNS
 
-        table = Run.__table__  # type: ignore[attr-defined]
         # Ids sort by the second only, and two runs may start within one.
-        latest = table.select().order_by(table.c.started_at.desc(), text("rowid desc"))
+        latest = RUNS.select().order_by(RUNS.c.started_at.desc(), text("rowid desc"))
         return self._rows(latest.limit(limit))
 
     def nodes(self, run_id: str | None = None) -> list[dict[str, Any]]:
         """Return node results as dicts, in the order they ended; of one run, or of all."""
-        from lupom.engine.state.tables import NodeRun
+        from lupom.engine.state.tables import NODES
 
-        table = NodeRun.__table__  # type: ignore[attr-defined]
-        query = table.select().order_by(table.c.id)
-        return self._rows(query if run_id is None else query.where(table.c.run_id == run_id))
+        query = NODES.select().order_by(NODES.c.id)
+        return self._rows(query if run_id is None else query.where(NODES.c.run_id == run_id))
 
     def capabilities(self, endpoint: str) -> dict[str, Any] | None:
         """Return how an endpoint takes requests; None when that is not known, or a month old."""
-        from lupom.engine.state.tables import EndpointCapabilities
+        from lupom.engine.state.tables import MANNERS
 
-        table = EndpointCapabilities.__table__  # type: ignore[attr-defined]
         since = (datetime.now(UTC) - CAPABILITIES_LAST).isoformat(timespec="milliseconds")
         rows = self._rows(
-            table.select().where(table.c.endpoint == endpoint, table.c.updated_at > since)
+            MANNERS.select().where(MANNERS.c.endpoint == endpoint, MANNERS.c.updated_at > since)
         )
         return rows[0]["manner"] if rows else None
 
@@ -170,21 +172,20 @@ class State:
         """Remember how an endpoint takes requests."""
         from sqlalchemy.dialects.sqlite import insert
 
-        from lupom.engine.state.tables import EndpointCapabilities
+        from lupom.engine.state.tables import MANNERS
 
         new = {"manner": dict(capabilities), "updated_at": now()}
-        statement = insert(EndpointCapabilities.__table__).values(endpoint=endpoint, **new)  # type: ignore[attr-defined]
+        statement = insert(MANNERS).values(endpoint=endpoint, **new)
         statement = statement.on_conflict_do_update(index_elements=["endpoint"], set_=new)
         await self._writer.do_async(lambda connection: connection.execute(statement))
 
     def open_batches(self, endpoint: str) -> list[dict[str, Any]]:
         """Return the batches of an endpoint that were not collected yet, the oldest first."""
-        from lupom.engine.state.tables import Batch
+        from lupom.engine.state.tables import BATCHES
 
-        table = Batch.__table__  # type: ignore[attr-defined]
-        mine = table.c.endpoint == endpoint
-        still = table.c.status.in_(("submitting", "out"))
-        return self._rows(table.select().where(mine, still).order_by(table.c.created_at))
+        mine = BATCHES.c.endpoint == endpoint
+        still = BATCHES.c.status.in_(("submitting", "out"))
+        return self._rows(BATCHES.select().where(mine, still).order_by(BATCHES.c.created_at))
 
     def batched(self, endpoint: str) -> frozenset[str]:
         """Return the keys of the calls of an endpoint that are out in batches."""
@@ -211,20 +212,17 @@ class State:
 
     async def begin_batch(self, token: str, **fields: Any) -> None:
         """Note that a batch is about to be created; `fields` are the table's."""
-        from lupom.engine.state.tables import Batch
+        from lupom.engine.state.tables import BATCHES
 
         times = {"created_at": now(), "updated_at": now()}
-        statement = Batch.__table__.insert().values(  # type: ignore[attr-defined]
-            token=token, status="submitting", **fields, **times
-        )
+        statement = BATCHES.insert().values(token=token, status="submitting", **fields, **times)
         await self._writer.do_async(lambda connection: connection.execute(statement))
 
     async def update_batch(self, token: str, **fields: Any) -> None:
         """Change what is known of a batch: `batch_id`, `status`."""
-        from lupom.engine.state.tables import Batch
+        from lupom.engine.state.tables import BATCHES
 
-        table = Batch.__table__  # type: ignore[attr-defined]
-        statement = table.update().where(table.c.token == token)
+        statement = BATCHES.update().where(BATCHES.c.token == token)
         statement = statement.values(**fields, updated_at=now())
         await self._writer.do_async(lambda connection: connection.execute(statement))
 
@@ -245,10 +243,10 @@ class State:
         """Write embeddings; returns after the commit. `rows` have the table's columns."""
         from sqlalchemy.dialects.sqlite import insert
 
-        from lupom.engine.state.tables import Embedding
+        from lupom.engine.state.tables import EMBEDDINGS
 
         stamped = [{**row, "created_at": now()} for row in rows]
-        statement = insert(Embedding.__table__).on_conflict_do_nothing()  # type: ignore[attr-defined]
+        statement = insert(EMBEDDINGS).on_conflict_do_nothing()
         await self._writer.do_async(lambda connection: connection.execute(statement, stamped))
 
     def close(self) -> None:
@@ -256,10 +254,8 @@ class State:
         self._writer.close()
         self._engine.dispose()
 
-    def _insert(self, model: str, values: Mapping[str, Any]) -> None:
-        from lupom.engine.state import tables
-
-        statement = getattr(tables, model).__table__.insert()
+    def _insert(self, table: Table, values: Mapping[str, Any]) -> None:
+        statement = table.insert()
         self._writer.do(lambda connection: connection.execute(statement, dict(values)))
 
     def _rows(self, query: Any) -> list[dict[str, Any]]:

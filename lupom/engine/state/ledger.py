@@ -216,8 +216,8 @@ class Ledger:
             return [dict(row) for row in rows.mappings()]
 
 
-def _write(connection: Connection, values: Mapping[str, Any]) -> None:
-    connection.exec_driver_sql(_UPSERT, values)  # type: ignore[arg-type]
+def _write(connection: Connection, values: dict[str, Any]) -> None:
+    connection.exec_driver_sql(_UPSERT, values)
 
 
 def _entry(row: Any) -> Entry:

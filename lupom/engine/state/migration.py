@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.schema import CreateTable
 
-from lupom.engine.state.tables import Call, Embedding
+from lupom.engine.state.tables import CALLS, EMBEDDINGS
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -23,7 +23,7 @@ def admit_unknown_usage(connection: Connection) -> None:
     Up to version 3 such calls were booked as 0 tokens, and no budget saw them. They are counted by
     their length now. No call is lost, and no key, answer or time is changed.
     """
-    for table in (Call.__table__, Embedding.__table__):  # type: ignore[attr-defined]
+    for table in (CALLS, EMBEDDINGS):
         if _is_strict(connection, table):
             _rebuild(connection, table)
     connection.exec_driver_sql(
