@@ -7,7 +7,7 @@ QUICK := tests/engine/graph tests/engine/compiler tests/engine/project tests/eng
 	tests/science/evaluation tests/science/surveys tests/test_entrance.py \
 	tests/test_independence.py
 
-.PHONY: dev quick check lint lock
+.PHONY: dev quick check lint references lock
 
 # Make the environment, with the versions CI has, the weights of the embedded LLM and the hooks.
 dev:
@@ -28,6 +28,14 @@ lint:
 # What CI does, without installing anything.
 check: lint
 	$(BIN)/pytest -n auto
+
+# Pages and schemas that are made from code; tests compare them.
+references:
+	$(BIN)/python -m lupom.cli.reference > docs/commands.md
+	$(BIN)/python -m lupom.engine.project.reference > docs/settings.md
+	$(BIN)/python -m lupom.engine.dictionary . > docs/tables.md
+	$(BIN)/python -m lupom.engine.project.schemas schemas
+	$(BIN)/python -m lupom.science.surveys.schema schemas
 
 # Renew constraints.txt with the newest versions that fit pyproject.toml, for every platform.
 lock:

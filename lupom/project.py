@@ -52,6 +52,29 @@ class Project(workspace.Project):
 
         return write_network(self.context, form, survey=survey, network=network)
 
+    def estimate(
+        self,
+        question: str | None = None,
+        *,
+        by: str | None = None,
+        survey: str | None = None,
+        differences: bool = False,
+        every: bool = False,
+    ) -> Table:
+        """Return estimated shares and means with their intervals, as `lupom estimate`.
+
+        Parameters and what is raised as for `lupom.estimates.estimate`.
+
+        Examples
+        --------
+        >>> project.estimate("natspac", by="SEX").df()    # doctest: +SKIP
+        """
+        from lupom.estimates import estimate
+
+        return estimate(
+            self.context, question, by=by, survey=survey, differences=differences, every=every
+        )
+
     def diff(self, model: str, key: Sequence[str] | None = None) -> Difference:
         """Compare a model as it would be built now with what stands, as `lupom diff`.
 

@@ -36,6 +36,7 @@ CALLS = {
     "show": "Project.table",
     "show --failed": "Project.quarantine",
     "explain": "Project.explain",
+    "estimate": "Project.estimate",
     "network": "Project.network",
     "network --format bif": "Project.write_network",
     "report": "Project.report",

@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compile": ("compile", "Show the SQL and the rendered prompts of models."),
     "show": ("show", "Show the first rows of a model."),
     "explain": ("explain", "Say where one answer of an LLM comes from."),
+    "estimate": ("estimate", "Show estimated shares and means of the population."),
     "network": ("network", "Say how likely the values of a persona are, given some of them."),
     "report": ("report", "Write one page on how good the predictions are."),
     "export": ("export", "Write models to Parquet, CSV, JSON lines or SPSS files."),

@@ -21,6 +21,8 @@ _HEAD = """\
 #             (population), country, language; empty where there is nothing to say
 # id          the column that names the respondent; empty: rows are numbered from 1
 # weight      the column of survey weights; empty: everyone counts the same
+# design      columns of sampling units, strata and replicate weights, kept as they are; the var
+#             survey_design says which is what
 # questions   what can be predicted. options: code: text, in order. kind: single, ordinal (with
 #             positions, one an option, empty for one with no place), multiple (one of "select all
 #             that apply") or numeric (cut at the bins). refused, dont_know, not_asked: codes that
@@ -68,6 +70,7 @@ class Codebook:
     file: str
     id: str | None = None
     weight: str | None = None
+    design: list[str] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
     attributes: list[Attribute] = field(default_factory=list)
     ignored: dict[str, str] = field(default_factory=dict)
@@ -78,7 +81,7 @@ class Codebook:
         """Return every column the codebook speaks of, in its order."""
         ends = [c for c in (self.id, self.weight) if c is not None]
         used = [*(q.column for q in self.questions), *(a.column for a in self.attributes)]
-        return [*ends, *used, *self.ignored]
+        return [*ends, *self.design, *used, *self.ignored]
 
 
 def dump(codebook: Codebook) -> str:
@@ -91,6 +94,7 @@ def dump(codebook: Codebook) -> str:
         **{name: codebook.context.get(name) for name in CONTEXT},
         "id": codebook.id,
         "weight": codebook.weight,
+        "design": _Flow(codebook.design),
         "questions": [_question(q) for q in codebook.questions],
         "attributes": [_attribute(a) for a in codebook.attributes],
         "ignored": dict(codebook.ignored),
@@ -190,7 +194,7 @@ def load(text: str, name: str) -> Codebook:
     data = _mapping(data, name, ("survey", "file", *CONTEXT, "id", "weight", *_LISTS))
     out = Codebook(
         _text(data.get("survey")), _text(data.get("file")), _none(data.get("id")),
-        _none(data.get("weight")),
+        _none(data.get("weight")), [_text(c) for c in _list(data.get("design"), f"{name}: design")],
     )  # fmt: skip
     told = {name: _none(data.get(name)) for name in CONTEXT}
     out.context = {name: said for name, said in told.items() if said is not None}
@@ -210,7 +214,7 @@ def load(text: str, name: str) -> Codebook:
     return out
 
 
-_LISTS = ("questions", "attributes", "ignored")
+_LISTS = ("design", "questions", "attributes", "ignored")
 _QUESTION_KEYS = (
     *("column", "key", "question", "kind", "options", "positions", "bins"),
     *("refused", "dont_know", "not_asked", "topic"),

@@ -91,12 +91,16 @@ def build(file: File, codebook: Codebook) -> Layout:
         name = codebook.weight
         header.append(name if re.fullmatch(r"weight(_.*)?", name, re.I) else "weight")
         body.append(_weights(columns[name], file.name))
+    for name in codebook.design:
+        header.append(name)
+        body.append(list(columns[name].values))
     folded = [h.casefold() for h in header]
     twice = next((h for h in header if folded.count(h.casefold()) > 1), None)
     if twice is not None:
         raise ValueError(f"{file.name}: two columns are called {twice!r}; give one another name")
     layout = Layout(info, [header, *map(list, zip(*body, strict=True))], metadata)
     layout.check(codebook.survey)
+    layout.unread = [name for name in layout.unread if name not in codebook.design]
     return layout
 
 

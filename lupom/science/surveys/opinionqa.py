@@ -142,7 +142,7 @@ def respondents(surveys: Mapping[str, tuple[Any, Any, Any]]) -> pa.Table:
     parts = []
     for survey, tables in surveys.items():
         info, table, metadata = (arrow(t) for t in tables)
-        ids = _ids(table, survey)
+        ids = respondent_ids(table, survey)
         attributes = _attributes(info, table, metadata, survey)
         columns = [_attribute(table[name], options) for name, options in attributes.items()]
         maps = [
@@ -180,7 +180,7 @@ def responses(surveys: Mapping[str, tuple[Any, Any]], *, refusals: str = "exclud
     parts = []
     for survey, (info, table) in surveys.items():
         table = arrow(table)
-        ids = _ids(table, survey)
+        ids = respondent_ids(table, survey)
         known = _questions.read(arrow(info), survey, refusals=refusals)
         require(table, (q.key for q in known), f"{survey}: responses")
         for q in known:
@@ -208,7 +208,7 @@ def _id_column(columns: Sequence[str]) -> str | None:
     return next((name for name in ID_COLUMNS if name in columns), None)
 
 
-def _ids(table: pa.Table, survey: str) -> pa.Array:
+def respondent_ids(table: pa.Table, survey: str) -> pa.Array:
     """Return the respondents' ids as text, checked to be there and each once."""
     name = _id_column(table.column_names)
     if name is None:

@@ -84,6 +84,11 @@ def schema() -> dict[str, Any]:
             "language": {**_TEXT, "description": "In which language they were asked."},
             "id": {**_TEXT, "description": "The column that names the respondent."},
             "weight": {**_TEXT, "description": "The column of survey weights."},
+            "design": {
+                "type": ["array", "null"],
+                "items": _TEXT,
+                "description": "Columns of sampling units, strata and replicate weights.",
+            },
             "questions": {"type": ["array", "null"], "items": question},
             "attributes": {"type": ["array", "null"], "items": attribute},
             "ignored": {

@@ -1,0 +1,85 @@
+"""A project's estimates of the population, those that are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from lupom.engine.errors import UsageError, did_you_mean
+from lupom.engine.run.reading import table
+
+if TYPE_CHECKING:
+    from lupom.engine.run.context import Context
+    from lupom.engine.run.tables import Table
+
+SHOWN = (
+    *("survey", "question_id", "statistic", "option", "attribute", "group", "against", "method"),
+    *("predictor", "llm", "estimate", "low", "high", "n_humans", "n_effective", "valid"),
+)
+
+
+def estimate(
+    context: Context,
+    question: str | None = None,
+    *,
+    by: str | None = None,
+    survey: str | None = None,
+    differences: bool = False,
+    every: bool = False,
+) -> Table:
+    """Return estimates of the built model `estimates`.
+
+    Parameters
+    ----------
+    question : of one question alone. by : of the groups of this attribute, in place of everybody.
+    differences : of how groups differ from the largest. every : every method, the naive ones that
+        are not valid too, in place of the recommended one.
+
+    Raises
+    ------
+    StoreError : where estimates are not built.
+    UsageError : for a question, attribute or survey that is not among them, and differences
+        without `by`.
+    """
+    import pyarrow.compute as pc
+
+    from lupom.engine.run.tables import Table
+
+    if differences and by is None:
+        raise UsageError("differences are between groups", hint="--by ATTRIBUTE says which")
+    rows = table(context, "estimates").arrow
+    for name, wanted, what in (
+        ("survey", survey, "survey"),
+        ("question_id", question, "question"),
+        ("attribute", by, "attribute"),
+    ):
+        if wanted is not None:
+            known = [v for v in pc.unique(rows[name]).to_pylist() if v is not None]
+            rows = rows.filter(
+                pc.fill_null(pc.equal(rows[name], _found(wanted, known, what)), False)
+            )
+    if by is None:
+        rows = rows.filter(pc.is_null(rows["attribute"]))
+    against = pc.is_valid(rows["against"])
+    rows = rows.filter(against if differences else pc.invert(against))
+    if not every:
+        rows = rows.filter(rows["recommended"])
+    shown = [name for name in SHOWN if _tells(rows, name)]
+    return Table(rows.select(shown))
+
+
+def _found(word: str, known: Collection[str], what: str) -> str:
+    if word in known:
+        return word
+    same = [name for name in known if name.casefold() == word.casefold()]
+    if len(same) == 1:
+        return same[0]
+    hint = did_you_mean(word, known) or f"there are {', '.join(sorted(known)[:20])}"
+    raise UsageError(f"no estimates of the {what} '{word}'", hint=hint)
+
+
+def _tells(rows: Any, name: str) -> bool:
+    """Say whether a column is worth its place: it is one of numbers, or holds something."""
+    return name not in ("attribute", "group", "against", "predictor", "llm", "option") or (
+        rows[name].null_count < rows.num_rows
+    )

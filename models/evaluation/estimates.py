@@ -1,0 +1,23 @@
+"""Shares, means and differences in the population, from people's answers and predictions."""
+
+from lupom.science.estimates import estimates
+
+
+def model(lupom):
+    # All that people answered counts here, held-out answers too; nothing is predicted from it that
+    # is scored.
+    lupom.config(tags=["holdout"])
+    predictions = lupom.ref("predictions").select(
+        "survey, respondent_id, question_id, predictor, llm, "
+        "coalesce(answer, cast(value as varchar)) as answer, probabilities, status"
+    )
+    return estimates.estimates(
+        lupom.ref("responses"),
+        lupom.ref("questions"),
+        lupom.ref("respondents"),
+        predictions,
+        lupom.ref("survey_designs"),
+        attributes=lupom.var("group_attributes", None),
+        seed=lupom.var("seed", 1),
+        smallest=lupom.var("estimate_smallest", 20),
+    )
