@@ -222,7 +222,7 @@ class Project:
         UsageError : for a budget of money where the price of an LLM to be asked is unknown.
         """
         from lupom.engine.run.artifacts import write_artifacts
-        from lupom.engine.run.runner import Options
+        from lupom.engine.run.builder import Options
         from lupom.engine.run.session import run_session, stale
 
         begun = time.monotonic()
@@ -275,7 +275,7 @@ class Project:
 
         Raises StateError when a run holds the project.
         """
-        from lupom.engine.run.runner import Options
+        from lupom.engine.run.builder import Options
         from lupom.engine.run.session import run_session
 
         self._hear(reporter, stop)

@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 import queue
-import re
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from graphlib import TopologicalSorter
 
-from lupom.engine.errors import BudgetError, LupomError, ModelError, WaitingError, did_you_mean
+from lupom.engine.errors import LupomError, did_you_mean
 from lupom.engine.graph import Graph
 from lupom.engine.project.nodes import Node
 from lupom.engine.run import identities as ids
 from lupom.engine.run import results as r
+from lupom.engine.run.builder import Builder, Options, failure
 from lupom.engine.run.context import Context
 from lupom.engine.run.identities import Identities
 from lupom.engine.run.plan import Plan
 from lupom.engine.run.tests import UNIT, homes, run_test
-from lupom.engine.store import messages
-from lupom.engine.store.duck import TableRecord
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a run goes about its plan."""
-
-    threads: int = 4
-    full_refresh: bool = False
-    fail_fast: bool = False
-    no_llm: bool = False
-    retry_invalid: bool = False
-    budget: str | None = None
-    store_failures: bool = False
 
 
 class Runner:
@@ -57,8 +41,8 @@ class Runner:
         self._nodes: Mapping[str, Node] = context.nodes
         self._known = known
         self._options = options
-        self._run_id = run_id
         self._steps = {step.node: step for step in plan.steps}
+        self._builder = Builder(context, self._steps, known, options, run_id, self._progressed)
         doing = [step.node for step in plan.doing()]
         doing_set = frozenset(doing)
         self._graph = graph
@@ -71,12 +55,8 @@ class Runner:
         # Nodes below one of which a data test failed, and why.
         self._blocked: dict[str, str] = {}
         self._parents = self._with_gates(graph.within(doing))
-        self._children: dict[str, list[str]] = {name: [] for name in doing}
-        for name, parents in self._parents.items():
-            for parent in parents:
-                self._children[parent].append(name)
         self._results: dict[str, r.NodeResult] = {}
-        self._finished: queue.SimpleQueue[tuple[str, r.NodeResult]] = queue.SimpleQueue()
+        self._finished: queue.SimpleQueue[r.NodeResult] = queue.SimpleQueue()
         self._holding: set[str] = set()
 
     def _with_gates(self, parents: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
@@ -104,13 +84,15 @@ class Runner:
         for home in self._tests:
             if home not in self._parents:
                 self._run_tests(home)
-        waiting = {name: len(parents) for name, parents in self._parents.items()}
-        ready = [name for name, count in waiting.items() if count == 0]
+        sorter = TopologicalSorter(self._parents)
+        sorter.prepare()
+        ready: list[str] = []
         active: set[str] = set()
         halted = False
         with ThreadPoolExecutor(max_workers=self._options.threads) as pool:
             try:
-                while ready or active:
+                while sorter.is_active():
+                    ready = self._in_order([*ready, *sorter.get_ready()])
                     halted = halted or self._context.stop.is_set() or self._failed_fast()
                     settled: list[str] = []
                     while ready and (len(active) < self._options.threads or halted):
@@ -122,29 +104,26 @@ class Runner:
                             continue
                         self._start(name, pool)
                         active.add(name)
-                    if not settled and active:
-                        name, result = self._finished.get()
-                        active.discard(name)
-                        self._end(result)
-                        settled.append(name)
-                        released = name in self._holding
-                        self._holding.discard(name)
-                    else:
-                        released = False
-                    for name in settled:
-                        for child in self._children[name]:
-                            waiting[child] -= 1
-                            if waiting[child] == 0:
-                                ready.append(child)
-                    ready.sort(key=self._index.__getitem__)
-                    if released:
+                    if settled or not active:
+                        sorter.done(*settled)
+                        continue
+                    result = self._finished.get()
+                    active.discard(result.node)
+                    self._end(result)
+                    sorter.done(result.node)
+                    if result.node in self._holding:
+                        self._holding.discard(result.node)
                         # The next nodes take their share first, so that the file stays open.
+                        ready = self._in_order([*ready, *sorter.get_ready()])
                         self._take_over(ready, active, pool, halted)
                         self._context.store.release()
             except BaseException:
                 self._context.stop.set()
                 raise
         return list(self._results.values())
+
+    def _in_order(self, names: list[str]) -> list[str]:
+        return sorted(names, key=self._index.__getitem__)
 
     def _take_over(
         self, ready: list[str], active: set[str], pool: ThreadPoolExecutor, halted: bool
@@ -198,10 +177,10 @@ class Runner:
             try:
                 self._context.store.acquire()
             except LupomError as error:
-                self._finished.put((name, _failure(node, error)))
+                self._finished.put(failure(node, error))
                 return
             self._holding.add(name)
-        pool.submit(self._work, name)
+        pool.submit(self._build, node)
 
     def _end(self, result: r.NodeResult) -> None:
         self._results[result.node] = result
@@ -233,160 +212,8 @@ class Runner:
         for name in held:
             self._blocked.setdefault(name, f"the test {test.name} failed")
 
-    def _work(self, name: str) -> None:
-        begun = time.monotonic()
-        node = self._nodes[name]
-        result = r.NodeResult(name, node.materialized, r.SUCCESS)
-        try:
-            self._build(node, result)
-        except BaseException as error:
-            # Whatever it was: a run that hears nothing of a node waits for it for ever.
-            # What an LLM node asked before it failed was paid for all the same.
-            calls, result = result.calls, _failure(node, error)
-            result.calls = calls
-        result.seconds = time.monotonic() - begun
-        self._finished.put((name, result))
+    def _build(self, node: Node) -> None:
+        self._finished.put(self._builder.build(node))
 
-    def _build(self, node: Node, result: r.NodeResult) -> None:
-        inputs = self._known.inputs(node)
-        for parent, identity in inputs.items():
-            if identity is None:
-                raise ModelError(
-                    f"its input '{parent}' is not built",
-                    file=node.file,
-                    hint=f"select it too: --select +{node.name}",
-                )
-        far = self._context.deferred & set(node.parents)
-        if node.materialized == "view" and far:
-            raise ModelError(
-                f"a view cannot read '{min(far)}' of another target",
-                file=node.file,
-                hint="materialized='table'",
-            )
-        previous = self._known.record(node.name)
-        read = {p: ids.sources_below(self._nodes, p) for p in node.parents}
-
-        def settle(record: TableRecord) -> None:
-            changed = self._context.changed_since({s for names in read.values() for s in names})
-            ids.moved(
-                record,
-                [
-                    parent
-                    for parent, names in read.items()
-                    if names
-                    and (changed & set(names) or self._known.again(parent) != inputs[parent])
-                ],
-            )
-
-        no_llm = self._options.no_llm and node.materialized == "llm"
-        record = TableRecord(
-            node=node.name,
-            kind="view" if node.materialized == "view" else "table",
-            fingerprint=ids.fingerprint(node, inputs, no_llm=no_llm),
-            code=ids.code_hash(node),
-            parts=ids.parts_with_inputs(node, inputs, no_llm=no_llm),
-            run_id=self._run_id,
-            settle=settle if any(read.values()) else None,
-        )
-        result.reason = self._steps[node.name].reason
-        if previous is not None and self._steps[node.name].action == "maybe":
-            result.reason = ", ".join(ids.changes(node, previous, inputs))
-        if node.materialized == "llm":
-            record = self._build_llm(node, record, previous, result)
-        else:
-            record = self._build_plain(node, record, previous)
-        self._known.committed(record)
-        result.rows = record.row_count
-
-    def _build_plain(
-        self, node: Node, record: TableRecord, previous: TableRecord | None
-    ) -> TableRecord:
-        if node.materialized == "seed":
-            from lupom.engine.run.materializations import seed
-
-            return seed.build(self._context, node, record)
-        if node.materialized == "python":
-            from lupom.engine.run.materializations import python
-
-            return python.build(self._context, node, record)
-        from lupom.engine.run.materializations import sql
-
-        # A growing table whose own code changed holds rows of another model: it is built anew.
-        whole = self._options.full_refresh or ids.code_changed(node, previous)
-        return sql.build(self._context, node, record, whole=whole)
-
-    def _build_llm(
-        self,
-        node: Node,
-        record: TableRecord,
-        previous: TableRecord | None,
-        result: r.NodeResult,
-    ) -> TableRecord:
-        from lupom.engine.run.materializations import llm
-
-        if self._options.no_llm:
-            if previous is not None:
-                result.status, result.message = r.KEPT, "--no-llm"
-                return previous
-            result.message = "no LLM"
-            return llm.build_empty(self._context, node, record)
-        index, total = self._index[node.name], len(self._index)
-        result.calls = r.Calls()
-        record = llm.build(
-            self._context,
-            node,
-            record,
-            run_id=self._run_id,
-            progress=lambda p: self._context.reporter.progressed(index, total, node.name, p),
-            counts=result.calls,
-            retry_invalid=self._options.retry_invalid,
-        )
-        if not result.calls.total:
-            # No fault by itself: a survey without numeric questions asks for no numbers.
-            result.message = "its select gives no rows: nothing was asked"
-            if self._useless_above(node.name):
-                result.status = r.WARN
-        if result.calls.invalid:
-            result.status = r.WARN
-            result.message = f"{result.calls.invalid} of {result.calls.total} answers invalid"
-        return record
-
-    def _useless_above(self, name: str) -> bool:
-        """Tell whether an LLM model that it reads, directly or not, was given no usable answer."""
-        above = (self._results.get(other) for other in self._graph.ancestors(name))
-        calls = (one.calls for one in above if one is not None)
-        return any(one is not None and 0 < one.total == one.invalid for one in calls)
-
-
-def _failure(node: Node, error: BaseException) -> r.NodeResult:
-    """Make the result of a node that raised: a user's error as it is, any other with its type."""
-    from lupom.engine.run.materializations.llm import Stopped
-
-    if isinstance(error, Stopped | BudgetError | WaitingError):
-        return r.NodeResult(node.name, node.materialized, r.STOPPED, error.message)
-    if isinstance(error, LupomError):
-        if error.file is None:
-            error.file = node.file
-        error.within(node.path.parents[node.file.count("/")])
-        return r.NodeResult(node.name, node.materialized, r.ERROR, str(error))
-    if type(error).__module__.startswith(("duckdb", "_duckdb")):
-        message = messages.lines(error)
-        line = _line_of(node, message)
-        where = node.file if line is None else f"{node.file}:{line}"
-        return r.NodeResult(node.name, node.materialized, r.ERROR, f"{where}: {message}")
-    message = f"{node.file}: {type(error).__name__}: {error}"
-    return r.NodeResult(node.name, node.materialized, r.ERROR, message)
-
-
-def _line_of(node: Node, message: str) -> int | None:
-    """Return the line of a model's file that has the name DuckDB complains of.
-
-    DuckDB's own line is of the compiled SQL, which Jinja may have made longer or shorter.
-    """
-    complaint = message.splitlines()[0]
-    words = re.findall(r'"([^"]+)"', complaint) or re.findall(r"with name (\S+) does", complaint)
-    if node.language != "sql" or not words:
-        return None
-    wanted = re.compile(rf"(?<!\w){re.escape(words[0])}(?!\w)")
-    lines = node.path.read_text(encoding="utf-8", errors="replace").splitlines()
-    return next((i for i, text in enumerate(lines, 1) if wanted.search(text)), None)
+    def _progressed(self, name: str, progress: r.NodeProgress) -> None:
+        self._context.reporter.progressed(self._index[name], len(self._index), name, progress)

@@ -12,9 +12,10 @@ from lupom import __version__
 from lupom.engine.project.nodes import Node
 from lupom.engine.run import results as r
 from lupom.engine.run.artifacts import write_artifacts
+from lupom.engine.run.builder import Options
 from lupom.engine.run.lock import run_lock
 from lupom.engine.run.plan import Plan
-from lupom.engine.run.runner import Options, Runner
+from lupom.engine.run.runner import Runner
 from lupom.engine.run.spending import check_prices, make_budget
 from lupom.engine.run.staleness import identities, plan_of
 
