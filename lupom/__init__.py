@@ -1,8 +1,8 @@
 """LUPoM predicts how a person will answer a survey question.
 
-The public face: `Project` and what its methods give, `import_survey` and `setup`, `OneOf` and its
-kin for response classes, and the errors. Everything is
-imported when it is first asked for, so that `import lupom` costs next to nothing.
+The public face: `Project` and what its methods give, `import_survey`, `import_predictions` and
+`setup`, `OneOf` and its kin for response classes, and the errors. Everything is imported when it is
+first asked for, so that `import lupom` costs next to nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lupom.elsewhere import import_predictions
     from lupom.engine.errors import LupomError
     from lupom.engine.llm.responses import AsArray, Distribution, OneOf, OneOfEach, Usable
     from lupom.engine.llm.weights import setup
@@ -33,6 +34,7 @@ __all__ = [
     "Table",
     "Usable",
     "__version__",
+    "import_predictions",
     "import_survey",
     "setup",
 ]
@@ -49,6 +51,7 @@ _HOMES = {
     "Reporter": "lupom.engine.run.results",
     "RunResult": "lupom.engine.run.results",
     "Table": "lupom.engine.run.tables",
+    "import_predictions": "lupom.elsewhere",
     "import_survey": "lupom.surveys",
     "setup": "lupom.engine.llm.weights",
 }

@@ -117,6 +117,7 @@ def import_survey(
     encoding: str | None = None,
     guess: bool = False,
     format: str | None = None,
+    numbers: bool = False,
 ) -> Imported:
     """Read a survey's file into the seeds of a project, as `lupom import`.
 
@@ -128,6 +129,7 @@ def import_survey(
     qsf : the definition of a Qualtrics survey, for its CSV export.
     encoding : of a file that is not UTF-8.
     guess : guess anew, over the codebook that is there.
+    numbers : guess that what is answered in numbers is predicted as a number, not as a range.
     format : the file's, by name, where it cannot be told by the file; packages may add their own.
 
     Raises
@@ -146,7 +148,15 @@ def import_survey(
         book = None
     definition = None if qsf is None else Path(qsf)
     try:
-        found = read(path, name, qsf=definition, encoding=encoding, codebook=book, format=format)
+        found = read(
+            path,
+            name,
+            qsf=definition,
+            encoding=encoding,
+            codebook=book,
+            format=format,
+            numbers=numbers,
+        )
     except Unfit as error:
         keep(error, root, name)
         raise
@@ -178,6 +188,7 @@ def read(
     encoding: str | None = None,
     codebook: Path | None = None,
     format: str | None = None,
+    numbers: bool = False,
 ) -> Survey:
     """Read a survey's file or folder, in any format that is installed.
 
@@ -185,6 +196,7 @@ def read(
     ----------
     path : the file or folder.
     survey : the survey's name.
+    numbers : guess that what is answered in numbers is predicted as a number, not as a range.
     format : the format's name, an entry point of 'lupom.formats'; by default the file's own.
     codebook : the codebook to apply; without one it is guessed. Columns it does not name are
         guessed and added.
@@ -196,6 +208,7 @@ def read(
     """
     from lupom.science.surveys import codebook as books
     from lupom.science.surveys import doubts, files, guesses, layout
+    from lupom.science.surveys.numbers import as_numbers
 
     for file in (path, qsf, codebook):
         if file is not None and not file.exists():
@@ -208,6 +221,8 @@ def read(
         notes = list(data.notes)
         if codebook is None:
             book = guesses.guess(data, survey)
+            if numbers:
+                as_numbers(book, data)
             text = books.dump(book)
             notes += doubts.doubts(data, book)
         else:

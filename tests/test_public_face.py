@@ -18,11 +18,13 @@ from tests.support.shipped import ROOT
 PAGE = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
 EXPORTED = (
     *("AsArray", "Distribution", "LupomError", "OneOf", "OneOfEach", "Plan", "Project"),
-    *("Reporter", "RunResult", "Table", "Usable", "__version__", "import_survey", "setup"),
+    *("Reporter", "RunResult", "Table", "Usable", "__version__", "import_predictions"),
+    *("import_survey", "setup"),
 )
 # What each command does, as a call; subcommands and options that do something else with a space.
 CALLS = {
     "import": "import_survey",
+    "import predictions": "import_predictions",
     "run": "Project.run",
     "build": "Project.run",
     "test": "Project.test",

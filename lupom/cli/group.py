@@ -15,7 +15,7 @@ from lupom.engine.logs import CLIENTS, quieten
 # Command -> (module, one line). The lines stand here so that `lupom --help` imports no command.
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init", "Make a project, with your survey or one to try."),
-    "import": ("import_", "Read a survey's file into seeds: SPSS, Stata, Qualtrics, CSV, Excel."),
+    "import": ("import_", "Read a survey's file into seeds, or predictions of it made elsewhere."),
     "run": ("run", "Build what is stale: seeds, SQL, Python and LLM models."),
     "build": ("build", "Run models and their data tests, in the order of the graph."),
     "test": ("test", "Run data tests on what is built."),

@@ -3,18 +3,43 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, ClassVar
 
 import click
+
+from lupom.cli.import_predictions import predictions
 
 PATH = click.Path(path_type=Path)
 
 
-@click.command("import")
+class Import(click.Command):
+    """The command for surveys, which hands `import predictions FILE` on to the one for those."""
+
+    commands: ClassVar[dict[str, click.Command]] = {"predictions": predictions}
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        # Alone, `import predictions` is a file of that name.
+        command = self.commands.get(args[0]) if len(args) > 1 else None
+        if command is None:
+            return super().make_context(info_name, args, parent, **extra)
+        return command.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+
+
+@click.command("import", cls=Import)
 @click.argument("file", type=PATH)
 @click.option("--survey", metavar="NAME", help="The survey's name; by default the file's.")
 @click.option("--qsf", type=PATH, help="The definition of a Qualtrics survey, for its CSV export.")
 @click.option("--encoding", help="Of a file that is not UTF-8, for instance cp1252.")
 @click.option("--format", metavar="NAME", help="The file's format, where its name does not say it.")
+@click.option(
+    "--numbers", is_flag=True, help="Guess that numbers are predicted as numbers, not as ranges."
+)
 @click.option("--guess", is_flag=True, help="Guess anew, over the codebook that is there.")
 @click.option(
     "--project-dir",
@@ -27,6 +52,7 @@ def import_(
     qsf: Path | None,
     encoding: str | None,
     format: str | None,
+    numbers: bool,
     guess: bool,
     project_dir: Path | None,
 ) -> None:
@@ -36,6 +62,8 @@ def import_(
     folder of info.csv, responses.csv and metadata.csv, or in a format that an installed package
     adds. What was guessed goes to stderr, the files written to stdout. Edit
     codebooks/NAME.codebook.yml and import again: what stands there is done.
+
+    Predictions that were made elsewhere are read by `lupom import predictions FILE`.
 
     \b
     Example:
@@ -47,7 +75,14 @@ def import_(
     from lupom.engine.project.discovery import read_project
 
     imported = surveys.import_survey(
-        file, project_dir, survey=survey, qsf=qsf, encoding=encoding, guess=guess, format=format
+        file,
+        project_dir,
+        survey=survey,
+        qsf=qsf,
+        encoding=encoding,
+        guess=guess,
+        format=format,
+        numbers=numbers,
     )
     root, read, name = imported.root, imported.survey, imported.survey.name
     for line in read.summary():

@@ -25,7 +25,7 @@ def reference() -> str:
             assert command is not None
             with click.Context(command, parent=group, info_name=name, terminal_width=80) as context:
                 parts.append(f"## lupom {name}\n\n```\n{command.get_help(context)}\n```\n")
-                inner = command.commands if isinstance(command, click.Group) else {}
+                inner = getattr(command, "commands", {})
                 for word, sub in inner.items():
                     with click.Context(sub, parent=context, info_name=word) as below:
                         below.terminal_width = 80

@@ -15,6 +15,7 @@ from lupom.site.findings import (
     plain,
     share,
     signed,
+    which_pairs,
     within,
 )
 
@@ -25,12 +26,13 @@ WIDE = 0.1
 def answers(tables: Findings, board: list[Row]) -> list[tuple[str, list[str]]]:
     """Return question and answers, an answer for each survey, scenario and set of pairs."""
     good, against, whom, use = [], [], [], []
+    elsewhere = {r["llm"] for r in tables.rows("predictions_elsewhere")}
     for survey, scenario, pairs in dict.fromkeys(
         (r["survey"], r["scenario"], r["pairs"]) for r in board
     ):
         head = {"survey": survey, "scenario": scenario, "pairs": pairs}
         rows = [r for r in board if all(r[k] == v for k, v in head.items())]
-        which = "all test pairs" if pairs == "all" else "the pairs the LLM was asked"
+        which = which_pairs(pairs)
         where = f"{survey}, {which}"
         if scenario != "known":
             where += f", {scenario.replace('_', ' ')}s"
@@ -38,7 +40,7 @@ def answers(tables: Findings, board: list[Row]) -> list[tuple[str, list[str]]]:
         against.append(f"{where}: {_against(tables, head, rows)}")
         if said := _for_whom(tables, head, rows):
             whom.append(f"{where}: {said}")
-        if pairs == "llm":
+        if pairs == "llm" or any(r["llm"] is not None and r["llm"] in elsewhere for r in rows):
             use.append(f"{where}: {_use(tables, survey, scenario, rows)}")
     nothing = "There is nothing to judge: the leaderboard is empty."
     return [
@@ -79,7 +81,7 @@ def _against(tables: Findings, head: dict[str, Any], rows: list[Row]) -> str:
     [rival] = rivals
     best = best_of(rows)
     judged = [best]
-    if head["pairs"] == "llm":
+    if head["pairs"] != "all" or any(r["llm"] is not None for r in rows):
         # What the LLM adds by itself, and what it adds to the others.
         kinds = ("llm", "combined")
         of_llm = [[r for r in rows if r["llm"] is not None and kind_of(r) == k] for k in kinds]

@@ -21,6 +21,7 @@ from lupom.site.findings import (
     plain,
     share,
     signed,
+    which_pairs,
 )
 
 # Questions in a router's chart; its table has them all.
@@ -288,18 +289,23 @@ def weights(tables: Findings) -> list[Figure]:
 def numbers(tables: Findings) -> list[Figure]:
     """Return the error of predicted numbers, as a share of each question's range.
 
-    Intervals are of 1.96 standard errors clustered on respondents. Predictors without an LLM stand
-    beside an LLM's on the pairs it was asked.
+    Intervals are of 1.96 standard errors clustered on respondents. Who predicted all test pairs
+    stands on these, and everyone on the pairs the LLM was asked.
     """
     if not tables.has("number_scores"):
         return []
     rows = tables.query(
         """
-        with judged as (
+        with counted as (
+            select *, count(*) over (partition by survey, scenario, predictor, llm) as own
+            from main.number_scores
+        ),
+        most as (select *, max(own) over (partition by survey, scenario) as whole from counted),
+        judged as (
             select survey, scenario, respondent_id, predictor, llm, relative_error, pairs
-            from main.number_scores, (values ('all'), ('llm')) as sets(pairs)
+            from most, (values ('all'), ('llm')) as sets(pairs)
             where relative_error is not null
-                and (pairs = 'all' and llm is null or pairs = 'llm' and in_llm_sample)
+                and (pairs = 'all' and own = whole or pairs = 'llm' and in_llm_sample)
         ),
         means as (
             select survey, scenario, pairs, predictor, llm, avg(relative_error) as value,
@@ -321,13 +327,14 @@ def numbers(tables: Findings) -> list[Figure]:
         group by all order by all
         """
     )
-    asked = {(r["survey"], r["scenario"]) for r in rows if r["llm"] is not None}
+    own_llms = {r["llm"] for r in tables.rows("prediction_settings")}
+    asked = {(r["survey"], r["scenario"]) for r in rows if r["llm"] in own_llms}
     rows = [r for r in rows if r["pairs"] == "all" or (r["survey"], r["scenario"]) in asked]
     figures = []
     for head in dict.fromkeys((r["survey"], r["scenario"], r["pairs"]) for r in rows):
         own = [r for r in rows if (r["survey"], r["scenario"], r["pairs"]) == head]
         own.sort(key=lambda r: (r["value"], name_of(r)))
-        which = "all test pairs" if head[2] == "all" else "the pairs the LLM was asked"
+        which = which_pairs(head[2])
         caption = f"{head[0]}, {which}: error of numbers as a share of the range; less is better"
         if head[1] != "known":
             caption += f" ({SCENARIOS.get(head[1], head[1])})"

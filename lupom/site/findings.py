@@ -80,6 +80,12 @@ def best_of(board: Iterable[Row]) -> Row:
     return max(rows, key=lambda r: r["accuracy"])
 
 
+def which_pairs(pairs: str) -> str:
+    """Return a set of pairs in words."""
+    known = {"all": "all test pairs", "llm": "the pairs the LLM was asked"}
+    return known.get(pairs, f"the pairs that {pairs} predicted")
+
+
 def share(value: float | None) -> str:
     return "" if value is None else f"{100 * value:.1f} %"
 

@@ -14,7 +14,7 @@ from lupom.engine.files import replacing
 from lupom.site import figures
 from lupom.site.answers import answers
 from lupom.site.figures import Figure, Table
-from lupom.site.findings import SCENARIOS, Findings, Row
+from lupom.site.findings import SCENARIOS, Findings, Row, which_pairs
 
 if TYPE_CHECKING:
     from lupom.engine.workspace import Project
@@ -101,7 +101,7 @@ def gather(project: Project) -> Report:
 
 
 def _part(tables: Findings, head: dict[str, str], board: list[Row]) -> Part:
-    which = "all test pairs" if head["pairs"] == "all" else "the pairs the LLM was asked"
+    which = which_pairs(head["pairs"])
     title = f"{head['survey']}: {which}"
     if head["scenario"] != "known":
         title += f", {SCENARIOS.get(head['scenario'], head['scenario'])}"

@@ -12,7 +12,8 @@ with wide as (
         max(value) filter (metric = 'nll') as nll,
         max(value) filter (metric = 'calibration_error') as calibration_error,
         max(value) filter (metric = 'share_invalid') as invalid,
-        max(n) filter (metric = 'accuracy') as n
+        max(value) filter (metric = 'absolute_error') as absolute_error,
+        coalesce(max(n) filter (metric = 'accuracy'), max(n) filter (metric = 'absolute_error')) as n
     from {{ ref('metrics') }}
     where weighting = 'none'
     group by survey, scenario, pairs, predictor, llm
@@ -53,7 +54,7 @@ shown as (
 select
     w.survey, w.scenario, w.pairs, w.predictor, w.llm,
     w.accuracy, w.accuracy_low as low, w.accuracy_high as high, w.nll, w.calibration_error as calibration,
-    w.invalid, w.n,
+    w.absolute_error, w.invalid, w.n,
     s.difference as vs_best, s.low as vs_low, s.high as vs_high,
     x.network, x.retrieval
 from wide as w
@@ -63,8 +64,11 @@ left join sided as s
     and s.predictor = w.predictor and s.llm is not distinct from w.llm
     and s.against = b.best and s.against_llm is null
 left join shown as x on w.llm is not null and x.survey = w.survey and x.setting = w.predictor
--- Where no LLM has predicted, its pairs are some of all pairs and say nothing of their own.
-where w.pairs = 'all' or (w.survey, w.scenario) in (
-    select (survey, scenario) from wide where llm is not null
+-- Where no LLM was asked, its pairs are some of all pairs and say nothing of their own.
+where w.pairs <> 'llm' or (w.survey, w.scenario) in (
+    select (survey, scenario) from wide
+    where pairs = 'llm' and llm in (select llm from {{ ref('prediction_settings') }})
 )
-order by w.survey, w.scenario, w.pairs, w.nll nulls last, w.accuracy desc, w.predictor, w.llm
+order by
+    w.survey, w.scenario, w.pairs, w.nll nulls last, w.accuracy desc nulls last, w.absolute_error,
+    w.predictor, w.llm

@@ -11,6 +11,15 @@ with predicted as (
     from {{ ref('predictions') }} as p
     join {{ ref('questions') }} as q using (survey, question_id)
     where q.kind = 'numeric' and p.role = 'test'
+),
+
+-- The range of a question that says none is that of its known answers.
+ranges as (
+    select survey, question_id, max(cast(k.answer as double)) - min(cast(k.answer as double)) as width
+    from {{ ref('known_responses') }} as k
+    join {{ ref('questions') }} as q using (survey, question_id)
+    where q.kind = 'numeric' and k.status = 'answered'
+    group by survey, question_id
 )
 
 select
@@ -18,7 +27,7 @@ select
     h.scenario,
     cast(h.answer as double) as truth,
     abs(p.value - cast(h.answer as double)) as absolute_error,
-    abs(p.value - cast(h.answer as double)) / (q.high - q.low) as relative_error,
+    abs(p.value - cast(h.answer as double)) / coalesce(q.high - q.low, nullif(r.width, 0)) as relative_error,
     exists (
         from {{ ref('llm_pairs') }} as l
         where l.survey = p.survey and l.respondent_id = p.respondent_id
@@ -27,4 +36,5 @@ select
 from predicted as p
 join {{ ref('holdout') }} as h using (survey, respondent_id, question_id)
 join {{ ref('questions') }} as q using (survey, question_id)
+left join ranges as r using (survey, question_id)
 where h.role = 'test' and q.kind = 'numeric'

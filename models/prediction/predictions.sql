@@ -4,6 +4,7 @@
 -- against the setting. Where a setting repeats, the draws are averaged: the mean of their
 -- probabilities, a draw without any counting as all on its answer; of numbers the median. Probabilities
 -- are log-probabilities of the answer or those the LLM stated, as the setting's `distribution` says.
+-- And one row per prediction made elsewhere, which nothing here was asked for.
 
 with answers as (
     select {{ pair }}, draw, answer, probabilities, missing_mass, null::double as stated_off,
@@ -91,32 +92,39 @@ distributions as (
     group by {{ pair }}
 )
 
+select * from (
+    select
+        p.survey, p.respondent_id, p.question_id,
+        p.setting as predictor,
+        p.llm,
+        case
+            when p.valid_draws = 0 then null
+            when p.kind = 'numeric' then regexp_replace(cast(p.value as varchar), '\.0$', '')
+            when p.kind = 'text' or p.draws = 1 then coalesce(p.first_answer, d.answer)
+            else d.answer
+        end as answer,
+        -- One draw without probabilities is an answer and no distribution.
+        case when p.kind not in ('numeric', 'text') and (p.has_probabilities or p.valid_draws > 1)
+            then map(d.options, d.probabilities) end
+            as probabilities,
+        p.missing_mass,
+        p.stated_off,
+        if(p.valid_draws > 0, 'valid', 'invalid') as status,
+        p.call_id,
+        p.role, p.scenario,
+        p.value, p.draws, p.valid_draws
+    from pairs as p
+    left join distributions as d using ({{ pair }})
+    -- Without an LLM nothing was asked, so that nothing counts against anyone.
+    where exists (select 1 from {{ ref('prediction_answers') }})
+        or exists (select 1 from {{ ref('prediction_thoughts') }})
+        or exists (select 1 from {{ ref('prediction_distributions') }})
+        or exists (select 1 from {{ ref('prediction_thought_distributions') }})
+        or exists (select 1 from {{ ref('prediction_numbers') }})
+        or exists (select 1 from {{ ref('prediction_texts') }})
+)
+union all by name
 select
-    p.survey, p.respondent_id, p.question_id,
-    p.setting as predictor,
-    p.llm,
-    case
-        when p.valid_draws = 0 then null
-        when p.kind = 'numeric' then regexp_replace(cast(p.value as varchar), '\.0$', '')
-        when p.kind = 'text' or p.draws = 1 then coalesce(p.first_answer, d.answer)
-        else d.answer
-    end as answer,
-    -- One draw without probabilities is an answer and no distribution.
-    case when p.kind not in ('numeric', 'text') and (p.has_probabilities or p.valid_draws > 1)
-        then map(d.options, d.probabilities) end
-        as probabilities,
-    p.missing_mass,
-    p.stated_off,
-    if(p.valid_draws > 0, 'valid', 'invalid') as status,
-    p.call_id,
-    p.role, p.scenario,
-    p.value, p.draws, p.valid_draws
-from pairs as p
-left join distributions as d using ({{ pair }})
--- Without an LLM nothing was asked, so that nothing counts against anyone.
-where exists (select 1 from {{ ref('prediction_answers') }})
-    or exists (select 1 from {{ ref('prediction_thoughts') }})
-    or exists (select 1 from {{ ref('prediction_distributions') }})
-    or exists (select 1 from {{ ref('prediction_thought_distributions') }})
-    or exists (select 1 from {{ ref('prediction_numbers') }})
-    or exists (select 1 from {{ ref('prediction_texts') }})
+    survey, respondent_id, question_id, predictor, llm, answer, probabilities, missing_mass, status, call_id,
+    role, scenario, value, 1 as draws, (status = 'valid')::int as valid_draws
+from {{ ref('predictions_elsewhere') }}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lupom.science.predictors import elsewhere
 from tests.support.fake_project import FakeProject
 
 
@@ -50,6 +51,7 @@ class TestAverages:
                 + ", ".join(rows or [f"({self.KEY}, 0, {none}, null)"])
                 + f") as {columns}, {given}, call_id) where {bool(rows)}"
             )
+        project.add("predictions_elsewhere", elsewhere.ELSEWHERE.empty_table())
         project.build("prediction/predictions.sql")
         [row] = project.ref("predictions").to_arrow_table().to_pylist(maps_as_pydicts="strict")
         return dict(row)

@@ -121,7 +121,8 @@ MODELS = (
         "prediction_distributions",
         "prediction_thought_distributions",
     ),
-    *("prediction_numbers", "prediction_texts", "predictions", "order_effects"),
+    *("prediction_numbers", "prediction_texts", "predictions_elsewhere", "predictions"),
+    "order_effects",
 )
 
 

@@ -52,9 +52,10 @@ def metrics(
     Rows survey, scenario, predictor, llm, pairs, weighting, metric, value, low, high, n
     (predictions that entered), n_eff (how many people with an equal say would carry it as far, as
     in `measures.effective`; below 30 a weighted metric is that of a few people). `pairs` is 'all'
-    for predictors that predict all test pairs of the scenario, and 'llm' for every predictor on the
-    pairs the LLM was asked. `weighting` is 'none', and 'survey' where respondents have survey
-    weights. The metrics, left out where no prediction has what they need:
+    for predictors that predict all test pairs of the scenario; 'llm' for every predictor on the
+    pairs the LLM was asked; and the `llm` of predictions made elsewhere for every predictor on the
+    pairs these cover, where that is not all. `weighting` is 'none', and 'survey' where respondents
+    have survey weights. The metrics, left out where no prediction has what they need:
         accuracy : share of correct answers (micro-F1); an invalid prediction is a wrong one.
         macro_f1 : mean F1 over classes, an option of one question being a class; classes that are
             neither truth nor prediction are left out. An invalid prediction is of no class.

@@ -79,7 +79,7 @@ class Sample:
     scenario : 'known', 'new_respondent' or 'new_question'.
     kind : what its questions are answered by, 'options', 'numeric' or 'text'.
     pairs : 'all' are all test pairs, for predictors that predict each of them; 'llm' are the pairs
-        an LLM was asked.
+        an LLM was asked; and the name of one who predicted some pairs elsewhere are those pairs.
     people, questions : their ids in alphabetic order.
     weights : (people) survey weights.
     judged : by predictor and LLM in alphabetic order.
@@ -118,12 +118,30 @@ def samples(scores: Any, kinds: Sequence[str] = (OPTIONS,)) -> Iterator[Sample]:
             here = np.flatnonzero((codes["survey"] == survey) & (codes["scenario"] == scenario))
             for kind in kinds:
                 of_kind = here[answered_by[here] == KINDS.index(kind)]
-                for pairs in ("all", "llm"):
-                    rows = of_kind if pairs == "all" else of_kind[asked[of_kind]]
+                for pairs, rows in _sets(codes, words, of_kind, asked):
                     where = (survey_name, scenario_name, kind, pairs)
                     made = _sample(table, codes, words, rows, where)
                     if made is not None:
                         yield made
+
+
+def _sets(
+    codes: dict[str, Ints], words: dict[str, list[str]], rows: Ints, asked: Bools
+) -> Iterator[tuple[str, Ints]]:
+    """Yield name and rows of each set of pairs to judge predictors on, among the rows of a survey.
+
+    Who predicted other pairs than those the LLM was asked, and not all, predicted elsewhere.
+    """
+    yield "all", rows
+    yield "llm", rows[asked[rows]]
+    cell = codes["respondent_id"][rows] * max(len(words["question_id"]), 1)
+    cell += codes["question_id"][rows]
+    count = len(np.unique(cell))
+    for alias, name in enumerate(words["llm"]):
+        own = codes["llm"][rows] == alias
+        covered = np.unique(cell[own])
+        if (own & ~asked[rows]).any() and len(covered) < count:
+            yield name, rows[np.isin(cell, covered)]
 
 
 def encoded(column: pa.ChunkedArray) -> tuple[Ints, list[str]]:

@@ -25,8 +25,9 @@ _HEAD = """\
 #             survey_design says which is what
 # questions   what can be predicted. options: code: text, in order. kind: single, ordinal (with
 #             positions, one an option, empty for one with no place), multiple (one of "select all
-#             that apply") or numeric (cut at the bins). refused, dont_know, not_asked: codes that
-#             are not answers. Blank is not asked.
+#             that apply") or numeric (cut at the bins; without bins the number is what is
+#             predicted, and range: [0, 100] says which can be). refused, dont_know, not_asked:
+#             codes that are not answers. Blank is not asked.
 # attributes  what is known of people: shown to models, never predicted. blank: codes that say
 #             nothing; label: what it is called in words
 # ignored     columns that are left out, and why; move a line up to make use of it
@@ -35,7 +36,11 @@ _HEAD = """\
 
 @dataclass
 class Question:
-    """A column that is a question; codes are texts."""
+    """A column that is a question; codes are texts.
+
+    One of the kind 'numeric' has bins, or is predicted as a number; `range` is its least and
+    largest then, if there are such.
+    """
 
     column: str
     key: str
@@ -44,10 +49,16 @@ class Question:
     options: dict[str, str] = field(default_factory=dict)
     positions: list[float | None] = field(default_factory=list)
     bins: list[float] = field(default_factory=list)
+    range: list[float] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     dont_know: list[str] = field(default_factory=list)
     not_asked: list[str] = field(default_factory=list)
     topic: str = ""
+
+    @property
+    def is_number(self) -> bool:
+        """Return whether the number itself is what is predicted."""
+        return self.kind == "numeric" and not self.options and not self.bins
 
 
 @dataclass
@@ -110,7 +121,10 @@ def _question(q: Question) -> dict[str, Any]:
     out |= {"question": q.question, "kind": q.kind}
     if q.topic:
         out["topic"] = q.topic
-    out |= {"bins": _Flow(q.bins)} if q.bins else {"options": _options(q.options)}
+    if q.is_number:
+        out |= {"range": _Flow(q.range)} if q.range else {}
+    else:
+        out |= {"bins": _Flow(q.bins)} if q.bins else {"options": _options(q.options)}
     if any(p is not None for p in q.positions):
         out["positions"] = _Flow(q.positions)
     for name in ("refused", "dont_know", "not_asked"):
@@ -216,7 +230,7 @@ def load(text: str, name: str) -> Codebook:
 
 _LISTS = ("design", "questions", "attributes", "ignored")
 _QUESTION_KEYS = (
-    *("column", "key", "question", "kind", "options", "positions", "bins"),
+    *("column", "key", "question", "kind", "options", "positions", "bins", "range"),
     *("refused", "dont_know", "not_asked", "topic"),
 )
 
@@ -239,12 +253,18 @@ def _read_question(entry: Any, where: str) -> Question:
         _read_options(data.get("options"), where),
         _numbers(data.get("positions"), f"{where}: positions"),
         bins=[b for b in _numbers(data.get("bins"), f"{where}: bins") if b is not None],
+        range=[r for r in _numbers(data.get("range"), f"{where}: range") if r is not None],
         refused=_codes(data, "refused", where),
         dont_know=_codes(data, "dont_know", where),
         not_asked=_codes(data, "not_asked", where),
         topic=_text(data.get("topic")),
     )
-    _check(out, out.options, out.bins, where)
+    if not out.is_number:
+        _check(out, out.options, out.bins, where)
+    if out.range and (not out.is_number or len(out.range) != 2 or out.range[0] >= out.range[1]):
+        raise ValueError(
+            f"{where}: a range is [least, largest] of a numeric question without options and bins"
+        )
     if out.positions and len(out.positions) != len(out.options):
         raise ValueError(
             f"{where}: {len(out.positions)} positions for {len(out.options)} options; one each, "

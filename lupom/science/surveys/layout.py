@@ -74,11 +74,12 @@ def build(file: File, codebook: Codebook) -> Layout:
     _check_columns(columns, codebook, file.name)
     if not codebook.questions:
         raise ValueError(f"{file.name}: the codebook has no questions")
-    info: Rows = [list(INFO)]
+    numbers = any(question.is_number for question in codebook.questions)
+    info: Rows = [[*INFO, *(["range"] if numbers else [])]]
     header, body = ["index"], [_ids(columns, codebook, file)]
     for question in codebook.questions:
         row, values = _asked(columns[question.column], question, file.name)
-        info.append(row)
+        info.append([*row, *[""] * (len(info[0]) - len(row))])
         header.append(question.key)
         body.append(values)
     metadata: Rows = [["key", "options", "label"]]
@@ -166,6 +167,8 @@ def _asked(column: Column, q: Question, name: str) -> tuple[list[str], list[str]
             # The file's own word where it says the same, as OpinionQA's tables have it.
             own = column.labels.get(code, code)
             said[code] = own if labels.nonresponse(own) == status else _CANONICAL[status]
+    if q.is_number:
+        return _numbers(column, q, _unsaid(column, said), name)
     # A code that says it is not an answer is not a number, whether the codebook has it or not.
     if q.bins:
         said = _unsaid(column, said)
@@ -199,6 +202,36 @@ def _asked(column: Column, q: Question, name: str) -> tuple[list[str], list[str]
     )
     kind = "ordinal" if q.bins else q.kind  # ranges of numbers are predicted as steps of a scale
     return [q.key, q.question, *cells_, q.topic, kind], texts
+
+
+def _numbers(
+    column: Column, q: Question, said: dict[str, str], name: str
+) -> tuple[list[str], list[str]]:
+    """Return row and column of a question that is answered by a number."""
+    loosely = {cells.code(code): text for code, text in said.items()}
+    texts = []
+    for row, value in enumerate(column.values, 1):
+        text = loosely.get(cells.code(value), value)
+        if text == value and value and not _is_number(value):
+            raise ValueError(
+                f"{name}, column {column.name!r}, row {row}: {value!r} is not a number; fix the "
+                f"file, or put it under refused, dont_know or not_asked in the codebook"
+            )
+        texts.append(text)
+    used = list(dict.fromkeys(text for text in said.values() if text))
+    limits = repr([_short(limit) for limit in q.range]) if q.range else ""
+    return [q.key, q.question, "", repr(used), "", q.topic, q.kind, limits], texts
+
+
+def _is_number(value: str) -> bool:
+    try:
+        return math.isfinite(float(value))
+    except ValueError:
+        return False
+
+
+def _short(number: float) -> float:
+    return int(number) if float(number).is_integer() else number
 
 
 def _unsaid(column: Column, said: dict[str, str]) -> dict[str, str]:
@@ -240,7 +273,7 @@ def _decoded(
             if text is None:
                 text = loosely.get(cells.code(value))
             if text is None and bins:
-                text = _range(value, bins, texts)
+                text = range_of(value, bins, texts)
             if text is None:
                 text = by_label.get(value.casefold())
             if text is None:
@@ -271,7 +304,8 @@ def ranges(bins: Sequence[float], values: Sequence[str]) -> list[str]:
     return [f"Below {edges[0]}", *between, f"{edges[-1]} or more"]
 
 
-def _range(value: str, bins: Sequence[float], texts: Sequence[str]) -> str | None:
+def range_of(value: str, bins: Sequence[float], texts: Sequence[str]) -> str | None:
+    """Return which of the ranges a number is in; None for what is no number."""
     try:
         number = float(value)
     except ValueError:

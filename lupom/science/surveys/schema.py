@@ -34,7 +34,8 @@ def schema() -> dict[str, Any]:
     question = {
         "type": "object",
         "required": ["column"],
-        "oneOf": _EITHER,
+        "anyOf": [*_EITHER, {"properties": {"kind": {"const": "numeric"}}, "required": ["kind"]}],
+        "not": {"required": ["options", "bins"]},
         "additionalProperties": False,
         "properties": {
             "column": _TEXT,
@@ -44,6 +45,10 @@ def schema() -> dict[str, Any]:
             "topic": _TEXT,
             "options": _OPTIONS,
             "bins": _BINS,
+            "range": {
+                **_NUMBERS,
+                "description": "Least and largest number of a question predicted as a number.",
+            },
             "positions": {
                 **_NUMBERS,
                 "description": "One for each option; null for one with no place on the scale.",
