@@ -55,7 +55,7 @@ def test_what_is_no_number_is_an_error():
     broken = File("f.csv", [Column("id", ["1", "2"]), Column("rating", ["1", "many"])])
     asked = codebook.Question("rating", "rating", "Rating", "numeric")
     with pytest.raises(ValueError, match="column 'rating', row 2: 'many' is not a number"):
-        layout.build(broken, codebook.Codebook("s", "f.csv", "id", None, [asked]))
+        layout.build(broken, codebook.Codebook("s", "f.csv", "id", questions=[asked]))
 
 
 @pytest.mark.parametrize("entry", ["range: [5, 1]", "range: [1]", "range: [0, 9], bins: [3]"])
