@@ -40,7 +40,7 @@ def compile(
         for name, sql in compiled.items():
             node = project.nodes[name]
             texts[node.file] = sql + "\n"
-            if node.materialized == "llm":
+            if node.materialization.needs_llm:
                 prompt = node.file.removesuffix(".sql") + ".prompt.txt"
                 try:
                     messages = project.rendered_prompt(name)

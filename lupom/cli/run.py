@@ -282,7 +282,9 @@ def _show_at_end(project: Project, selected: tuple[str, ...]) -> None:
         click.echo(f"\n{name}\n")
         click.echo(render(table.columns, table.rows(), "table"))
         shown.append(name)
-    models = [n for n in selected if project.nodes[n].materialized == "llm" and _rows(project, n)]
+    models = [
+        n for n in selected if project.nodes[n].materialization.needs_llm and _rows(project, n)
+    ]
     click.echo("\nNext:", err=True)
     if shown:
         click.echo(f'  lupom query "select * from {shown[0]}" --format csv', err=True)

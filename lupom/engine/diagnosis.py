@@ -61,7 +61,7 @@ def _aliases(context: Context) -> list[str]:
     the rows of a table were asked of, and that any of these falls back on.
     """
     known = context.files.settings.llms
-    wanted = {n.config["llm"] for n in context.nodes.values() if n.materialized == "llm"}
+    wanted = {n.config["llm"] for n in context.nodes.values() if n.materialization.needs_llm}
     wanted |= context.files.declared_llms
     for value in context.files.vars.values():
         wanted |= {v for v in (value if isinstance(value, list) else [value]) if isinstance(v, str)}

@@ -249,7 +249,7 @@ class Project:
         readers = [*(self.nodes[name] for name in selected), *wanted]
         selection.check_sources(context, readers, offline=offline)
         if not wanted and not stale(context, selected, options).doing():
-            built = [n for n in selected if self.nodes[n].materialized != "ephemeral"]
+            built = [n for n in selected if not self.nodes[n].materialization.inlined]
             result = RunResult(None, "success", [], len(built), time.monotonic() - begun)
             write_artifacts(context, result, "build" if tests else "run", {})
             return result

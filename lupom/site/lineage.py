@@ -55,13 +55,13 @@ def kind(node: Node) -> str:
     """Return what a reader calls a node: source, seed, sql, python, llm."""
     if node.resource in ("source", "seed"):
         return node.resource
-    return "llm" if node.materialized == "llm" else node.language
+    return "llm" if node.materialization.needs_llm else node.language
 
 
 def _status(node: Node, result: dict[str, Any], tables: Tables) -> str:
     if result:
         return str(result["status"])
-    if node.resource == "source" or node.materialized == "ephemeral":
+    if not node.materialization.is_built:
         return ""
     return "built" if tables.has(node.name) else "never"
 
@@ -151,7 +151,7 @@ def _prompts(
     project: Project, node: Node, kept: list[dict[str, Any]], started: dict[str, Any]
 ) -> list[dict[str, Any]]:
     """Return the versions of an LLM model's prompt, the newest first, each with what changed."""
-    if node.materialized != "llm":
+    if not node.materialization.needs_llm:
         return []
     from lupom.engine.llm.profiles import load_prompt
 

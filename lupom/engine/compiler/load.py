@@ -16,6 +16,7 @@ from lupom.engine.hashes import FileHashes, digest, of_bytes
 from lupom.engine.modules import use
 from lupom.engine.project.discovery import ProjectFiles, folder_config, merge_config
 from lupom.engine.project.documents import Document
+from lupom.engine.project.materializations import MATERIALIZATIONS, names_for
 from lupom.engine.project.nodes import Node, Properties, Ref, llm_part
 from lupom.engine.project.settings import ModelConfig
 from lupom.engine.project.traits import traits_of
@@ -99,7 +100,7 @@ def compile_project(
         if not node.config.get("enabled", True):
             out.disabled.add(node.name)
             continue
-        if node.materialized == "llm":
+        if node.materialization.needs_llm:
             _add_llm_parts(files, node, llm_identity, sources)
         out.nodes.append(node)
     for relative in files.seeds:
@@ -191,12 +192,12 @@ def _sql_node(files: ProjectFiles, relative: str, context: sql.Context) -> Node:
     text = _read(files, relative)
     rendered = sql.render(text, relative, context)
     config = _config(files, "models", relative, rendered.config, rendered.config_line, "view")
-    if config["materialized"] in ("seed", "python"):
+    if config["materialized"] not in (can := names_for("sql")):
         raise CompileError(
             f"a SQL model cannot be materialized as '{config['materialized']}'",
             file=relative,
             line=rendered.config_line,
-            hint="view, table, incremental, ephemeral or llm",
+            hint=f"{', '.join(can[:-1])} or {can[-1]}",
         )
     body = rendered.text.strip().rstrip(";").rstrip()
     if not body:
@@ -212,7 +213,7 @@ def _sql_node(files: ProjectFiles, relative: str, context: sql.Context) -> Node:
         text=body,
     )
     node.parts = {"SQL": digest(body), "config": _config_part(config)}
-    if rendered.asked_incremental or config["materialized"] == "incremental":
+    if rendered.asked_incremental or MATERIALIZATIONS[config["materialized"]].grows:
         again = sql.render(text, relative, context, incremental=True)
         node.incremental_text = again.text.strip().rstrip(";").rstrip()
         known = {ref.name for ref in node.refs}
@@ -232,7 +233,7 @@ def _python_node(
     text = _read(files, relative)
     scanned = python.scan(text, relative)
     given = scanned.config.get("materialized")
-    if given not in (None, "table", "python"):
+    if given not in (None, *names_for("python")):
         raise CompileError(
             f"a Python model cannot be materialized as '{given}'",
             file=relative,
@@ -474,7 +475,7 @@ def _check_views(files: ProjectFiles, nodes: list[Node]) -> None:
     for node in nodes:
         for ref in node.refs:
             of = files.sources.get(ref.name)
-            if node.materialized == "view" and of is not None and of[0].database is not None:
+            if node.materialization.is_view and of is not None and of[0].database is not None:
                 raise CompileError(
                     f"'{node.name}' is a view of a table in another DuckDB file ({ref.name})",
                     file=ref.file,

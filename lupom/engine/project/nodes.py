@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lupom.engine.project.materializations import MATERIALIZATIONS, Materialization
+
 
 @dataclass(frozen=True, slots=True)
 class Ref:
@@ -67,6 +69,11 @@ class Node:
     @property
     def materialized(self) -> str:
         return str(self.config["materialized"])
+
+    @property
+    def materialization(self) -> Materialization:
+        """What becomes of it."""
+        return MATERIALIZATIONS[self.config["materialized"]]
 
     @property
     def parents(self) -> tuple[str, ...]:

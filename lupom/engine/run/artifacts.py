@@ -143,7 +143,7 @@ def _node(context: Context, node: Node, ids: Mapping[str, str]) -> dict[str, Any
         "depends_on": {"nodes": [ids[name] for name in node.parents if name in ids]},
     }
     if node.resource != "source":
-        stands = node.materialized not in ("ephemeral", "test")
+        stands = bool(node.materialization.relation)
         described["schema"] = "main"
         described["relation_name"] = f'"main"."{node.name}"' if stands else None
     if node.resource == "model":

@@ -82,7 +82,7 @@ class Builder:
                     hint=f"select it too: --select +{node.name}",
                 )
         far = self._context.deferred & set(node.parents)
-        if node.materialized == "view" and far:
+        if node.materialization.is_view and far:
             raise ModelError(
                 f"a view cannot read '{min(far)}' of another target",
                 file=node.file,
@@ -103,10 +103,10 @@ class Builder:
                 ],
             )
 
-        no_llm = self._options.no_llm and node.materialized == "llm"
+        no_llm = self._options.no_llm and node.materialization.needs_llm
         record = TableRecord(
             node=node.name,
-            kind="view" if node.materialized == "view" else "table",
+            kind=node.materialization.relation,
             fingerprint=ids.fingerprint(node, inputs, no_llm=no_llm),
             code=ids.code_hash(node),
             parts=ids.parts_with_inputs(node, inputs, no_llm=no_llm),
@@ -116,7 +116,7 @@ class Builder:
         result.reason = self._steps[node.name].reason
         if previous is not None and self._steps[node.name].action == "maybe":
             result.reason = ", ".join(ids.changes(node, previous, inputs))
-        if node.materialized == "llm":
+        if node.materialization.needs_llm:
             record = self._build_llm(node, record, previous, result)
         else:
             record = self._build_plain(node, record, previous)
@@ -126,19 +126,11 @@ class Builder:
     def _build_plain(
         self, node: Node, record: TableRecord, previous: TableRecord | None
     ) -> TableRecord:
-        if node.materialized == "seed":
-            from lupom.engine.run.materializations import seed
-
-            return seed.build(self._context, node, record)
-        if node.materialized == "python":
-            from lupom.engine.run.materializations import python
-
-            return python.build(self._context, node, record)
-        from lupom.engine.run.materializations import sql
+        from lupom.engine.run.materializations import build
 
         # A growing table whose own code changed holds rows of another model: it is built anew.
         whole = self._options.full_refresh or ids.code_changed(node, previous)
-        return sql.build(self._context, node, record, whole=whole)
+        return build(self._context, node, record, whole=whole)
 
     def _build_llm(
         self,

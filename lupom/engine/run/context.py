@@ -169,7 +169,7 @@ class Context:
             other = self.nodes[name]
             if other.resource == "source":
                 return self.sources.named(name) if shown else self.source(name)
-            if other.materialized == "ephemeral":
+            if other.materialization.inlined:
                 if name not in ephemeral:
                     # Its own ephemeral inputs are put in first, which is the order CTEs need.
                     inner = self._fill(other, other.text, ephemeral, shown)

@@ -53,7 +53,7 @@ def deferrable(
         node = nodes.get(name)
         if name in seen:
             return None
-        if node is not None and node.materialized == "ephemeral":
+        if node is not None and node.materialization.inlined:
             found = {parent: identity(parent, seen | {name}) for parent in node.parents}
             return None if None in found.values() else digest(node.parts, found)
         record = there.get(name)
@@ -67,7 +67,7 @@ def deferrable(
 
     out: dict[str, str] = {}
     for name, node in nodes.items():
-        if name in selected or node.resource == "source" or node.materialized == "ephemeral":
+        if name in selected or not node.materialization.is_built:
             continue
         mine, theirs = here.get(name), there.get(name)
         if (mine is None or not mine.exists) and theirs is not None and theirs.exists:

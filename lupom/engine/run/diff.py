@@ -91,7 +91,7 @@ def diff(context: Context, name: str, key: Sequence[str] | None = None) -> Diffe
     """
     node = checked(context, name)
     with stale_built(context, node) as memory:
-        if node.materialized == "llm":
+        if node.materialization.needs_llm:
             with memory.context.store.hold() as cursor:
                 prepared = prepare(memory.context, node, cursor)
             return _of_answers(context, node, prepared)
@@ -103,7 +103,7 @@ def diff(context: Context, name: str, key: Sequence[str] | None = None) -> Diffe
 def checked(context: Context, name: str) -> Node:
     """Return the node of a model whose table stands; raises as `diff` does."""
     node = context.node(name)
-    if node.resource == "source" or node.materialized == "ephemeral":
+    if not node.materialization.is_built:
         raise UsageError(f"'{name}' has no table that LUPoM builds")
     if not context.store.exists:
         raise not_built(name)
@@ -123,7 +123,7 @@ def stale_built(context: Context, node: Node) -> Iterator[Scratch]:
     context.sources.check(read_by(context, (context.nodes[name] for name in selected)))
     plan = plan_of(context, selected)
     stale = {step.node for step in plan.doing()} - {node.name}
-    plain = tuple(n for n in names if n in stale and context.nodes[n].materialized != "llm")
+    plain = tuple(n for n in names if n in stale and not context.nodes[n].materialization.needs_llm)
     with scratch(context) as memory:
         memory.build(plain)
         yield memory

@@ -25,14 +25,14 @@ def estimate_calls(
     that is to be asked, the rows of today give a range, or nothing is known yet.
     """
     doing = {step.node: step for step in plan.doing()}
-    steps = [step for step in plan.doing() if context.nodes[step.node].materialized == "llm"]
+    steps = [step for step in plan.doing() if context.nodes[step.node].materialization.needs_llm]
     if not steps:
         return
     with scratch(context) as memory:
         for step in steps:
             node = context.nodes[step.node]
             above = [name for name in graph.sort(graph.ancestors(node.name)) if name in doing]
-            asked = [name for name in above if context.nodes[name].materialized == "llm"]
+            asked = [name for name in above if context.nodes[name].materialization.needs_llm]
             try:
                 if asked:
                     step.estimate = _below(context, node, known, asked[0], retry_invalid)

@@ -71,10 +71,10 @@ def explain(
 
 def _llm_node(context: Context, model: str) -> Node:
     node = context.node(model)
-    if node.materialized == "llm":
+    if node.materialization.needs_llm:
         return node
     above = context.graph.sort(context.graph.ancestors(model))
-    asked = [n for n in above if context.nodes[n].materialized == "llm"]
+    asked = [n for n in above if context.nodes[n].materialization.needs_llm]
     raise UsageError(
         f"'{model}' asks no LLM, so there is no prompt or call to explain",
         hint=f"it reads what {asked[-1]} was answered: lupom explain {asked[-1]} KEY"
@@ -85,11 +85,7 @@ def _llm_node(context: Context, model: str) -> Node:
 
 def _stands(context: Context, cursor: duckdb.DuckDBPyConnection, name: str) -> bool:
     node = context.nodes[name]
-    return (
-        node.resource == "source"
-        or node.materialized == "ephemeral"
-        or name in relation_kinds(cursor)
-    )
+    return not node.materialization.is_built or name in relation_kinds(cursor)
 
 
 def _column(node: Node, name: str) -> str:

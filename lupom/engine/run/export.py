@@ -47,7 +47,7 @@ def export(
             f"no format '{form}'", hint=did_you_mean(form, FORMATS) or ", ".join(FORMATS)
         )
     for name in models:
-        if context.node(name).materialized == "ephemeral":
+        if context.node(name).materialization.inlined:
             raise UsageError(f"'{name}' is ephemeral: it has no table")
     with context.store.hold(read_only=True) as cursor:
         standing = relation_kinds(cursor)

@@ -91,7 +91,7 @@ class Identities:
         node = self._nodes[name]
         if name in self._deferred:
             return ()
-        return node.parents if node.materialized in ("view", "ephemeral") else ()
+        return node.parents if node.materialization.read_through else ()
 
     def _identity(self, name: str) -> str | None:
         node = self._nodes[name]
@@ -99,9 +99,9 @@ class Identities:
             return self._deferred[name]
         if node.resource == "source":
             return self._source_hash(name)
-        if node.materialized in ("view", "ephemeral"):
+        if node.materialization.read_through:
             code = code_hash(node)
-            if node.materialized == "view":
+            if node.materialization.is_view:
                 record = self.record(name)
                 if record is None:
                     return None
@@ -135,7 +135,7 @@ def sources_below(nodes: Mapping[str, Node], name: str) -> list[str]:
         node = nodes[pending.pop()]
         if node.resource == "source":
             found.append(node.name)
-        elif node.materialized in ("view", "ephemeral"):
+        elif node.materialization.read_through:
             new = [parent for parent in node.parents if parent not in seen]
             seen.update(new)
             pending += new

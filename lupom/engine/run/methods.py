@@ -109,7 +109,7 @@ def _comparable(node: Node, state: Path | None) -> bool:
 
 
 def _stored(node: Node) -> bool:
-    return node.materialized != "ephemeral"
+    return not node.materialization.inlined
 
 
 def _built(context: Context) -> dict[str, str]:

@@ -116,10 +116,10 @@ def make_plan(
 
     for name in graph.order:
         node = nodes[name]
-        if node.materialized == "ephemeral" or (node.materialized == "view" and name not in chosen):
+        if node.materialization.inlined or (node.materialization.is_view and name not in chosen):
             above[name] = changing(node)
             continue
-        if name not in chosen or node.materialized == "source":
+        if name not in chosen or not node.materialization.is_built:
             continue
         record = known.record(name)
         inputs = known.inputs(node)
@@ -132,7 +132,7 @@ def make_plan(
             action, reason = RUN, "full refresh"
         elif name in quarantined:
             action, reason = RUN, "invalid answers are asked again"
-        elif no_llm and node.materialized == "llm":
+        elif no_llm and node.materialization.needs_llm:
             action = UP_TO_DATE
         else:
             reasons = ids.changes(node, record, inputs)

@@ -38,7 +38,7 @@ def table(context: Context, name: str, limit: int | None = None) -> Table:
     """Return a model's rows; raises UsageError if it is unknown, StoreError if not built."""
     from lupom.engine.store.names import quoted
 
-    if context.node(name).materialized == "ephemeral":
+    if context.node(name).materialization.inlined:
         raise UsageError(f"'{name}' is ephemeral: it has no table", hint="lupom compile shows it")
     with context.store.hold(read_only=True) as cursor:
         if name not in relation_kinds(cursor):

@@ -71,7 +71,7 @@ class Runner:
                 continue
             above = self._graph.ancestors([gate])
             for name in out:
-                is_llm = self._nodes[name].materialized == "llm"
+                is_llm = self._nodes[name].materialization.needs_llm
                 if is_llm and name != gate and name not in above and gate not in out[name]:
                     out[name] = (*out[name], gate)
         return out
@@ -173,7 +173,7 @@ class Runner:
     def _start(self, name: str, pool: ThreadPoolExecutor) -> None:
         node = self._nodes[name]
         self._context.reporter.started(self._index[name], len(self._index), name, node.materialized)
-        if node.materialized != "llm":
+        if not node.materialization.needs_llm:
             try:
                 self._context.store.acquire()
             except LupomError as error:

@@ -89,20 +89,16 @@ class Scratch:
 
     def build(self, names: tuple[str, ...]) -> None:
         """Build nodes, in the order given; raises LupomError with the file of one that fails."""
-        from lupom.engine.run.materializations import python, seed, sql
+        from lupom.engine.run.materializations import build
 
         for name in names:
             node = self.context.nodes[name]
-            if name in self._built or node.materialized in ("ephemeral", "source"):
+            if name in self._built or not node.materialization.is_built:
                 continue
-            kind = "view" if node.materialized == "view" else "table"
+            kind = node.materialization.relation
             record = TableRecord(name, kind, fingerprint="", code="")
-            build = python.build if node.materialized == "python" else seed.build
             try:
-                if node.materialized in ("seed", "python"):
-                    build(self.context, node, record)
-                else:
-                    sql.build(self.context, node, record, whole=True)
+                build(self.context, node, record, whole=True)
             except LupomError:
                 raise
             except Exception as error:

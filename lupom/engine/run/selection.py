@@ -71,9 +71,7 @@ def buildable_tests(
         for test in (context.tests[name] for name in select_tests(context, select_, exclude))
         if test.config["test"] == "unit"
         or all(
-            parent in known
-            or context.nodes[parent].resource == "source"
-            or context.nodes[parent].materialized == "ephemeral"
+            parent in known or not context.nodes[parent].materialization.is_built
             for parent in test.parents
         )
     ]
@@ -90,7 +88,7 @@ def with_seeds(context: Context, selected: tuple[str, ...]) -> tuple[str, ...]:
                 continue
             if node.resource == "seed":
                 wanted.add(parent)
-            elif node.materialized == "ephemeral":
+            elif node.materialization.inlined:
                 wanted.add(parent)
                 pending.append(parent)
     return context.graph.sort(wanted)
@@ -112,7 +110,7 @@ def read_by(context: Context, readers: Iterable[Node]) -> tuple[str, ...]:
             node = context.nodes[parent]
             if node.resource == "source":
                 found[parent] = None
-            elif node.materialized in ("view", "ephemeral") and parent not in seen:
+            elif node.materialization.read_through and parent not in seen:
                 seen.add(parent)
                 pending.append(node)
     return tuple(found)

@@ -61,7 +61,7 @@ def check_prices(context: Context, plan: Plan, budget: Budget) -> None:
     for step in plan.doing():
         node = context.nodes[step.node]
         # Where rows name the alias, the data say which, and it is checked before they are asked.
-        if node.materialized == "llm" and not node.config.get("llm_column"):
+        if node.materialization.needs_llm and not node.config.get("llm_column"):
             check_price(context, node, node.config["llm"], budget)
 
 

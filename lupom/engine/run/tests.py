@@ -99,7 +99,7 @@ def _check_built(context: Context, test: Node, cursor: duckdb.DuckDBPyConnection
     kinds = relation_kinds(cursor)
     for name in test.parents:
         node = context.nodes[name]
-        stands = node.resource == "source" or node.materialized == "ephemeral" or name in kinds
+        stands = not node.materialization.is_built or name in kinds
         stands = stands or name in context.deferred
         if not stands:
             raise not_built(name)

@@ -76,7 +76,7 @@ def try_prompt(
     budget, LLMError when the LLM cannot be reached.
     """
     node = checked(context, name)
-    if node.materialized != "llm":
+    if not node.materialization.needs_llm:
         raise UsageError(f"'{name}' asks no LLM: it has no prompt")
     if not prompt.is_file():
         raise UsageError(f"there is no prompt at {prompt}")

@@ -110,7 +110,7 @@ def _run(
             for name, rows in test.given.items():
                 _create(cursor, name, rows, kinds.get(name), test)
             store.noted(relation_kinds(cursor))
-            look = _llm if node.materialized == "llm" else _plain
+            look = _llm if node.materialization.needs_llm else _plain
             faults = look(inner, node, test, cursor)
     finally:
         inner.close()
@@ -138,7 +138,7 @@ def _inputs(context: Context, node: Node) -> set[str]:
     out: set[str] = set()
     for name in node.parents:
         parent = context.nodes[name]
-        if parent.materialized == "ephemeral":
+        if parent.materialization.inlined:
             out |= _inputs(context, parent)
         else:
             out.add(name)
@@ -214,18 +214,15 @@ def _create(
 def _plain(
     context: Context, node: Node, test: UnitTest, cursor: duckdb.DuckDBPyConnection
 ) -> list[str]:
-    from lupom.engine.run.materializations import python, sql
+    from lupom.engine.run.materializations import build
 
     block = test.block
     if block.answers or block.expect.invalid is not None or block.expect.prompts:
         raise ModelError(f"'{node.name}' asks no LLM: its unit test expects rows alone")
-    if node.materialized == "ephemeral":
+    if node.materialization.inlined:
         node = replace(node, config={**node.config, "materialized": "table"})
-    record = TableRecord(node.name, "view" if node.materialized == "view" else "table", "", "")
-    if node.language == "python":
-        python.build(context, node, record)
-    else:
-        sql.build(context, node, record, whole=node.name not in test.given)
+    record = TableRecord(node.name, node.materialization.relation, "", "")
+    build(context, node, record, whole=node.name not in test.given)
     table = cursor.sql(f"select * from {quoted('main', node.name)}").to_arrow_table()
     rows = table.to_pylist(maps_as_pydicts="lossy")
     return _differences(rows, block.expect.rows or [], list(table.column_names), test)

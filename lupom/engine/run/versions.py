@@ -24,7 +24,7 @@ def keep_versions(context: Context, run_id: str, nodes: Iterable[str]) -> None:
     lines = []
     for name in sorted(set(nodes)):
         node = context.nodes.get(name)
-        if node is None or node.materialized != "llm":
+        if node is None or not node.materialization.needs_llm:
             continue
         prompt, digest = str(node.config["prompt"]), node.parts["prompt"]
         if last.get(name) == digest:

@@ -41,7 +41,7 @@ class ModelHandle:
         other = self._context.nodes[name]
         if other.resource == "source":
             return self._cursor.sql(f"select * from {self._context.source(name)}")
-        if other.materialized == "ephemeral":
+        if other.materialization.inlined:
             return self._cursor.sql(self._context.sql(other))
         return self._cursor.sql(f"select * from {self._context.relation(name)}")
 
@@ -106,11 +106,11 @@ class ModelHandle:
         return self._context.gateway.embed(settings[alias], list(texts))
 
 
-def build(context: Context, node: Node, record: TableRecord) -> TableRecord:
+def build(context: Context, node: Node, record: TableRecord, *, whole: bool = True) -> TableRecord:
     """Run a Python model and commit what it returns.
 
     Raises ModelError with the model's file and line for whatever it raises, and for a result that
-    is not a table.
+    is not a table. It is always built `whole`.
     """
     with context.store.hold() as cursor:
         result = _call(context, node, ModelHandle(context, node, cursor))

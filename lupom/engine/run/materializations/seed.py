@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     import duckdb
 
 
-def build(context: Context, node: Node, record: TableRecord) -> TableRecord:
+def build(context: Context, node: Node, record: TableRecord, *, whole: bool = True) -> TableRecord:
     """Read a CSV file into a table: a header, '' as NULL, and a type for each column whose values
     all come back as they are written (`dialect.found_types`); `column_types` are the user's word.
 
     Raises ModelError, with the file, for CSV that does not parse, for a header that leaves a column
     without a name or names two alike, and for a column that `column_types` names and the file has
-    not.
+    not. It is always built `whole`.
     """
     types = node.config.get("column_types") or {}
     all_varchar = len(types) == 1 and types.get("*", "").upper() == "VARCHAR"

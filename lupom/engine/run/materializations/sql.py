@@ -22,7 +22,7 @@ def build(context: Context, node: Node, record: TableRecord, *, whole: bool) -> 
     record : what to note in the store.
     whole : build an incremental model from nothing, as on its first build.
     """
-    incremental = node.materialized == "incremental" and not whole
+    incremental = node.materialization.grows and not whole
     text = context.sql(node, incremental=incremental)
     relation = quoted("main", node.name)
 
@@ -31,13 +31,13 @@ def build(context: Context, node: Node, record: TableRecord, *, whole: bool) -> 
 
     def table(cursor: duckdb.DuckDBPyConnection) -> None:
         cursor.execute(f"create or replace table {relation} as {text}")
-        if node.materialized == "incremental":
+        if node.materialization.grows:
             _check_unique(cursor, node, relation, _unique_key(node))
 
     def grow(cursor: duckdb.DuckDBPyConnection) -> None:
         _grow(cursor, node, text)
 
-    if node.materialized == "view":
+    if node.materialization.is_view:
         return context.store.commit(record, view, hashed=False)
     return context.store.commit(record, grow if incremental else table)
 
