@@ -1,8 +1,8 @@
 """LUPoM predicts how a person will answer a survey question.
 
-The public face: `Project` and what its methods give, `import_survey`, `import_predictions` and
-`setup`, `OneOf` and its kin for response classes, and the errors. Everything is imported when it is
-first asked for, so that `import lupom` costs next to nothing.
+The public face: `Project` and what its methods give, `init`, `import_survey`, `import_predictions`
+and `setup`, `OneOf` and its kin for response classes, and the errors. Everything is imported when
+it is first asked for, so that `import lupom` costs next to nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lupom.engine.run.plan import Plan
     from lupom.engine.run.results import Reporter, RunResult
     from lupom.engine.run.tables import Table
+    from lupom.new import init
     from lupom.project import Project
     from lupom.surveys import import_survey
 
@@ -36,6 +37,7 @@ __all__ = [
     "__version__",
     "import_predictions",
     "import_survey",
+    "init",
     "setup",
 ]
 
@@ -53,6 +55,7 @@ _HOMES = {
     "Table": "lupom.engine.run.tables",
     "import_predictions": "lupom.elsewhere",
     "import_survey": "lupom.surveys",
+    "init": "lupom.new",
     "setup": "lupom.engine.llm.weights",
 }
 

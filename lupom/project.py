@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lupom.engine import workspace
@@ -145,8 +145,8 @@ class Project(workspace.Project):
 
         return list(measure(self.context, words(select) or (), words(exclude) or ()))
 
-    def diagnose(self) -> list[Check]:
-        """Check versions, project, store and LLMs, as `lupom debug`; LLMs are asked for it."""
+    def diagnose(self) -> Iterator[Check]:
+        """Yield checks of versions, project, store and LLMs, as `lupom debug`; LLMs are asked."""
         from lupom.engine.diagnosis import diagnose
 
-        return list(diagnose(self.context))
+        return diagnose(self.context)

@@ -19,10 +19,11 @@ PAGE = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
 EXPORTED = (
     *("AsArray", "Distribution", "LupomError", "OneOf", "OneOfEach", "Plan", "Project"),
     *("Reporter", "RunResult", "Table", "Usable", "__version__", "import_predictions"),
-    *("import_survey", "setup"),
+    *("import_survey", "init", "setup"),
 )
 # What each command does, as a call; subcommands and options that do something else with a space.
 CALLS = {
+    "init": "init",
     "import": "import_survey",
     "import predictions": "import_predictions",
     "run": "Project.run",
@@ -50,8 +51,8 @@ CALLS = {
     "debug": "Project.diagnose",
     "clean": "Project.clean",
 }
-# A new folder and a shell's script: things of a terminal.
-WITHOUT = {"init", "completion"}
+# A shell's script is a thing of a terminal, and so is what `docs serve` does until Ctrl-C.
+WITHOUT = {"completion"}
 
 
 def test_the_exported_names_are_these():
@@ -134,6 +135,15 @@ def test_pages_freshness_and_checks(built):
         (measured,) = project.freshness("source:raw")
         assert (measured.source, measured.status) == ("raw.people", "pass")
         assert "lupom" in {check.what for check in project.diagnose()}
+
+
+def test_a_project_is_made(tmp_path):
+    made = lupom.init(tmp_path / "demo")
+    assert (made.root, made.survey) == (tmp_path / "demo", None)
+    with Project(made.root) as project:
+        assert "predictions" in project.select()
+    with pytest.raises(lupom.LupomError, match="not empty"):
+        lupom.init(made.root)
 
 
 def test_a_survey_is_imported(built, tmp_path_factory):

@@ -18,11 +18,9 @@ def debug(project_dir: Path | None, target: str | None, vars_: str | None) -> in
     Example:
       lupom debug
     """
-    from lupom.engine.diagnosis import diagnose
-
     bad = 0
     with open_project(project_dir, target, vars_) as project:
-        for check in diagnose(project.context):
+        for check in project.diagnose():
             bad += not check.ok
             mark = click.style("ok ", fg="green") if check.ok else click.style("BAD", fg="red")
             click.echo(f"{mark}  {check.what:<24} {check.found}")
