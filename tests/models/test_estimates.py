@@ -19,6 +19,7 @@ def built(*, llm: str = "", **vars: object) -> FakeProject:
     project.connection.execute(NOBODY)
     if llm:
         project.connection.execute(llm)
+    project.build("prediction/predictions_elsewhere.py")
     project.build("staging/survey_designs.py")
     project.build("evaluation/estimates.py")
     return project
@@ -166,3 +167,31 @@ def test_a_design_that_does_not_fit_is_told(
             project.build("staging/survey_designs.py")
     finally:
         del project.vars["survey_design"]
+
+
+def test_predictions_made_elsewhere_of_everyone_count(project: FakeProject) -> None:
+    """Somebody's model has a good guess for all 2,348 people, whether they were asked or not."""
+    there = staged(
+        seed=1,
+        tuning_pairs=50,
+        test_pairs=50,
+        group_attributes=[],
+        predictions_elsewhere=["theirs"],
+    )
+    there.connection.execute(
+        "create table theirs as select respondent_id, question_id, "
+        "coalesce(answer, 'Yes') as answer from responses where question_id = 'abany'"
+    )
+    there.connection.execute(NOBODY)
+    there.build("prediction/predictions_elsewhere.py")
+    assert there.value("select count(*) from predictions_elsewhere") < 20
+    there.build("staging/survey_designs.py")
+    there.build("evaluation/estimates.py")
+    [(power, effective, n, predicted)] = there.rows(
+        "select power, n_effective, n_humans, n_predicted from estimates "
+        "where predictor = 'elsewhere' and llm = 'theirs' and method = 'powered' "
+        "and statistic = 'mean'"
+    )
+    assert predicted == 2348
+    assert power > 0.5
+    assert effective > 1.2 * n

@@ -92,7 +92,8 @@ def estimates(
     predictions : predictions made elsewhere or by an LLM, of people who answered and of others:
         survey, respondent_id, question_id, predictor, llm, answer, probabilities (map from options,
         or null), status. What is said of a person must not be made from that person's answer to
-        the question. A predictor counts where it covers 20 of those who answered and 20 others.
+        the question. A predictor counts where it covers 20 of those who answered and 20 others. Or
+        a list of such tables.
     designs : survey, respondent_id, cluster, stratum, replicates (list), scale; see `Design`.
     attributes : those to make groups of; None is all.
     smallest : groups in which fewer people answered are left out.
@@ -125,9 +126,7 @@ def estimates(
     require(responses, _ANSWER, "responses")
     require(questions, ("survey", "question_id", "options", "kind"), "questions")
     require(respondents, ("survey", "respondent_id", "attributes"), "respondents")
-    if predictions is not None:
-        predictions = arrow(predictions)
-        require(predictions, _PREDICTION, "predictions")
+    said = None if predictions is None else _one(predictions)
     parts = []
     for survey in sorted(pc.unique(questions["survey"]).to_pylist()):
         population = people.people_of(
@@ -138,12 +137,23 @@ def estimates(
             None if designs is None else people.by_survey(designs, survey),
             seed,
         )
-        said = None if predictions is None else people.by_survey(predictions, survey)
+        here = None if said is None else people.by_survey(said, survey)
         rows = _Rows(population, level, smallest, attributes)
         for place in range(len(population.asked)):
-            rows.add(place, said)
+            rows.add(place, here)
         parts.append(rows.table())
     return pa.concat_tables(parts) if parts else ESTIMATES.empty_table()
+
+
+def _one(predictions: Any) -> pa.Table:
+    """Return one table or several as one, with the columns that are needed."""
+    tables = [arrow(t) for t in (predictions if isinstance(predictions, list) else [predictions])]
+    for table in tables:
+        require(table, _PREDICTION, "predictions")
+    spread = pa.map_(pa.string(), pa.float64())
+    types = [spread if name == "probabilities" else pa.string() for name in _PREDICTION]
+    schema = pa.schema(list(zip(_PREDICTION, types, strict=True)))
+    return pa.concat_tables([table.select(_PREDICTION).cast(schema) for table in tables])
 
 
 class _Rows:

@@ -20,7 +20,9 @@ _OPTIONAL = ("setting", "llm", "answer", "probabilities", "number", "cost")
 ELSEWHERE = pa.schema([*PREDICTIONS, ("value", pa.float64()), ("cost", pa.float64())])
 
 
-def predictions(tables: Mapping[str, Any], known: Any, questions: Any) -> pa.Table:
+def predictions(
+    tables: Mapping[str, Any], known: Any, questions: Any, *, everyone: bool = False
+) -> pa.Table:
     """Return the predictions that tables hold of pairs that are held out.
 
     Parameters
@@ -32,6 +34,7 @@ def predictions(tables: Mapping[str, Any], known: Any, questions: Any) -> pa.Tab
         Other columns are not looked at.
     known : survey, respondent_id, question_id, role, scenario; the pairs of role 'test' and
         'tuning' are those held out. No answer is read.
+    everyone : of all pairs of respondents and questions instead, which estimates need.
     questions : survey, question_id, kind, options, low, high.
 
     Returns
@@ -48,6 +51,8 @@ def predictions(tables: Mapping[str, Any], known: Any, questions: Any) -> pa.Tab
     pairs = arrow(known).select([*_PAIR, "role", "scenario"])
     every = _key(pairs)
     held = pc.is_in(pairs["role"], value_set=pa.array(["test", "tuning"]))
+    if everyone:
+        held = pc.is_valid(pairs["role"])
     names = list(dict.fromkeys(pairs["survey"].to_pylist()))
     keys = every.filter(held)
     hidden = pairs.filter(held).select(["role", "scenario"]).to_pylist()
