@@ -12,11 +12,6 @@ from importlinter.cli import lint_imports_command
 
 ROOT = Path(__file__).parents[1]
 PACKAGE, PYPROJECT = ROOT / "lupom", ROOT / "pyproject.toml"
-# Circles that are left, of names for type checking: a class and what was taken out of it.
-FOR_TYPES = (
-    ("lupom.engine.llm.asking_together", "lupom.engine.llm.dispatcher"),
-    ("lupom.engine.llm.together", "lupom.engine.llm.responses"),
-)
 
 
 def imports(path: Path) -> set[str]:
@@ -42,8 +37,6 @@ def test_no_module_imports_what_imports_it():
     # The public face names what it offers, and every part asks it for the version.
     for face in graph.find_modules_directly_imported_by("lupom"):
         graph.remove_import(importer="lupom", imported=face)
-    for importer, imported in FOR_TYPES:
-        graph.remove_import(importer=importer, imported=imported)
     sorter = graphlib.TopologicalSorter(
         {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
     )
@@ -53,8 +46,6 @@ def test_no_module_imports_what_imports_it():
 def test_what_is_imported_for_types_alone_is_not_imported_at_run_time():
     graph = grimp.build_graph("lupom", cache_dir=None, exclude_type_checking_imports=True)
     assert not graph.find_modules_directly_imported_by("lupom")
-    for importer, imported in FOR_TYPES:
-        assert not graph.direct_import_exists(importer=importer, imported=imported)
 
 
 def test_nothing_evaluates_or_unpickles():

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lupom.engine.llm.responses import InvalidAnswer, RowResponse
-from lupom.engine.llm.together import RowsResponse, Together, Written
+from lupom.engine.llm.rows_response import RowsResponse
+from lupom.engine.llm.together import Together, Written
 from lupom.engine.llm.usage import Usage
 from lupom.engine.state.ledger import INVALID, OK, Entry
 

@@ -11,7 +11,7 @@ import json
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lupom.engine.llm.adaptive_rate_limiter import Halted
 from lupom.engine.llm.pending import (
@@ -25,15 +25,72 @@ from lupom.engine.llm.pending import (
 )
 from lupom.engine.llm.providers.base import ProviderError, ProviderReply, ProviderRequest
 from lupom.engine.llm.providers.endpoint import is_of_limit
-from lupom.engine.llm.together import RowsResponse, label_of, shared_out, split
+from lupom.engine.llm.rows_response import RowsResponse, label_of
+from lupom.engine.llm.together import shared_out, split
 from lupom.engine.llm.turns import Request, part_of
 from lupom.engine.state.ledger import INVALID, Entry
 
 if TYPE_CHECKING:
     from lupom.engine.llm.client import Client
-    from lupom.engine.llm.dispatcher import Dispatcher
 
 MISSING = "it is missing from the answer"
+
+
+class Recorder(Protocol):
+    """What sends a request, and records what came of it: the dispatcher, as it is needed here."""
+
+    async def reply(
+        self, client: Client, asking: AskState, request: ProviderRequest, name: str
+    ) -> ProviderReply:
+        """Send a request within budget and rate limits until it has a reply."""
+        ...
+
+    async def receive(
+        self,
+        client: Client,
+        asking: AskState,
+        pending: PendingCall,
+        entry: Entry,
+        tries: list[dict[str, Any]],
+        reply: ProviderReply,
+        *,
+        missing: str | None = None,
+    ) -> Outcome | None:
+        """Record a reply; None where it is not valid and attempts are left."""
+        ...
+
+    async def refuse(
+        self,
+        client: Client,
+        asking: AskState,
+        pending: PendingCall,
+        entry: Entry,
+        error: ProviderError,
+    ) -> Outcome:
+        """Record a call that the provider will never answer."""
+        ...
+
+    def pay(
+        self,
+        client: Client,
+        asking: AskState,
+        pending: PendingCall,
+        entry: Entry,
+        tries: Sequence[Mapping[str, Any]],
+        reply: ProviderReply,
+    ) -> None:
+        """Count what a reply took."""
+        ...
+
+    async def record(
+        self, client: Client, asking: AskState, pending: PendingCall, entry: Entry
+    ) -> None:
+        """Write a call to the ledger as it stands."""
+        ...
+
+    def end(self, asking: AskState, pending: PendingCall, outcome: Outcome) -> None:
+        """Take note of the end of a call, and tell whoever waits for it."""
+        ...
 
 
 @dataclass(slots=True)
@@ -47,7 +104,7 @@ class Row:
 
 
 async def ask_together(
-    dispatcher: Dispatcher, client: Client, asking: AskState, asked: Request
+    dispatcher: Recorder, client: Client, asking: AskState, asked: Request
 ) -> None:
     """Ask rows until each has a valid answer or no attempts left.
 
@@ -107,7 +164,7 @@ async def ask_together(
 
 
 async def receive_together(
-    dispatcher: Dispatcher,
+    dispatcher: Recorder,
     client: Client,
     asking: AskState,
     group: Sequence[Row | None],
@@ -186,6 +243,6 @@ def _halves(group: list[Row]) -> list[list[Row]]:
     return [group[:middle], group[middle:]]
 
 
-def _end(dispatcher: Dispatcher, asking: AskState, row: Row, outcome: Outcome) -> None:
+def _end(dispatcher: Recorder, asking: AskState, row: Row, outcome: Outcome) -> None:
     row.ended = True
     dispatcher.end(asking, row.pending, outcome)

@@ -19,7 +19,7 @@ from lupom.engine.llm.reuse import Reuse, reuse
 
 if TYPE_CHECKING:
     from lupom.engine.llm.responses import RowResponse
-    from lupom.engine.llm.together import RowsResponse
+    from lupom.engine.llm.rows_response import RowsResponse
     from lupom.engine.project.providers import LLMSettings
     from lupom.engine.state.ledger import Ledger, Taken
 

@@ -11,7 +11,7 @@ from lupom.engine.hashes import canonical
 
 if TYPE_CHECKING:
     from lupom.engine.llm.responses import RowResponse
-    from lupom.engine.llm.together import RowsResponse
+    from lupom.engine.llm.rows_response import RowsResponse
     from lupom.engine.project.providers import EmbeddingSettings, LLMSettings
 
 

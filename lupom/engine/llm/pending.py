@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from lupom.engine.llm.answers import Progress, Tally
 from lupom.engine.llm.providers.base import ProviderRequest
-from lupom.engine.llm.together import RowsResponse, Together
+from lupom.engine.llm.rows_response import RowsResponse
+from lupom.engine.llm.together import Together
 from lupom.engine.llm.usage import Usage
 from lupom.engine.state.ledger import INVALID, PENDING, Entry
 

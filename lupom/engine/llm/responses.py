@@ -16,9 +16,9 @@ from lupom.engine.llm.columns import POSITION, Layout, layout_of
 from lupom.engine.llm.lenient import lenient_validator
 from lupom.engine.llm.markers import AsArray, Each, OneOf, OneOfEach, Usable
 from lupom.engine.llm.providers.base import TokenLogprobs
+from lupom.engine.llm.rows_response import RowsResponse
 from lupom.engine.llm.schemas import canonical, closed, columns_of, filled, schema_of
 from lupom.engine.llm.stated import OFF, Distribution, labelled, normalised
-from lupom.engine.llm.together import RowsResponse
 from lupom.engine.llm.validation import InvalidAnswer, Reader, Reading
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ alone in this form, so it depends neither on the rows asked beside it nor on how
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from lupom.engine.llm.providers.base import ProviderReply, TokenLogprobs
 from lupom.engine.llm.reading import after_thoughts, found_in, repaired_in
-from lupom.engine.llm.schemas import canonical
+from lupom.engine.llm.rows_response import RowsResponse, label_of
 
 if TYPE_CHECKING:
     from lupom.engine.llm.responses import RowResponse
@@ -58,14 +57,6 @@ class Member(Protocol):
 M = TypeVar("M", bound=Member)
 
 
-def label_of(place: int) -> str:
-    """Return the label of the row at a place, from 0.
-
-    It begins with a letter, as some providers want of a property's name.
-    """
-    return f"r{place + 1}"
-
-
 def labelled(
     rows: Sequence[tuple[Mapping[str, Any], RowResponse]],
 ) -> list[dict[str, Any]]:
@@ -106,42 +97,6 @@ def messages_of(members: Sequence[Member]) -> Sequence[Mapping[str, str]]:
     if len(members) == 1 or first.together is None:
         return first.messages
     return first.together.write([(member.row, member.response) for member in members])
-
-
-class RowsResponse:
-    """What comes back to a request for several rows: an object with each row's answer under its
-    label.
-
-    Attributes
-    ----------
-    name, schema, schema_text, schema_hash, top_logprobs : as of one row's response.
-    choices : those of the first row; None where rows are not choices.
-    """
-
-    def __init__(self, parts: Sequence[RowResponse]) -> None:
-        self._parts = parts
-        self.name = f"{parts[0].name}Rows"
-        properties = {label_of(i): part.schema for i, part in enumerate(parts)}
-        self.schema: dict[str, Any] = {
-            "type": "object",
-            "properties": properties,
-            "required": list(properties),
-            "additionalProperties": False,
-        }
-        self.choices = parts[0].choices
-        self.top_logprobs = max(part.top_logprobs for part in parts)
-        self._text: str | None = None
-
-    @property
-    def schema_text(self) -> str:
-        """The schema in one spelling."""
-        if self._text is None:
-            self._text = canonical(self.schema)
-        return self._text
-
-    @property
-    def schema_hash(self) -> str:
-        return hashlib.sha256(self.schema_text.encode("utf-8")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lupom.engine.llm.embeddings import keys
 from lupom.engine.llm.keys import KeyMaker, llm_identity
 from lupom.engine.llm.schemas import canonical
-from lupom.engine.project.providers import llm_settings
+from lupom.engine.project.providers import embedding_settings, llm_settings
 
 IDENTITY = {
     "provider": "openai",
@@ -121,3 +122,52 @@ def test_what_only_paces_or_prices_is_in_no_key(changed):
     assert llm_identity("a", llm_settings(**OPENAI, **changed)) == llm_identity(
         "b", llm_settings(**OPENAI)
     )
+
+
+FULL = {"temperature": 0.0, "max_tokens": 2048, "logprobs": True}
+
+
+@pytest.mark.parametrize(
+    ("settings", "identity"),
+    [
+        (
+            {"provider": "bedrock", "model": "m", "region": "eu-west-1", "prompt_cache": False},
+            {"provider": "bedrock", "model": "m"},
+        ),
+        (
+            {"provider": "anthropic", "model": "m", "mode": "tools", "headers": {"x": "y"}},
+            {"provider": "anthropic", "base_url": "https://api.anthropic.com", "model": "m"},
+        ),
+        (
+            {"provider": "instructor", "model": "google/gemini", "api_key_env": "KEY"},
+            {"provider": "instructor", "model": "google/gemini"},
+        ),
+        (
+            {"provider": "openai", "model": "m", "batch": True, "batch_minimum": 5},
+            {"provider": "openai", "base_url": "https://api.openai.com/v1", "model": "m"},
+        ),
+    ],
+    ids=lambda given: given.get("provider"),
+)
+def test_what_decides_an_answer_is_what_it_was_before_providers_had_their_own_settings(
+    settings, identity
+):
+    assert llm_identity("a", llm_settings(**settings)) == {**identity, "parameters": FULL}
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        (
+            {"provider": "openai", "model": "m", "base_url": "http://127.0.0.1:8000/v1/"},
+            "4815ab9461180e149021b670ef3f0a5cbd55c174ccd1ba9c5e234dc49ff937d5",
+        ),
+        (
+            {"provider": "bedrock", "region": "eu-west-1", "dimensions": 256},
+            "3a80d106c976404a5571d5d80d94ef1fd06490175b5724a81fb2227e4d7f1d7e",
+        ),
+    ],
+    ids=["openai", "bedrock"],
+)
+def test_keys_of_vectors_stay_what_they_were(settings, key):
+    assert keys(embedding_settings(**settings), ["text"]) == [key]
