@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from tests.support.llm_server import LLMServer
 
 # As many workers as cores run the tests: threads of linear algebra that wait for one another by
 # spinning would take what the others work with.
@@ -14,3 +20,12 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 # On a busy machine an example takes seconds, which says nothing of the code.
 settings.register_profile("lupom", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("lupom")
+
+
+@pytest.fixture
+def server() -> Iterator[LLMServer]:
+    """An OpenAI-compatible endpoint on loopback that answers whatever is asked."""
+    from tests.support.llm_server import LLMServer
+
+    with LLMServer() as running:
+        yield running

@@ -6,14 +6,8 @@ import pytest
 
 from lupom import Project
 from lupom.cli import main
-from tests.support.llm_server import Fault, LLMServer
+from tests.support.llm_server import Fault
 from tests.support.notes_project import FILES, people
-
-
-@pytest.fixture
-def server():
-    with LLMServer() as running:
-        yield running
 
 
 @pytest.fixture

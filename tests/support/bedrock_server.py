@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from tests.support.answers import embedding, fit, read_and_written, schema_in
+from tests.support.threaded_server import ThreadedServer
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Model:
 
 
 @dataclass
-class BedrockServer:
+class BedrockServer(ThreadedServer):
     """The server, in a thread of its own; a context manager.
 
     Attributes
@@ -95,28 +95,10 @@ class BedrockServer:
 
     _in_flight: int = 0
     _cached: set[str] = field(default_factory=set, repr=False)
-    _thread: threading.Thread | None = field(default=None, repr=False)
-    _loop: asyncio.AbstractEventLoop | None = field(default=None, repr=False)
-    _closing: asyncio.Event | None = field(default=None, repr=False)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
-
-    def __enter__(self) -> BedrockServer:
-        ready = threading.Event()
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(ready.set)), name="bedrock", daemon=True
-        )
-        self._thread.start()
-        if not ready.wait(10):
-            raise RuntimeError("the test server did not start")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._loop is not None and self._closing is not None and self._thread is not None:
-            self._loop.call_soon_threadsafe(self._closing.set)
-            self._thread.join(10)
 
     def reset(self) -> None:
         """Forget what was asked so far; settings stay."""
@@ -126,18 +108,9 @@ class BedrockServer:
         self.headers.clear()
 
     async def _serve(self, ready: Callable[[], None]) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._closing = asyncio.Event()
         app = web.Application(client_max_size=64 << 20)
         self._route(app.router)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0, backlog=1024)
-        await site.start()
-        self.port = runner.addresses[0][1]
-        ready()
-        await self._closing.wait()
-        await runner.cleanup()
+        await self._serve_app(app, ready)
 
     def _route(self, router: web.UrlDispatcher) -> None:
         router.add_post("/model/{model}/converse", self._converse)

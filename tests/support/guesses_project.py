@@ -7,7 +7,6 @@ import re
 import pytest
 
 from lupom import Project
-from tests.support.llm_server import LLMServer
 
 FILES = {
     "prompts/responses.py": """
@@ -51,12 +50,6 @@ def questions(count: int) -> str:
     kinds = ("low/mid/high", "yes/no")
     lines = [f"Question {i:02d}?,{kinds[i % 2]}" for i in range(1, count + 1)]
     return "question,options\n" + "\n".join(lines) + "\n"
-
-
-@pytest.fixture
-def server():
-    with LLMServer() as running:
-        yield running
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ import base64
 import contextlib
 import json
 import struct
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -38,12 +37,13 @@ from tests.support.answers import (
     schema_of,
 )
 from tests.support.faults import Fault, fail_always, fail_every, fail_first
+from tests.support.threaded_server import ThreadedServer
 
 __all__ = ["Fault", "LLMServer", "fail_always", "fail_every", "fail_first"]
 
 
 @dataclass
-class LLMServer:
+class LLMServer(ThreadedServer):
     """The server, in a thread of its own; a context manager.
 
     Attributes
@@ -98,9 +98,6 @@ class LLMServer:
     _batches: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
     _begun: set[str] = field(default_factory=set, repr=False)
     _recent: deque[float] = field(default_factory=deque, repr=False)
-    _thread: threading.Thread | None = field(default=None, repr=False)
-    _loop: asyncio.AbstractEventLoop | None = field(default=None, repr=False)
-    _closing: asyncio.Event | None = field(default=None, repr=False)
 
     @property
     def base_url(self) -> str:
@@ -118,24 +115,7 @@ class LLMServer:
         self.bodies.clear()
         self.headers.clear()
 
-    def __enter__(self) -> LLMServer:
-        ready = threading.Event()
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(ready.set)), name="llm-server", daemon=True
-        )
-        self._thread.start()
-        if not ready.wait(10):
-            raise RuntimeError("the test server did not start")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._loop is not None and self._closing is not None and self._thread is not None:
-            self._loop.call_soon_threadsafe(self._closing.set)
-            self._thread.join(10)
-
     async def _serve(self, ready: Callable[[], None]) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._closing = asyncio.Event()
         app = web.Application(client_max_size=64 << 20)
         app.router.add_post("/v1/chat/completions", self._chat)
         # As the package of Groq asks for it.
@@ -150,14 +130,7 @@ class LLMServer:
         app.router.add_get("/stats", self._stats)
         app.router.add_post("/reset", self._reset)
         app.router.add_post("/config", self._config)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", self.port, backlog=4096)
-        await site.start()
-        self.port = runner.addresses[0][1]
-        ready()
-        await self._closing.wait()
-        await runner.cleanup()
+        await self._serve_app(app, ready)
 
     # Endpoints
 
@@ -467,7 +440,7 @@ def main() -> None:
         print(server.base_url, flush=True)
 
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(server._serve(ready))
+        asyncio.run(server._run(ready))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from lupom import Project
-from tests.support.llm_server import LLMServer
 
 RESPONSES = """
 from typing import Annotated
@@ -49,12 +48,6 @@ FILES = {
 def people(count, start=1):
     rows = [f"{i},Person {i},Town {i}" for i in range(start, start + count)]
     return "id,name,town\n" + "\n".join(rows) + "\n"
-
-
-@pytest.fixture
-def server():
-    with LLMServer() as running:
-        yield running
 
 
 @pytest.fixture

@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-import threading
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.support.threaded_server import ThreadedServer
 
 HEAD = b"HTTP/1.1 %s\r\ncontent-type: application/json\r\n"
 
@@ -26,34 +28,16 @@ def cut_chunks(part: bytes) -> bytes:
 
 
 @dataclass
-class RawServer:
+class RawServer(ThreadedServer):
     """The server, in a thread of its own; a context manager."""
 
     response: bytes
-    port: int = 0
     requests: int = 0
-    _loop: asyncio.AbstractEventLoop | None = field(default=None, repr=False)
-    _thread: threading.Thread | None = field(default=None, repr=False)
-    _closing: asyncio.Event | None = field(default=None, repr=False)
 
-    def __enter__(self) -> RawServer:
-        ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), daemon=True)
-        self._thread.start()
-        if not ready.wait(10):
-            raise RuntimeError("the test server did not start")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._loop is not None and self._closing is not None and self._thread is not None:
-            self._loop.call_soon_threadsafe(self._closing.set)
-            self._thread.join(10)
-
-    async def _serve(self, ready: threading.Event) -> None:
-        self._loop, self._closing = asyncio.get_running_loop(), asyncio.Event()
+    async def _serve(self, ready: Callable[[], None]) -> None:
         server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
-        ready.set()
+        ready()
         await self._closing.wait()
         server.close()
 

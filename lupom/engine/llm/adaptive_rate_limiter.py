@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 # Seconds over which sends are counted to learn the rate a provider takes.
 WINDOW = 1.0
@@ -57,24 +59,17 @@ class AdaptiveRateLimiter:
         return now
 
     async def _slowly(self, halt: asyncio.Event) -> float:
-        loop = asyncio.get_running_loop()
-        async with self._queue:
-            while True:
-                if halt.is_set():
-                    raise Halted
-                now = loop.time()
-                if now < self._until:
-                    await pause(self._until - now, halt)
-                    continue
-                if self._refused:
-                    self._learn(now)
-                if not self._rate:
-                    return now
-                if now < self._next:
-                    await pause(self._next - now, halt)
-                    continue
+        async with turn(self._queue, halt, self._wait, lambda wait: pause(wait, halt)) as now:
+            if self._rate:
                 self._next = max(self._next, now - _SLACK) + 1.0 / self._rate_at(now)
-                return now
+            return now
+
+    def _wait(self, now: float) -> float:
+        if now < self._until:
+            return self._until - now
+        if self._refused:
+            self._learn(now)
+        return self._next - now if self._rate else 0.0
 
     def succeeded(self) -> None:
         """Take note of an answer."""
@@ -118,6 +113,35 @@ class AdaptiveRateLimiter:
             self._growth = GROWTH if taken >= ENOUGH else START_GROWTH
         self._refusals.clear()
         self._rated_at = self._next = now
+
+
+@asynccontextmanager
+async def turn(
+    queue: asyncio.Lock,
+    halt: asyncio.Event,
+    wait: Callable[[float], float],
+    sleep: Callable[[float], Awaitable[None]],
+) -> AsyncIterator[float]:
+    """Be the first of a queue, wait there for one's turn, and yield its time.
+
+    Parameters
+    ----------
+    wait : of the time of the loop, how many seconds are left; asked again after each sleep.
+    sleep : waits for so many seconds, or less.
+
+    Raises Halted when `halt` is set.
+    """
+    loop = asyncio.get_running_loop()
+    async with queue:
+        while True:
+            if halt.is_set():
+                raise Halted
+            now = loop.time()
+            left = wait(now)
+            if left <= 0:
+                break
+            await sleep(left)
+        yield now
 
 
 async def pause(seconds: float, halt: asyncio.Event) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
-from lupom.engine.llm.adaptive_rate_limiter import Halted
+from lupom.engine.llm.adaptive_rate_limiter import turn
 
 MINUTE = 60.0
 # Late wake-ups may be made up for within so many seconds; the intervals allow for it.
@@ -32,23 +33,18 @@ class RateLimiter:
 
     async def acquire(self, tokens: int, halt: asyncio.Event) -> None:
         """Wait for one's turn to send a request of so many tokens; raises Halted on `halt`."""
-        loop = asyncio.get_running_loop()
-        async with self._queue:
-            while True:
-                if halt.is_set():
-                    raise Halted
-                now = loop.time()
-                wait = max(self._requests_at, self._tokens_at) - SLACK - now
-                if wait <= 0:
-                    break
-                self._given_back.clear()
-                try:
-                    async with asyncio.timeout(min(wait, _LOOK)):
-                        await self._given_back.wait()
-                except TimeoutError:
-                    continue
+        async with turn(self._queue, halt, self._wait, self._sleep) as now:
             self._requests_at = max(self._requests_at, now) + self._per_request
             self._tokens_at = max(self._tokens_at, now) + tokens * self._per_token
+
+    def _wait(self, now: float) -> float:
+        return max(self._requests_at, self._tokens_at) - SLACK - now
+
+    async def _sleep(self, seconds: float) -> None:
+        self._given_back.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(seconds, _LOOK)):
+                await self._given_back.wait()
 
     def give_back(self, tokens: int) -> None:
         """Return tokens that a request did not take; fewer than none are taken on top."""

@@ -23,12 +23,6 @@ from lupom import Distribution
 
 
 @pytest.fixture
-def server() -> Iterator[LLMServer]:
-    with LLMServer() as running:
-        yield running
-
-
-@pytest.fixture
 def state(tmp_path: Path) -> Iterator[State]:
     with State(tmp_path / "state.db") as opened:
         yield opened

@@ -7,7 +7,6 @@ import pytest
 from lupom import LupomError, Project
 from lupom.engine.diagnosis import diagnose
 from tests.support.bedrock_server import BedrockServer
-from tests.support.llm_server import LLMServer
 from tests.support.notes_project import FILES, people
 
 pytest.importorskip("boto3")
@@ -28,12 +27,6 @@ def bedrock(monkeypatch, tmp_path):
         monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", running.url)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        yield running
-
-
-@pytest.fixture
-def server():
-    with LLMServer() as running:
         yield running
 
 

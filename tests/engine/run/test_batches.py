@@ -7,14 +7,7 @@ import pytest
 from lupom import Project
 from lupom.cli import main
 from lupom.engine.run.materializations import rows as parts
-from tests.support.llm_server import LLMServer
 from tests.support.notes_project import FILES, people
-
-
-@pytest.fixture
-def server():
-    with LLMServer() as running:
-        yield running
 
 
 @pytest.fixture

@@ -5,18 +5,11 @@ from __future__ import annotations
 import pytest
 
 from lupom import LupomError, Project
-from tests.support.llm_server import LLMServer
 from tests.support.notes_project import FILES, people
 
 CHECK = (
     "select if(count(*) > 2, error('three people at most'), true) as fine from {{ ref('people') }}"
 )
-
-
-@pytest.fixture
-def server():
-    with LLMServer() as running:
-        yield running
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from lupom import Project
 from lupom.engine.errors import StoreError, UsageError
 from lupom.engine.run.diff import Change, diff
 from lupom.engine.run.trial import try_prompt
-from tests.support.llm_server import LLMServer
 from tests.support.notes_project import FILES, people
 
 PLAIN = {
@@ -70,12 +69,6 @@ def test_mistakes(folder):
     (folder / "models" / "fresh.sql").write_text("select 1 as n")
     with pytest.raises(StoreError, match="'fresh' is not built yet"):
         compared(folder, "fresh")
-
-
-@pytest.fixture
-def server():
-    with LLMServer() as running:
-        yield running
 
 
 @pytest.fixture

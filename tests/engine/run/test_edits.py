@@ -16,9 +16,9 @@ import pytest
 from lupom import Project
 from lupom.engine.run.results import Silent
 from lupom.engine.store import duck
-from tests.support.notes_project import make, people, rows, server
+from tests.support.notes_project import make, people, rows
 
-__all__ = ["make", "server"]
+__all__ = ["make"]
 
 # What each file of the project may say.
 CHOICES = {

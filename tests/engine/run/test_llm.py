@@ -14,9 +14,9 @@ import pytest
 
 from lupom import LupomError, Project
 from tests.support.llm_server import Fault, fail_always, fail_first
-from tests.support.notes_project import make, people, rows, run, server
+from tests.support.notes_project import make, people, rows, run
 
-__all__ = ["make", "server"]
+__all__ = ["make"]
 
 
 def test_a_row_is_a_call_and_the_answer_becomes_columns(make, server):

@@ -9,14 +9,7 @@ import pytest
 from lupom import Project
 from lupom.engine.run.materializations import rows as parts
 from lupom.engine.run.results import Silent
-from tests.support.llm_server import LLMServer
 from tests.support.notes_project import FILES, people
-
-
-@pytest.fixture
-def server():
-    with LLMServer() as running:
-        yield running
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.notes_project import make, people, plan, rows, run, server
+from tests.support.notes_project import make, people, plan, rows, run
 
-__all__ = ["make", "server"]
+__all__ = ["make"]
 
 
 def test_the_plan_counts_rows_answers_and_calls_and_makes_none(make, server):

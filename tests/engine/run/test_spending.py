@@ -6,16 +6,10 @@ import pytest
 
 from lupom import LupomError, Project
 from lupom.cli import main
-from tests.support.llm_server import Fault, LLMServer
+from tests.support.llm_server import Fault
 from tests.support.notes_project import FILES, people
 
 PRICE = "price: {input: 100, output: 400}"
-
-
-@pytest.fixture
-def server():
-    with LLMServer() as running:
-        yield running
 
 
 @pytest.fixture

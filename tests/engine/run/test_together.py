@@ -15,10 +15,10 @@ import pytest
 from lupom import LupomError, Project
 from lupom.cli import main
 from tests.support.answers import fit, schema_of
-from tests.support.guesses_project import GUESSES, asked_in, make, questions, rows, run, server
+from tests.support.guesses_project import GUESSES, asked_in, make, questions, rows, run
 from tests.support.llm_server import Fault
 
-__all__ = ["make", "server"]
+__all__ = ["make"]
 
 
 def test_rows_of_one_person_share_a_request_and_each_has_an_answer_of_its_own(make, server):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 from tests.support.answers import fit, schema_of
-from tests.support.guesses_project import asked_in, make, rows, run, server
+from tests.support.guesses_project import asked_in, make, rows, run
 from tests.support.llm_server import Fault
 
-__all__ = ["make", "server"]
+__all__ = ["make"]
 
 BATCH = "batch: true\n" + " " * 24 + "price: {input: 10, output: 10}"
 

@@ -16,12 +16,6 @@ USELESS = "I would rather talk about the weather."
 
 
 @pytest.fixture
-def server():
-    with LLMServer() as running:
-        yield running
-
-
-@pytest.fixture
 def other():
     with LLMServer() as running:
         yield running
