@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lupom.cli.formats import FORMATS
+from lupom.cli.formats import format_options
 from lupom.cli.options import open_project, project_options
 
 
@@ -16,7 +16,7 @@ from lupom.cli.options import open_project, project_options
 @click.option("--survey", metavar="NAME", help="Of one survey alone.")
 @click.option("--differences", is_flag=True, help="How groups differ from the largest one.")
 @click.option("--all", "every", is_flag=True, help="Every method, beside the recommended one.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
+@format_options
 @project_options
 def estimate(
     question: str | None,
@@ -25,6 +25,7 @@ def estimate(
     differences: bool,
     every: bool,
     form: str,
+    spreadsheet_safe: bool,
     project_dir: Path | None,
     target: str | None,
     vars_: str | None,
@@ -47,4 +48,4 @@ def estimate(
         table = project.estimate(
             question, by=by, survey=survey, differences=differences, every=every
         )
-    click.echo(render(table.columns, table.rows(), form))
+    click.echo(render(table.columns, table.rows(), form, spreadsheet_safe=spreadsheet_safe))

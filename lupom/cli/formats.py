@@ -6,8 +6,16 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+from typing import Any, TypeVar
+
+import click
+
+from lupom.engine.errors import UsageError
+from lupom.engine.store.spreadsheets import safe
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 FORMATS = ("table", "csv", "json")
 
@@ -15,13 +23,43 @@ FORMATS = ("table", "csv", "json")
 _WIDTH = 60
 
 
-def render(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: str) -> str:
-    """Return rows as 'table', 'csv' or 'json' (a list of objects)."""
+def format_options(command: F) -> F:
+    """Add --format and --spreadsheet-safe."""
+    command = spreadsheet_option(command)
+    return click.option(
+        "--format", "form", type=click.Choice(FORMATS), default="table", show_default=True
+    )(command)
+
+
+def spreadsheet_option(command: F) -> F:
+    """Add --spreadsheet-safe."""
+    return click.option(
+        "--spreadsheet-safe",
+        is_flag=True,
+        help="In csv an apostrophe before text that a spreadsheet would run as a formula.",
+    )(command)
+
+
+def render(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    form: str,
+    *,
+    spreadsheet_safe: bool = False,
+) -> str:
+    """Return rows as 'table', 'csv' or 'json' (a list of objects).
+
+    With `spreadsheet_safe` no text of a csv is taken for a formula by a spreadsheet; raises
+    UsageError for another form.
+    """
+    if spreadsheet_safe and form != "csv":
+        raise UsageError("only CSV is made safe for spreadsheets", hint="--format csv")
     if form == "csv":
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([_csv(value) for value in row] for row in rows)
+        writer.writerows(
+            [_csv(value, spreadsheet_safe) for value in row] for row in chain([columns], rows)
+        )
         return out.getvalue().rstrip("\n")
     if form == "json":
         objects = [dict(zip(columns, map(_json, row), strict=True)) for row in rows]
@@ -64,9 +102,11 @@ def _cell(value: Any) -> Any:
     return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
 
 
-def _csv(value: Any) -> Any:
+def _csv(value: Any, spreadsheet_safe: bool) -> Any:
     if isinstance(value, dict | list):
         return json.dumps(_json(value), ensure_ascii=False, default=str)
+    if spreadsheet_safe and isinstance(value, str):
+        return safe(value)
     return "" if value is None else value
 
 

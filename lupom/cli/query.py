@@ -7,16 +7,21 @@ from pathlib import Path
 
 import click
 
-from lupom.cli.formats import FORMATS
+from lupom.cli.formats import format_options
 from lupom.cli.options import open_project, project_options
 
 
 @click.command()
 @click.argument("sql")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
+@format_options
 @project_options
 def query(
-    sql: str, form: str, project_dir: Path | None, target: str | None, vars_: str | None
+    sql: str,
+    form: str,
+    spreadsheet_safe: bool,
+    project_dir: Path | None,
+    target: str | None,
+    vars_: str | None,
 ) -> None:
     """Run SQL on the store, read-only, and print the rows. '-' reads the SQL from stdin.
 
@@ -30,4 +35,4 @@ def query(
         sql = sys.stdin.read()
     with open_project(project_dir, target, vars_) as project:
         table = project.query(sql)
-    click.echo(render(table.columns, table.rows(), form))
+    click.echo(render(table.columns, table.rows(), form, spreadsheet_safe=spreadsheet_safe))

@@ -282,6 +282,8 @@ def _show_at_end(project: Project, selected: tuple[str, ...]) -> None:
         click.echo(f"\n{name}\n")
         click.echo(render(table.columns, table.rows(), "table"))
         shown.append(name)
+    if "leaderboard" in shown and (found := _found(project)):
+        click.echo(f"\n{found}")
     models = [
         n for n in selected if project.nodes[n].materialization.needs_llm and _rows(project, n)
     ]
@@ -293,6 +295,17 @@ def _show_at_end(project: Project, selected: tuple[str, ...]) -> None:
     if "leaderboard" in shown:
         click.echo("  lupom report", err=True)
     click.echo("  lupom docs generate", err=True)
+
+
+def _found(project: Project) -> str:
+    """Say what was found, how sure, and what to do next, in lines that a terminal shows whole."""
+    import textwrap
+
+    from lupom.site.finding import line
+    from lupom.site.findings import Findings
+
+    paragraphs = line(Findings(project)).splitlines()
+    return "\n".join(textwrap.fill(one, 100, break_long_words=False) for one in paragraphs)
 
 
 def _rows(project: Project, name: str) -> int:

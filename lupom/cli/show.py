@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lupom.cli.formats import FORMATS
+from lupom.cli.formats import format_options
 from lupom.cli.options import open_project, project_options
 
 
@@ -16,13 +16,14 @@ from lupom.cli.options import open_project, project_options
     "--limit", type=click.IntRange(0), default=10, show_default=True, help="Rows at most."
 )
 @click.option("--failed", is_flag=True, help="The rows of an LLM model without a valid answer.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
+@format_options
 @project_options
 def show(
     model: str,
     limit: int,
     failed: bool,
     form: str,
+    spreadsheet_safe: bool,
     project_dir: Path | None,
     target: str | None,
     vars_: str | None,
@@ -38,4 +39,4 @@ def show(
 
     with open_project(project_dir, target, vars_) as project:
         table = project.quarantine(model) if failed else project.table(model, limit)
-    click.echo(render(table.columns, table.rows(), form))
+    click.echo(render(table.columns, table.rows(), form, spreadsheet_safe=spreadsheet_safe))

@@ -330,15 +330,26 @@ class Project:
         to: str | Path = "export",
         *,
         endpoint_url: str | None = None,
+        spreadsheet_safe: bool = False,
     ) -> list[Written]:
         """Write built models to files MODEL.FORMAT in a folder or below s3://bucket/prefix.
 
-        `form` is 'parquet', 'csv', 'jsonl' or 'sav'. Raises UsageError for an unknown model or
+        `form` is 'parquet', 'csv', 'jsonl' or 'sav'; with `spreadsheet_safe` no text of a csv is
+        taken for a formula by a spreadsheet. Raises UsageError for an unknown model or
         format, StoreError for one that is not built or a place that cannot be written.
         """
         from lupom.engine.run.export import export
 
-        return list(export(self.context, words(models) or [], form, to, endpoint_url=endpoint_url))
+        return list(
+            export(
+                self.context,
+                words(models) or [],
+                form,
+                to,
+                endpoint_url=endpoint_url,
+                spreadsheet_safe=spreadsheet_safe,
+            )
+        )
 
     def clean(self) -> list[Path]:
         """Delete target/ (artifacts, caches); never the store or the ledger. Returns what went."""

@@ -5,22 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from lupom.engine.llm import prices
+from lupom.site.finding import WIDE, points
 from lupom.site.findings import (
     Findings,
     Row,
     best_of,
     kind_of,
     money,
-    name_of,
     plain,
     share,
     signed,
     which_pairs,
     within,
 )
-
-# An interval this wide (in accuracy) says little about which of two predictors is better.
-WIDE = 0.1
 
 
 def answers(tables: Findings, board: list[Row]) -> list[tuple[str, list[str]]]:
@@ -36,7 +33,7 @@ def answers(tables: Findings, board: list[Row]) -> list[tuple[str, list[str]]]:
         where = f"{survey}, {which}"
         if scenario != "known":
             where += f", {scenario.replace('_', ' ')}s"
-        good.append(f"{where}: {_how_good(rows)}")
+        good.append(f"{where}: {_how_good(tables, rows)}")
         against.append(f"{where}: {_against(tables, head, rows)}")
         if said := _for_whom(tables, head, rows):
             whom.append(f"{where}: {said}")
@@ -54,22 +51,18 @@ def answers(tables: Findings, board: list[Row]) -> list[tuple[str, list[str]]]:
 
 def _right(row: Row) -> str:
     said = f"right in {share(row['accuracy'])} of {row['n']:,} pairs"
-    return said + within(plain(_points(row["low"]), 1), plain(_points(row["high"]), 1))
+    return said + within(points(row["low"]), points(row["high"]))
 
 
-def _points(value: float | None) -> float | None:
-    return None if value is None else 100 * value
-
-
-def _how_good(rows: list[Row]) -> str:
+def _how_good(tables: Findings, rows: list[Row]) -> str:
     best = best_of(rows)
-    said = f"{name_of(best)} is best. It is {_right(best)}"
+    said = f"{tables.said(best)} is best. It is {_right(best)}"
     if best["nll"] is not None:
         said += f"; its log loss, {best['nll']:.3f}, is the least"
     by_llm = [r for r in rows if kind_of(r) == "llm"]
     if by_llm and best not in by_llm:
         one = best_of(by_llm)
-        said += f". The LLM alone is best as {name_of(one)}: {_right(one)}"
+        said += f". Of the LLM's own settings the best is {tables.said(one)}: {_right(one)}"
     return said + "."
 
 
@@ -90,11 +83,11 @@ def _against(tables: Findings, head: dict[str, Any], rows: list[Row]) -> str:
     said = []
     for row in judged:
         if row is rival:
-            said.append(f"{name_of(row)} is itself the most accurate that needs no LLM.")
+            said.append("It is itself the best of all.")
         elif row["vs_best"] is not None:
             p = p_of.get((row["predictor"], row["llm"]))
-            said.append(f"{name_of(row)} against {name_of(rival)}: {_difference(row, p)}")
-    return f"the most accurate without an LLM is {name_of(rival)}. " + " ".join(said)
+            said.append(f"Against it, {tables.said(row)}: {_difference(row, p)}")
+    return f"the most accurate without an LLM is {tables.said(rival)}. " + " ".join(said)
 
 
 def _difference(row: Row, p: float | None) -> str:
@@ -148,16 +141,20 @@ def _for_whom(tables: Findings, head: dict[str, Any], rows: list[Row]) -> str | 
         return None
     most, least = (f(groups, key=lambda r: (r["value"], r["group"])) for f in (max, min))
     said = (
-        f"{name_of(best)} differs most by {widest['attribute']}: {most['group']}"
-        f" {share(most['value'])}, {least['group']} {share(least['value'])}, a gap of"
-        f" {plain(100 * widest['value'], 1)} points"
-        f"{within(plain(_points(widest['low']), 1), plain(_points(widest['high']), 1))}."
+        f"{tables.said(best)} differs most by {widest['attribute']}: it is right in"
+        f" {share(most['value'])} of {most['group']} and in {share(least['value'])} of"
+        f" {least['group']}, a gap of {points(widest['value'])} points"
+        f"{within(points(widest['low']), points(widest['high']))}."
     )
     if None in (least["high"], most["low"]) or least["high"] >= most["low"]:
-        said += " The intervals of the two groups overlap, so this may be chance:"
-    else:
-        said += " The intervals of the two groups do not overlap, but remember:"
-    return said + " the widest of many gaps is above 0 by chance alone."
+        return said + (
+            " The intervals of the two groups overlap, and the widest of many gaps is above 0 by"
+            " chance alone: this may be no difference at all."
+        )
+    return said + (
+        " The intervals of the two groups do not overlap; still, the widest of many gaps is above 0"
+        " by chance alone."
+    )
 
 
 def _spent(tables: Findings) -> str:
@@ -192,9 +189,9 @@ def _use(tables: Findings, survey: str, scenario: str, rows: list[Row]) -> str:
     found = tables.rows("router", {"survey": survey, "scenario": scenario})
     found = [r for r in found if r["n"] and r["nll_gain_pooled"] is not None]
     whole = [r for r in found if r["question_id"] is None]
-    said = [_advice(r, found) for r in whole]
+    said = [_advice(r, found, len(whole) > 1) for r in whole]
     if not whole:
-        said.append("there were no tuning pairs to tell by (var llm_tuning_pairs).")
+        said.append("it cannot be told, for there were no tuning pairs (var llm_tuning_pairs).")
     routed = [r for r in rows if r["predictor"] == "routed"]
     base = [r for r in rows if r["predictor"] == "stack_plain"]
     if routed and base:
@@ -203,40 +200,52 @@ def _use(tables: Findings, survey: str, scenario: str, rows: list[Row]) -> str:
             for r in sorted(routed, key=lambda r: r["llm"] or "")
         ]
         said.append(
-            f"On the test pairs, following the advice is right in {', '.join(by_llm)},"
-            f" doing without an LLM in {share(base[0]['accuracy'])}."
+            f"On the test pairs, who follows this advice is right in {', '.join(by_llm)}, and who"
+            f" does without an LLM in {share(base[0]['accuracy'])}."
         )
     widths = [r["high"] - r["low"] for r in rows if None not in (r["llm"], r["low"], r["high"])]
     if widths and max(widths) > WIDE:
         said.append(
-            f"But {rows[0]['n']:,} pairs are too few to say: the LLM's accuracy has an interval of"
-            f" {100 * max(widths):.0f} points. Raise llm_pairs and llm_tuning_pairs before you rely"
-            " on this."
+            f"But {rows[0]['n']:,} test pairs are too few to be sure: the LLM's accuracy has an"
+            f" interval of {100 * max(widths):.0f} points. Raise llm_pairs and llm_tuning_pairs"
+            " before you rely on this."
         )
     return " ".join(said)
 
 
-def _advice(row: Row, found: list[Row]) -> str:
+def _advice(row: Row, found: list[Row], several: bool) -> str:
     questions = [r for r in found if r["question_id"] is not None and r["llm"] == row["llm"]]
     worth = sum(r["recommendation"] == "llm" for r in questions)
-    advice = "ask it" if row["recommendation"] == "llm" else "do without it"
+    named = "the LLM" if row["llm"] == "default" and not several else f"the LLM {row['llm']}"
     low, high = plain(row["nll_gain_low"]), plain(row["nll_gain_high"])
-    said = f"{row['llm']}: over all, {advice}. On {row['n']:,} tuning pairs it gains"
+    where = f"on {row['n']:,} tuning pairs"
     if {plain(row["nll_gain_pooled"]), low, high} <= {"0.000", ""}:
-        said += " nothing over the predictors that need none; the combination hardly hears it"
-    else:
-        said += (
-            f" {plain(row['nll_gain_pooled'])} nats an answer{within(low, high)} over the"
-            " predictors that need none"
+        said = (
+            f"{named} adds nothing here: {where} the combination of all predictors hardly hears"
+            " it. Do without it."
         )
-        if row["nll_gain_low"] is not None and row["nll_gain_low"] <= 0 <= row["nll_gain_high"]:
-            said += " (this may be chance)"
+    else:
+        gain = (
+            f"{where} it gains {plain(row['nll_gain_pooled'])} nats an answer{within(low, high)}"
+            " over the predictors that need none"
+        )
         if row["accuracy_gain_pooled"] is not None:
-            said += (
+            gain += (
                 f", and {signed(row['accuracy_gain_pooled'])} points of accuracy"
                 f"{within(signed(row['accuracy_gain_low']), signed(row['accuracy_gain_high']))}"
             )
-    said += f". By question, it is worth asking for {worth} of {len(questions)}."
+        chance = row["nll_gain_low"] is not None and row["nll_gain_low"] <= 0
+        unsure = chance and row["nll_gain_high"] is not None and row["nll_gain_high"] >= 0
+        if row["recommendation"] == "llm":
+            said = f"{named} helps here: {gain}{' (this may be chance)' if unsure else ''}. Ask it."
+        elif unsure:
+            said = f"{named} adds nothing that can be told from chance: {gain}. Do without it."
+        else:
+            said = f"{named} is not worth it here: {gain}. Do without it."
+    if questions and worth:
+        said += f" By question, it is worth asking for {worth} of {len(questions)}."
+    elif questions:
+        said += " There is no question that it is worth asking for."
     if row["price_per_correct"] is not None:
         said += f" One more correct answer costs {money(row['price_per_correct'])}."
     return said

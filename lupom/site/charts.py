@@ -1,4 +1,4 @@
-"""Charts as HTML and SVG text: dots with intervals, and reliability curves.
+"""Charts as HTML and SVG text: dots with intervals on an axis, and reliability curves.
 
 A dot chart is rows of text with a track of its own each, so that its words keep their size on a
 phone. Everything shown is escaped here.
@@ -15,13 +15,18 @@ from markupsafe import Markup, escape
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """One row of a dot chart; `kind` colours it: 'llm', 'combined' or 'plain'."""
+    """One row of a dot chart; `kind` colours it: 'llm', 'combined' or 'plain'.
+
+    `small` stands under the label, and a row with `few` people behind it is greyed.
+    """
 
     label: str
     value: float
     low: float | None = None
     high: float | None = None
     kind: str = "plain"
+    small: str = ""
+    few: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +40,20 @@ class Point:
     n: int
 
 
+def ticks(least: float, most: float, about: int = 5) -> list[float]:
+    """Return some `about` round numbers between two: multiples of 1, 2 or 5 of a power of ten."""
+    rough = (most - least) / about
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(s * power for s in (1, 2, 5, 10) if s * power >= rough * 0.999)
+    first, last = math.ceil(least / step - 1e-9), math.floor(most / step + 1e-9)
+    return [round(n * step, 10) + 0.0 for n in range(first, last + 1)]
+
+
 def dots(
     rows: Sequence[Dot],
     title: str,
     *,
+    unit: str = "",
     digits: int = 3,
     percent: bool = False,
     points: bool = False,
@@ -50,6 +65,7 @@ def dots(
     Parameters
     ----------
     title : what a screen reader says of the whole.
+    unit : what the axis measures, such as 'accuracy in %'.
     digits : decimals of the numbers; or, of shares, `percent` shows percent and `points` signed
         percentage points.
     reference : where a line stands through all tracks, such as 0 for differences.
@@ -66,13 +82,19 @@ def dots(
     short = 20 * (0.001 if percent or points else 10.0**-digits) - (most - least)
     pad = max((most - least) * 0.05, short / 2)
     least, most = least - pad, most + pad
+    if percent:
+        # There are no shares below 0 or above 1.
+        least, most = max(least, min(0.0, *ends)), min(most, max(1.0, *ends))
 
     def place(x: float) -> str:
         return f"{100 * (x - least) / (most - least):.2f}%"
 
-    line = Markup("")
+    marks = ticks(least, most)
+    line = Markup("").join(
+        Markup('<i class="grid" style="left:{}"></i>').format(place(tick)) for tick in marks
+    )
     if reference is not None:
-        line = Markup('<i class="reference" style="left:{}"></i>').format(place(reference))
+        line += Markup('<i class="reference" style="left:{}"></i>').format(place(reference))
     parts = []
     for row in rows:
         span = Markup("")
@@ -86,22 +108,42 @@ def dots(
                 '<div class="row {}"><span class="label">{}</span><span class="track">{}{}'
                 '<i class="mark" style="left:{}"></i></span><span class="value">{}</span></div>'
             ).format(
-                row.kind,
-                _wrapping(row.label),
+                f"{row.kind} few" if row.few else row.kind,
+                _label(row),
                 line,
                 span,
                 place(row.value),
                 _number(row, digits, percent, points),
             )
         )
-    return Markup('<div class="dots" role="img" aria-label="{}">{}</div>').format(
-        title, Markup("").join(parts)
+    scale = 100 if percent or points else 1
+    numbers_of_ticks = Markup("").join(
+        Markup('<i style="left:{}">{}</i>').format(place(tick), _round(tick * scale, points))
+        for tick in marks
     )
+    axis = Markup(
+        '<div class="row axis"><span class="label"></span><span class="track">{}</span>'
+        '<span class="value">{}</span></div>'
+    ).format(numbers_of_ticks, unit)
+    return Markup('<div class="dots" role="img" aria-label="{}">{}{}</div>').format(
+        title, Markup("").join(parts), axis
+    )
+
+
+def _label(row: Dot) -> Markup:
+    small = Markup(" <small>{}</small>").format(_wrapping(row.small)) if row.small else Markup("")
+    return _wrapping(row.label) + small
 
 
 def _wrapping(label: str) -> Markup:
     """Return a label that may be broken after its underscores."""
     return Markup("_<wbr>").join(label.split("_"))
+
+
+def _round(value: float, signed: bool = False) -> str:
+    """Return a tick's number without digits that say nothing: 0.5, 70, +10."""
+    text = f"{round(value, 6):g}"
+    return f"+{text}" if signed and value > 0 else text
 
 
 def _number(row: Dot, digits: int, percent: bool, points: bool) -> str:
@@ -125,8 +167,9 @@ def reliability(points: Sequence[Point], title: str, *, kind: str = "plain") -> 
     """
     if not points:
         raise ValueError(f"nothing to draw in '{title}'")
-    size, edge = 200, 24
-    inner = size - 2 * edge
+    # Left and below stand the axes' numbers and names.
+    size, edge, right = 200, 36, 10
+    inner = size - edge - right
     most = max(point.n for point in points)
 
     def x(value: float) -> float:
@@ -150,11 +193,17 @@ def reliability(points: Sequence[Point], title: str, *, kind: str = "plain") -> 
             f"{escape(f'{point.accuracy:.2f} right')}</title></circle>"
         )
     axis = "".join(
-        f'<text x="{x(v):.1f}" y="{size - 6}" text-anchor="middle">{v:g}</text>'
-        f'<text x="{edge - 5}" y="{y(v) + 4:.1f}" text-anchor="end">{v:g}</text>'
+        f'<text x="{x(v):.1f}" y="{size - edge + 14}" text-anchor="middle">{100 * v:g}</text>'
+        f'<text x="{edge - 5}" y="{y(v) + 4:.1f}" text-anchor="end">{100 * v:g}</text>'
         for v in (0, 0.5, 1)
     )
-    frame = f'<rect class="frame" x="{edge}" y="{edge}" width="{inner}" height="{inner}"/>'
+    middle = (edge + size - right) / 2
+    axis += f'<text x="{middle}" y="{size - 5}" text-anchor="middle">how sure, %</text>'
+    axis += (
+        f'<text transform="translate(11 {size - middle}) rotate(-90)" text-anchor="middle">'
+        "how often right, %</text>"
+    )
+    frame = f'<rect class="frame" x="{edge}" y="{right}" width="{inner}" height="{inner}"/>'
     diagonal = f'<line class="reference" x1="{x(0)}" y1="{y(0)}" x2="{x(1)}" y2="{y(1)}"/>'
     return Markup(
         f'<svg class="reliability {escape(kind)}" viewBox="0 0 {size} {size}" role="img"'

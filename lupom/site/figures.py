@@ -26,6 +26,9 @@ from lupom.site.findings import (
 
 # Questions in a router's chart; its table has them all.
 MOST = 30
+# With fewer people than this the interval of an accuracy reaches more than 14 points to either side
+# (1.96 x sqrt(.25 / 50)).
+FEW = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +48,23 @@ class Figure:
     table: Table
 
 
-def accuracy(board: list[Row]) -> Figure:
+def dot(
+    tables: Findings, row: Row, value: str = "value", low: str = "low", high: str = "high"
+) -> Dot:
+    """Return a predictor's row of a chart: its title, our name in small, and its numbers."""
+    title, own = tables.title(str(row["predictor"])), name_of(row)
+    small = "" if title == own else own
+    return Dot(title, row[value], row[low], row[high], kind_of(row), small)
+
+
+def accuracy(tables: Findings, board: list[Row]) -> Figure:
     """Return each predictor's accuracy, the most accurate first."""
     rows = sorted(board, key=lambda r: -r["accuracy"])
     chart = dots(
-        [Dot(name_of(r), r["accuracy"], r["low"], r["high"], kind_of(r)) for r in rows],
+        [dot(tables, r, "accuracy") for r in rows],
         "Accuracy of each predictor with its 95 % interval",
         percent=True,
+        unit="accuracy, %",
     )
     table = Table(
         ["predictor", "accuracy", "from", "to", "log loss", "calibration error", "invalid"],
@@ -74,8 +87,9 @@ def losses(tables: Findings, where: Mapping[str, Any]) -> list[Figure]:
         return []
     rows = sorted(rows, key=lambda r: r["value"])
     chart = dots(
-        [Dot(name_of(r), r["value"], r["low"], r["high"], kind_of(r)) for r in rows],
+        [dot(tables, r) for r in rows],
         "Log loss of each predictor with its 95 % interval; less is better",
+        unit="nats",
     )
     table = Table(
         ["predictor", "log loss", "from", "to", "predictions"],
@@ -97,10 +111,11 @@ def differences(tables: Findings, where: Mapping[str, Any]) -> list[Figure]:
     p_of = p_values(tables, dict(where))
     rows = sorted(rows, key=lambda r: -r["vs_best"])
     chart = dots(
-        [Dot(name_of(r), r["vs_best"], r["vs_low"], r["vs_high"], kind_of(r)) for r in rows],
+        [dot(tables, r, "vs_best", "vs_low", "vs_high") for r in rows],
         f"Accuracy less that of {name_of(best[0])}, in points",
         points=True,
         reference=0.0,
+        unit="points",
     )
     table = Table(
         ["predictor", "difference in points", "from", "to", "p (Holm)"],
@@ -113,8 +128,8 @@ def differences(tables: Findings, where: Mapping[str, Any]) -> list[Figure]:
         ],
     )
     caption = (
-        f"Accuracy less that of {name_of(best[0])}, the most accurate without an LLM, on the same"
-        " pairs, in points"
+        f"Accuracy less that of {tables.said(best[0])}, the most accurate without an LLM, on the"
+        " same pairs, in points"
     )
     return [Figure(caption, [("", chart)], table)]
 
@@ -132,7 +147,7 @@ def calibration(tables: Findings, where: Mapping[str, Any]) -> list[Figure]:
     for name, bins in curves.items():
         points = [Point(b["confidence"], b["accuracy"], b["low"], b["high"], b["n"]) for b in bins]
         title = f"How often {name} is right when it is so sure"
-        charts.append((name, reliability(points, title, kind=kind_of(bins[0]))))
+        charts.append((_named(tables, bins[0]), reliability(points, title, kind=kind_of(bins[0]))))
         rows += [
             [
                 *(name, *(plain(b[k], 2) for k in ("confidence", "accuracy", "low", "high"))),
@@ -143,6 +158,11 @@ def calibration(tables: Findings, where: Mapping[str, Any]) -> list[Figure]:
     caption = "Reliability: share right (up) by stated probability (across); on the line they agree"
     columns = ["predictor", "how sure", "how often right", "from", "to", "predictions"]
     return [Figure(caption, charts, Table(columns, rows))]
+
+
+def _named(tables: Findings, row: Row) -> str:
+    """Return a title with our name behind it, for the head of a small chart."""
+    return tables.said(row, first=True)
 
 
 def groups(tables: Findings, where: Mapping[str, Any], board: list[Row]) -> list[Figure]:
@@ -157,6 +177,11 @@ def groups(tables: Findings, where: Mapping[str, Any], board: list[Row]) -> list
     if not values:
         return []
     charts = []
+    labels = {
+        r["attribute"]: r["label"]
+        for r in tables.rows("attribute_labels", {"survey": where["survey"]})
+        if r["label"]
+    }
     # One scale for all attributes, so that lengths can be compared from one to the next.
     ends = [r[k] for r in values for k in ("value", "low", "high") if r[k] is not None]
     domain = min(ends), max(ends)
@@ -164,12 +189,13 @@ def groups(tables: Findings, where: Mapping[str, Any], board: list[Row]) -> list
     for attribute in sorted(attributes, key=lambda a: (-gaps.get(a, 0.0), a)):
         rows = [r for r in values if r["attribute"] == attribute]
         chart = dots(
-            [Dot(str(r["group"]), r["value"], r["low"], r["high"], kind_of(r)) for r in rows],
-            f"Accuracy of {name_of(best)} by {attribute}",
+            [_group(r) for r in rows],
+            f"Accuracy of {name_of(best)} by {labels.get(attribute, attribute)}",
             percent=True,
             domain=domain,
+            unit="accuracy, %",
         )
-        charts.append((attribute, chart))
+        charts.append((labels.get(attribute, attribute), chart))
     table = Table(
         ["attribute", "group", "accuracy", "from", "to", "respondents"],
         [
@@ -180,7 +206,16 @@ def groups(tables: Findings, where: Mapping[str, Any], board: list[Row]) -> list
             for r in values
         ],
     )
-    return [Figure(f"Accuracy of {name_of(best)} by group", charts, table)]
+    caption = f"Accuracy by group, of {tables.said(best)}"
+    if any(r["respondents"] < FEW for r in values):
+        caption += f"; groups of fewer than {FEW} people are grey"
+    return [Figure(caption, charts, table)]
+
+
+def _group(row: Row) -> Dot:
+    people = row["respondents"]
+    small, few = f"{people:,} people", people < FEW
+    return Dot(str(row["group"]), row["value"], row["low"], row["high"], kind_of(row), small, few)
 
 
 def distributions(tables: Findings, where: Mapping[str, Any]) -> list[Figure]:
@@ -203,9 +238,10 @@ def distributions(tables: Findings, where: Mapping[str, Any]) -> list[Figure]:
             continue
         rows = sorted(rows, key=lambda r: -r["value"])
         chart = dots(
-            [Dot(name_of(r), r["value"], r["low"], r["high"], kind_of(r)) for r in rows],
+            [dot(tables, r) for r in rows],
             caption,
             reference=1.0,
+            unit="1: as people" if metric == "representativeness" else "ratio",
         )
         table = Table(
             ["predictor", metric.replace("_", " "), "from", "to"],
@@ -239,6 +275,7 @@ def router(tables: Findings) -> list[Figure]:
             ],
             f"What {llm} gains by question, in nats an answer",
             reference=0.0,
+            unit="nats",
         )
         table = Table(
             [
@@ -277,13 +314,21 @@ def weights(tables: Findings) -> list[Figure]:
         caption = f"{head[0]}: weight of each part in {name_of(own[0])}"
         if head[3] != "known":
             caption += f", {SCENARIOS.get(head[3], head[3])}"
-        chart = dots([Dot(r["part"], r["weight"]) for r in own], caption, digits=2, reference=0.0)
+        parts = [_part_of_stack(tables, r) for r in own]
+        chart = dots(parts, caption, digits=2, reference=0.0, unit="weight")
         table = Table(
             ["part", "weight", "tuning pairs"],
             [[r["part"], plain(r["weight"]), f"{r['n']:,}"] for r in own],
         )
         figures.append(Figure(caption, [("", chart)], table))
     return figures
+
+
+def _part_of_stack(tables: Findings, row: Row) -> Dot:
+    name, mean, _ = row["part"].partition(" against its mean")
+    title = tables.title(name)
+    small = "" if title == name and not mean else row["part"]
+    return Dot(title + (", less its mean" if mean else ""), row["weight"], small=small)
 
 
 def numbers(tables: Findings) -> list[Figure]:
@@ -341,10 +386,11 @@ def numbers(tables: Findings) -> list[Figure]:
         ends = [(max(0.0, r["value"] - r["half"]), r["value"] + r["half"]) for r in own]
         chart = dots(
             [
-                Dot(name_of(r), r["value"], low, high, kind_of(r))
+                dot(tables, {**r, "low": low, "high": high})
                 for r, (low, high) in zip(own, ends, strict=True)
             ],
             caption,
+            unit="share of range",
         )
         table = Table(
             ["predictor", "error", "from", "to", "predictions"],

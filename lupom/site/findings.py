@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.store.names import quoted
+from lupom.site.titles import titles
 
 if TYPE_CHECKING:
     from lupom.engine.workspace import Project
@@ -28,6 +29,7 @@ class Findings:
         self._project = project
         found = project.query("select table_name from duckdb_tables() where schema_name = 'main'")
         self._there = {name for (name,) in found.rows()}
+        self._titles: dict[str, str] = {}
 
     def rows(self, name: str, where: Mapping[str, Any] | None = None) -> list[Row]:
         """Return the rows whose columns have these values; None is null."""
@@ -51,6 +53,34 @@ class Findings:
 
     def has(self, name: str) -> bool:
         return name in self._there
+
+    def title(self, predictor: str) -> str:
+        """Return what a predictor or setting is to a reader, or its name where nothing says it."""
+        if predictor not in self._titles:
+            settings = self.rows("prediction_settings", {"setting": predictor})
+            self._titles[predictor] = titles([predictor], settings).get(predictor, predictor)
+        return self._titles[predictor]
+
+    def small(self, alias: str) -> bool:
+        """Say whether an alias is one of a small LLM, such as the embedded one."""
+        found = self._project.files.settings.llms.get(alias)
+        return found is not None and found.profile == "small"
+
+    def said(self, row: Mapping[str, Any], *, first: bool = False) -> str:
+        """Return title and own name for a sentence: 'the most common answer (majority)'.
+
+        `first` begins a sentence.
+        """
+        title = self.title(str(row["predictor"]))
+        if title == row["predictor"]:
+            return name_of(row)
+        word = title.partition(" ")[0]
+        if word.casefold() not in ("a", "an", "the", "each", "every", "one"):
+            # What begins with a name or an abbreviation keeps its capital.
+            plain_word = word[1:].islower() and word != "Bayesian"
+            title = f"the {title[:1].lower() if plain_word else title[:1]}{title[1:]}"
+        title = (title[:1].upper() if first else title[:1].lower()) + title[1:]
+        return f"{title} ({', '.join(filter(None, (row['predictor'], row['llm'])))})"
 
 
 def _number(value: Any) -> Any:

@@ -106,7 +106,7 @@ def _part(tables: Findings, head: dict[str, str], board: list[Row]) -> Part:
     if head["scenario"] != "known":
         title += f", {SCENARIOS.get(head['scenario'], head['scenario'])}"
     part = Part(title, f"{board[0]['n']:,} pairs of respondent and question.")
-    part.figures.append(figures.accuracy(board))
+    part.figures.append(figures.accuracy(tables, board))
     for what, table, found in (
         ("Log loss", "metrics", figures.losses(tables, head)),
         ("Differences", "comparisons", figures.differences(tables, head)),

@@ -74,6 +74,18 @@ def test_a_run_prints_its_lines_to_stderr_and_tables_to_stdout(lupom):
     assert "\x1b" not in err
 
 
+def test_csv_is_made_safe_for_spreadsheets_on_demand(lupom):
+    lupom("run")
+    sql = "select '=1+1' as answer, -5 as n, '-5' as code"
+    _, out, _ = lupom("query", sql, "--format", "csv")
+    assert out == "answer,n,code\n=1+1,-5,-5\n"
+    _, out, _ = lupom("query", sql, "--format", "csv", "--spreadsheet-safe")
+    assert out == "answer,n,code\n'=1+1,-5,-5\n"
+    code, _, err = lupom("query", sql, "--spreadsheet-safe")
+    assert code == 2
+    assert "only CSV is made safe for spreadsheets (--format csv)" in err
+
+
 def test_a_selection_shows_only_what_is_in_it(lupom):
     code, out, err = lupom("run", "--select", "people")
     assert (code, out) == (0, "")

@@ -10,7 +10,7 @@ import pytest
 
 from lupom import Project
 from lupom.engine.errors import StoreError
-from lupom.site.charts import Dot, dots
+from lupom.site.charts import Dot, dots, ticks
 from lupom.site.report import gather, render
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -100,12 +100,14 @@ def test_the_advice_is_the_routers_and_few_pairs_are_called_few(tmp_path):
     models = {"leaderboard": LEADERBOARD.format(low="0.05"), "router": ROUTER}
     report = report_of(tmp_path, models)
     said = answer(report, "Should I use the LLM here?")
-    assert (
-        "over all, ask it. On 40 tuning pairs it gains 0.050 nats an answer [0.010, 0.090]" in said
-    )
+    assert "helps here: on 40 tuning pairs it gains 0.050 nats an answer [0.010, 0.090]" in said
+    assert "Ask it." in said
     assert "worth asking for 1 of 2." in said
     assert "One more correct answer costs 0.020 USD." in said
-    assert "45 pairs are too few to say: the LLM's accuracy has an interval of 30 points" in said
+    assert (
+        "45 test pairs are too few to be sure: the LLM's accuracy has an interval of 30 points"
+        in said
+    )
     [figure] = report.router
     assert [row[0] for row in figure.table.rows] == ["all questions", "Q1", "Q2"]
 
@@ -120,7 +122,7 @@ def test_the_advice_is_judged_for_each_llm(tmp_path):
     ) as t(predictor, llm, accuracy, vs_best)
     """
     said = answer(report_of(tmp_path, {"leaderboard": board}), "Should I use the LLM here?")
-    assert "right in 61.0 % (large), 56.0 % (small), doing without an LLM in 55.0 %." in said
+    assert "right in 61.0 % (large), 56.0 % (small), and who does without an LLM in 55.0 %." in said
 
 
 def test_errors_of_numbers_have_intervals_over_people(tmp_path):
@@ -131,6 +133,34 @@ def test_errors_of_numbers_have_intervals_over_people(tmp_path):
     assert figure.table.rows == [["median", "0.200", f"{0.2 - half:.3f}", f"{0.2 + half:.3f}", "4"]]
     assert "the leaderboard is empty" in answer(report, "How good?")
     assert "Questions answered with a number" in render(report)
+
+
+def test_axes_have_round_numbers_that_fit_the_chart():
+    assert ticks(0.53, 0.74) == [0.55, 0.6, 0.65, 0.7]
+    assert ticks(-0.012, 0.031) == [-0.01, 0.0, 0.01, 0.02, 0.03]
+    assert ticks(0, 1) == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    chart = dots([Dot("a", 0.98, 0.9, 1.0)], "accuracy", percent=True, unit="accuracy, %")
+    assert re.findall(r'<i style="left:[^"]*">([^<]*)</i>', chart) == ["90", "95", "100"]
+    assert "accuracy, %</span>" in chart
+
+
+def test_groups_of_few_people_are_grey_and_say_how_many(tmp_path):
+    groups = """
+    select 's' as survey, 'known' as scenario, 'all' as pairs, 'majority' as predictor,
+        null::varchar as llm, 'AGE' as attribute, g as "group", 'value' as measure,
+        'accuracy' as metric, 0.5 as value, 0.4 as low, 0.6 as high, n, n as respondents
+    from (values ('young', 49), ('old', 500)) as t(g, n)
+    """
+    models = {"leaderboard": LEADERBOARD.format(low="0.05"), "group_metrics": groups}
+    report = report_of(tmp_path, models)
+    [figure] = [f for f in report.parts[0].figures if "by group" in f.caption]
+    assert figure.caption == (
+        "Accuracy by group, of the most common answer, people counted by survey weight (majority);"
+        " groups of fewer than 50 people are grey"
+    )
+    [(_, chart)] = figure.charts
+    rows = re.findall(r'class="row ([^"]*)"><span class="label">(\w+) <small>([^<]*)', chart)
+    assert sorted(rows) == [("plain", "old", "500 people"), ("plain few", "young", "49 people")]
 
 
 def test_what_reads_alike_does_not_look_apart():

@@ -34,18 +34,22 @@ def export(
     to: str | Path,
     *,
     endpoint_url: str | None = None,
+    spreadsheet_safe: bool = False,
 ) -> Iterator[Written]:
     """Write models to `to`, a folder or s3://bucket/prefix, each as soon as the one before it is.
 
     Raises
     ------
-    UsageError : for a model there is not, one without a table, or a format there is not.
+    UsageError : for a model there is not, one without a table, a format there is not, and a format
+        other than csv that is to be safe for spreadsheets.
     StoreError : where a model is not built, or the file or object cannot be written.
     """
     if form not in FORMATS:
         raise UsageError(
             f"no format '{form}'", hint=did_you_mean(form, FORMATS) or ", ".join(FORMATS)
         )
+    if spreadsheet_safe and form != "csv":
+        raise UsageError("only CSV is made safe for spreadsheets", hint="--format csv")
     for name in models:
         if context.node(name).materialization.inlined:
             raise UsageError(f"'{name}' is ephemeral: it has no table")
@@ -61,19 +65,21 @@ def export(
             key = "/".join(filter(None, (prefix.strip("/"), file)))
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / file
-                rows = _write(context, name, path, form)
+                rows = _write(context, name, path, form, spreadsheet_safe)
                 _upload(path, bucket, key, endpoint_url)
             yield Written(name, f"s3://{bucket}/{key}", rows)
         else:
             path = Path(to) / file
-            yield Written(name, str(path), _write(context, name, path, form))
+            yield Written(name, str(path), _write(context, name, path, form, spreadsheet_safe))
 
 
-def _write(context: Context, name: str, path: Path, form: str) -> int:
+def _write(context: Context, name: str, path: Path, form: str, safe: bool) -> int:
     node = context.nodes[name]
     labels = {column.name: column.description for column in node.columns}
     with context.store.hold(read_only=True) as cursor:
-        return write(cursor, name, path, form, labels=labels, title=node.name)
+        return write(
+            cursor, name, path, form, labels=labels, title=node.name, spreadsheet_safe=safe
+        )
 
 
 def _upload(path: Path, bucket: str, key: str, endpoint_url: str | None) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lupom.engine.errors import StoreError
 from lupom.engine.files import replacing
 from lupom.engine.store.names import literal, quoted
+from lupom.engine.store.spreadsheets import safe, safe_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -34,6 +35,7 @@ def write(
     *,
     labels: Mapping[str, str] | None = None,
     title: str = "",
+    spreadsheet_safe: bool = False,
 ) -> int:
     """Write a relation to a file, all of it or nothing; returns the number of rows.
 
@@ -41,6 +43,7 @@ def write(
     ----------
     form : one of FORMATS. Lists and maps are JSON text in CSV and SPSS.
     labels, title : what SPSS shows of each column, and of the file.
+    spreadsheet_safe : whether text in CSV that could be a formula gets an apostrophe before it.
 
     Raises
     ------
@@ -50,7 +53,9 @@ def write(
         with replacing(file) as part:
             if form == "sav":
                 return _sav(cursor, name, part, labels or {}, title)
-            select = _plain(cursor, name) if form == "csv" else f"from {quoted('main', name)}"
+            select = f"from {quoted('main', name)}"
+            if form == "csv":
+                select = _plain(cursor, name, spreadsheet_safe)
             ((rows,),) = cursor.execute(
                 f"copy ({select}) to {literal(part)} ({_COPY[form]})"
             ).fetchall()
@@ -59,13 +64,16 @@ def write(
         raise StoreError(f"cannot write {file}: {error.strerror or error}") from error
 
 
-def _plain(cursor: duckdb.DuckDBPyConnection, name: str) -> str:
-    """Return a select in which lists, maps and structs are JSON text."""
+def _plain(cursor: duckdb.DuckDBPyConnection, name: str, spreadsheet_safe: bool = False) -> str:
+    """Return a select in which lists, maps and structs are JSON text, which is never a formula."""
     columns = []
     for column, kind, *_ in cursor.execute(f"describe {quoted('main', name)}").fetchall():
         nested = kind.endswith("]") or kind.startswith(("MAP(", "STRUCT("))
-        text = f"to_json({quoted(column)})::varchar as {quoted(column)}"
-        columns.append(text if nested else quoted(column))
+        text = f"to_json({quoted(column)})::varchar" if nested else quoted(column)
+        if spreadsheet_safe and kind.startswith(("VARCHAR", "ENUM")) and not nested:
+            text = safe_sql(f"{text}::varchar")
+        shown = safe(column) if spreadsheet_safe else column
+        columns.append(f"{text} as {quoted(shown)}")
     return f"select {', '.join(columns)} from {quoted('main', name)}"
 
 

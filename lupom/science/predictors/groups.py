@@ -14,7 +14,7 @@ from lupom.science.predictors.task import HIDDEN, Floats, Ints, Task
 SHRINKAGE = 10.0
 
 
-@predictor("Each option's share within a group of respondents", answers=False)
+@predictor("Most common answer within a group of people", answers=False)
 def majority_group(task: Task, seed: int = 0, *, attributes: Sequence[str] = ()) -> Floats:
     """Return the shares of options among reference respondents of the same group, (P, width).
 

@@ -22,7 +22,7 @@ FOREST_LEAF = 3
 FOREST_TREES = 100
 
 
-@predictor("Each option's share, respondents counted by survey weight", answers=False)
+@predictor("Most common answer, people counted by survey weight", answers=False)
 def majority(task: Task, seed: int = 0) -> Floats:
     """Return the share of each option among reference respondents, the same for everyone.
 

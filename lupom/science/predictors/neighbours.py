@@ -15,7 +15,7 @@ SHRINKAGE = 3.0
 BLOCK = 256
 
 
-@predictor("Vote of the 40 reference respondents whose known answers agree most")
+@predictor("Vote of the 40 people whose known answers agree most")
 def neighbours_answers(task: Task, seed: int = 0) -> Floats:
     """Return the shares of options among the 40 reference respondents nearest by answers.
 

@@ -16,7 +16,7 @@ IMAGINARY = 10.0
 PARENTS = 3
 
 
-@predictor("Bayesian network over answers and attributes, exact posterior")
+@predictor("Bayesian network over answers and attributes")
 def network_answers(task: Task, seed: int = 0) -> Floats:
     """Return the posterior of an answer given the other answers and the attributes, (P, width).
 

@@ -13,8 +13,14 @@ from lupom.science.predictors.task import Floats, Task
 
 GROUP = "lupom.predictors"
 
-# What other tables call predictions that are made of these.
-TAKEN = ("median", "network_persona", "routed", "stack", "stack_plain")
+# What other tables call predictions that are made of these or otherwise, with a title of each.
+MADE: Mapping[str, str] = {
+    "median": "Median of the answers",
+    "network_persona": "Bayesian network over persona dimensions",
+    "stack_plain": "Combination of all predictors that need no LLM",
+    "stack": "Combination of all predictors with the LLM",
+    "routed": "Combination with the LLM where it is worth asking",
+}
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ def as_predictor(found: Any, name: str) -> Predictor:
     Of a plain function the title is the first line of its docstring, and it is taken to look at
     answers. Raises ValueError for what cannot be called, and for a name that is taken.
     """
-    if name in TAKEN:
+    if name in MADE:
         raise ValueError(f"no predictor can be called {name!r}: that is one made of others")
     if isinstance(found, Predictor):
         return found

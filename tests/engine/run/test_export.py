@@ -56,6 +56,21 @@ def test_csv_has_lists_as_json(folder, tmp_path):
     assert json.loads(first["shares"]) == {"x": 0.5}
 
 
+def test_no_text_of_a_safe_csv_is_a_formula(make_project, tmp_path):
+    sql = """select '=1+1' as "=name", '-5' as number_as_text, -5 as number, ['=1'] as words,
+        '@me'::enum('@me', 'you') as who"""
+    folder = make_project({"models/people.sql": sql})
+    with Project(folder) as project:
+        project.run("people")
+        (written,) = project.export("people", "csv", tmp_path / "out", spreadsheet_safe=True)
+        with pytest.raises(UsageError, match="only CSV is made safe for spreadsheets"):
+            project.export("people", "parquet", tmp_path / "out", spreadsheet_safe=True)
+    with open(written.address, newline="", encoding="utf-8") as file:
+        head, row = csv.reader(file)
+    assert head == ["'=name", "number_as_text", "number", "words", "who"]
+    assert row == ["'=1+1", "-5", "-5", '["=1"]', "'@me"]
+
+
 def test_jsonl_is_an_object_a_line(folder, tmp_path):
     (written,) = export(folder, "people", "jsonl", tmp_path / "out")
     with open(written.address, encoding="utf-8") as file:
