@@ -55,7 +55,10 @@ def findings(tables: Findings) -> list[Finding]:
         own = [r for r in board if r["survey"] == survey]
         every = [r for r in own if r["pairs"] == "all"] or own
         best = best_of(every)
-        llm, advice = of_llm(tables, survey, [r for r in own if r["pairs"] == "llm"])
+        # Of several sets of pairs that an LLM predicted, those this project asked it for.
+        sets = {r["pairs"]: r["n"] for r in own if r["llm"] is not None}
+        judged = max(sets, key=lambda pairs: (pairs == "llm", sets[pairs], pairs), default=None)
+        llm, advice = of_llm(tables, survey, [r for r in own if r["pairs"] == judged])
         found.append(
             Finding(survey, _good(tables, best), _against(tables, best, every), llm, advice)
         )
@@ -125,7 +128,7 @@ def _against(tables: Findings, best: Row, rows: Iterable[Row]) -> str:
 def of_llm(tables: Findings, survey: str, rows: list[Row]) -> tuple[str, str]:
     """Return what the LLM adds to the combination of all others, and what to do next.
 
-    `rows` are the leaderboard's, of the pairs the LLM was asked. With several LLMs, it is the one
+    `rows` are the leaderboard's, of one set of pairs. With several LLMs, it is the one
     whose combination has the least log loss.
     """
     if not any(r["llm"] is not None for r in rows):
