@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -24,21 +25,7 @@ from lupom.cli.options import (
 @log_options
 @click.option("--store-failures", is_flag=True, help="Keep failing rows in lupom_failures.NAME.")
 @project_options
-def build(
-    select: tuple[str, ...],
-    exclude: tuple[str, ...],
-    threads: int | None,
-    full_refresh: bool,
-    fail_fast: bool,
-    no_llm: bool,
-    retry_invalid: bool,
-    budget: str | None,
-    offline: bool,
-    store_failures: bool,
-    project_dir: Path | None,
-    target: str | None,
-    vars_: str | None,
-) -> int:
+def build(project_dir: Path | None, target: str | None, vars_: str | None, **options: Any) -> int:
     """Build what is stale among the selected models, and run the data tests of all of them.
 
     Each test runs right after the last model it reads. What follows from a model whose test fails
@@ -51,17 +38,4 @@ def build(
     from lupom.cli.run import execute
 
     with open_project(project_dir, target, vars_) as project:
-        return execute(
-            project,
-            select=select,
-            exclude=exclude,
-            threads=threads,
-            full_refresh=full_refresh,
-            fail_fast=fail_fast,
-            no_llm=no_llm,
-            retry_invalid=retry_invalid,
-            budget=budget,
-            offline=offline,
-            tests=True,
-            store_failures=store_failures,
-        )
+        return execute(project, tests=True, **options)

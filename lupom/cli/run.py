@@ -41,20 +41,7 @@ _COLLECT = (50_000, 20, 100)
 @offline_option
 @log_options
 @project_options
-def run(
-    select: tuple[str, ...],
-    exclude: tuple[str, ...],
-    threads: int | None,
-    full_refresh: bool,
-    fail_fast: bool,
-    no_llm: bool,
-    retry_invalid: bool,
-    budget: str | None,
-    offline: bool,
-    project_dir: Path | None,
-    target: str | None,
-    vars_: str | None,
-) -> int:
+def run(project_dir: Path | None, target: str | None, vars_: str | None, **options: Any) -> int:
     """Build what is stale among the selected models, and the seeds they need.
 
     What is unchanged is not built, and no LLM call is paid for twice. Ctrl-C once finishes the
@@ -66,18 +53,7 @@ def run(
       lupom run --select persona_values+ --vars 'seed: 7'
     """
     with open_project(project_dir, target, vars_) as project:
-        return execute(
-            project,
-            select=select,
-            exclude=exclude,
-            threads=threads,
-            full_refresh=full_refresh,
-            fail_fast=fail_fast,
-            no_llm=no_llm,
-            retry_invalid=retry_invalid,
-            budget=budget,
-            offline=offline,
-        )
+        return execute(project, **options)
 
 
 @click.command(cls=SelectingCommand)

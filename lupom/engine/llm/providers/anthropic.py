@@ -27,7 +27,7 @@ from lupom.engine.llm.providers.capabilities import (
     with_extra,
 )
 from lupom.engine.llm.providers.endpoint import ANTHROPIC, Endpoint
-from lupom.engine.llm.providers.prefix import cached_from, in_blocks, pieces_of, places_of
+from lupom.engine.llm.providers.prefix import cached_from, in_blocks, pieces_of
 from lupom.engine.llm.providers.replies import ANTHROPIC_USAGE, of_blocks
 from lupom.engine.llm.providers.turns import as_taken, with_fewer
 from lupom.engine.llm.schemas import LIMITS, without
@@ -119,13 +119,8 @@ class AnthropicProvider:
             else:
                 role, text = texts[-1]
                 texts[-1] = (role, f"{text}\n\n{told(request.schema)}")
-        cached = self._settings.prompt_cache
-        places = places_of(request, texts) if cached and capabilities.cache else []
-        mark = {"type": "ephemeral", **({"ttl": "1h"} if cached == "1h" else {})}
-        system, messages = in_blocks(texts, places, lambda text, cuts: _blocks(text, cuts, mark))
-        if system:
-            body["system"] = system
-        body["messages"] = messages
+        lasts = self._settings.prompt_cache if capabilities.cache else False
+        body |= in_blocks(request, texts, lasts, "ephemeral", _blocks)
         return with_extra(body, request.extra)
 
     def _adapt(self, about: str, body: Mapping[str, Any]) -> bool:

@@ -36,7 +36,7 @@ from lupom.engine.llm.providers.capabilities import (
 )
 from lupom.engine.llm.providers.endpoint import RejectedError, is_of_one_request, may_be_alone
 from lupom.engine.llm.providers.jobs import ENDED, Jobs
-from lupom.engine.llm.providers.prefix import cached_from, in_blocks, pieces_of, places_of
+from lupom.engine.llm.providers.prefix import cached_from, in_blocks, pieces_of
 from lupom.engine.llm.providers.replies import CONVERSE_USAGE, of_blocks
 from lupom.engine.llm.providers.turns import as_taken, with_fewer
 from lupom.engine.llm.schemas import LIMITS, without
@@ -149,13 +149,8 @@ class BedrockProvider:
             else:
                 role, text = texts[-1]
                 texts[-1] = (role, f"{text}\n\n{told(request.schema)}")
-        cached = self._settings.prompt_cache
-        places = places_of(request, texts) if cached and capabilities.cache else []
-        point = {"type": "default", **({"ttl": "1h"} if cached == "1h" else {})}
-        system, messages = in_blocks(texts, places, lambda text, cuts: _blocks(text, cuts, point))
-        if system:
-            body["system"] = system
-        body["messages"] = messages
+        lasts = self._settings.prompt_cache if capabilities.cache else False
+        body |= in_blocks(request, texts, lasts, "default", _blocks)
         return with_extra(body, request.extra)
 
     def _adapt(self, about: str, body: Mapping[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lupom.engine.llm.providers.base import ProviderRequest
@@ -34,7 +34,7 @@ def cached_from(model: str) -> int:
     return tokens * _PER_TOKEN
 
 
-def places_of(request: ProviderRequest, texts: Sequence[tuple[str, str]]) -> list[tuple[int, int]]:
+def _places_of(request: ProviderRequest, texts: Sequence[tuple[str, str]]) -> list[tuple[int, int]]:
     """Return the message and the place in it of each of a request's cache points.
 
     None where messages were put together differently, so that places are no more what they were.
@@ -53,23 +53,32 @@ def places_of(request: ProviderRequest, texts: Sequence[tuple[str, str]]) -> lis
 
 
 def in_blocks(
+    request: ProviderRequest,
     texts: Sequence[tuple[str, str]],
-    places: Sequence[tuple[int, int]],
-    blocks: Callable[[str, Sequence[int]], list[dict[str, Any]]],
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the system's blocks, and the messages with theirs.
+    lasts: str | bool,
+    kind: str,
+    blocks: Callable[[str, Sequence[int], Mapping[str, Any]], list[dict[str, Any]]],
+) -> dict[str, Any]:
+    """Return `messages`, and `system` where there is one, with cache points at what is shared.
 
-    `blocks` makes those of a text, given the places of cache points in it.
+    Parameters
+    ----------
+    texts : role and text of each message as it is sent.
+    lasts : how long beginnings are cached, '5m' or '1h' (True: the provider's own); False: not.
+    kind : of a cache point, as the provider calls it.
+    blocks : makes the blocks of a text, given the places of cache points in it and what each is.
     """
+    places = _places_of(request, texts) if lasts else []
+    point = {"type": kind, **({"ttl": "1h"} if lasts == "1h" else {})}
     system: list[dict[str, Any]] = []
     messages: list[dict[str, Any]] = []
     for i, (role, text) in enumerate(texts):
-        made = blocks(text, [cut for message, cut in places if message == i])
+        made = blocks(text, [cut for message, cut in places if message == i], point)
         if role == "system":
             system += made
         else:
             messages.append({"role": role, "content": made})
-    return system, messages
+    return {"system": system, "messages": messages} if system else {"messages": messages}
 
 
 def pieces_of(text: str, cuts: Sequence[int]) -> list[tuple[str, bool]]:
