@@ -59,11 +59,7 @@ def calibration(
                 low, high = interval(accuracy[:, place], level)
                 rows.append(
                     {
-                        "survey": sample.survey,
-                        "scenario": sample.scenario,
-                        "pairs": sample.pairs,
-                        "predictor": judged.predictor,
-                        "llm": judged.llm,
+                        **sample.named(judged),
                         "bin": place + 1,
                         "from": place / BINS,
                         "to": (place + 1) / BINS,

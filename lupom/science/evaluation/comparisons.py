@@ -102,12 +102,8 @@ def _of_metric(
         difference = found[i][metric][0] - found[j][metric][0]
         low, high = interval(difference, level)
         row: dict[str, Any] = {
-            "survey": sample.survey,
-            "scenario": sample.scenario,
-            "pairs": sample.pairs,
+            **sample.named(one),
             "metric": metric,
-            "predictor": one.predictor,
-            "llm": one.llm,
             "against": other.predictor,
             "against_llm": other.llm,
             "best_baseline": best in (i, j),

@@ -126,13 +126,7 @@ def distribution_metrics(
         every = attributes or sorted({a for person in names.values() for a in person})
         divided = [(a, g, m) for a in every for g, m in groups(sample, names, a, smallest)]
         for judged in sample.judged:
-            head = {
-                "survey": sample.survey,
-                "scenario": sample.scenario,
-                "pairs": sample.pairs,
-                "predictor": judged.predictor,
-                "llm": judged.llm,
-            }
+            head = sample.named(judged)
             spreads = _spreads(table, judged, asked, options)
             whole = _counted(sample, judged, asked, spreads, draws, sample.weights)
             rows += _rows(head, sample, asked, whole, sample.weights, level, questions_too=True)

@@ -75,14 +75,7 @@ def group_metrics(
                 continue
             own = [(group, mask, draws.of(mask)) for group, mask in members]
             for judged in sample.judged:
-                head = {
-                    "survey": sample.survey,
-                    "scenario": sample.scenario,
-                    "pairs": sample.pairs,
-                    "predictor": judged.predictor,
-                    "llm": judged.llm,
-                    "attribute": attribute,
-                }
+                head = {**sample.named(judged), "attribute": attribute}
                 by_metric: dict[str, list[Floats]] = {}
                 for group, mask, some in own:
                     for name, (values, n) in measures(judged.of(mask), some).items():

@@ -108,11 +108,7 @@ def metrics(
                     low, high = interval(values, level)
                     rows.append(
                         {
-                            "survey": sample.survey,
-                            "scenario": sample.scenario,
-                            "predictor": judged.predictor,
-                            "llm": judged.llm,
-                            "pairs": sample.pairs,
+                            **sample.named(judged),
                             "weighting": weighting,
                             "metric": name,
                             "value": rounded(values[0]),

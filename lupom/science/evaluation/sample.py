@@ -94,6 +94,16 @@ class Sample:
     weights: Floats
     judged: tuple[Judged, ...]
 
+    def named(self, judged: Judged) -> dict[str, str | None]:
+        """Return what every row about one of its predictors begins with."""
+        return {
+            "survey": self.survey,
+            "scenario": self.scenario,
+            "pairs": self.pairs,
+            "predictor": judged.predictor,
+            "llm": judged.llm,
+        }
+
     @property
     def weighted(self) -> bool:
         """Whether the weights say anything."""
