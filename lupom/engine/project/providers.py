@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from lupom import entry_points
@@ -53,6 +53,9 @@ class ProviderSettings(Strict):
     `LLMSettings` and `EmbeddingSettings` stand for the classes of all providers: what they read
     is an object of the class that the block's `provider` names.
     """
+
+    # Most of these classes read nothing in most projects: their validators are made when they do.
+    model_config = ConfigDict(defer_build=True)
 
     provider: str
     """Which interface is spoken."""

@@ -21,6 +21,7 @@ from lupom.engine.project.discovery import PropertiesFile
 from lupom.engine.project.providers import LLMSettings, ProviderSettings
 from lupom.engine.project.selectors import SelectorsFile
 from lupom.engine.project.settings import ModelConfig, ProjectSettings, TestConfig
+from lupom.engine.project.strict import words_of
 
 _HEAD = """# Settings
 
@@ -71,10 +72,9 @@ def reference() -> str:
 
 def _kinds(path: str, root: type[ProviderSettings]) -> Iterator[str]:
     """Give what each of LUPoM's own providers takes beside what is common to all."""
+    common = _by_name(root)
     for name, kind in root.kinds(installed=False).items():
-        own = [
-            key for key, field in kind.model_fields.items() if _row(key, field) not in _rows(root)
-        ]
+        own = [key for key, row in _by_name(kind).items() if common.get(key) != row]
         yield _section(f"#### `{path}`, `provider: {name}`", _words(kind), kind, own)
 
 
@@ -120,13 +120,18 @@ def _section(
 
 
 def _rows(model: type[BaseModel], only: Collection[str] | None = None) -> list[str]:
-    fields = model.model_fields.items()
-    return [_row(name, field) for name, field in fields if only is None or name in only]
+    rows = _by_name(model)
+    return [row for name, row in rows.items() if only is None or name in only]
 
 
-def _row(name: str, field: FieldInfo) -> str:
-    cells = [f"`{field.alias or name}`", _type(field), _default(field), field.description or ""]
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+def _by_name(model: type[BaseModel]) -> dict[str, str]:
+    """Return the row of each field in a table, by name."""
+    words = words_of(model)
+    rows = {}
+    for name, field in model.model_fields.items():
+        cells = [f"`{field.alias or name}`", _type(field), _default(field), words.get(name, "")]
+        rows[name] = "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return rows
 
 
 def _words(model: type[BaseModel]) -> str:

@@ -188,6 +188,8 @@ def test_editors_are_told_its_keys():
     assert faults(SETTINGS) == []
     assert faults(SETTINGS.replace("word", "wrod")) != []
     assert faults(SETTINGS.replace("letters", "lettres")) != []
+    told = schemas()["lupom_project.json"]["definitions"]["ParrotSettings"]["properties"]["word"]
+    assert told["description"] == "What it says first."
     assert "ParrotSettings" not in str(schemas(installed=False))
 
 
