@@ -44,7 +44,7 @@ def answers(tables: Findings, board: list[Row]) -> list[tuple[str, list[str]]]:
         ("How good?", good or [nothing]),
         ("Compared with what?", against or [nothing]),
         ("For whom?", whom or ["No group has the 20 respondents it takes to tell."]),
-        ("At what cost?", [_spent(tables)]),
+        ("At what cost?", [_spent(tables), *_elsewhere(tables)]),
         ("Should I use the LLM here?", use or ["No LLM has predicted anything yet."]),
     ]
 
@@ -183,6 +183,21 @@ def _spent(tables: Findings) -> str:
     if priced and not row["cost"]:
         said += " The LLM in use has no price; it costs this machine's time."
     return said
+
+
+def _elsewhere(tables: Findings) -> list[str]:
+    """Return what predictions made elsewhere cost, a line for each who made them."""
+    if not tables.has("predictions_elsewhere"):
+        return []
+    rows = tables.query(
+        "select llm, count(*) as n, count(cost) as told, avg(cost) as cost"
+        " from main.predictions_elsewhere group by llm order by llm"
+    )
+    return [
+        f"{r['llm']}, made elsewhere: {r['n']:,} predictions of held-out pairs, "
+        + (f"{money(r['cost'])} an answer." if r["told"] == r["n"] else "at a cost not told.")
+        for r in rows
+    ]
 
 
 def _use(tables: Findings, survey: str, scenario: str, rows: list[Row]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from lupom.cli.group import main
@@ -61,6 +63,25 @@ def test_a_number_is_put_into_the_codebook_s_ranges(lupom, tmp_path):
     first, second = [line.split(",")[5] for line in seed(tmp_path).splitlines()[1:]]
     assert first.startswith("Below")
     assert second.endswith("or more")
+
+
+QUESTIONS = """select 'panel' as survey, 'trust' as question_id, 'Trust?' as question,
+    '' as battery, 'Trust?' as item, ['Agree', 'Disagree'] as options, [1.0, 2.0] as ordinal, null as topic,
+    'single' as kind, null::double as low, null::double as high"""
+
+
+def test_of_a_survey_without_seeds_the_built_tables_say_what_there_is(lupom, tmp_path):
+    shutil.rmtree(tmp_path / "seeds" / "panel")
+    (tmp_path / "models" / "questions.sql").write_text(QUESTIONS)
+    people = "select 'panel' as survey, unnest(['p1', 'p2']) as respondent_id"
+    (tmp_path / "models" / "respondents.sql").write_text(people)
+    code, _, err = lupom("import", "predictions", "twins.csv")
+    assert code == 1
+    assert "the questions and respondents of panel are not known yet" in err
+    assert "lupom run --select questions respondents" in err
+    assert lupom("run", "--select", "questions", "respondents")[0] == 0
+    assert lupom("import", "predictions", "twins.csv")[0] == 0
+    assert "panel,p1,trust,,twins,Agree,,," in seed(tmp_path)
 
 
 def test_where_the_var_has_no_line_it_is_said(lupom, tmp_path):

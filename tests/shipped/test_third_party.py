@@ -66,7 +66,9 @@ def test_its_predictor_is_evaluated_where_the_project_names_it(project):
     with opened(project, predictors=named) as opened_project:
         result = opened_project.run(select="+leaderboard", no_llm=True)
         assert [node.node for node in result.nodes if node.status == "error"] == []
-        for table in ("baselines", "metrics", "leaderboard"):
+        described = opened_project.run(select="predictors")
+        assert described.status == "success"
+        for table in ("predictors", "baselines", "metrics", "leaderboard"):
             there = opened_project.query(f"select distinct predictor from {table}").rows()
             assert {*named} <= {name for (name,) in there}, table
             assert "forest_answers" not in {name for (name,) in there}, table

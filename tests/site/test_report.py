@@ -60,6 +60,23 @@ def answer(report, question: str) -> str:
     return " ".join(dict(report.answers)[question])
 
 
+def test_what_was_predicted_elsewhere_has_its_pairs_and_its_cost(tmp_path):
+    board = "select * replace ('twins' as pairs, 'twins' as llm) from ({})"
+    elsewhere = "select llm, cost from (values ('free', null), ('twins', .02), ('twins', .04)) as t"
+    report = report_of(
+        tmp_path,
+        {
+            "leaderboard": board.format(LEADERBOARD.format(low="0.05")),
+            "predictions_elsewhere": f"{elsewhere}(llm, cost)",
+        },
+    )
+    assert answer(report, "How good?").startswith("s, the pairs that twins predicted: ")
+    assert answer(report, "At what cost?").endswith(
+        "free, made elsewhere: 1 predictions of held-out pairs, at a cost not told. "
+        "twins, made elsewhere: 2 predictions of held-out pairs, 0.030 USD an answer."
+    )
+
+
 def test_what_is_not_there_is_said_in_words(tmp_path):
     report = report_of(tmp_path, {"leaderboard": LEADERBOARD.format(low="0.05")})
     part = report.parts[0]

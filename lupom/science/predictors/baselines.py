@@ -18,11 +18,42 @@ from lupom.science.predictors.predictor import GROUP, Predictor, as_predictors, 
 from lupom.science.predictors.task import Floats, Task, tasks
 from lupom.science.predictors.unseen import shares_alike
 
+DESCRIBED = pa.schema(
+    [
+        ("predictor", pa.string()),
+        ("title", pa.string()),
+        ("answers", pa.bool_()),
+        ("cost", pa.string()),
+        ("code", pa.string()),
+    ]
+)
+
 
 def shipped() -> dict[str, Predictor]:
     """Return the predictors that LUPoM ships, by name."""
     offered = entry_points.chosen(GROUP, None, "predictors")
     return as_predictors({name: offer.load() for name, offer in offered.items()})
+
+
+def described(predictors: Mapping[str, Any] | None = None) -> pa.Table:
+    """Return what predictors are, a row each in their order.
+
+    Columns predictor (its name), title, answers (whether it looks at answers of the respondent it
+    predicts), cost (null where there is nothing to say), code (the module that has it). Parameter
+    and errors are as of `predict`.
+    """
+    given = shipped() if predictors is None else as_predictors(predictors)
+    rows = [
+        {
+            "predictor": name,
+            "title": one.title,
+            "answers": one.answers,
+            "cost": one.cost or None,
+            "code": getattr(one.function, "__module__", None),
+        }
+        for name, one in given.items()
+    ]
+    return pa.Table.from_pylist(rows, schema=DESCRIBED)
 
 
 def predict(

@@ -47,6 +47,15 @@ def test_those_that_are_shipped_say_what_they_are():
         assert shipped.__doc__.startswith("Return "), name
 
 
+def test_they_are_described_in_their_order():
+    table = baselines.described({"mine": even, "majority": baselines.shipped()["majority"]})
+    rows = [tuple(row.values()) for row in table.to_pylist()]
+    assert rows[0] == ("mine", "All options alike.", True, None, __name__)
+    assert rows[1][:4] == (
+        *("majority", "Each option's share, respondents counted by survey weight", False, None),
+    )
+
+
 @pytest.mark.parametrize(
     ("give", "message"),
     [
