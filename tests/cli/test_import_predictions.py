@@ -66,7 +66,8 @@ def test_a_number_is_put_into_the_codebook_s_ranges(lupom, tmp_path):
 
 
 QUESTIONS = """select 'panel' as survey, 'trust' as question_id, 'Trust?' as question,
-    '' as battery, 'Trust?' as item, ['Agree', 'Disagree'] as options, [1.0, 2.0] as ordinal, null as topic,
+    '' as battery, 'Trust?' as item, ['Agree', 'Disagree'] as options, [1.0, 2.0] as ordinal,
+    null as topic,
     'single' as kind, null::double as low, null::double as high"""
 
 

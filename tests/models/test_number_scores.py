@@ -16,7 +16,8 @@ TABLES = {
     "holdout": """select * from (values ('s', 'c', 'age', '40'), ('s', 'c', 'income', '1000'))
         as t(survey, respondent_id, question_id, answer), (values ('test', 'known'))
         as r(role, scenario)""",
-    "predictions": """select *, 'elsewhere' as predictor, 'twins' as llm, 'test' as role from (values
+    "predictions": """select *, 'elsewhere' as predictor, 'twins' as llm, 'test' as role
+        from (values
         ('s', 'c', 'age', 50.0, 'valid'), ('s', 'c', 'income', 990.0, 'valid'))
         as t(survey, respondent_id, question_id, value, status)""",
     "number_baselines": """select 's' as survey, 'c' as respondent_id, 'income' as question_id,

@@ -69,6 +69,7 @@ TUNED = {
     "stacked",
     "stack_weights",
     "router",
+    "prediction_sets",
 }
 
 
