@@ -33,8 +33,9 @@ check: lint
 references:
 	$(BIN)/python -m lupom.cli.reference > docs/commands.md
 	$(BIN)/python -m lupom.engine.project.reference > docs/settings.md
+	$(BIN)/python -m lupom.engine.project.reference docs/llms.md
 	$(BIN)/python -m lupom.engine.dictionary . > docs/tables.md
-	$(BIN)/python -m lupom.engine.project.schemas schemas
+	$(BIN)/python -m lupom.engine.project.schemas schemas --shipped
 	$(BIN)/python -m lupom.science.surveys.schema schemas
 
 # Renew constraints.txt with the newest versions that fit pyproject.toml, for every platform.
