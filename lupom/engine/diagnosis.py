@@ -16,7 +16,7 @@ from lupom.engine.run.identities import asked_of
 if TYPE_CHECKING:
     from lupom.engine.run.context import Context
 
-_PACKAGES = ("duckdb", "sqlalchemy", "openai", "scikit-learn", "xllamacpp", "wordllama")
+_PACKAGES = ("duckdb", "sqlmodel", "openai", "scikit-learn", "xllamacpp", "wordllama")
 
 
 @dataclass(frozen=True, slots=True)

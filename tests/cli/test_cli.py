@@ -20,6 +20,7 @@ HEAVY = (
     "pandas",
     "pyarrow",
     "sqlalchemy",
+    "sqlmodel",
     "numpy",
 )
 

@@ -1,179 +1,175 @@
-"""The tables of the state database."""
+"""The tables of the state database, as SQLModel classes."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    Boolean,
-    Column,
-    Float,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-)
+from sqlalchemy import JSON, Column, LargeBinary, Table
+from sqlmodel import Field, SQLModel
 
 # Raised with any change to the tables; a newer database is not opened.
 VERSION = 5
 
-_METADATA = MetaData()
+
+class Run(SQLModel, table=True):
+    """One run: a command that built something, or tried to. Times are UTC, ISO 8601."""
+
+    __tablename__ = "runs"
+
+    run_id: str = Field(primary_key=True)
+    command: str
+    target: str | None = None
+    version: str | None = None
+    arguments: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON))
+    status: str = "running"
+    message: str = ""
+    started_at: str
+    finished_at: str | None = None
+    seconds: float | None = None
 
 
-def _key(name: str, kind: Any = String) -> Column[Any]:
-    return Column(name, kind, primary_key=True)
+class NodeRun(SQLModel, table=True):
+    """How one node of a run ended.
+
+    `tokens_low` to `tokens_high` and `cost_low` to `cost_high` are what its calls were estimated at
+    before they were made.
+    """
+
+    __tablename__ = "nodes"
+
+    id: int | None = Field(default=None, primary_key=True)
+    run_id: str = Field(index=True)
+    node: str
+    kind: str
+    status: str
+    message: str = ""
+    reason: str = ""
+    rows: int | None = None
+    seconds: float = 0.0
+    fingerprint: str | None = None
+    content_hash: str | None = None
+    calls: int | None = None
+    cached: int | None = None
+    asked: int | None = None
+    invalid: int | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost: float | None = None
+    tokens_low: int | None = None
+    tokens_high: int | None = None
+    cost_low: float | None = None
+    cost_high: float | None = None
+    requests: int | None = None
+    tokens_cached: int | None = None
+    finished_at: str
 
 
-def _some(name: str, kind: Any = String, **more: Any) -> Column[Any]:
-    """Return a column that is never NULL."""
-    return Column(name, kind, nullable=False, **more)
+class Call(SQLModel, table=True):
+    """One LLM call: what decides its answer is its key; attempts are kept in `history`.
+
+    `status` is 'pending' (invalid so far, attempts left), 'ok' or 'invalid' (quarantined). `seq`
+    grows with every write, so that what is new since a given one can be read. `history` holds the
+    invalid attempts as {text, error}; those of an earlier round of attempts have `earlier`.
+    `characters` is the length of its messages, corrections aside. `tokens_in` covers
+    `tokens_cached` (read from the provider's prompt cache) and `tokens_written` (put into it).
+    Where the provider did not say what it took, `tokens_in`, `tokens_out` and `cost` are NULL, and
+    `counted_tokens` and `counted_cost` what budgets count by the requests' own estimate.
+    `repaired` is true where the answer's text had to be changed to be read.
+    """
+
+    __tablename__ = "calls"
+
+    key: str = Field(primary_key=True)
+    seq: int = Field(index=True)
+    provider: str
+    model: str
+    alias: str
+    node: str = Field(index=True)
+    run_id: str
+    messages_hash: str
+    schema_hash: str
+    parameters: str
+    draw: int = 0
+    status: str
+    answer: str | None = None
+    probabilities: str | None = None
+    missing_mass: float | None = None
+    history: str = "[]"
+    tokens_in: int | None = 0
+    tokens_out: int | None = 0
+    tokens_cached: int = 0
+    tokens_written: int = 0
+    characters: int = 0
+    cost: float | None = None
+    latency: float = 0.0
+    attempts: int = 0
+    error: str | None = None
+    repaired: bool = False
+    counted_tokens: int | None = None
+    counted_cost: float | None = None
+    created_at: str
+    updated_at: str
 
 
-# One run: a command that built something, or tried to. Times are UTC, ISO 8601.
-RUNS = Table(
-    "runs",
-    _METADATA,
-    _key("run_id"),
-    _some("command"),
-    Column("target", String),
-    Column("version", String),
-    Column("arguments", JSON),
-    _some("status", default="running"),
-    _some("message", default=""),
-    _some("started_at"),
-    Column("finished_at", String),
-    Column("seconds", Float),
-)
+class Embedding(SQLModel, table=True):
+    """One embedded text of a paid endpoint; `vector` is little-endian float32.
 
-# How one node of a run ended.
-#
-# `tokens_low` to `tokens_high` and `cost_low` to `cost_high` are what its calls were estimated at
-# before they were made.
-NODES = Table(
-    "nodes",
-    _METADATA,
-    _key("id", Integer),
-    _some("run_id", index=True),
-    _some("node"),
-    _some("kind"),
-    _some("status"),
-    _some("message", default=""),
-    _some("reason", default=""),
-    Column("rows", Integer),
-    _some("seconds", Float, default=0.0),
-    Column("fingerprint", String),
-    Column("content_hash", String),
-    Column("calls", Integer),
-    Column("cached", Integer),
-    Column("asked", Integer),
-    Column("invalid", Integer),
-    Column("tokens_in", Integer),
-    Column("tokens_out", Integer),
-    Column("cost", Float),
-    Column("tokens_low", Integer),
-    Column("tokens_high", Integer),
-    Column("cost_low", Float),
-    Column("cost_high", Float),
-    Column("requests", Integer),
-    Column("tokens_cached", Integer),
-    _some("finished_at"),
-)
+    Where the provider did not say what it took, `tokens` and `cost` are NULL, and `counted_tokens`
+    and `counted_cost` what budgets count by the request's own estimate.
+    """
 
-# One LLM call: what decides its answer is its key; attempts are kept in `history`.
-#
-# `status` is 'pending' (invalid so far, attempts left), 'ok' or 'invalid' (quarantined). `seq`
-# grows with every write, so that what is new since a given one can be read. `history` holds the
-# invalid attempts as {text, error}; those of an earlier round of attempts have `earlier`.
-# `characters` is the length of its messages, corrections aside. `tokens_in` covers
-# `tokens_cached` (read from the provider's prompt cache) and `tokens_written` (put into it).
-# Where the provider did not say what it took, `tokens_in`, `tokens_out` and `cost` are NULL, and
-# `counted_tokens` and `counted_cost` what budgets count by the requests' own estimate.
-# `repaired` is true where the answer's text had to be changed to be read.
-CALLS = Table(
-    "calls",
-    _METADATA,
-    _key("key"),
-    _some("seq", Integer, index=True),
-    _some("provider"),
-    _some("model"),
-    _some("alias"),
-    _some("node", index=True),
-    _some("run_id"),
-    _some("messages_hash"),
-    _some("schema_hash"),
-    _some("parameters"),
-    _some("draw", Integer, default=0),
-    _some("status"),
-    Column("answer", String),
-    Column("probabilities", String),
-    Column("missing_mass", Float),
-    _some("history", default="[]"),
-    Column("tokens_in", Integer, default=0),
-    Column("tokens_out", Integer, default=0),
-    _some("tokens_cached", Integer, default=0),
-    _some("tokens_written", Integer, default=0),
-    _some("characters", Integer, default=0),
-    Column("cost", Float),
-    _some("latency", Float, default=0.0),
-    _some("attempts", Integer, default=0),
-    Column("error", String),
-    _some("repaired", Boolean, default=False),
-    Column("counted_tokens", Integer),
-    Column("counted_cost", Float),
-    _some("created_at"),
-    _some("updated_at"),
-)
+    __tablename__ = "embeddings"
 
-# One embedded text of a paid endpoint; `vector` is little-endian float32.
-#
-# Where the provider did not say what it took, `tokens` and `cost` are NULL, and `counted_tokens`
-# and `counted_cost` what budgets count by the request's own estimate.
-EMBEDDINGS = Table(
-    "embeddings",
-    _METADATA,
-    _key("key"),
-    _some("provider"),
-    _some("model"),
-    _some("vector", LargeBinary),
-    Column("tokens", Integer, default=0),
-    Column("cost", Float),
-    Column("counted_tokens", Integer),
-    Column("counted_cost", Float),
-    _some("created_at"),
-)
+    key: str = Field(primary_key=True)
+    provider: str
+    model: str
+    vector: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    tokens: int | None = 0
+    cost: float | None = None
+    counted_tokens: int | None = None
+    counted_cost: float | None = None
+    created_at: str
 
-# How an endpoint takes requests, as its first answers and complaints showed.
-# Table and column are called as in databases of version 0.1.0.
-MANNERS = Table(
-    "manners",
-    _METADATA,
-    _key("endpoint"),
-    Column("manner", JSON),
-    _some("updated_at"),
-)
 
-# Calls given to a provider by the batch.
-#
-# `status` is 'submitting' (noted, not known to be created), 'out', 'done' or 'lost' (never
-# created). `calls` holds what the ledger will say of each; `tokens` and `money` are the most they
-# may take.
-BATCHES = Table(
-    "batches",
-    _METADATA,
-    _key("token"),
-    Column("batch_id", String),
-    _some("endpoint", index=True),
-    _some("alias"),
-    _some("node"),
-    _some("run_id"),
-    _some("status"),
-    Column("calls", JSON),
-    _some("tokens", Integer, default=0),
-    _some("money", Float, default=0.0),
-    _some("created_at"),
-    _some("updated_at"),
-)
+class EndpointCapabilities(SQLModel, table=True):
+    """How an endpoint takes requests, as its first answers and complaints showed."""
 
-ALL = tuple(_METADATA.tables.values())
+    __tablename__ = "manners"
+
+    endpoint: str = Field(primary_key=True)
+    # The table and its column are called as in databases of version 0.1.0.
+    capabilities: dict[str, Any] = Field(default_factory=dict, sa_column=Column("manner", JSON))
+    updated_at: str
+
+
+class Batch(SQLModel, table=True):
+    """Calls given to a provider by the batch.
+
+    `status` is 'submitting' (noted, not known to be created), 'out', 'done' or 'lost' (never
+    created). `calls` holds what the ledger will say of each; `tokens` and `money` are the most they
+    may take.
+    """
+
+    __tablename__ = "batches"
+
+    token: str = Field(primary_key=True)
+    batch_id: str | None = None
+    endpoint: str = Field(index=True)
+    alias: str
+    node: str
+    run_id: str
+    status: str
+    calls: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON))
+    tokens: int = 0
+    money: float = 0.0
+    created_at: str
+    updated_at: str
+
+
+def _table(model: type[SQLModel]) -> Table:
+    return SQLModel.metadata.tables[str(model.__tablename__)]
+
+
+RUNS, NODES, CALLS = _table(Run), _table(NodeRun), _table(Call)
+EMBEDDINGS, MANNERS, BATCHES = _table(Embedding), _table(EndpointCapabilities), _table(Batch)
+ALL = (RUNS, NODES, CALLS, EMBEDDINGS, MANNERS, BATCHES)
