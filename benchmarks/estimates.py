@@ -7,7 +7,7 @@ them to answer and the others to be predicted only, again and again; each draw's
 compared with what all answered. Prints JSON: by survey and method
 
     held              share of intervals that hold, of everybody
-    groups_held       the same in groups of 100 people or more: least, mean, most
+    groups_held       the same in groups of 100 people and a tenth of all: least, mean, most
     width, widest     mean width against the classical one; of the question where it is widest
     effective_sample  mean over questions of how many classical answers an answer is worth, by
                       variances and by squared errors
@@ -37,6 +37,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDS = 10
 RAREST_VALUE = 5
 LARGE_GROUP = 100
+# Of which 20 are among the 200 who answer; estimates leave smaller groups out.
+LEAST_SHARE = 0.1
 EVERYBODY = "everybody"
 # Question, answers (N, K), predictions (N, K), groups.
 Known = tuple[str, Floats, Floats, dict[str, Bools]]
@@ -60,7 +62,7 @@ def of_options(
             if count >= RAREST_VALUE:
                 columns.append((values == value).astype(np.float64))
                 owner.append("")
-            if value and count >= LARGE_GROUP:
+            if value and count >= max(LARGE_GROUP, LEAST_SHARE * len(rows)):
                 groups[f"{name}: {value}"] = values == value
     coded = {}
     for name in questions:
@@ -75,7 +77,8 @@ def of_options(
     fold = rng.integers(0, FOLDS, len(rows))
     for name in questions:
         told, answered = coded[name]
-        spread = crossfit.as_shares(crossfit.crossed(table[:, of != name], told, answered, fold))
+        spread = crossfit.crossed(table[:, of != name], told, answered, fold)
+        spread = crossfit.as_shares(crossfit.bent(spread, told, answered, fold))
         kept = np.flatnonzero(answered)
         yield name, told[kept], spread[kept], {g: m[kept] for g, m in groups.items()}
 

@@ -130,7 +130,9 @@ class People:
                 x[np.ix_(hidden, mine)] = 0.0
         values = np.nan_to_num(one.values)
         found = crossfit.crossed(x[:, kept], values, one.answered, self.fold)
-        return crossfit.as_shares(found) if one.options else found
+        if not one.options:
+            return found
+        return crossfit.as_shares(crossfit.bent(found, values, one.answered, self.fold))
 
 
 def people_of(
