@@ -25,7 +25,7 @@ QUICK = {
 }
 
 
-def cut(name: str, people: int = 300, questions: int = 8) -> None:
+def cut(name: str, people: int = 200, questions: int = 5) -> None:
     """Write the first people and questions of a file of the study where we are."""
     with (TWINS / name).open(newline="", encoding="utf-8") as file:
         lines = [row[: questions + 1] for row in csv.reader(file)][: people + 1]
