@@ -126,6 +126,8 @@ def estimates(
     require(responses, _ANSWER, "responses")
     require(questions, ("survey", "question_id", "options", "kind"), "questions")
     require(respondents, ("survey", "respondent_id", "attributes"), "respondents")
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
     said = None if predictions is None else _one(predictions)
     parts = []
     for survey in sorted(pc.unique(questions["survey"]).to_pylist()):
@@ -139,8 +141,11 @@ def estimates(
         )
         here = None if said is None else people.by_survey(said, survey)
         rows = _Rows(population, level, smallest, attributes)
-        for place in range(len(population.asked)):
-            rows.add(place, here)
+        # Small matrices on several BLAS threads wait for each other: 163 questions took 5 s of CPU
+        # and, on a busy machine, 500 s of time.
+        with threadpool_limits(limits=1, user_api="blas"):
+            for place in range(len(population.asked)):
+                rows.add(place, here)
         parts.append(rows.table())
     return pa.concat_tables(parts) if parts else ESTIMATES.empty_table()
 

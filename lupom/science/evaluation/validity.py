@@ -90,6 +90,8 @@ def validity(
             the survey's results.
     verdict is 'good', 'poor', or 'open' where the interval holds both or there is no bound.
     """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
     table = arrow(scores)
     asked = arrow(questions)
     require(asked, ("survey", "question_id", "options"), "questions")
@@ -128,7 +130,8 @@ def validity(
                 reference=given["value"] if given else None,
             )
             _groups(add, sample, judged, draws, known, attributes, level)
-            apart = told_apart(sample, judged, known, draws, seed)
+            with threadpool_limits(limits=1, user_api="blas"):
+                apart = told_apart(sample, judged, known, draws, seed)
             if apart is not None:
                 areas, n = apart
                 low, high = interval(areas, level)
