@@ -1,4 +1,4 @@
-"""Charts as HTML and SVG text: dots with intervals on an axis, and reliability curves.
+"""Charts as HTML and SVG text: dots with intervals on an axis, lines, and reliability curves.
 
 A dot chart is rows of text with a track of its own each, so that its words keep their size on a
 phone. Everything shown is escaped here.
@@ -158,6 +158,104 @@ def _number(row: Dot, digits: int, percent: bool, points: bool) -> str:
     if row.low is None or row.high is None:
         return value
     return f"{value} [{said(row.low)}, {said(row.high)}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a line chart: its points are (x, value, low, high); `kind` as of a `Dot`."""
+
+    label: str
+    points: Sequence[tuple[float, float, float | None, float | None]]
+    kind: str = "plain"
+    small: str = ""
+
+
+def lines(series: Sequence[Line], title: str, *, across: str, up: str) -> Markup:
+    """Return lines of shares with intervals over a logarithmic axis, and what each line is.
+
+    Parameters
+    ----------
+    title : what a screen reader says of the whole.
+    across, up : what the axes measure.
+
+    Raises ValueError without a point.
+    """
+    points = [point for line in series for point in line.points]
+    if not points:
+        raise ValueError(f"nothing to draw in '{title}'")
+    width, height, left, top, right, bottom = 480, 280, 52, 12, 24, 48
+    places = sorted({x for x, *_ in points})
+    numbers = [v for _, *three in points for v in three if v is not None]
+    pad = max(0.02, 0.05 * (max(numbers) - min(numbers)))
+    least, most = max(0.0, min(numbers) - pad), min(1.0, max(numbers) + pad)
+    span = math.log(places[-1] / places[0]) or 1.0
+
+    def x(value: float) -> float:
+        # The first and the last point stand off the frame.
+        return left + 16 + (width - left - right - 32) * math.log(value / places[0]) / span
+
+    def y(value: float) -> float:
+        return height - bottom - (height - top - bottom) * (value - least) / (most - least)
+
+    parts = []
+    for tick in ticks(least, most):
+        parts.append(
+            f'<line class="grid" x1="{left}" x2="{width - right}" y1="{y(tick):.1f}"'
+            f' y2="{y(tick):.1f}"/><text x="{left - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">'
+            f"{_round(100 * tick)}</text>"
+        )
+    before = -math.inf
+    for value in reversed(places):
+        # Where two numbers would stand in each other, the larger one stands.
+        if abs(x(value) - before) >= 52:
+            parts.append(
+                f'<text x="{x(value):.1f}" y="{height - bottom + 17}" text-anchor="middle">'
+                f"{value:,}</text>"
+            )
+            before = x(value)
+    parts.append(
+        f'<line class="axis" x1="{left}" x2="{width - right}" y1="{height - bottom}"'
+        f' y2="{height - bottom}"/>'
+        f'<text x="{(left + width - right) / 2}" y="{height - 8}" text-anchor="middle">'
+        f"{escape(across)}</text>"
+        f'<text transform="translate(13 {(top + height - bottom) / 2}) rotate(-90)"'
+        f' text-anchor="middle">{escape(up)}</text>'
+    )
+    for i, line in enumerate(series):
+        # Beside each other, so that intervals of one place do not hide each other.
+        off = 4 * (i - (len(series) - 1) / 2)
+        marks = []
+        way = []
+        for at, value, low, high in sorted(line.points):
+            px, py = x(at) + off, y(value)
+            way.append(f"{px:.1f},{py:.1f}")
+            if low is not None and high is not None:
+                marks.append(
+                    f'<line class="interval" x1="{px:.1f}" x2="{px:.1f}" y1="{y(low):.1f}"'
+                    f' y2="{y(high):.1f}"/>'
+                )
+            said = f"{line.label}, {at:,}: {100 * value:.1f} %"
+            marks.append(
+                f'<circle class="mark" cx="{px:.1f}" cy="{py:.1f}" r="4">'
+                f"<title>{escape(said)}</title></circle>"
+            )
+        parts.append(
+            f'<g class="{escape(line.kind)} dash{i}">'
+            f'<polyline class="way" points="{" ".join(way)}"/>{"".join(marks)}</g>'
+        )
+    keys = Markup("").join(
+        Markup(
+            '<li class="{} dash{}"><svg class="key" viewBox="0 0 30 10" aria-hidden="true">'
+            '<polyline class="way" points="0,5 30,5"/><circle class="mark" cx="15" cy="5" r="4"/>'
+            "</svg><span>{}</span></li>"
+        ).format(line.kind, i, _label(Dot(line.label, 0.0, small=line.small)))
+        for i, line in enumerate(series)
+    )
+    drawing = Markup(
+        f'<svg class="lines" viewBox="0 0 {width} {height}" role="img"'
+        f' aria-label="{escape(title)}">{"".join(parts)}</svg>'
+    )
+    return drawing + Markup('<ul class="keys">{}</ul>').format(keys)
 
 
 def reliability(points: Sequence[Point], title: str, *, kind: str = "plain") -> Markup:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lupom import __version__
 from lupom.engine.errors import StoreError
 from lupom.engine.files import replacing
-from lupom.site import figures
+from lupom.site import figures, population
 from lupom.site.answers import answers
 from lupom.site.figures import Figure, Table
 from lupom.site.findings import SCENARIOS, Findings, Row, which_pairs
@@ -31,12 +31,23 @@ class Part:
 
 
 @dataclass(slots=True)
+class Section:
+    """Figures on one subject, over all surveys; `id` is where links lead."""
+
+    id: str
+    title: str
+    note: str
+    figures: list[Figure]
+
+
+@dataclass(slots=True)
 class Report:
     """All the page shows; `answers` are question and answer."""
 
     project: str
     answers: list[tuple[str, list[str]]] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
+    sections: list[Section] = field(default_factory=list)
     numbers: list[Figure] = field(default_factory=list)
     router: list[Figure] = field(default_factory=list)
     weights: list[Figure] = field(default_factory=list)
@@ -91,6 +102,7 @@ def gather(project: Project) -> Report:
         head = {"survey": survey, "scenario": scenario, "pairs": pairs}
         own = [r for r in board if all(r[k] == v for k, v in head.items())]
         report.parts.append(_part(tables, head, own))
+    report.sections = [Section(*section) for section in population.sections(tables)]
     report.router = figures.router(tables)
     report.weights = figures.weights(tables)
     report.cost = figures.cost(tables)

@@ -53,11 +53,11 @@ def page_with_llm(tmp_path_factory) -> Path:
 
 def test_with_an_llm_the_page_says_what_it_is_worth_and_costs(page_with_llm):
     text = page_with_llm.read_text(encoding="utf-8")
-    assert "The LLM alone is best as" in text or "(default) is best." in text
+    assert "Of the LLM&#39;s own settings the best is" in text or "default) is best." in text
     assert "the most accurate without an LLM is" in text
     assert "The calls that predict cost 0.000" in text
-    assert "By question, it is worth asking for" in text
-    assert "pairs are too few to say" in text
+    assert "it is worth asking for" in text
+    assert "pairs are too few to be sure" in text
     assert "<td>prediction_answers</td><td>default: test-model</td>" in text
 
 
@@ -71,7 +71,13 @@ def test_the_page_answers_five_questions(page):
         "Should I use the LLM here?",
     ):
         assert f"<dt>{question}</dt><dd>" in text
-    assert "stack_plain against logistic_answers" in text
+    assert (
+        "the most accurate without an LLM is the logistic regression on the other answers and the"
+        " attributes (logistic_answers). Against it, the combination of all predictors that need no"
+        " LLM (stack_plain): "
+    ) in text
+    for title in ("How many people it takes", "Sets instead of", "Estimates of the population"):
+        assert title in text
     assert "No LLM has predicted anything yet." in text
     assert "Nothing: no LLM was asked." in text
     assert "<script" not in text

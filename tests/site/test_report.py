@@ -43,6 +43,34 @@ select 's' as survey, r as respondent_id, 'AGE' as question_id, 'median' as pred
     false as in_llm_sample
 from (values ('a', 30.0), ('a', 50.0), ('b', 60.0), ('c', 80.0)) as t(r, truth)
 """
+CURVE = """
+select 's' as survey, respondents, predictor, llm, pairs, accuracy, accuracy - 0.03 as low,
+    accuracy + 0.03 as high, n
+from (values
+    (30, 'majority', null, 'all', 0.57, 1000), (1540, 'majority', null, 'all', 0.59, 1000),
+    (30, 'stack_plain', 'mine', 'llm', 0.6, 90), (30, 'stack', 'mine', 'llm', 0.65, 90)
+) as t(respondents, predictor, llm, pairs, accuracy, n)
+"""
+SETS = """
+select 's' as survey, 'known' as scenario, 'majority' as predictor, null::varchar as llm,
+    null::varchar as question_id, attribute, null::varchar as "group", 0.9 as level,
+    0.895 as coverage, 0.874 as low, 0.913 as high, 2.02 as mean_size, 0.124 as share_single,
+    1000 as n
+from (values (null), ('AGE')) as t(attribute)
+"""
+SHARES = """
+select 's' as survey, 'Q1' as question_id, 'share' as statistic, option,
+    null::varchar as attribute, null::varchar as "group", null::varchar as against, method,
+    predictor, null::varchar as llm, estimate, 0.01 as std_error, estimate - 0.02 as low,
+    estimate + 0.02 as high, 1500 as n_humans, 2000 as n_predicted, n_effective, 0.9 as power,
+    0.1 as imbalance, method <> 'naive' as valid, method = 'powered' as recommended
+from (values
+    ('no', 'powered', 'ridge_answers', 0.4, 1600.0),
+    ('<b>yes</b>', 'classical', null, 0.6, 1500.0),
+    ('<b>yes</b>', 'powered', 'ridge_answers', 0.6, 1600.0),
+    ('<b>yes</b>', 'naive', 'ridge_answers', 0.7, null)
+) as t(option, method, predictor, estimate, n_effective)
+"""
 
 
 def report_of(folder: Path, models: dict[str, str]):
@@ -140,6 +168,41 @@ def test_the_advice_is_judged_for_each_llm(tmp_path):
     """
     said = answer(report_of(tmp_path, {"leaderboard": board}), "Should I use the LLM here?")
     assert "right in 61.0 % (large), 56.0 % (small), and who does without an LLM in 55.0 %." in said
+
+
+def test_what_predictions_are_worth_has_figures_of_its_own(tmp_path):
+    report = report_of(
+        tmp_path,
+        {"number_scores": NUMBERS, "value_curve": CURVE, "set_metrics": SETS, "estimates": SHARES},
+    )
+    people, sets, estimates = report.sections
+    whole, asked = people.figures
+    assert (
+        whole.caption == "s: accuracy by the number of people learned from, on all 1,000 test pairs"
+    )
+    assert "with the LLM mine and without" in asked.caption
+    assert re.findall(r">([\d,]+)</text>", whole.charts[0][1])[-2:] == ["1,540", "30"]
+    assert whole.table.rows[0] == ["majority", "30", "57.0 %", "54.0 %", "60.0 %"]
+    [figure] = sets.figures
+    assert figure.table.rows == [
+        ["majority", "89.5 %", "87.4 %", "91.3 %", "2.02", "12.4 %", "1,000"]
+    ]
+    shares, gains = estimates.figures
+    assert [row[2] for row in shares.table.rows] == ["classical", "powered", "naive"]
+    [(title, chart)] = shares.charts
+    assert title == "Q1. Q1 Share of \u201c<b>yes</b>\u201d"
+    assert chart.count("few") == 1
+    assert "Predictions alone: not valid" in chart
+    assert gains.table.rows == [["Q1", "1,500", "1,600", "0.90", "ridge_answers"]]
+    text = render(report)
+    assert "&lt;b&gt;yes&lt;/b&gt;" in text
+    assert "<b>yes" not in text
+
+
+def test_sections_without_a_table_are_left_out(tmp_path):
+    report = report_of(tmp_path, {"number_scores": NUMBERS})
+    assert report.sections == []
+    assert "How many people it takes" not in render(report)
 
 
 def test_errors_of_numbers_have_intervals_over_people(tmp_path):

@@ -1,0 +1,145 @@
+"""The value curve, of people whose answers hang together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from lupom.science.evaluation.value_curve import value_curve
+
+OPTIONS = ["no", "perhaps", "yes"]
+PEOPLE, QUESTIONS, TEST, ASKED = 160, 6, 40, 40
+
+
+class Survey:
+    """160 people, six questions, two held-out answers each; the last 40 are test respondents."""
+
+    def __init__(self, seed: int = 0) -> None:
+        rng = np.random.default_rng(seed)
+        trait = rng.normal(size=(PEOPLE, 1))
+        noisy = trait + rng.normal(scale=0.5, size=(PEOPLE, QUESTIONS))
+        self.answers = np.digitize(noisy, [-0.5, 0.5])
+        self.hidden = np.zeros((PEOPLE, QUESTIONS), bool)
+        for row in self.hidden:
+            row[rng.choice(QUESTIONS, 2, replace=False)] = True
+
+    def role(self, person: int) -> str:
+        return "test" if person >= PEOPLE - TEST else "tuning"
+
+    def cells(self, hidden: bool | None = None) -> list[dict]:
+        return [
+            {
+                **{"survey": "s", "respondent_id": f"p{i:03}", "question_id": f"q{j}"},
+                **{"role": self.role(i) if self.hidden[i, j] else "known", "scenario": "known"},
+                "answer": OPTIONS[self.answers[i, j]],
+            }
+            for i in range(PEOPLE)
+            for j in range(QUESTIONS)
+            if hidden is None or self.hidden[i, j] == hidden
+        ]
+
+    def curve(self, llm: pa.Table, **settings) -> pa.Table:
+        known = [
+            r | {"answer": None if r["role"] != "known" else r["answer"]} for r in self.cells()
+        ]
+        held = pa.Table.from_pylist(self.cells(hidden=True))
+        people = [
+            {"survey": "s", "respondent_id": f"p{i:03}", "attributes": [("AGE", str(i % 3))]}
+            for i in range(PEOPLE)
+        ]
+        schema = pa.schema(
+            [
+                *((name, pa.string()) for name in ("survey", "respondent_id")),
+                ("attributes", pa.map_(pa.string(), pa.string())),
+            ]
+        )
+        asked = [
+            {"survey": "s", "question_id": f"q{j}", "options": OPTIONS} for j in range(QUESTIONS)
+        ]
+        table = pa.Table.from_pylist(known)
+        return value_curve(
+            table,
+            table.filter(pc.is_in(table["role"], pa.array(["test", "tuning"]))),
+            pa.Table.from_pylist(people, schema=schema),
+            pa.Table.from_pylist(asked),
+            llm,
+            held.filter(pc.equal(held["role"], "tuning")).select(
+                ["survey", "respondent_id", "question_id", "answer"]
+            ),
+            held,
+            resamples=50,
+            **settings,
+        )
+
+    def llm(self) -> pa.Table:
+        """What an LLM that knows everything said of the first 40 people and of those tested."""
+        rows = []
+        for cell in self.cells(hidden=True):
+            if cell["role"] == "test" or int(cell["respondent_id"][1:]) < ASKED:
+                said = cell["answer"]
+                chances = [(o, 0.8 if o == said else 0.1) for o in OPTIONS]
+                rows.append(
+                    {
+                        **{k: cell[k] for k in ("survey", "respondent_id", "question_id")},
+                        **{"predictor": "history", "llm": "one", "answer": said},
+                        **{"probabilities": chances, "status": "valid"},
+                    }
+                )
+        strings = ("survey", "respondent_id", "question_id", "predictor", "llm", "answer")
+        kinds = [(name, pa.string()) for name in strings]
+        chances_kind = ("probabilities", pa.map_(pa.string(), pa.float64()))
+        schema = pa.schema([*kinds, chances_kind, ("status", pa.string())])
+        return pa.Table.from_pylist(rows, schema=schema)
+
+
+def accuracy(curve: pa.Table, respondents: int, predictor: str, pairs: str = "all") -> float:
+    [found] = [
+        row["accuracy"]
+        for row in curve.to_pylist()
+        if (row["respondents"], row["predictor"], row["pairs"]) == (respondents, predictor, pairs)
+    ]
+    return found
+
+
+@pytest.fixture(scope="module")
+def survey():
+    return Survey()
+
+
+@pytest.fixture(scope="module")
+def curve(survey):
+    return survey.curve(survey.llm(), sizes=[10, 40, 500])
+
+
+def test_more_people_are_worth_more_and_sizes_that_are_not_there_are_left_out(curve):
+    assert sorted(set(curve["respondents"].to_pylist())) == [10, 40, 120]
+    assert accuracy(curve, 10, "logistic_answers") < accuracy(curve, 120, "logistic_answers")
+    assert accuracy(curve, 120, "majority") < accuracy(curve, 120, "stack_plain")
+    assert set(curve["n"].to_pylist()) == {2 * TEST}
+    assert pc.all(pc.less_equal(curve["low"], curve["high"])).as_py()
+
+
+def test_an_llm_that_knows_takes_the_place_of_people(curve):
+    assert accuracy(curve, 40, "stack", "llm") > 0.95
+    assert accuracy(curve, 40, "stack", "llm") > accuracy(curve, 120, "stack_plain", "llm")
+
+
+def test_only_those_learned_from_count(survey):
+    # Whom the LLM was asked about comes first: with 40, nobody else's answer is looked at.
+    settings = {"sizes": [ASKED], "predictors": ["majority", "logistic_answers"]}
+    before = survey.curve(survey.llm(), **settings)
+    other = Survey()
+    others = slice(ASKED, PEOPLE - TEST)
+    other.answers[others] = 2 - other.answers[others]
+    after = other.curve(survey.llm(), **settings)
+    size = pc.equal(before["respondents"], ASKED)
+    assert before.filter(size).equals(after.filter(size))
+    assert not before.equals(after)
+
+
+def test_without_an_llm_there_are_all_pairs_alone(survey):
+    curve = survey.curve(survey.llm().slice(0, 0), sizes=[], predictors=["majority"])
+    assert set(curve["pairs"].to_pylist()) == {"all"}
+    assert sorted(curve["predictor"].to_pylist()) == ["majority", "stack_plain"]
