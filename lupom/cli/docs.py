@@ -25,9 +25,10 @@ def docs() -> None:
 def generate(project_dir: Path | None, target: str | None, vars_: str | None) -> None:
     """Write the site to target/site/ and the columns of what is built to target/catalog.json.
 
-    The site has the lineage, a page per model, the respondents with their personas, the evaluation
-    and the runs. It is one folder of files; open its index.html, no server is needed. It contains
-    respondents' answers, held-out ones too: hand it only to who may read those.
+    The site says first what was asked of whom and what was found; it has the evaluation, the
+    respondents with their personas, the lineage, a page per model and the runs. It is one folder of
+    files; open its index.html, no server is needed. It contains respondents' answers, held-out ones
+    too: hand it only to who may read those.
 
     \b
     Example:

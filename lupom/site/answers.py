@@ -44,7 +44,7 @@ def answers(tables: Findings, board: list[Row]) -> list[tuple[str, list[str]]]:
         ("How good?", good or [nothing]),
         ("Compared with what?", against or [nothing]),
         ("For whom?", whom or ["No group has the 20 respondents it takes to tell."]),
-        ("At what cost?", [_spent(tables), *_elsewhere(tables)]),
+        ("At what cost?", [spent(tables), *_elsewhere(tables)]),
         ("Should I use the LLM here?", use or ["No LLM has predicted anything yet."]),
     ]
 
@@ -157,7 +157,8 @@ def _for_whom(tables: Findings, head: dict[str, Any], rows: list[Row]) -> str | 
     )
 
 
-def _spent(tables: Findings) -> str:
+def spent(tables: Findings) -> str:
+    """Return in a sentence what the calls of the project's tables took."""
     nothing = "Nothing: no LLM was asked."
     if not tables.has("calls"):
         return nothing

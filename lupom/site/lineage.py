@@ -24,9 +24,19 @@ def nodes(
     counts: dict[str, int | None],
     results: list[dict[str, Any]],
 ) -> list[dict[str, Any]]:
-    """Return every node with its place in the graph, its kind and its last result."""
+    """Return every node with its place in the graph, its kind and its last result.
+
+    Sources and seeds that nothing reads have no place.
+    """
     parents = {n.name: [p for p in n.parents if p in project.nodes] for n in project.nodes.values()}
-    places = layers(parents)
+    # A source may have a hundred tables of which a project reads two; the others are not drawn.
+    read = {parent for above in parents.values() for parent in above}
+    unread = {
+        n.name
+        for n in project.nodes.values()
+        if n.resource in ("source", "seed") and n.name not in read
+    }
+    places = layers({name: above for name, above in parents.items() if name not in unread})
     last = latest(results)
     found = []
     for node in project.nodes.values():
@@ -40,8 +50,8 @@ def nodes(
                 "tags": sorted(node.tags),
                 "description": node.description.strip(),
                 "parents": parents[node.name],
-                "x": places[node.name][0],
-                "y": places[node.name][1],
+                "x": places[node.name][0] if node.name in places else None,
+                "y": places[node.name][1] if node.name in places else None,
                 "rows": counts.get(node.name),
                 "built": tables.has(node.name),
                 "status": _status(node, result, tables),

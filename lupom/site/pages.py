@@ -13,7 +13,7 @@ from lupom import __version__
 from lupom.engine.llm.prices import whole
 from lupom.engine.run import artifacts
 from lupom.engine.workspace import Project
-from lupom.site import evaluation, lineage, people
+from lupom.site import evaluation, lineage, overview, people
 from lupom.site.catalog import catalog
 from lupom.site.shards import Shards
 from lupom.site.tables import Tables
@@ -32,6 +32,7 @@ def generate(project: Project) -> Path:
     """
     target = project.files.target_folder
     folder = target / "site"
+    first = overview.overview(project)
     with _tables(project) as tables:
         counts = {name: tables.count(name) for name in project.nodes if tables.has(name)}
         artifacts.write(target, "catalog.json", catalog(project, tables, counts))
@@ -46,6 +47,7 @@ def generate(project: Project) -> Path:
             "target": project.files.target_name,
             "version": __version__,
             "generated": datetime.now(UTC).isoformat(timespec="seconds"),
+            "overview": first,
             "nodes": lineage.nodes(project, tables, counts, results),
             "surveys": people.write(shards, tables),
             "evaluation": evaluation.write(shards, tables),

@@ -71,7 +71,8 @@ def go(page, path):
 
 
 PAGES = {
-    "": "Lineage",
+    "": "test",
+    "lineage": "Lineage",
     "model/respondents": "respondents",
     "model/scores": "scores",
     "people": "Respondents",
@@ -141,8 +142,47 @@ def test_what_respondents_and_llms_wrote_is_text_and_nothing_else(tab, site):
         assert page.locator("img, main script").count() == 0
 
 
-def test_the_lineage_is_filtered_moved_and_opened(tab, site):
+def test_the_first_page_says_what_was_found_and_leads_on(tab, site):
     page = tab(site)
+    text = page.inner_text("main")
+    for said in ("450", "What was found", "right in 60.0 % of 100 held-out answers [55.0, 65.0]"):
+        assert said in text
+    assert "No LLM has predicted yet." in text
+    assert page.locator(".interval[role=listitem]").count() == 2
+    ticks = page.locator(".ticks span").all_inner_texts()
+    assert ticks == ["45", "50", "55", "60", "65"]
+    # Where the number of a tick stands is where the grid has its line.
+    line = page.locator(".interval line.rail").first.bounding_box()
+    tick = page.locator(".ticks span").first.bounding_box()
+    assert abs(line["x"] - tick["x"] - tick["width"] / 2) < 1.5
+    page.locator("main").get_by_role("link", name="Lineage").click()
+    page.wait_for_selector("h1:has-text('Lineage')")
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+def test_the_lineage_fits_its_window_and_boxes_stand_apart(tab, site, width):
+    page = tab(site, "lineage", width=width)
+    frame = page.locator(".graph").bounding_box()
+    boxes = [box.bounding_box() for box in page.locator("svg .node .box").all()]
+    for box in boxes:
+        assert frame["x"] <= box["x"] <= frame["x"] + frame["width"] - box["width"]
+        assert frame["y"] <= box["y"] <= frame["y"] + frame["height"] - box["height"]
+    for i, a in enumerate(boxes):
+        for b in boxes[:i]:
+            apart = abs(a["x"] - b["x"]) >= a["width"] or abs(a["y"] - b["y"]) >= a["height"]
+            assert apart
+
+
+def test_seeds_that_nothing_reads_are_listed_and_not_drawn(tab, site):
+    page = tab(site, "lineage")
+    assert page.locator("svg .node[aria-label^='spare,']").count() == 0
+    page.get_by_text("Left out: 1 source or seed that nothing reads").click()
+    page.get_by_role("link", name="spare").click()
+    page.wait_for_selector("h1:has-text('spare')")
+
+
+def test_the_lineage_is_filtered_moved_and_opened(tab, site):
+    page = tab(site, "lineage")
     graph = page.locator(".graph > svg")
     before = graph.get_attribute("viewBox")
     page.locator(".graph").focus()
@@ -169,7 +209,7 @@ def test_the_lineage_is_filtered_moved_and_opened(tab, site):
 
 
 def test_dragging_moves_the_graph_and_a_click_after_it_opens_nothing(tab, site):
-    page = tab(site)
+    page = tab(site, "lineage")
     graph = page.locator(".graph > svg")
     before = graph.get_attribute("viewBox")
     box = page.locator("svg .node").first.bounding_box()
@@ -182,7 +222,7 @@ def test_dragging_moves_the_graph_and_a_click_after_it_opens_nothing(tab, site):
 
 
 def test_tables_sort_by_their_heads(tab, site, project):
-    page = tab(site)
+    page = tab(site, "lineage")
     rows = {name: record.row_count or 0 for name, record in project.records().items()}
     largest = {name for name, count in rows.items() if count == max(rows.values())}
     page.get_by_role("button", name="Rows").click()

@@ -86,6 +86,7 @@ FILES = {
         select survey, scenario, pairs, predictor, llm, 'AGE' as attribute, g as group,
             'value' as measure, 'accuracy' as metric, accuracy as value, low, high, n
         from {{ ref('leaderboard') }}, (values ('18-29'), ('65+')) as t(g)""",
+    "seeds/spare.csv": "n\n1\n",
     "models/models.yml": """
         version: 2
         models:

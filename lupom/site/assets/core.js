@@ -150,7 +150,7 @@ function bar(share, kind) {
 }
 
 // Dragging, the wheel, the keyboard and buttons move what an SVG shows.
-function pannable(drawing, width, height, label) {
+function pannable(drawing, width, height, label, fitted = false) {
   const view = { x: 0, y: 0, w: width, h: height };
   const apply = () => drawing.setAttribute("viewBox", [view.x, view.y, view.w, view.h].map((v) => v.toFixed(1)).join(" "));
   function zoom(factor, cx = 0.5, cy = 0.5) {
@@ -182,6 +182,8 @@ function pannable(drawing, width, height, label) {
     apply();
   }
   function centre(x, y) {
+    // What is looked for is shown at its own size, however small the whole is drawn.
+    if (view.w > (drawing.getBoundingClientRect().width || view.w)) fit();
     view.x = x - view.w / 2;
     view.y = y - view.h / 2;
     apply();
@@ -240,6 +242,6 @@ function pannable(drawing, width, height, label) {
     h("button", { type: "button", "aria-label": "Zoom out", onclick: () => zoom(1.25) }, "\u2212"),
     h("button", { type: "button", onclick: whole_ }, "Show all"));
   frame.append(tools);
-  requestAnimationFrame(fit);
+  requestAnimationFrame(fitted ? whole_ : fit);
   return { frame, centre };
 }

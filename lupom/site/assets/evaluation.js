@@ -12,7 +12,7 @@ const LOWER_IS_BETTER = new Set(["nll", "brier", "calibration_error", "ordinal_e
 const unique = (values) => [...new Set(values.filter((v) => v !== null && v !== undefined))];
 
 // Values with their intervals on one scale: a row each, its numbers beside it.
-function intervals(rows, label, title) {
+function intervals(rows, label, title, { percent = false, unit = "", kind = () => "" } = {}) {
   const real = rows.filter((r) => r.value !== null);
   if (!real.length) return h("p", { class: "quiet" }, "Nothing to show for this choice.");
   const ends = real.flatMap((r) => [r.value, r.low ?? r.value, r.high ?? r.value]);
@@ -20,14 +20,21 @@ function intervals(rows, label, title) {
   const room = (high - low || Math.abs(high) || 1) * 0.05;
   [low, high] = [low - room, high + room];
   const x = (v) => (100 * (v - low)) / (high - low);
+  const marks = ticks(low, high);
+  const said = (v) => (percent ? (100 * v).toFixed(1) : number(v, 3));
+  const axis = h("span", { class: "ticks" }, marks.map((m) => {
+    const tick = h("span", {}, String(+(percent ? 100 * m : m).toPrecision(6)));
+    tick.style.left = x(m) + "%";
+    return tick;
+  }));
   return h("div", { class: "intervals", role: "list", "aria-label": title },
-    real.map((r) => h("div", { class: "interval", role: "listitem" }, h("span", {}, label(r)),
-      svg("svg", { viewBox: "0 0 100 20", preserveAspectRatio: "none", "aria-hidden": "true" },
-        svg("line", { class: "rail", x1: 0, x2: 100, y1: 10, y2: 10 }),
+    real.map((r) => h("div", { class: "interval " + kind(r), role: "listitem" }, h("span", {}, label(r)),
+      h("span", { class: "track" }, svg("svg", { viewBox: "0 0 100 20", preserveAspectRatio: "none", "aria-hidden": "true" },
+        marks.map((m) => svg("line", { class: "rail", x1: x(m), x2: x(m), y1: 0, y2: 20 })),
         svg("line", { class: "range", x1: x(r.low ?? r.value), x2: x(r.high ?? r.value), y1: 10, y2: 10 }),
-        svg("line", { class: "dot", x1: x(r.value), x2: x(r.value), y1: 3, y2: 17 })),
-      h("span", { class: "right" }, number(r.value, 3), h("span", { class: "quiet" }, r.low === null || r.low === undefined ? "" : " [" + number(r.low, 3) + ", " + number(r.high, 3) + "]")))),
-    h("div", { class: "interval quiet", "aria-hidden": "true" }, h("span"), h("span", { class: "ends" }, h("span", {}, number(low, 3)), h("span", {}, number(high, 3))), h("span")));
+        svg("line", { class: "dot", x1: x(r.value), x2: x(r.value), y1: 6, y2: 14 }))),
+      h("span", { class: "right" }, said(r.value) + (percent ? " %" : ""), h("span", { class: "quiet" }, r.low === null || r.low === undefined ? "" : " [" + said(r.low) + ", " + said(r.high) + "]")))),
+    h("div", { class: "interval axis quiet", "aria-hidden": "true" }, h("span"), axis, h("span", { class: "right unit" }, unit)));
 }
 
 function curve(bins, title) {

@@ -1,14 +1,44 @@
 "use strict";
+// A long graph is broken into rows of layers, as text is into lines: so many as let its boxes be largest.
+function bands(nodes, W, H, DX, DY) {
+  const columns = [...new Set(nodes.map((n) => n.x))].sort((a, b) => a - b);
+  const of = new Map(columns.map((x) => [x, nodes.filter((n) => n.x === x)]));
+  const room = [Math.max(320, Math.min(window.innerWidth, 1440) - 40), Math.max(300, window.innerHeight * 0.72)];
+  const GAP = 40;
+  let best = null;
+  for (let long = 1; long <= columns.length; long++) {
+    const rows = [];
+    for (let i = 0; i < columns.length; i += long) rows.push(columns.slice(i, i + long));
+    const heights = rows.map((row) => Math.max(...row.map((x) => of.get(x).length)) * DY);
+    const width = long * DX - (DX - W) + 40;
+    const height = heights.reduce((a, b) => a + b + GAP, 0) - GAP + 40;
+    const scale = Math.min(room[0] / width, room[1] / height);
+    if (!best || scale > best.scale) best = { scale, rows, heights, width, height };
+  }
+  const at = new Map(), row = new Map();
+  let top = 20;
+  best.rows.forEach((columnsOf, b) => {
+    columnsOf.forEach((x, i) => {
+      const here = of.get(x);
+      here.forEach((n, j) => {
+        row.set(n.name, b);
+        at.set(n.name, [20 + i * DX, top + (best.heights[b] - here.length * DY) / 2 + j * DY + (DY - H) / 2]);
+      });
+    });
+    top += best.heights[b] + GAP;
+  });
+  return { at, width: best.width, height: best.height, band: (n) => row.get(n.name) };
+}
+
 LUPOM.pages.lineage = (given) => {
-  const nodes = [...LUPOM.start.nodes].sort((a, b) => a.x - b.x || a.y - b.y);
+  const nodes = LUPOM.start.nodes.filter((n) => n.x !== null).sort((a, b) => a.x - b.x || a.y - b.y);
+  const unread = LUPOM.start.nodes.filter((n) => n.x === null);
   if (!nodes.length) return [h("h1", {}, "Lineage"), h("p", {}, "The project has no models yet.")];
-  const W = 190, H = 36, DX = 250, DY = 54;
-  const left = Math.min(...nodes.map((n) => n.x));
+  const W = 200, H = 36, DX = 232, DY = 44;
   const place = new Map(nodes.map((n) => [n.name, n]));
-  const px = (n) => (n.x - left) * DX + 20;
-  const py = (n) => n.y * DY + 20;
-  const width = (Math.max(...nodes.map((n) => n.x)) - left) * DX + W + 40;
-  const height = (Math.max(...nodes.map((n) => n.y)) + 1) * DY + 40;
+  const { at, width, height, band } = bands(nodes, W, H, DX, DY);
+  const px = (n) => at.get(n.name)[0];
+  const py = (n) => at.get(n.name)[1];
   const state = { text: given || "", kind: "", tag: "", status: "", colour: "kind" };
   const edges = [];
   const boxes = new Map();
@@ -23,8 +53,10 @@ LUPOM.pages.lineage = (given) => {
   }
   for (const n of nodes) {
     for (const p of n.parents) {
-      const implied = n.parents.some((q) => q !== p && above.get(q).has(p));
       const a = place.get(p);
+      if (!a) continue;
+      // An edge to another band runs across it, and so is faint, too.
+      const implied = band(a) !== band(n) || n.parents.some((q) => q !== p && above.get(q)?.has(p));
       const x1 = px(a) + W, y1 = py(a) + H / 2, x2 = px(n), y2 = py(n) + H / 2, m = Math.max(40, (x2 - x1) / 2);
       const path = svg("path", { class: "edge" + (implied ? " implied" : ""), d: `M${x1},${y1}C${x1 + m},${y1} ${x2 - m},${y2} ${x2},${y2}` });
       edges.push({ path, from: p, to: n.name });
@@ -49,7 +81,7 @@ LUPOM.pages.lineage = (given) => {
     boxes.set(n.name, box);
     drawing.append(box);
   }
-  const { frame, centre } = pannable(drawing, width, height, "Lineage of " + nodes.length + " nodes");
+  const { frame, centre } = pannable(drawing, width, height, "Lineage of " + nodes.length + " nodes", true);
   const list = h("div");
   const legend = h("p", { class: "legend" });
   const said = h("p", { role: "status", class: "quiet" });
@@ -94,7 +126,7 @@ LUPOM.pages.lineage = (given) => {
     const keys = state.colour === "kind" ? [...new Set(nodes.map((n) => n.kind))].map((k) => ["kind-" + k, KINDS[k]])
       : [["tone-good", "\u2713 succeeded"], ["tone-bad", "\u2715 failed"], ["tone-middle", "! not finished, or a warning"], ["tone-none", "\u25cb no result"]];
     legend.replaceChildren(...keys.map(([c, text]) => h("span", { class: "key " + c }, text)),
-      h("span", { class: "quiet" }, "faint lines: reached by another way, too"));
+      h("span", { class: "quiet" }, "faint lines: reached by another way, too, or in another row; a node under the pointer shows its own"));
     list.replaceChildren(table([
       { title: "Name", key: "name", show: (n) => link(["model", n.name], n.name) },
       { title: "Kind", key: "kind", show: (n) => KINDS[n.kind] },
@@ -116,5 +148,7 @@ LUPOM.pages.lineage = (given) => {
       tags.length > 0 && select("Tag", [["", "all"], ...tags], "", set("tag")),
       select("Last result", [["", "all"], ["good", "succeeded"], ["bad", "failed"], ["middle", "not finished"], ["none", "none"]], "", set("status")),
       select("Colour by", [["kind", "kind"], ["status", "last result"]], "kind", set("colour"))),
-    legend, frame, said, list];
+    legend, frame, said, list,
+    unread.length > 0 && h("details", {}, h("summary", {}, "Left out: " + number(unread.length) + (unread.length === 1 ? " source or seed" : " sources and seeds") + " that nothing reads"),
+      h("ul", {}, unread.map((n) => h("li", {}, link(["model", n.name], n.name)))))];
 };

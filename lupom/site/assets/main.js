@@ -1,17 +1,17 @@
 "use strict";
 (async () => {
   const main = document.getElementById("main");
-  const PAGES = { "": "lineage", lineage: "lineage", model: "model", runs: "runs", run: "runs", people: "people", person: "people", dimensions: "dimensions", evaluation: "evaluation" };
+  const PAGES = { overview: "overview", lineage: "lineage", model: "model", runs: "runs", run: "runs", people: "people", person: "people", dimensions: "dimensions", evaluation: "evaluation" };
   let turn = 0;
 
   async function show() {
     const mine = ++turn;
     const words = location.hash.replace(/^#\/?/, "").split("/").map((w) => { try { return decodeURIComponent(w); } catch { return w; } });
-    const name = words[0] || "lineage";
+    const name = words[0] || "overview";
     const page = LUPOM.pages[name];
     let parts;
     try {
-      parts = page ? await page(...words.slice(1)) : [h("h1", {}, "There is no such page"), link([], "To the lineage")];
+      parts = page ? await page(...words.slice(1)) : [h("h1", {}, "There is no such page"), link([], "To the overview")];
     } catch (error) {
       parts = [h("h1", {}, "This page cannot be shown"), h("p", {}, String(error.message || error)), h("p", {}, "Run lupom docs generate again and reload.")];
     }
@@ -39,14 +39,14 @@
   }
   const { start } = LUPOM;
   document.getElementById("brand").textContent = start.project;
-  const nav = [["lineage", "Lineage"]];
+  const nav = [["", "Overview"]];
   if (start.surveys.length && LUPOM.pages.people) {
     nav.push(["people", "Respondents"]);
     if (start.surveys.some((s) => s.dimensions)) nav.push(["dimensions", "Dimensions"]);
   }
   if (Object.keys(start.evaluation).length && LUPOM.pages.evaluation) nav.push(["evaluation", "Evaluation"]);
-  nav.push(["runs", "Runs"]);
-  document.getElementById("nav").append(...nav.map(([page, title]) => h("a", { href: "#/" + page, "data-page": page }, title)));
+  nav.push(["lineage", "Lineage"], ["runs", "Runs"]);
+  document.getElementById("nav").append(...nav.map(([page, title]) => h("a", { href: "#/" + page, "data-page": page || "overview" }, title)));
   document.getElementById("footer").textContent = "Made " + when(start.generated) + " UTC by LUPoM " + start.version + ", target " + start.target;
   window.addEventListener("hashchange", show);
   await show();

@@ -1,7 +1,7 @@
 "use strict";
 LUPOM.pages.model = async (name) => {
   const node = LUPOM.start.nodes.find((n) => n.name === name);
-  if (!node) return [h("h1", {}, name), h("p", {}, "There is no such model in this site. ", link([], "All models"))];
+  if (!node) return [h("h1", {}, name), h("p", {}, "There is no such model in this site. ", link(["lineage"], "All models"))];
   const page = await LUPOM.load("node/" + name);
   const children = LUPOM.start.nodes.filter((n) => n.parents.includes(name));
   const names = (list) => (list.length ? list.map((n, i) => [i ? ", " : "", link(["model", n], n)]) : "none");
