@@ -162,7 +162,8 @@ def calibration(tables: Findings, where: Mapping[str, Any]) -> list[Figure]:
 
 def _named(tables: Findings, row: Row) -> str:
     """Return a title with our name behind it, for the head of a small chart."""
-    return tables.said(row, first=True)
+    title, own = tables.title(str(row["predictor"])), name_of(row)
+    return own if title == own else f"{title} ({own})"
 
 
 def groups(tables: Findings, where: Mapping[str, Any], board: list[Row]) -> list[Figure]:

@@ -56,6 +56,9 @@ class Findings:
 
     def title(self, predictor: str) -> str:
         """Return what a predictor or setting is to a reader, or its name where nothing says it."""
+        if not self._titles:
+            told = self.rows("predictors") if self.has("predictors") else []
+            self._titles = {r["predictor"]: r["title"] for r in told if r.get("title")}
         if predictor not in self._titles:
             settings = self.rows("prediction_settings", {"setting": predictor})
             self._titles[predictor] = titles([predictor], settings).get(predictor, predictor)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lupom.engine.workspace import Project
 
 # Predictors of a chart: the first page is for the best of them; the evaluation has all.
-MOST = 12
+MOST = 20
 
 
 def overview(project: Project) -> dict[str, Any]:
@@ -23,9 +23,9 @@ def overview(project: Project) -> dict[str, Any]:
     Keys surveys (title, fielded, population, ... and how many questions, respondents and answers),
     findings (sentences by survey), boards (survey, title, and predictors with their accuracy), cost
     (a sentence, '' where there is no ledger) and stale (node and reason, None where it cannot be
-    told).
+    told); titles of predictors by name.
     """
-    found: dict[str, Any] = {"surveys": [], "findings": [], "boards": [], "cost": ""}
+    found: dict[str, Any] = {"surveys": [], "findings": [], "boards": [], "cost": "", "titles": {}}
     if project.store.exists:
         tables = Findings(project)
         found["surveys"] = _surveys(tables)
@@ -38,6 +38,11 @@ def overview(project: Project) -> dict[str, Any]:
             for one in findings(tables)
         ]
         found["boards"] = _boards(tables)
+        found["titles"] = {
+            name: title
+            for name in sorted({str(r["predictor"]) for r in tables.rows("leaderboard")})
+            if (title := tables.title(name)) != name
+        }
         found["cost"] = spent(tables) if tables.has("calls") else ""
     return {**found, "stale": _stale(project)}
 

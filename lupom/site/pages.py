@@ -47,6 +47,7 @@ def generate(project: Project) -> Path:
             "target": project.files.target_name,
             "version": __version__,
             "generated": datetime.now(UTC).isoformat(timespec="seconds"),
+            "titles": first.pop("titles"),
             "overview": first,
             "nodes": lineage.nodes(project, tables, counts, results),
             "surveys": people.write(shards, tables),

@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 from lupom import Project
 from lupom.site.charts import Dot, Point, dots, reliability
 from lupom.site.report import gather, render, write_report
-from tests.support.browser import browser
+from tests.support.browser import OVERLAPS, browser
 from tests.support.llm_server import LLMServer
 from tests.support.shipped import copy_project
 
@@ -141,6 +141,7 @@ def test_the_page_in_a_browser(request, which, width, scheme):
             assert marks.count() > 0
             assert marks.first.is_visible()
         assert view.evaluate(MARKS_OUTSIDE) == []
+        assert view.evaluate(OVERLAPS) == []
         background = view.evaluate("getComputedStyle(document.body).backgroundColor")
         assert (background == "rgb(255, 255, 255)") == (scheme == "light")
         # The numbers are a key press away.

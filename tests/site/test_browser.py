@@ -11,6 +11,7 @@ import pytest
 from lupom import Project
 from lupom.site import generate
 from lupom.site.shards import file_name
+from tests.support.browser import OVERLAPS
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
 ARGUMENTS = [
@@ -120,6 +121,7 @@ def test_every_page_shows_without_errors(tab, site, scheme, width):
         assert page.inner_text("h1") == title
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
         assert page.evaluate(CONTRAST) == [], path
+        assert page.evaluate(OVERLAPS) == [], path
 
 
 def test_every_node_and_run_has_its_page(tab, site, project):

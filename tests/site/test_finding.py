@@ -13,10 +13,10 @@ from lupom.site.titles import of_setting, titles
 LEADERBOARD = """
 with gains(survey, gain) as (values
     ('none', null), ('helps', 0.04), ('harms', -0.05), ('nothing', 0.0), ('few', 0.0),
-    ('chance', 0.01), ('untold', 0.05)
+    ('chance', 0.01), ('untold', 0.05), ('small', 0.0)
 )
 select survey, 'known' as scenario, pairs, predictor,
-    if(predictor = 'stack', 'default', null) as llm,
+    if(predictor = 'stack', if(survey = 'small', 'tiny', 'default'), null) as llm,
     accuracy + if(predictor = 'stack', gain, 0) as accuracy, accuracy - 0.03 as low,
     accuracy + 0.03 as high, nll, 900 as n
 from gains, (values
@@ -52,7 +52,9 @@ from (values ('nothing', 500), ('few', 16)) as t(survey, n)
 def tables(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finding")
     (folder / "models").mkdir()
-    (folder / "lupom_project.yml").write_text("name: demo\nmodels: {+materialized: table}\n")
+    (folder / "lupom_project.yml").write_text(
+        "name: demo\nmodels: {+materialized: table}\nllms: {tiny: {provider: embedded}}\n"
+    )
     models = {"leaderboard": LEADERBOARD, "comparisons": COMPARISONS, "router": ROUTER}
     for name, sql in models.items():
         (folder / "models" / f"{name}.sql").write_text(sql)
@@ -90,6 +92,7 @@ def test_the_best_is_named_with_its_interval_and_what_it_gains(found):
         ("harms", "The LLM does harm here: ", "do without it"),
         ("nothing", "The LLM adds nothing here: ", "do without it"),
         ("few", "16 tuning pairs are too few to tell", "raise llm_pairs"),
+        ("small", "The LLM (tiny) adds nothing here: ", "name a capable LLM"),
         ("chance", "The LLM adds nothing that can be told from chance: ", "do without it"),
         ("untold", "Whether the LLM adds anything cannot be told yet: ", "raise llm_pairs"),
     ],
@@ -101,7 +104,7 @@ def test_what_the_llm_adds_and_what_to_do_next(found, survey, llm, next_):
 
 def test_several_surveys_are_a_paragraph_each(tables):
     lines = line(tables).splitlines()
-    assert len(lines) == 7
+    assert len(lines) == 8
     assert lines[0].startswith("chance: The combination")
 
 

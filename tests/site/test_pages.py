@@ -10,6 +10,7 @@ import pytest
 from lupom import Project
 from lupom.cli.group import main
 from lupom.site import generate
+from lupom.site.overview import overview
 from tests.support.nasty_project import NASTY, write_project
 
 
@@ -127,3 +128,35 @@ def test_no_shard_can_be_left_by_its_text(site):
         assert "<" not in text, path
         assert "\u2028" not in text, path
     assert "<" in NASTY
+
+
+def test_the_first_page_knows_who_was_asked_and_what_was_found(read):
+    first = read("start")["overview"]
+    [survey] = first["surveys"]
+    assert (survey["survey"], survey["questions"], survey["respondents"]) == ("test", 3, 450)
+    [found] = first["findings"]
+    assert len(found["sentences"]) == 3
+    [board] = first["boards"]
+    assert [(row["name"], row["value"]) for row in board["rows"]] == [
+        ("history", 0.6),
+        ("majority", 0.5),
+    ]
+    assert read("start")["titles"] == {
+        "majority": "Most common answer, people counted by survey weight"
+    }
+    assert first["stale"] == []
+
+
+def test_the_first_page_says_what_is_stale(tmp_path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "lupom_project.yml").write_text("name: demo\n")
+    model = tmp_path / "models" / "one.sql"
+    model.write_text("{{ config(materialized='table') }} select 1 as n")
+    with Project(tmp_path) as project:
+        project.run()
+        assert overview(project)["stale"] == []
+    model.write_text("{{ config(materialized='table') }} select 2 as n")
+    with Project(tmp_path) as project:
+        first = overview(project)
+    assert first["stale"] == [{"node": "one", "reason": "SQL changed"}]
+    assert (first["surveys"], first["findings"], first["boards"]) == ([], [], [])

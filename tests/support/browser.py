@@ -18,6 +18,30 @@ FLAGS = (
 )
 
 
+# Pieces of text that stand in each other, each pair once; [] where all can be read. What is cut
+# off, or moved by the reader, is left out.
+OVERLAPS = """() => {
+  const boxes = [];
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const out = "option, script, style, noscript, title, .hidden, .skip, .clip, .graph, .scroll, pre";
+  while (texts.nextNode()) {
+    const node = texts.currentNode, parent = node.parentElement;
+    if (!node.textContent.trim() || parent.closest(out)) continue;
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    for (const box of range.getClientRects())
+      if (box.width > 1 && box.height > 1) boxes.push([box, node.textContent.trim().slice(0, 40)]);
+  }
+  const found = [];
+  boxes.forEach(([a, one], i) => boxes.slice(0, i).forEach(([b, other]) => {
+    const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+    const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+    if (across > 1.5 && down > 4) found.push([one, other]);
+  }));
+  return found;
+}"""
+
+
 @contextmanager
 def browser() -> Iterator[Any]:
     """Open a browser, or skip the test where there is none.

@@ -8,6 +8,11 @@ function rowsOf(packed) {
   return Array.from({ length: packed.n }, (_, i) => Object.fromEntries(columns.map(([name, at]) => [name, at(i)])));
 }
 const who = (row) => (row.llm ? row.predictor + " (" + row.llm + ")" : row.predictor);
+// What it is, with its name in the tables in small.
+const titled = (row) => {
+  const title = (LUPOM.start.titles || {})[row.predictor];
+  return title && title !== row.predictor ? [title, h("small", {}, who(row))] : who(row);
+};
 const LOWER_IS_BETTER = new Set(["nll", "brier", "calibration_error", "ordinal_error", "share_invalid", "association_error"]);
 const unique = (values) => [...new Set(values.filter((v) => v !== null && v !== undefined))];
 
@@ -67,7 +72,7 @@ LUPOM.pages.evaluation = async (given) => {
     const parts = [];
     const board = at("leaderboard");
     if (board.length) parts.push(section("Leaderboard", table([
-      { title: "Predictor", key: "predictor", show: who }, range("Accuracy", "accuracy", "low", "high"), three("nll", "Log loss"), three("calibration", "Calibration error"),
+      { title: "Predictor", key: "predictor", show: titled }, range("Accuracy", "accuracy", "low", "high"), three("nll", "Log loss"), three("calibration", "Calibration error"),
       { title: "Invalid", key: "invalid", align: "right", show: (r) => percent(r.invalid) }, { title: "n", key: "n", align: "right" }, range("Against the best without an LLM", "vs_best", "vs_low", "vs_high"),
     ], board, { caption: "Leaderboard", page: 100 })));
     const metrics = at("metrics").filter((r) => r.weighting === undefined || r.weighting === "none");
@@ -77,7 +82,7 @@ LUPOM.pages.evaluation = async (given) => {
       const sign = LOWER_IS_BETTER.has(state.metric) ? 1 : -1;
       const rows = metrics.filter((r) => r.metric === state.metric).sort((a, b) => sign * (a.value - b.value));
       parts.push(section("Metrics", h("div", { class: "fields" }, select("Metric", names.map((m) => [m, m.replaceAll("_", " ")]), state.metric, set("metric"))),
-        h("p", { class: "quiet" }, "With 95 % intervals, the best first" + (sign > 0 ? "; lower is better." : ".")), intervals(rows, who, state.metric)));
+        h("p", { class: "quiet" }, "With 95 % intervals, the best first" + (sign > 0 ? "; lower is better." : ".")), intervals(rows, titled, state.metric)));
     }
     const comparisons = at("comparisons");
     if (comparisons.length) {

@@ -42,7 +42,7 @@ LUPOM.pages.overview = () => {
   const stale = overview.stale;
   const names = new Set(nodes.map((n) => n.name));
   parts.push(section("What is stale", stale === null ? h("p", {}, "That cannot be told here: lupom plan says why.")
-    : !stale.length ? h("p", {}, "Nothing: all that is selected is up to date.")
+    : !stale.length ? h("p", {}, "Nothing: everything is up to date.")
     : [h("p", {}, number(stale.length) + (stale.length === 1 ? " node is" : " nodes are") + " built anew by the next lupom run."),
       h("details", {}, h("summary", {}, "Which, and why"), table([
         { title: "Node", key: "node", show: (s) => (names.has(s.node) ? link(["model", s.node], s.node) : s.node) },
