@@ -132,6 +132,15 @@ class Project(workspace.Project):
 
         return write_report(self, path)
 
+    def validity_card(self, path: str | Path | None = None) -> Path:
+        """Write the validity card, one page to print, and return it, as `lupom report --card`.
+
+        Raises StoreError when the table `validity` is not built yet.
+        """
+        from lupom.site.card import write_card
+
+        return write_card(self, path)
+
     def docs(self) -> Path:
         """Write the project's pages and return their index.html, as `lupom docs generate`."""
         from lupom.site import generate

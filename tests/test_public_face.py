@@ -43,6 +43,7 @@ CALLS = {
     "network": "Project.network",
     "network --format bif": "Project.write_network",
     "report": "Project.report",
+    "report --card": "Project.validity_card",
     "export": "Project.export",
     "query": "Project.query",
     "docs generate": "Project.docs",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lupom import __version__
 from lupom.engine.errors import StoreError
 from lupom.engine.files import replacing
-from lupom.site import figures, population
+from lupom.site import card, figures, population
 from lupom.site.answers import answers
 from lupom.site.figures import Figure, Table
 from lupom.site.findings import SCENARIOS, Findings, Row, which_pairs
@@ -47,6 +47,7 @@ class Report:
     project: str
     answers: list[tuple[str, list[str]]] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
+    cards: list[tuple[str, Table]] = field(default_factory=list)
     sections: list[Section] = field(default_factory=list)
     numbers: list[Figure] = field(default_factory=list)
     router: list[Figure] = field(default_factory=list)
@@ -102,6 +103,7 @@ def gather(project: Project) -> Report:
         head = {"survey": survey, "scenario": scenario, "pairs": pairs}
         own = [r for r in board if all(r[k] == v for k, v in head.items())]
         report.parts.append(_part(tables, head, own))
+    report.cards = [(one.title, card.as_table(one)) for one in card.cards(tables)]
     report.sections = [Section(*section) for section in population.sections(tables)]
     report.router = figures.router(tables)
     report.weights = figures.weights(tables)

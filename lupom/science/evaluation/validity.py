@@ -79,7 +79,7 @@ def validity(
             answers given; at most .1.
         fair_to_groups : the difference in accuracy between two groups of an attribute, which detail
             names, that is furthest beyond chance; the interval is Bonferroni's for as many as there
-            are. At most .1, or it holds 0.
+            are. At most .1.
         like_people : area under the curve of a classifier that tells predictions from answers
             (`twosample.told_apart`), .5 if it cannot; at most .6.
         steady : of an LLM, the share of pairs to which two of its settings predict the same; at
@@ -293,7 +293,7 @@ def _groups(
     z = NormalDist().inv_cdf(1.0 - (1.0 - level) / 2.0 / len(found))
     gap, error, words, n = max(found, key=lambda one: one[0] - z * one[1])
     low, high = max(gap - z * error, 0.0), gap + z * error
-    verdict = POOR if low > ALIKE else GOOD if high <= ALIKE or low == 0.0 else OPEN
+    verdict = POOR if low > ALIKE else GOOD if high <= ALIKE else OPEN
     add("fair_to_groups", gap, rounded(low), rounded(high), ALIKE, verdict, n, words)
 
 
