@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from lupom.site.changes import changes
 from lupom.site.charts import Dot, Line, dots, lines
 from lupom.site.figures import Figure, Table, dot
 from lupom.site.findings import (
@@ -281,6 +282,12 @@ def sections(tables: Findings) -> list[tuple[str, str, str, list[Figure]]]:
             " by as much as predictions are worth. Predictions alone are no estimate: their"
             " intervals do not hold.",
             estimates(tables),
+        ),
+        (
+            *("changes", "What changed"),
+            "The questions two surveys have in common, by their recommended estimates. Greyed is"
+            " what may be chance, corrected for their number (Benjamini and Hochberg).",
+            changes(tables),
         ),
     ]
     return [section for section in found if section[3]]

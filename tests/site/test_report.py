@@ -71,6 +71,12 @@ from (values
     ('<b>yes</b>', 'naive', 'ridge_answers', 0.7, null)
 ) as t(option, method, predictor, estimate, n_effective)
 """
+CHANGES = """
+select 'w1' as survey, 'Q1' as question_id, 'w2' as other_survey, 'Q1' as other_question_id,
+    'share' as statistic, option, null::varchar as attribute, 0.4 as estimate,
+    0.4 + change as other_estimate, change, change - 0.05 as low, change + 0.05 as high, p_bh
+from (values ('HOSTILE', 0.1, 0.001), ('no', -0.02, 0.4)) as t(option, change, p_bh)
+""".replace("HOSTILE", HOSTILE)
 
 
 def report_of(folder: Path, models: dict[str, str]):
@@ -269,3 +275,15 @@ def test_names_cannot_become_markup(tmp_path):
 def test_without_an_evaluation_there_is_no_report(tmp_path):
     with pytest.raises(StoreError, match="the evaluation is not built yet"):
         report_of(tmp_path, {"one": "select 1 as n"})
+
+
+def test_what_changed_between_two_waves(tmp_path):
+    report = report_of(tmp_path, {"number_scores": NUMBERS, "estimate_changes": CHANGES})
+    (section,) = report.sections
+    (figure,) = section.figures
+    assert figure.caption.startswith("w1 to w2: 1 of 2 shares of 1 questions changed beyond chance")
+    assert [row[4:] for row in figure.table.rows] == [
+        ["+10.0", "+5.0", "+15.0", "yes"],
+        ["-2.0", "-7.0", "+3.0", "no"],
+    ]
+    assert "<img" not in render(report)
