@@ -101,9 +101,14 @@ def test_metrics_have_the_columns_others_rely_on(query):
 def test_only_these_models_take_answers_out(without_llm):
     with Project(without_llm) as project:
         exempt = [n.name for n in project.nodes.values() if n.config.get("filters_holdout")]
-    # known_responses removes them; respondents reads attributes, which stand in the same file;
-    # tuning_answers removes those of test pairs.
-    assert sorted(exempt) == ["known_responses", "respondents", "tuning_answers"]
+    # known_responses removes them; respondents and survey_designs read attributes and how people
+    # were drawn, which stand in the same file; tuning_answers removes those of test pairs.
+    assert sorted(exempt) == [
+        "known_responses",
+        "respondents",
+        "survey_designs",
+        "tuning_answers",
+    ]
 
 
 def test_tuning_answers_are_those_of_tuning_pairs(query):
