@@ -14,6 +14,7 @@ from lupom.engine.run import identities as ids
 from lupom.engine.run import results as r
 from lupom.engine.run.builder import Builder, Options, failure
 from lupom.engine.run.context import Context
+from lupom.engine.run.cores import restored_blas
 from lupom.engine.run.identities import Identities
 from lupom.engine.run.plan import Plan
 from lupom.engine.run.tests import UNIT, homes, run_test
@@ -89,7 +90,7 @@ class Runner:
         ready: list[str] = []
         active: set[str] = set()
         halted = False
-        with ThreadPoolExecutor(max_workers=self._options.threads) as pool:
+        with restored_blas(), ThreadPoolExecutor(max_workers=self._options.threads) as pool:
             try:
                 while sorter.is_active():
                     ready = self._in_order([*ready, *sorter.get_ready()])

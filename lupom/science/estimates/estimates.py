@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lupom.science.blas import one_thread
 from lupom.science.estimates import intervals, people, ppi
 from lupom.science.estimates.design import Bools, Design, Floats
 from lupom.science.estimates.people import Asked, People
@@ -126,8 +127,6 @@ def estimates(
     require(responses, _ANSWER, "responses")
     require(questions, ("survey", "question_id", "options", "kind"), "questions")
     require(respondents, ("survey", "respondent_id", "attributes"), "respondents")
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
     said = None if predictions is None else _one(predictions)
     parts = []
     for survey in sorted(pc.unique(questions["survey"]).to_pylist()):
@@ -143,7 +142,7 @@ def estimates(
         rows = _Rows(population, level, smallest, attributes)
         # Small matrices on several BLAS threads wait for each other: 163 questions took 5 s of CPU
         # and, on a busy machine, 500 s of time.
-        with threadpool_limits(limits=1, user_api="blas"):
+        with one_thread():
             for place in range(len(population.asked)):
                 rows.add(place, here)
         parts.append(rows.table())

@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from lupom.science.blas import one_thread
 from lupom.science.evaluation.bootstrap import Draws, interval, rounded
 from lupom.science.evaluation.measures import BINS, calibration_sums, ratio
 from lupom.science.evaluation.sample import samples
@@ -29,6 +30,7 @@ CALIBRATION = pa.schema(
 )
 
 
+@one_thread()
 def calibration(
     scores: Any, *, seed: int = 0, resamples: int = 1000, level: float = 0.95
 ) -> pa.Table:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from lupom.science.blas import one_thread
 from lupom.science.evaluation.bootstrap import Draws, Floats, interval, p_value, rounded
 from lupom.science.evaluation.measures import Measured, measures
 from lupom.science.evaluation.sample import Judged, Sample, samples
@@ -43,6 +44,7 @@ COMPARED = {"accuracy": True, "nll": False, "brier": False}
 COMBINED = ("stack_plain", "stack", "routed")
 
 
+@one_thread()
 def comparisons(
     scores: Any, *, seed: int = 0, resamples: int = 1000, level: float = 0.95
 ) -> pa.Table:

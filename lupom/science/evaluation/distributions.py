@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from lupom.science.blas import one_thread
 from lupom.science.evaluation.bootstrap import Draws, Floats, Ints, interval, rounded
 from lupom.science.evaluation.groups import SMALLEST, attributes_of, groups
 from lupom.science.evaluation.measures import kish, ratio
@@ -73,6 +74,7 @@ class _Counted:
         return int(self.people.sum())
 
 
+@one_thread()
 def distribution_metrics(
     scores: Any,
     questions: Any,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from lupom.science.blas import one_thread
 from lupom.science.evaluation.bootstrap import Draws, Floats, interval, rounded
 from lupom.science.evaluation.measures import measures
 from lupom.science.evaluation.sample import Bools, Sample, samples
@@ -36,6 +37,7 @@ SMALLEST = 20
 MISSING = "(not given)"
 
 
+@one_thread()
 def group_metrics(
     scores: Any,
     respondents: Any,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from lupom.science.blas import one_thread
 from lupom.science.evaluation.bootstrap import Draws, Floats, interval, rounded
 from lupom.science.evaluation.measures import Measured, effective, measures
 from lupom.science.evaluation.sample import KINDS, OPTIONS, Sample, samples
@@ -29,6 +30,7 @@ METRICS = pa.schema(
 )
 
 
+@one_thread()
 def metrics(
     scores: Any,
     *,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from lupom.science.blas import one_thread
 from lupom.science.evaluation.bootstrap import Draws, Floats, interval, rounded
 from lupom.science.evaluation.groups import MISSING, SMALLEST, attributes_of, groups
 from lupom.science.evaluation.sample import Judged, Sample, samples
@@ -44,6 +45,7 @@ SAME = 0.9  # predictions that stay when the prompt changes
 MAJORITY = "majority"
 
 
+@one_thread()
 def validity(
     scores: Any,
     questions: Any,
@@ -90,8 +92,6 @@ def validity(
             the survey's results.
     verdict is 'good', 'poor', or 'open' where the interval holds both or there is no bound.
     """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
     table = arrow(scores)
     asked = arrow(questions)
     require(asked, ("survey", "question_id", "options"), "questions")
@@ -130,8 +130,7 @@ def validity(
                 reference=given["value"] if given else None,
             )
             _groups(add, sample, judged, draws, known, attributes, level)
-            with threadpool_limits(limits=1, user_api="blas"):
-                apart = told_apart(sample, judged, known, draws, seed)
+            apart = told_apart(sample, judged, known, draws, seed)
             if apart is not None:
                 areas, n = apart
                 low, high = interval(areas, level)

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from lupom import entry_points
+from lupom.science.blas import one_thread
 from lupom.science.predictors import distributions
 from lupom.science.predictors.distributions import PREDICTIONS as PREDICTIONS
 from lupom.science.predictors.learners import logistic_demographics
@@ -110,10 +111,8 @@ def probabilities_of(
     task: Task, predictors: Mapping[str, Predictor], seed: int = 0
 ) -> dict[str, Floats]:
     """Return each predictor's probabilities (P, width), new questions and respondents included."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
     # Matrices this small are slower on several BLAS threads, the more so on a busy machine.
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_thread():
         return _probabilities_of(task, predictors, seed)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lupom.science.blas import one_thread
 from lupom.science.predictors.predictor import predictor
 from lupom.science.predictors.task import Floats, Ints, Task
 
@@ -115,10 +116,8 @@ def _fitted(task: Task, make: Callable[[int], Any], features: Callable[[int], Fl
         # One answer's worth of the shares, so that no option is held to be impossible.
         return np.asarray((out * len(learners) + prior) / (len(learners) + 1.0))
 
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
     # Matrices this small are slower on several BLAS threads: .12 s a fit instead of .02.
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_thread():
         return _each(task, predict)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lupom.science.blas import one_thread
 from lupom.science.inputs import arrow
 from lupom.science.predictors import pool, router
 from lupom.science.predictors.distributions import PREDICTIONS, Pairs, of_survey, pairs_of
@@ -249,10 +250,8 @@ def fit_survey(
     which are themselves cross-fitted; it stays as it is unless the LLM gains more than a standard
     error, or two where there are fewer than 30 respondents or new questions.
     """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
     # With several BLAS threads on a busy machine such small fits take four times the CPU.
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_thread():
         names = sorted(pc.unique(baselines["predictor"]).to_pylist())
         logs = []
         for name in names:

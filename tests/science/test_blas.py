@@ -1,0 +1,58 @@
+"""Small matrices are multiplied by one thread, whoever else is at work."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from lupom.science.blas import one_thread
+
+threadpoolctl = pytest.importorskip("threadpoolctl")
+
+
+def blas_threads() -> set[int]:
+    return {
+        pool["num_threads"]
+        for pool in threadpoolctl.threadpool_info()
+        if pool["user_api"] == "blas"
+    }
+
+
+@pytest.fixture(autouse=True)
+def two_threads():
+    assert np.ones((2, 2)) @ np.ones((2, 2)) is not None
+    with threadpoolctl.threadpool_limits(limits=2, user_api="blas"):
+        yield
+
+
+def test_inside_there_is_one_and_afterwards_what_was_before():
+    before = blas_threads()
+    with one_thread():
+        assert blas_threads() == {1}
+        with one_thread():
+            assert blas_threads() == {1}
+        assert blas_threads() == {1}
+    assert blas_threads() == before
+
+
+def test_who_leaves_first_ends_nothing_for_who_is_still_at_work():
+    def other():
+        with one_thread():
+            pass
+
+    before = blas_threads()
+    with one_thread():
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+        assert blas_threads() == {1}
+    assert blas_threads() == before
+
+
+def test_an_error_restores_them_too():
+    before = blas_threads()
+    with pytest.raises(ZeroDivisionError), one_thread():
+        raise ZeroDivisionError
+    assert blas_threads() == before
