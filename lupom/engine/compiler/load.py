@@ -322,6 +322,7 @@ class _Sources:
         self._hashes = hashes
         self.code: dict[Path, bytes] = {}
         self._resolved: python.Resolved = {}
+        self._offered: python.Resolved = {}
 
     def hash(self, modules: list[str], origin: Path) -> str:
         found = python.imported_files(modules, origin, self._roots, self._read, self._resolved)
@@ -346,7 +347,7 @@ class _Sources:
     def offered(self, call: python.Family, selected: Any, file: str) -> dict[str, str]:
         """Return the parts of what a model takes of entry points."""
         roots = {name: root for name, root in self._roots.items() if name}
-        return offers.parts(call, selected, file, roots, self._hash)
+        return offers.parts(call, selected, file, roots, self._hash, self._offered)
 
     def _read(self, path: Path) -> bytes:
         if not path.is_relative_to(self._roots[""]):

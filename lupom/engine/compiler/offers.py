@@ -20,6 +20,7 @@ def parts(
     file: str,
     roots: Mapping[str, Path],
     hash_of: Callable[[Path], str],
+    resolved: python.Resolved,
 ) -> dict[str, str]:
     """Return a part for each offer that a call of `entry_points` takes.
 
@@ -30,6 +31,7 @@ def parts(
     file : the model's, for messages.
     roots : folder by dotted prefix of what is part of the LUPoM that runs ('lupom.science').
     hash_of : gives the hash of a file.
+    resolved : where names of LUPoM's own led so far, filled in, see `python.imported_files`.
 
     Raises
     ------
@@ -41,7 +43,7 @@ def parts(
         raise CompileError(str(error), file=file, line=call.line) from error
     out = {}
     for name, offer in taken.items():
-        code = [[path.name, hash_of(path)] for path in _code_of(offer.module, roots)]
+        code = [[path.name, hash_of(path)] for path in _code_of(offer.module, roots, resolved)]
         # Of LUPoM's own the code says all; another's version also stands for what is not Python.
         version = "" if offer.distribution == entry_points.OWN else offer.version
         part = f"{entry_points.kind(call.pattern)} '{name}'"
@@ -49,7 +51,7 @@ def parts(
     return out
 
 
-def _code_of(module: str, roots: Mapping[str, Path]) -> list[Path]:
+def _code_of(module: str, roots: Mapping[str, Path], resolved: python.Resolved) -> list[Path]:
     """Return the files of a module's package that it imports, and its own, by path."""
     within, names = dict(roots), [module]
     top = module.split(".")[0]
@@ -62,5 +64,7 @@ def _code_of(module: str, roots: Mapping[str, Path]) -> list[Path]:
     elif origin.suffix == ".py":
         found.add(origin)
         names = list(python.imports(ast.parse(origin.read_bytes())))
-    found.update(python.imported_files(names, origin, within, Path.read_bytes, {}))
+    # Where a name of LUPoM's own leads is the same for all that it offers.
+    known = resolved if top == "lupom" else {}
+    found.update(python.imported_files(names, origin, within, Path.read_bytes, known))
     return sorted(found)

@@ -52,7 +52,7 @@ def scan(text: str, file: str) -> Scanned:
         is not a literal; with file and line.
     """
     try:
-        tree = ast.parse(text)
+        tree = _tree(text)
     except SyntaxError as error:
         raise CompileError(
             f"Python does not parse: {error.msg}", file=file, line=error.lineno
@@ -186,15 +186,27 @@ def expand(pattern: str, var: str, value: Any) -> dict[str, str]:
     return {entry: pattern.replace("{}", entry) for entry in value}
 
 
-def imports(tree: ast.AST) -> Iterator[str]:
-    """Yield the dotted names a module imports, at its top or inside its functions."""
+@lru_cache(maxsize=1024)
+def _tree(text: str) -> ast.Module:
+    """Parse a model once, however often its project is opened; nobody changes the tree."""
+    return ast.parse(text)
+
+
+@lru_cache(maxsize=4096)
+def imports(tree: ast.AST) -> tuple[str, ...]:
+    """Return the dotted names a module imports, at its top or inside its functions.
+
+    Looked for once in each tree or statement: every response class asks about its whole file.
+    """
+    found: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found.extend(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = "." * node.level + (node.module or "")
-            yield base
-            yield from (f"{base}{'' if base.endswith('.') else '.'}{a.name}" for a in node.names)
+            between = "" if base.endswith(".") else "."
+            found += [base, *(f"{base}{between}{alias.name}" for alias in node.names)]
+    return tuple(found)
 
 
 # Files that an import leads to, by its name and, where it is relative, the folder it stands in.
@@ -242,7 +254,7 @@ def imported_files(
 def _imports_of(content: bytes) -> tuple[str, ...]:
     """Return what a file imports; models share most of what they import, so it is parsed once."""
     try:
-        return tuple(imports(ast.parse(content)))
+        return imports.__wrapped__(ast.parse(content))
     except (SyntaxError, ValueError):
         return ()
 
