@@ -14,7 +14,7 @@ from lupom import Project
 from lupom.cli.group import main
 from tests.support.answers import personas
 from tests.support.llm_server import LLMServer
-from tests.support.shipped import RESPONSES, read_csv, write_csv
+from tests.support.shipped import FEW_DRAWS, RESPONSES, read_csv, write_csv
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
@@ -112,7 +112,8 @@ class Small(Shell):
     ) -> None:
         super().__init__(monkeypatch)
         self.respondents = respondents
-        self.lines = {"test_pairs: 1000": "test_pairs: 200", **lines}
+        few = "".join(f"\n  {name}: {value}" for name, value in FEW_DRAWS.items())
+        self.lines = {"test_pairs: 1000": f"test_pairs: 200{few}", **lines}
         self.words: dict[str, str] = {}
 
     def __call__(self, program: str, *arguments: str) -> str:
@@ -181,10 +182,10 @@ def test_the_tutorial_with_the_embedded_llm_and_few_respondents(tmp_path, monkey
     """Every stage with real answers: personas are inferred, refined, matched and used."""
     monkeypatch.chdir(tmp_path)
     sizes = {
-        "llm_test_respondents: 8": "llm_test_respondents: 3",
-        "llm_reference_respondents: 10": "llm_reference_respondents: 3",
-        "llm_pairs: 20": "llm_pairs: 6",
-        "llm_tuning_pairs: 16": "llm_tuning_pairs: 2",
+        "llm_test_respondents: 8": "llm_test_respondents: 2",
+        "llm_reference_respondents: 10": "llm_reference_respondents: 2",
+        "llm_pairs: 20": "llm_pairs: 3",
+        "llm_tuning_pairs: 16": "llm_tuning_pairs: 1",
         "small_llm_questions: 12": "small_llm_questions: 5",
         "{low: 4, mid: 3, high: 3}": "{low: 2, mid: 2, high: 2}",
     }
@@ -199,11 +200,11 @@ def test_the_tutorial_with_the_embedded_llm_and_few_respondents(tmp_path, monkey
 
         assert one("select count(*) from persona_dimensions") >= 3
         assert one("select count(distinct level) from persona_dimensions") >= 2
-        assert one("select count(distinct respondent_id) from persona_values") == 6
+        assert one("select count(distinct respondent_id) from persona_values") == 4
         assert one("select count(*) from refined_persona_values") > 0
         assert one("select count(*) from similar_respondents") > 0
         assert one("select count(*) from predictions") == 2 * one("select count(*) from llm_pairs")
-        assert one("select count(*) from llm_pairs where role = 'test'") == 6
+        assert one("select count(*) from llm_pairs where role = 'test'") == 3
         assert one("select count(*) from metrics where pairs = 'llm'") > 0
         # Values are candidate values, whatever a model of this size would rather say.
         others = one(

@@ -19,8 +19,10 @@ from lupom import Project
 from lupom.cli.group import main
 from lupom.engine.project import shipped
 from tests.support import opinionqa
+from tests.support.shipped import FEW_DRAWS
 
 ROOT = Path(__file__).parents[2]
+QUICK = FEW_DRAWS | {"group_attributes": ["sex"]}
 COLUMNS = ["id", "age", "sex", "trust", "order", "like"]
 LABELS = {
     "age": {1: "18-29", 2: "30-49", 3: "50+"},
@@ -28,6 +30,12 @@ LABELS = {
     "trust": {1: "Agree", 2: "Disagree", 9: "Refused"},
     "order": {1: "Never", 2: "Sometimes", 3: "Often"},
     "like": {1: "Red", 2: "Blue", 3: "Green"},
+}
+# Questions of which the embedded LLM has something to say at once.
+COLUMN_LABELS = {
+    "trust": "Most people can be trusted.",
+    "order": "How often do you read a newspaper?",
+    "like": "Which colour do you like best?",
 }
 INFO = "key,question,option_mapping\n" + "".join(
     f'{key},What of {key}?,"{LABELS[key]}"\n' for key in ("trust", "order", "like")
@@ -54,7 +62,12 @@ def write(kind: str, folder: Path) -> Path:
     """Write the same thirty respondents as a file of some kind."""
     path = folder / f"panel.{kind}"
     if kind in ("sav", "zsav"):
-        pyreadstat.write_sav(codes(), path, variable_value_labels=LABELS, compress=kind == "zsav")
+        pyreadstat.write_sav(
+            codes(), path,
+            column_labels=COLUMN_LABELS,
+            variable_value_labels=LABELS,
+            compress=kind == "zsav",
+        )  # fmt: skip
     elif kind == "dta":
         pyreadstat.write_dta(codes(), path, variable_value_labels=LABELS)
     elif kind == "xlsx":
@@ -106,7 +119,7 @@ def test_init_from_each_kind_of_file_ends_in_a_finished_run(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path / "mine")
     # The whole run for one kind; for the others as far as they differ: the staging tables.
     select = () if kind == "sav" else ("--select", "+responses", "+respondents")
-    assert run("run", "--no-llm", *select) == 0
+    assert run("run", "--no-llm", "--vars", json.dumps(QUICK), *select) == 0
     with Project(tmp_path / "mine") as project:
         counts = "select question_id, answer, count(*) from responses group by all order by all"
         expected = texts()
@@ -146,8 +159,13 @@ def test_init_from_a_file_runs_on_the_embedded_llm(tmp_path, monkeypatch):
     write("sav", tmp_path)
     assert run("init", "mine", "--from", "panel.sav") == 0
     monkeypatch.chdir(tmp_path / "mine")
-    few = "{llm_test_respondents: 2, llm_reference_respondents: 2, llm_pairs: 2}"
-    assert run("run", "--vars", few) == 0
+    few = {
+        **QUICK,
+        **{"llm_test_respondents": 1, "llm_reference_respondents": 1, "llm_pairs": 1},
+        **{"llm_tuning_pairs": 1, "small_llm_questions": 1, "prediction_settings": ["everything"]},
+        **{"dimension_clusters": {"low": 1, "mid": 1, "high": 1}},
+    }
+    assert run("run", "--vars", json.dumps(few)) == 0
     with Project(tmp_path / "mine") as project:
         assert project.query("select count(*) from persona_values").rows()[0][0] > 0
 

@@ -13,15 +13,15 @@ import pytest
 
 from lupom import Project, import_predictions
 from tests.support.commands import lupom
-from tests.support.shipped import copy_project
+from tests.support.shipped import FEW_DRAWS, copy_project
 
 ROOT = Path(__file__).parents[2]
 TWINS = ROOT / "tests" / "support" / "twin_mega_study"
 PAGE = (ROOT / "docs" / "predictions.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"<!-- example: human.csv llm.csv -->\n```sh\n(.*?)```", PAGE, re.S)[0]
 QUICK = {
-    **{"bootstrap_resamples": 20, "predictors": ["majority"]},
-    **{"test_pairs": 60, "tuning_pairs": 200},
+    **FEW_DRAWS,
+    **{"predictors": ["majority"], "test_pairs": 60, "tuning_pairs": 200},
 }
 
 

@@ -9,9 +9,10 @@ import pytest
 from lupom import Project
 from tests.support.answers import personas
 from tests.support.llm_server import LLMServer
-from tests.support.shipped import INFO, RESPONSES, copy_project, read_csv, write_csv
+from tests.support.shipped import FEW_DRAWS, INFO, RESPONSES, copy_project, read_csv, write_csv
 
 VARS = {
+    **FEW_DRAWS,
     "test_pairs": 150,
     "tuning_pairs": 150,
     "llm_test_respondents": 12,

@@ -15,7 +15,7 @@ from lupom.site.charts import Dot, Point, dots, reliability
 from lupom.site.report import gather, render, write_report
 from tests.support.browser import OVERLAPS, browser
 from tests.support.llm_server import LLMServer
-from tests.support.shipped import copy_project
+from tests.support.shipped import FEW_DRAWS, copy_project
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +45,7 @@ def page_with_llm(tmp_path_factory) -> Path:
         text = settings.read_text(encoding="utf-8")
         priced = "model: test-model, price: {input: 0.5, output: 1.5}}"
         settings.write_text(text.replace("model: test-model}", priced), encoding="utf-8")
-        with Project(folder, vars={**few, "bootstrap_resamples": 100}) as project:
+        with Project(folder, vars=few | FEW_DRAWS) as project:
             result = project.run()
             assert [node.message for node in result.nodes if node.status == "error"] == []
             return write_report(project, folder / "report.html")
@@ -120,12 +120,18 @@ def test_an_empty_chart_is_an_error(chart):
         chart()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("which", ["page", "page_with_llm"])
-def test_the_page_in_a_browser(request, which, width, scheme):
-    page = request.getfixturevalue(which)
-    with browser() as chromium:
+class TestInABrowser:
+    @pytest.fixture(scope="class")
+    def chromium(self, page, page_with_llm):
+        # Both pages are made before: what runs an event loop cannot within Playwright's.
+        with browser() as started:
+            yield started
+
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    @pytest.mark.parametrize("width", [390, 1280])
+    @pytest.mark.parametrize("which", ["page", "page_with_llm"])
+    def test_the_page(self, request, chromium, which, width, scheme):
+        page = request.getfixturevalue(which)
         view = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
         said = []
         view.on("console", lambda message: said.append(message.text))
@@ -148,6 +154,7 @@ def test_the_page_in_a_browser(request, which, width, scheme):
         view.locator("summary").first.focus()
         view.keyboard.press("Enter")
         assert view.locator("details table").first.is_visible()
+        view.close()
 
 
 def test_the_notebook_shows_the_same(without_llm, monkeypatch):

@@ -15,6 +15,15 @@ INFO = "seeds/gss_2018/gss_2018_info.csv"
 RESPONSES = "seeds/gss_2018/gss_2018_responses.csv"
 
 
+# Vars of a run whose intervals and groups nobody looks at: with the defaults the evaluation is most
+# of the time that a run of a few hundred people takes.
+FEW_DRAWS: dict[str, object] = {
+    "bootstrap_resamples": 20,
+    "group_resamples": 10,
+    "group_attributes": ["SEX"],
+}
+
+
 def copy_project(
     folder: Path, *, respondents: int | None = None, base_url: str | None = None
 ) -> Path:
