@@ -161,6 +161,7 @@ def test_init_from_a_file_runs_on_the_embedded_llm(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "mine")
     few = {
         **QUICK,
+        "predictors": ["majority"],
         **{"llm_test_respondents": 1, "llm_reference_respondents": 1, "llm_pairs": 1},
         **{"llm_tuning_pairs": 1, "small_llm_questions": 1, "prediction_settings": ["everything"]},
         **{"dimension_clusters": {"low": 1, "mid": 1, "high": 1}},

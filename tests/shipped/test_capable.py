@@ -16,10 +16,10 @@ from tests.support.capable import Capable, useless
 from tests.support.commands import lupom
 from tests.support.concepts import CONCEPTS
 from tests.support.llm_server import LLMServer
-from tests.support.shipped import FEW_DRAWS, RESPONSES, copy_project, read_csv, write_csv
+from tests.support.shipped import RESPONSES, SMALL_EVALUATION, copy_project, read_csv, write_csv
 
 SMALL = {
-    **FEW_DRAWS,
+    **SMALL_EVALUATION,
     "test_pairs": 60,
     "tuning_pairs": 60,
     "llm_test_respondents": 4,

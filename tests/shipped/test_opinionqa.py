@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from lupom import Project
 from lupom.cli.group import lupom
 from tests.support import opinionqa, s3_servers
-from tests.support.shipped import FEW_DRAWS, copy_project
+from tests.support.shipped import SMALL_EVALUATION, copy_project
 
 SURVEYS = [f"opinionqa.W{wave}" for wave in opinionqa.WAVES]
 TABLES = ("questions", "respondents", "responses")
@@ -38,7 +38,7 @@ def project(tmp_path_factory, waves):
     """The shipped project after a run over the waves' folder."""
     folder = copy_project(tmp_path_factory.mktemp("project") / "project", respondents=30)
     command = ["run", "--no-llm", "--project-dir", str(folder)]
-    given = yaml.safe_dump(settings(waves) | FEW_DRAWS, default_flow_style=True)
+    given = yaml.safe_dump(settings(waves) | SMALL_EVALUATION, default_flow_style=True)
     result = CliRunner().invoke(lupom, [*command, "--vars", given], standalone_mode=False)
     assert result.return_value == 0, result.output
     return folder

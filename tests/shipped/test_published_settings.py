@@ -19,7 +19,7 @@ from tests.support.bedrock_server import BedrockServer, Model
 from tests.support.capable import Capable
 from tests.support.commands import lupom
 from tests.support.published_waves import BUCKET, SURVEYS, project_of, settings
-from tests.support.shipped import FEW_DRAWS, read_csv, write_csv
+from tests.support.shipped import SMALL_EVALUATION, read_csv, write_csv
 
 MODELS = {
     "haiku": "anthropic.claude-3-haiku-20240307-v1:0",
@@ -43,7 +43,7 @@ SETTINGS = [*PUBLISHED, *VARIANTS, "everything"]
 QUESTIONS = 6  # of each wave
 PAIRS = {"test": 3, "tuning": 2}
 VARS = {
-    **FEW_DRAWS,
+    **SMALL_EVALUATION,
     **{"network": "published", "retrieval": "published_network", "persona_calls": "dimension"},
     **{"dimension_text": "description", "dimension_clusters": {"low": 2, "mid": 2, "high": 2}},
     **{"llm_test_respondents": 3, "llm_reference_respondents": 5, "tuning_pairs": 30},

@@ -15,7 +15,7 @@ from lupom.site.charts import Dot, Point, dots, reliability
 from lupom.site.report import gather, render, write_report
 from tests.support.browser import OVERLAPS, browser
 from tests.support.llm_server import LLMServer
-from tests.support.shipped import FEW_DRAWS, copy_project
+from tests.support.shipped import SMALL_EVALUATION, copy_project
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +45,7 @@ def page_with_llm(tmp_path_factory) -> Path:
         text = settings.read_text(encoding="utf-8")
         priced = "model: test-model, price: {input: 0.5, output: 1.5}}"
         settings.write_text(text.replace("model: test-model}", priced), encoding="utf-8")
-        with Project(folder, vars=few | FEW_DRAWS) as project:
+        with Project(folder, vars=few | SMALL_EVALUATION) as project:
             result = project.run()
             assert [node.message for node in result.nodes if node.status == "error"] == []
             return write_report(project, folder / "report.html")

@@ -49,6 +49,8 @@ class LLMServer(ThreadedServer):
     Attributes
     ----------
     latency : seconds before each answer.
+    gathers : so many requests must have been out at once before any but the first, which goes
+        alone, is answered (after half a minute they are, all the same); 0 waits for none.
     faults : called with the request's number (from 1) and body; returns what goes wrong, or None.
     answers : called with the request's body; returns the content to answer with (a string, or an
         object that becomes JSON), a Fault, or None for the usual answer.
@@ -68,6 +70,7 @@ class LLMServer(ThreadedServer):
     """
 
     latency: float = 0.0
+    gathers: int = 0
     port: int = 0
     faults: Callable[[int, dict[str, Any]], Fault | None] | None = None
     answers: Callable[[dict[str, Any]], str | dict[str, Any] | Fault | None] | None = None
@@ -156,6 +159,7 @@ class LLMServer(ThreadedServer):
                     content = answer if isinstance(answer, str) else json.dumps(answer)
             if fault is not None and fault.kind == "text":
                 content, fault = fault.message, None
+            await self._gathered(number)
             wait = self.latency - (time.monotonic() - begun)
             if wait > 0:
                 await asyncio.sleep(wait)
@@ -165,6 +169,11 @@ class LLMServer(ThreadedServer):
             return web.json_response(self._completion(number, body, content))
         finally:
             self.in_flight -= 1
+
+    async def _gathered(self, number: int) -> None:
+        end = time.monotonic() + 30.0
+        while number > 1 and self.max_in_flight < self.gathers and time.monotonic() < end:
+            await asyncio.sleep(0.005)
 
     async def _embeddings(self, request: web.Request) -> web.StreamResponse:
         self.requests += 1

@@ -21,7 +21,12 @@ FEW_DRAWS: dict[str, object] = {
     "bootstrap_resamples": 20,
     "group_resamples": 10,
     "group_attributes": ["SEX"],
+    "value_curve_sizes": [30],
 }
+
+
+# Of runs in which nothing depends on how good the predictors without an LLM are, either.
+SMALL_EVALUATION: dict[str, object] = FEW_DRAWS | {"predictors": ["majority", "logistic_answers"]}
 
 
 def copy_project(

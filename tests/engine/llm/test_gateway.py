@@ -92,8 +92,8 @@ def test_no_more_requests_are_in_flight_than_the_alias_has_places(server, state,
 
 
 def test_the_alias_s_places_are_the_only_limit(server, state, note):
-    # Long enough that on a busy machine, too, all are out before the first comes back.
-    server.latency = 2.0
+    # None comes back before all are out; were there more places, others would be out meanwhile.
+    server.gathers, server.latency = 150, 0.5
     gateway = make_gateway(server.base_url, state, concurrency=150)
     calls = [Call(user(f"Question {i}"), note.for_row({})) for i in range(200)]
     gateway.ask("default", calls, node="n", run_id="r")

@@ -206,7 +206,8 @@ def test_a_budget_is_one_pot_and_says_what_is_left_of_all(make, one, two):
 
 
 def test_places_are_of_each_alias(make, one, two):
-    one.latency = two.latency = 0.01
+    one.latency = two.latency = 0.05
+    one.gathers, two.gathers = 2, 5
     folder = make(people("one", "two", count=30), first="concurrency: 2", second="concurrency: 5")
     run(folder)
     assert (one.max_in_flight, two.max_in_flight) == (2, 5)

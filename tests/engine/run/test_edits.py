@@ -222,10 +222,13 @@ def test_a_source_written_in_the_middle_of_a_read_is_read_again(folder):
         "def model(lupom):\n"
         "    from pathlib import Path\n"
         f"    file, kept = Path({str(folder / 'data/visits.csv')!r}), 'id,n\\n1,1\\n2,3\\n'\n"
-        "    edited = kept.replace('3', '8') if Path('once').exists() else kept\n"
-        "    file.write_text(edited)\n"
+        # Whole at every moment: others read the file at the same time.
+        "    def put(text):\n"
+        "        file.with_suffix('.new').write_text(text)\n"
+        "        file.with_suffix('.new').replace(file)\n"
+        "    put(kept.replace('3', '8') if Path('once').exists() else kept)\n"
         "    table = lupom.source('raw', 'visits').to_arrow_table()\n"
-        "    file.write_text(kept) if edited != kept else None\n"
+        "    put(kept) if Path('once').exists() else None\n"
         "    return table\n",
     )
     with pytest.MonkeyPatch.context() as patch:
