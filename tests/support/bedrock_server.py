@@ -19,6 +19,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
+import tests.support.aws_models  # noqa: F401 -- what boto3 reads of AWS, once
 from tests.support.answers import embedding, fit, read_and_written, schema_in
 from tests.support.threaded_server import ThreadedServer
 

@@ -18,6 +18,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+import tests.support.aws_models  # noqa: F401 -- what boto3 reads of AWS, once
+
 KEY, SECRET = "lupom-test-key", "lupom-test-secret"
 
 
