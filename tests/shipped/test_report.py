@@ -120,13 +120,14 @@ def test_an_empty_chart_is_an_error(chart):
         chart()
 
 
-class TestInABrowser:
-    @pytest.fixture(scope="class")
-    def chromium(self, page, page_with_llm):
-        # Both pages are made before: what runs an event loop cannot within Playwright's.
-        with browser() as started:
-            yield started
+@pytest.fixture(scope="class")
+def chromium(page, page_with_llm):
+    # Both pages are made before: what runs an event loop cannot within Playwright's.
+    with browser() as started:
+        yield started
 
+
+class TestInABrowser:
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     @pytest.mark.parametrize("width", [390, 1280])
     @pytest.mark.parametrize("which", ["page", "page_with_llm"])

@@ -10,6 +10,6 @@ from contextlib import suppress
 from functools import lru_cache
 
 with suppress(ImportError):
-    import botocore.loaders
+    import botocore.loaders  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
     botocore.loaders.create_loader = lru_cache(botocore.loaders.create_loader)
