@@ -180,15 +180,16 @@ def test_a_client_that_cannot_be_imported_is_one_line_too(folder, site):
 
 
 def test_editors_are_told_its_keys():
+    schema = schemas()["lupom_project.json"]
+
     def faults(settings: str) -> list[str]:
-        schema = schemas()["lupom_project.json"]
         found = Draft7Validator(schema).iter_errors(yaml.safe_load(settings))
         return [error.message for error in found]
 
     assert faults(SETTINGS) == []
     assert faults(SETTINGS.replace("word", "wrod")) != []
     assert faults(SETTINGS.replace("letters", "lettres")) != []
-    told = schemas()["lupom_project.json"]["definitions"]["ParrotSettings"]["properties"]["word"]
+    told = schema["definitions"]["ParrotSettings"]["properties"]["word"]
     assert told["description"] == "What it says first."
     assert "ParrotSettings" not in str(schemas(installed=False))
 
