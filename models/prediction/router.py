@@ -8,7 +8,7 @@ def model(lupom):
         lupom.ref("stacked"),
         lupom.ref("tuning_answers"),
         lupom.ref("questions"),
-        min_gain=lupom.var("router_min_gain", 0.0),
+        min_gain=lupom.var("router_min_gain", 0.005),
         prices=lupom.var("llm_answer_prices", {}),
         worth=lupom.var("correct_answer_worth", None),
     )

@@ -14,7 +14,7 @@ def model(lupom):
         lupom.ref("questions"),
         personas=lupom.ref("persona_predictions"),
         seed=lupom.var("seed", 1),
-        min_gain=lupom.var("router_min_gain", 0.0),
+        min_gain=lupom.var("router_min_gain", 0.005),
         prices=lupom.var("llm_answer_prices", {}),
         worth=lupom.var("correct_answer_worth", None),
     )

@@ -54,7 +54,8 @@ def project(folder: Path, server: LLMServer, *more: str, settings: str = "") -> 
 
 @pytest.fixture(scope="module")
 def asked(server: LLMServer, tmp_path_factory: pytest.TempPathFactory) -> Asked:
-    folder = project(tmp_path_factory.mktemp("stated") / "project", server, *SCORED)
+    more = (*SCORED, "metrics", "calibrated_predictions", "calibrated_metrics")
+    folder = project(tmp_path_factory.mktemp("stated") / "project", server, *more)
     names = ["stated", "thoughtful", "thought", "none", "read"]
     return Asked(folder, server, prediction_settings=names)
 
@@ -193,6 +194,26 @@ def test_the_stack_takes_what_is_stated_or_drawn(server: LLMServer, tmp_path: Pa
     )
     assert losses.keys() == {None, "default", "other"}
     assert max(losses["default"], losses["other"]) < 0.5 * losses[None]
+
+
+def test_answers_without_a_distribution_are_calibrated_beside_the_others(asked: Asked) -> None:
+    closed = "join questions using (survey, question_id) where kind not in ('numeric', 'text')"
+    assert asked.rows(
+        "select predictor, count(*) from calibrated_predictions group by all order by all"
+    ) == asked.rows(
+        f"select predictor, count(*) from predictions {closed} and probabilities is null"
+        " and status = 'valid' group by all order by all"
+    )
+    found = asked.rows(
+        "select predictor, count(*), bool_and(isfinite(value)) from calibrated_metrics"
+        " where metric = 'nll' and pairs = 'llm' and weighting = 'none' group by all order by all"
+    )
+    assert found == [("none", 1, True), ("thought", 1, True)]
+    # What was said is judged as it was said.
+    assert asked.rows(
+        "select distinct predictor from metrics where metric = 'nll'"
+        " and predictor in ('none', 'thought', 'stated')"
+    ) == [("stated",)]
 
 
 def test_draws_are_shares_of_answers(server: LLMServer, tmp_path: Path) -> None:

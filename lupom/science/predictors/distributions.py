@@ -29,8 +29,8 @@ PREDICTIONS = pa.schema(
         ("scenario", pa.string()),
     ]
 )
-# What an LLM that gives an answer and no distribution is taken to give its answer. A pool's weight
-# makes more or less of it.
+# What an LLM that gives an answer and no distribution is taken to give its answer where nothing is
+# learned of it.
 STATED = 0.7
 
 
@@ -96,8 +96,16 @@ class Pairs:
         ----------
         predictions : of one survey, predictor and LLM, at most one of a pair; of other pairs too.
 
-        A prediction that is not valid is none. One without a distribution gives its answer .7. An
-        option that is none of the question's is left out.
+        A prediction that is not valid is none. One without a distribution gives its answer .7: the
+        stack learns better (`stated`). An option that is none of the question's is left out.
+        """
+        out, has, _ = self.read_stated(predictions)
+        return out, has
+
+    def read_stated(self, predictions: pa.Table) -> tuple[Floats, Bools, Ints]:
+        """Return what `read` does, and the option answered where there is no distribution, else -1.
+
+        Parameter as of `read`; the options are (P).
         """
         keys = _keys(self.respondents, np.array(self.questions, dtype=object)[self.columns])
         place = {key: i for i, key in enumerate(keys)}
@@ -108,6 +116,7 @@ class Pairs:
         valid = np.asarray(pc.fill_null(pc.equal(predictions["status"], "valid"), False))
         out = np.zeros((len(keys), self.width))
         has = np.zeros(len(keys), dtype=bool)
+        said = np.full(len(keys), -1, dtype=np.int64)
         codes = [{label: i for i, label in enumerate(labels)} for labels in self.options]
         kept = np.flatnonzero((at >= 0) & valid)
         part = predictions.take(pa.array(kept))
@@ -120,11 +129,12 @@ class Pairs:
             if not out[row].any() and answer in code:
                 out[row, : len(code)] = (1.0 - STATED) / max(len(code) - 1, 1)
                 out[row, code[answer]] = STATED
+                said[row] = code[answer]
             total = out[row].sum()
             if total > 0:
                 out[row] /= total
                 has[row] = True
-        return out, has
+        return out, has, said
 
     def table(
         self, name: str, probabilities: Floats, llm: str | None = None, where: Any = None

@@ -7,7 +7,7 @@ distribution is temperature scaling. The log loss is convex in the weights.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,8 @@ from lupom.science.predictors.task import Bools, Floats, Ints
 
 INFINITE = float("inf")
 FOLDS = 5
+# Of the bootstrap that says what candidates count.
+DRAWS = 200
 
 
 @dataclass(frozen=True)
@@ -174,3 +176,45 @@ def _folds(evidence: Evidence) -> Iterator[Bools]:
         here = evidence.fold == fold
         if here.any():
             yield here
+
+
+def tried(
+    evidence: Evidence, candidates: Sequence[tuple[Floats, Shrinkage]]
+) -> tuple[list[Weights], list[Floats]]:
+    """Return each candidate's weights, and what they predict when fitted to other folds."""
+    return (
+        [fit(evidence, centre, c) for centre, c in candidates],
+        [crossed(evidence, centre, c) for centre, c in candidates],
+    )
+
+
+def shares(loss: Floats, unit: Ints) -> Floats:
+    """Return what each candidate counts, by its log losses of pairs (N, C).
+
+    By the likelihood alone the one that did best by chance would count nearly all where there are
+    few pairs. So it is averaged over a Bayesian bootstrap of persons (pseudo-BMA+, Yao, Vehtari,
+    Simpson and Gelman 2018, 3.4).
+    """
+    by_unit = np.stack([np.bincount(unit, weights=column) for column in loss.T], axis=1)
+    by_unit = by_unit[np.bincount(unit) > 0]
+    drawn = np.random.default_rng(0).dirichlet(np.ones(len(by_unit)), size=DRAWS)
+    total = -len(by_unit) * (drawn @ by_unit)
+    share = np.exp(total - total.max(axis=1, keepdims=True))
+    return np.asarray((share / share.sum(axis=1, keepdims=True)).mean(axis=0))
+
+
+def averaged(
+    evidence: Evidence, share: Floats, found: Sequence[Weights], crossed: Sequence[Floats]
+) -> tuple[Weights, Floats]:
+    """Return the mean weights of candidates, and the cross-fitted predictions of that.
+
+    Choosing the best instead would change the stack by the luck of the folds: their log losses
+    often differ by less than a nat in all. (Pseudo-BMA, Yao et al. 2018.)
+    """
+    weights = Weights(
+        np.asarray(sum(a * w.common for a, w in zip(share, found, strict=True))),
+        np.asarray(sum(a * w.groups for a, w in zip(share, found, strict=True))),
+    )
+    # A pool under mean weights is the pool of the pools.
+    logs = np.stack([np.log(np.maximum(p, 1e-300)) for p in crossed], axis=2)
+    return weights, pooled(logs, evidence.inside, share)

@@ -16,6 +16,9 @@ from lupom.science.predictors.pool import losses
 from lupom.science.predictors.task import Bools, Floats, Ints
 
 NORMAL = 1.959964
+# An LLM costs time if nothing else, so it must gain this much, in nats an answer: what an LLM that
+# knows nothing seems to gain on tuning pairs is less.
+MIN_GAIN = 0.005
 
 ROUTER = pa.schema(
     [
@@ -187,17 +190,24 @@ def _posterior(
 
 
 def recommended(
-    found: Gains, *, min_gain: float = 0.0, price: float | None = None, worth: float | None = None
+    found: Gains,
+    *,
+    min_gain: float = MIN_GAIN,
+    price: float | None = None,
+    worth: float | None = None,
 ) -> Bools:
     """Return for which questions the LLM is recommended, (Q + 1), the last for all together.
 
-    It is where the log loss's gain is above `min_gain` in the whole of its interval. With a price
-    of an answer and the worth of a correct one (in the same money), the answers it gets right
-    beyond the plain stack must also be worth more than the price.
+    It is where the log loss is expected to gain more than `min_gain`, which loses least in the mean
+    over what the gains may be: the stack stays near the plain one where the LLM tells little, so
+    that hardly anything is lost by using it where it is not needed, and much by not using it until
+    each question alone proves its gain. With a price of an answer and the worth of a correct one
+    (in the same money), the answers expected to be right beyond the plain stack's must also be
+    worth more than the price.
     """
-    low = found.nll.low
-    # Where the LLM is not heard the gain is 0 but for rounding.
-    chosen = np.isfinite(low) & (np.nan_to_num(low, nan=-1.0) > min_gain + 1e-6)
+    # Where the LLM is not heard the gain is 0 but for rounding. One person proves nothing.
+    gain = np.where(np.isfinite(found.nll.low), found.nll.pooled, -np.inf)
+    chosen = gain > min_gain + 1e-6
     if price is not None and worth is not None:
         chosen &= found.accuracy.pooled * worth > price
     return np.asarray(chosen)
@@ -208,7 +218,7 @@ def router(
     tuning: Any,
     questions: Any,
     *,
-    min_gain: float = 0.0,
+    min_gain: float = MIN_GAIN,
     prices: Mapping[str, float] | None = None,
     worth: float | None = None,
 ) -> pa.Table:

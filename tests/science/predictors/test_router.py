@@ -63,6 +63,48 @@ def test_a_price_must_be_worth_it(m):
     assert set(rows(m, plain, llm, min_gain=5.0)["recommendation"]) == {"plain"}
 
 
+def estimated(gain: np.ndarray, rng: np.random.Generator, pairs: int) -> router.Gains:
+    """Return gains as found in some pairs of 30 people, given what each question truly gains."""
+    group = rng.integers(len(gain), size=pairs)
+    person = rng.integers(30, size=pairs)
+    values = rng.normal(gain[group], 0.6)
+    found = router.partially_pooled(values, group, person, len(gain))
+    n = np.bincount(group, minlength=len(gain))
+    return router.Gains(np.append(n, n.sum()), found, found)
+
+
+def test_a_clear_gain_of_all_questions_is_used():
+    # As an LLM beside 30 people, each question having six pairs, none of which proves a thing.
+    rng = np.random.default_rng(0)
+    regrets = []
+    for _ in range(20):
+        gain = rng.normal(0.14, 0.05, 34)
+        chosen = router.recommended(estimated(gain, rng, 200))
+        assert chosen[-1]
+        regrets.append(gain.mean() - (gain * chosen[:-1]).mean())
+    assert np.mean(regrets) < 0.01
+
+
+def test_an_llm_that_hurts_is_recommended_hardly_anywhere():
+    rng = np.random.default_rng(0)
+    costs = []
+    for _ in range(20):
+        gain = rng.normal(-0.1, 0.05, 34)
+        costs.append(-(gain * router.recommended(estimated(gain, rng, 200))[:-1]).mean())
+    assert np.mean(costs) < 0.01
+
+
+def test_what_a_correct_answer_is_worth_decides_for_whom_an_llm_is_paid():
+    rng = np.random.default_rng(0)
+    gain = np.repeat([0.3, 0.0], 10)
+    found = estimated(gain, rng, 4000)
+    # An answer costs what a tenth of a correct one is worth.
+    chosen = router.recommended(found, price=0.1, worth=1.0)[:-1]
+    assert chosen[:10].all()
+    assert not chosen[10:].any()
+    assert router.recommended(found, price=0.001, worth=1.0)[:10].all()
+
+
 def test_scenarios_are_judged_apart():
     # The LLM knows of new questions, of which the others tell nothing. Some of them are tuned on,
     # others tested.

@@ -119,6 +119,85 @@ def test_answers_without_distributions_and_invalid_ones(m):
     assert m.loss(p) < m.loss(plain) - 0.1
 
 
+def answers_alone(table: pa.Table) -> pa.Table:
+    """Return predictions without their distributions."""
+    none = pa.nulls(table.num_rows, NO_LLM.schema.field("probabilities").type)
+    return table.set_column(table.schema.get_field_index("probabilities"), "probabilities", none)
+
+
+def few(m: Made, people: int) -> Made:
+    """Return the same with so many people who have tuning pairs."""
+    known = np.unique(m.pairs.respondents[m.pairs.truth >= 0])[:people]
+    keep = (m.pairs.roles == "test") | np.isin(m.pairs.respondents, known)
+    return Made(m.pairs.only(keep), m.true[keep], m.answers[keep])
+
+
+def right(m: Made, p: np.ndarray) -> float:
+    return float((p.argmax(axis=1) == m.answers)[m.pairs.roles == "test"].mean())
+
+
+def test_an_llm_that_says_one_option_for_another_is_understood(m):
+    # Its answers to two questions are those before the person's.
+    shifted = np.where((m.pairs.columns < 2)[:, None], np.roll(m.true, -1, axis=1), m.true)
+    llm = answers_alone(m.llm(history=shifted))
+    table = stacked(m, m.table(guesses=noise(m)), llm)
+    p, _ = m.read(table, "stack", "one")
+    said, _ = m.read(llm, "history")
+    assert right(m, said) < 0.5
+    assert right(m, p) > right(m, m.true) - 0.02
+
+
+@pytest.mark.parametrize("people", [12, 50])
+def test_the_stack_is_as_good_as_the_better_of_the_llm_and_the_plain_one(people):
+    lost, more = [], []
+    for seed in range(6):
+        m = few(made(people=400, seed=seed), people)
+        # Plain predictors that know little, and an LLM that states answers and knows much.
+        baselines = m.table(little=powered(m.true, 0.1), guesses=noise(m, seed + 9))
+        llm = answers_alone(m.llm(history=m.true))
+        table = stacked(m, baselines, llm)
+        plain, _ = m.read(table, "stack_plain")
+        p, _ = m.read(table, "stack", "one")
+        alone, _ = m.read(stack.calibrated(llm, baselines, m.tuning, m.questions), "history")
+        said, _ = m.read(llm, "history")
+        lost.append(m.loss(p) - min(m.loss(plain), m.loss(alone)))
+        more.append(right(m, p) - max(right(m, plain), right(m, said)))
+    assert np.mean(lost) < 0.005
+    assert np.mean(more) > -0.005
+    assert min(more) > -0.019
+
+
+@pytest.mark.parametrize("people", [12, 50])
+def test_answers_of_one_that_knows_nothing_cost_nothing_where_there_are_few_people(people):
+    lost = []
+    for seed in range(6):
+        m = few(made(people=400, seed=seed), people)
+        llm = answers_alone(m.llm(history=noise(m, seed + 9)))
+        table = stacked(m, m.table(knows=powered(m.true, 0.7)), llm)
+        plain, _ = m.read(table, "stack_plain")
+        p, _ = m.read(table, "stack", "one")
+        lost.append(m.loss(p) - m.loss(plain))
+    assert np.mean(lost) < 0.005
+
+
+def test_calibrated_answers_are_those_of_whom_an_llm_gave_no_distribution(m):
+    where = np.arange(len(m.true)) % 3 > 0
+    llm = pa.concat_tables(
+        [answers_alone(m.llm(where, history=noise(m))), m.llm(llm="two", history=noise(m))]
+    )
+    baselines = m.table(guesses=noise(m))
+    found = stack.calibrated(llm, baselines, m.tuning, m.questions)
+    assert found.schema == baselines.schema
+    assert set(found["llm"].to_pylist()) == {"one"}
+    p, has = m.read(found, "history", "one")
+    assert (has == where).all()
+    said, _ = m.read(llm, "history", "one")
+    rows = np.flatnonzero(has & (m.pairs.roles == "test"))
+    losses = [-np.log(q[rows, m.answers[rows]]).mean() for q in (p, said)]
+    assert losses[0] < np.log(3) + 0.01
+    assert losses[1] > losses[0] + 0.1
+
+
 def test_several_settings_and_llms_are_parts_of_their_own(m):
     llm = pa.concat_tables(
         [m.llm(history=noise(m, 4), everything=m.true), m.llm(llm="two", history=noise(m, 5))]
