@@ -229,7 +229,7 @@ def router(
     stacked : table as `stack.stack` returns it; predictions of tuning pairs count.
     tuning : survey, respondent_id, question_id, answer of the tuning pairs.
     questions : survey, question_id, options.
-    min_gain : nats an answer that the LLM must gain at least.
+    min_gain : nats an answer that the LLM must be expected to gain more than.
     prices : price of an answer by LLM, in any money.
     worth : what a correct answer is worth, in the same.
 
