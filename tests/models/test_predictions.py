@@ -19,9 +19,6 @@ HISTORY = """\
 Q: How is your mood?
 Options: Bad | Fair | Good
 A: Fair
-Q: Which pet do you like best?
-Options: Cat | Dog | Neither
-A: Cat
 Q: How many hours a day do you walk?
 A: 1
 Q: Why do you walk?
@@ -42,7 +39,7 @@ TOLD = {
     "common": COMMON,
     "answers": (
         "Answers of people like this person, the most similar first: "
-        "Not selected; Selected; Not selected\n"
+        "Not selected; Not selected; Selected\n"
     ),
     "distribution": "Answers of people like this person: Not selected 67 %; Selected 33 %\n",
     "everything": f"{HISTORY}- Age: 21\n- Care for animals: high\n- Love of walks: yes\n{COMMON}",

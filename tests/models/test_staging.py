@@ -163,6 +163,26 @@ def test_a_small_survey_keeps_most_answers(project: FakeProject) -> None:
     assert small.value("select count(answer) from known_responses") > answered / 2
 
 
+def test_a_small_survey_keeps_half_of_its_people_to_learn_from(project: FakeProject) -> None:
+    small = staged('delete from gss_2018_responses where "index" >= 40', seed=1)
+    people = dict(
+        small.rows("select role, count(distinct respondent_id) from holdout group by all")
+    )
+    everybody = small.value("select count(*) from respondents")
+    assert people["test"] == everybody // 2
+    assert people["tuning"] <= everybody - people["test"]
+    # A draw that takes fewer people is as it was: these pairs have the first hashes of all.
+    assert project.value(
+        "select count(distinct respondent_id) from holdout where role = 'test'"
+    ) < 0.5 * project.value("select count(*) from respondents")
+    hashed = "md5(concat_ws('|', '1', survey, respondent_id, question_id))"
+    assert not project.rows(
+        "from (select respondent_id, question_id from responses where status = 'answered' "
+        f"order by {hashed} limit 1000) "
+        "except select respondent_id, question_id from holdout where role = 'test'"
+    )
+
+
 SCENARIOS = {
     "new_respondents": 60,
     "new_respondents_tuning": 40,
