@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import random
 import tomllib
 from pathlib import Path
@@ -47,6 +49,15 @@ def project(tmp_path_factory, site):
     return folder
 
 
+@pytest.fixture(scope="module")
+def said(project):
+    """What importing the file said. Tests may run apart from each other, so each asks for it."""
+    heard = io.StringIO()
+    with contextlib.redirect_stderr(heard):
+        assert lupom("import", str(project / "likes.long"), "--project-dir", str(project)) == 0
+    return heard.getvalue()
+
+
 VARS = {"neighbour_demographics": "all", "tuning_pairs": 30, "bootstrap_resamples": 20}
 
 
@@ -54,14 +65,12 @@ def opened(folder, **vars):
     return Project(folder, vars={**VARS, **vars})
 
 
-def test_its_format_is_imported(project, capsys):
-    assert lupom("import", str(project / "likes.long"), "--project-dir", str(project)) == 0
-    said = capsys.readouterr().err
+def test_its_format_is_imported(said):
     assert "likes.long: 40 respondents, 6 questions, 0 attributes." in said
     assert "note: read by the format 'long' of lupom-example 1.0" in said
 
 
-def test_its_predictor_is_evaluated_where_the_project_names_it(project):
+def test_its_predictor_is_evaluated_where_the_project_names_it(project, said):
     named = ["majority", "nearest_person"]
     with opened(project, predictors=named) as opened_project:
         result = opened_project.run(select="+leaderboard", no_llm=True)
@@ -74,8 +83,9 @@ def test_its_predictor_is_evaluated_where_the_project_names_it(project):
             assert "forest_answers" not in {name for (name,) in there}, table
 
 
-def test_its_code_is_part_of_the_model_that_uses_it(project, site):
+def test_its_code_is_part_of_the_model_that_uses_it(project, said, site):
     with opened(project, predictors=["majority", "nearest_person"]) as same:
+        same.run(select="+baselines", no_llm=True)
         assert same.plan("baselines").doing() == []
     code = site / "lupom_example" / "nearest.py"
     code.write_text(code.read_text().replace("shares / 2", "shares / 3").replace("1 / 2", "2 / 3"))
