@@ -74,7 +74,8 @@ def _found(word: str, known: Collection[str], what: str) -> str:
     same = [name for name in known if name.casefold() == word.casefold()]
     if len(same) == 1:
         return same[0]
-    hint = did_you_mean(word, known) or f"there are {', '.join(sorted(known)[:20])}"
+    there = ", ".join(sorted(known)[:20]) or "none"
+    hint = did_you_mean(word, known) or f"there are {there}"
     raise UsageError(f"no estimates of the {what} '{word}'", hint=hint)
 
 

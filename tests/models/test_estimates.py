@@ -156,6 +156,10 @@ def test_clusters_widen_intervals() -> None:
         ({"replicates": "g*", "cluster": "gss_id", "method": "brr"}, "one or the other"),
         ({"cluster": "INCOME"}, "row 1: a respondent's cluster is blank"),
         ("gss_id", "expected a mapping"),
+        ({"method": "brr"}, "method without columns of replicate weights"),
+        ({"cluster": "gss_id", "fay": 0.5}, "fay without columns"),
+        ({"replicates": [], "method": "brr"}, "replicates without columns"),
+        ({"cluster": None}, "neither a cluster, a stratum nor replicates"),
     ],
 )
 def test_a_design_that_does_not_fit_is_told(

@@ -23,6 +23,7 @@ MATCHES = pa.schema(
         ("similarity", pa.float64()),
         ("comparable", pa.bool_()),
         ("why_not", pa.string()),
+        ("same_scale", pa.bool_()),
     ]
 )
 CHANGES = pa.schema(
@@ -57,7 +58,8 @@ def question_matches(questions: Any, surveys: Sequence[str]) -> pa.Table:
 
     Parameters
     ----------
-    questions : survey, question_id, question (the full wording), options, kind.
+    questions : survey, question_id, question (the full wording), options, kind, and ordinal
+        (positions on a scale, or null).
     surveys : in order; each is compared with those after it.
 
     Returns
@@ -66,6 +68,7 @@ def question_matches(questions: Any, surveys: Sequence[str]) -> pa.Table:
     the words are the same (letters and digits, whatever the case), 'close' where they nearly are
     (similarity, from 0 to 1). comparable : whether options are the same, too; else why_not. A close
     one is not compared: look at it, and give both the same wording if they are the same.
+    same_scale : whether options have the same positions; where not, means are not compared.
 
     Raises ValueError for a missing column.
     """
@@ -124,7 +127,14 @@ def _match(
         "similarity": near,
         "comparable": why is None,
         "why_not": why,
+        "same_scale": _scale(row) == _scale(other),
     }
+
+
+def _scale(row: dict[str, Any]) -> dict[str, Any]:
+    """Return each option's position, by its words: one wave may list them the other way around."""
+    options = row["options"] or ()
+    return dict(zip(map(_words, options), row.get("ordinal") or (), strict=False))
 
 
 def _differs(row: dict[str, Any], other: dict[str, Any]) -> str | None:
@@ -174,7 +184,8 @@ def changes(
     -------
     A row for each share and mean of everybody and of each group that both surveys have: change is
     the other survey's estimate less this one's, with its interval; p is two-sided, p_bh corrected
-    for all comparisons of the two surveys (Benjamini and Hochberg 1995). The samples are taken as
+    for all comparisons of the two surveys (Benjamini and Hochberg 1995). Interval and p are null
+    where no variance is known. The samples are taken as
     independent. In a panel they are not: same_people says how many answered both surveys, and the
     interval is then wider than it need be, since what stays the same in people cancels out.
 
@@ -207,7 +218,7 @@ def changes(
         other = known.get((match["other_survey"], match["other_question_id"]), {})
         both = len(people.get(surveys[0], set()) & people.get(surveys[1], set()))
         for key in one:
-            if key in other:
+            if key in other and (key[0] != "mean" or match["same_scale"]):
                 by_surveys.setdefault(surveys, []).append(len(rows))
                 rows.append(_change(match, one[key], other[key], z, both))
     for places in by_surveys.values():
@@ -222,9 +233,15 @@ def changes(
 def _change(
     match: dict[str, Any], one: dict[str, Any], other: dict[str, Any], z: float, both: int
 ) -> dict[str, Any]:
-    change = other["estimate"] - one["estimate"]
-    error = float(np.hypot(one["std_error"], other["std_error"]))
-    p = 2.0 * (1.0 - NormalDist().cdf(abs(change) / error)) if error > 0 else None
+    before, after = one["estimate"], other["estimate"]
+    change = None if before is None or after is None else float(after - before)
+    errors = one["std_error"], other["std_error"]
+    error = None if None in errors else float(np.hypot(*errors))
+    low = high = p = None
+    # Of one sampling unit, or where all answered alike both times, no variance is known.
+    if change is not None and error:
+        low, high = change - z * error, change + z * error
+        p = 2.0 * (1.0 - NormalDist().cdf(abs(change) / error))
     names = ("survey", "question_id", "other_survey", "other_question_id", "match")
     return {
         **{name: match[name] for name in names},
@@ -233,8 +250,8 @@ def _change(
         "other_estimate": other["estimate"],
         "change": change,
         "std_error": error,
-        "low": change - z * error,
-        "high": change + z * error,
+        "low": low,
+        "high": high,
         "p": p,
         "p_bh": None,
         "same_people": both,

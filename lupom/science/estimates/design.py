@@ -78,9 +78,9 @@ class Design:
             means = np.divide(
                 again.T @ told, sums, out=np.tile(value, (len(sums), 1)), where=sums > 0
             )
-            return value, np.sqrt(self.scale) * (means - value)
+            return value, np.sqrt(self.scale) * _gaps(means, value, told)
         parts = np.zeros(values.shape)
-        parts[here] = weights[:, None] * (told - value) / total
+        parts[here] = weights[:, None] * _gaps(told, value, told) / total
         return value, parts
 
     @property
@@ -127,13 +127,33 @@ class Design:
         if self.replicates is not None:
             return float(self.replicates.shape[1] - 1)
         if self.simple:
-            return float(among.sum() - 1)
+            return float((among & (self.weights > 0)).sum() - 1)
         place, stratum = self._units
-        units = np.unique(place[among])
+        units = np.unique(place[among & (self.weights > 0)])
         return float(len(units) - len(np.unique(stratum[units])))
+
+    def tells(self, among: Bools) -> bool:
+        """Say whether some people tell a variance: of one sampling unit alone none is known.
+
+        The parts of a unit's error sum to 0 if all people are in it, whatever they answered.
+        """
+        if self.replicates is not None:
+            return True
+        return len(np.unique(self.units[among & (self.weights > 0)])) > 1
 
     def size(self, among: Bools) -> float:
         """Return how many people with an equal say would carry as far (Kish 1965)."""
         weights = self.weights[among]
         squares = float(np.square(weights).sum())
         return float(weights.sum()) ** 2 / squares if squares > 0 else 0.0
+
+
+def _gaps(values: Floats, mean: Floats, told: Floats) -> Floats:
+    """Return how far values are from their mean; where that is rounding, 0.
+
+    Where all answered alike the mean is off by a rounding, and an interval by it would be of the
+    width of one.
+    """
+    gaps = values - mean
+    least = 1e-12 * np.abs(told).max(axis=0, initial=0.0)
+    return np.asarray(np.where(np.abs(gaps) <= least, 0.0, gaps))

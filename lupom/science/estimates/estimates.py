@@ -110,7 +110,9 @@ def estimates(
             does not hold.
     Where `against` is a group, the estimate is the difference of `group` from it, which is the
     attribute's group with most answers.
-        low, high : Student's interval, and of shares Wilson's with the effective sample size.
+        low, high : Student's interval, and of shares Wilson's with the effective sample size. Null
+            where no variance is known: of one sampling unit alone (std_error and n_effective are
+            null, too), and of means and differences where all answered alike.
         n_effective : how many people, asked in the same way, would leave as much variance by the
             classical method; of shares, of all options together.
         power : the predictions' weight.
@@ -275,7 +277,7 @@ class _Rows:
             if other != group:
                 own, alone = own.minus(theirs, design), alone.minus(theirs_alone, design)
                 words = (attribute, group, other)
-                self._rows(head, labels, words, own, alone, who | they)
+                self._rows(head, labels, words, own, alone, who, they)
 
     def _rows(
         self,
@@ -285,24 +287,28 @@ class _Rows:
         mean: Mean,
         plain: Mean,
         who: Bools,
+        they: Bools | None = None,
     ) -> None:
         question, statistic, method, told, recommended = head
         design = self._people.design
+        tells = design.tells(who) and (they is None or design.tells(they))
+        variance = mean.variance if tells else np.full_like(mean.variance, np.nan)
+        who = who if they is None else who | they
         degrees = design.degrees(who) - (method == POWERED) - (group[2] is not None)
         if statistic == "share" and group[2] is None:
             size = design.size(who)
-            low, high = intervals.of_shares(mean.value, mean.variance, degrees, size, self._level)
+            low, high = intervals.of_shares(mean.value, variance, degrees, size, self._level)
         else:
-            low, high = intervals.of_means(mean.value, mean.variance, degrees, self._level)
+            low, high = intervals.of_means(mean.value, variance, degrees, self._level)
         n_effective = None
-        if method != NAIVE:
+        if method != NAIVE and tells:
             left = float(mean.variance.sum())
             n_effective = plain.humans * (float(plain.variance.sum()) / left if left > 0 else 1.0)
         for i, label in enumerate(labels):
             row = (
                 *(self._people.survey, question, statistic, label, *group, method),
                 *(told.predictor if told else None, told.llm if told else None),
-                *(_number(mean.value[i]), _number(np.sqrt(mean.variance[i]))),
+                *(_number(mean.value[i]), _number(np.sqrt(variance[i]))),
                 *(_number(low[i]), _number(high[i])),
                 *(mean.humans, mean.predicted, n_effective),
                 *(mean.power if told else None, mean.imbalance),

@@ -11,8 +11,8 @@ Floats = npt.NDArray[np.float64]
 def of_means(
     value: Floats, variance: Floats, degrees: float, level: float = 0.95
 ) -> tuple[Floats, Floats]:
-    """Return both ends of Student's interval."""
-    half = _quantile(degrees, level) * np.sqrt(variance)
+    """Return both ends of Student's interval, NaN where all are alike: it has no width then."""
+    half = _quantile(degrees, level) * np.sqrt(np.where(variance > 0, variance, np.nan))
     return value - half, value + half
 
 
@@ -28,12 +28,17 @@ def of_shares(
     ----------
     variance : of the share, by the design.
     n : the effective number of people where the variance says nothing (all gave one answer).
+
+    Without people both ends are NaN.
     """
+    if n <= 0:
+        return np.full_like(share, np.nan), np.full_like(share, np.nan)
     z = _quantile(degrees, level)
     p = np.clip(share, 0.0, 1.0)
     spread = p * (1.0 - p)
     with np.errstate(divide="ignore", invalid="ignore"):
         size = np.where((variance > 0) & (spread > 0), spread / variance, n)
+    size = np.where(np.isnan(variance), np.nan, size)
     centre = (p + z**2 / (2 * size)) / (1 + z**2 / size)
     half = z / (1 + z**2 / size) * np.sqrt(spread / size + z**2 / (4 * size**2))
     return np.clip(centre - half, 0.0, 1.0), np.clip(centre + half, 0.0, 1.0)

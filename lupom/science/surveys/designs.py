@@ -81,7 +81,15 @@ def _checked(design: Mapping[str, Any], where: str) -> dict[str, Any]:
     for key in design:
         if key not in KEYS:
             raise ValueError(f"{where}: unknown key {key!r}{did_you_mean(key, KEYS)}")
-    if "replicates" not in design:
+    if not design.get("replicates"):
+        lost = [key for key in ("replicates", "method", "fay") if key in design]
+        if lost:
+            raise ValueError(
+                f"{where}: {lost[0]} without columns of replicate weights; name them, such as "
+                f'replicates: "REPWT*"'
+            )
+        if not any(design.get(key) for key in ("cluster", "stratum")):
+            raise ValueError(f"{where}: neither a cluster, a stratum nor replicates are told")
         return dict(design)
     if {"cluster", "stratum"} & set(design):
         raise ValueError(

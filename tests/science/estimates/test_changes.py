@@ -14,12 +14,14 @@ YES_NO = ["Yes", "No"]
 
 
 def questions(*rows):
-    names = ("survey", "question_id", "question", "options", "kind")
+    names = ("survey", "question_id", "question", "options", "kind", "ordinal")
     schema = pa.schema(
         [(n, pa.string()) for n in names[:3]]
         + [("options", pa.list_(pa.string())), ("kind", pa.string())]
+        + [("ordinal", pa.list_(pa.float64()))]
     )
-    return pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows], schema=schema)
+    held = [dict(zip(names, row, strict=False)) for row in rows]
+    return pa.Table.from_pylist(held, schema=schema)
 
 
 def matched(*rows, surveys=("w1", "w2")):
@@ -95,11 +97,13 @@ def test_each_survey_is_compared_with_those_after_it():
     assert question_matches(questions(*asked[:1]), ["w3"]).num_rows == 0
 
 
-def waves(first=(300, 0.4), second=(500, 0.55), people="separate"):
+def waves(
+    first=(300, 0.4), second=(500, 0.55), people="separate", positions=(None, None), weight=1.0
+):
     rng = np.random.default_rng(4)
     asked, answers, people_rows = [], [], []
-    for survey, (n, share) in (("w1", first), ("w2", second)):
-        asked.append((survey, "q", "Do you agree?", YES_NO, "single"))
+    for survey, (n, share), scale in zip(("w1", "w2"), (first, second), positions, strict=True):
+        asked.append((survey, "q", "Do you agree?", YES_NO, "single", scale))
         said = rng.permutation(np.arange(n) < round(n * share))
         for i in range(n):
             name = f"p{i}" if people == "same" else f"{survey}-{i}"
@@ -116,7 +120,7 @@ def waves(first=(300, 0.4), second=(500, 0.55), people="separate"):
     )
     respondents = pa.Table.from_pylist(
         [dict(zip(schema.names, r, strict=True)) for r in people_rows], schema=schema
-    )
+    ).append_column("weight", pa.array([weight] * len(people_rows)))
     table = questions(*asked)
     found = estimates(responses, table, respondents)
     return changes(found, question_matches(table, ["w1", "w2"]), respondents).to_pylist()
@@ -146,3 +150,17 @@ def test_groups_are_compared_with_the_same_group_and_p_is_corrected_for_all():
 
 def test_a_panel_says_how_many_are_in_both():
     assert {r["same_people"] for r in waves(people="same")} == {300}
+
+
+def test_means_are_compared_on_the_same_scale_only():
+    same = waves(positions=([1, 2], [1, 2]))
+    assert {r["statistic"] for r in same} == {"share", "mean"}
+    assert {r["statistic"] for r in waves(positions=([1, 2], [2, 1]))} == {"share"}
+
+
+def test_without_a_variance_a_change_has_no_interval():
+    alike = [r for r in waves(first=(100, 1.0), second=(100, 1.0)) if r["attribute"] is None]
+    told = [(r["change"], r["low"], r["p"], r["p_bh"]) for r in alike]
+    assert told == [(0, None, None, None)] * 2
+    # Nobody counts: there is no share either.
+    assert {(r["change"], r["low"]) for r in waves(weight=0.0)} == {(None, None)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lupom.science.estimates import ppi
+from lupom.science.estimates import intervals, ppi
 from lupom.science.estimates.design import Design
 
 N = 240
@@ -130,3 +130,32 @@ def test_a_stratum_of_one_cluster_errs_to_the_wide_side(sample):
     found = ppi.classical(values[:, None], np.ones(N, bool), design, np.ones(N, bool))
     assert np.isfinite(found.variance[0])
     assert found.variance[0] > 0
+
+
+def test_people_of_one_sampling_unit_tell_no_variance(sample):
+    values, weights, strata, clusters = sample
+    design = Design(weights, clusters, strata)
+    one = (strata == 2) & (clusters == 3)
+    found = ppi.classical(values[:, None], np.ones(N, bool), design, one)
+    assert found.variance[0] == pytest.approx(0.0)
+    assert not design.tells(one)
+    assert design.tells(one | (clusters == 4))
+    # Nor do people of two, if those of the other do not count.
+    assert not Design(weights * (clusters != 4), clusters, strata).tells(
+        one | ((strata == 2) & (clusters == 4))
+    )
+
+
+def test_all_alike_is_no_variance_whatever_is_rounded(sample):
+    _, weights, *_ = sample
+    for share in (1.0, 1 / 3, 0.1):
+        found = ppi.classical(
+            np.full((N, 1), share), np.ones(N, bool), Design(weights), np.ones(N, bool)
+        )
+        assert found.variance[0] == 0.0
+        low, high = intervals.of_means(found.value, found.variance, N - 1.0)
+        assert np.isnan([low, high]).all()
+    low, high = intervals.of_shares(np.ones(1), np.zeros(1), N - 1.0, 100.0)
+    assert 0.95 < low[0] < 0.97
+    assert high[0] == 1.0
+    assert np.isnan(intervals.of_shares(np.full(1, np.nan), np.zeros(1), 9.0, 0.0)).all()
