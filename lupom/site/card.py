@@ -320,16 +320,14 @@ def _between(row: Row) -> str:
 
 
 def _prompts(tables: Findings) -> list[str]:
-    if not tables.has("calls"):
-        return []
     rows = tables.query(
-        "select node, count(*) as calls, count(distinct messages_hash) as prompts,"
-        " count(distinct schema_hash) as schemas from main.calls group by node order by node"
+        "select node, count(*) as calls, count(distinct messages_hash) as prompts"
+        " from main.calls group by node order by node"
     )
+    told = ", ".join(f"{r['node']} {r['calls']:,} ({r['prompts']:,} prompts)" for r in rows)
     return [
-        f"{r['node']}: {r['calls']:,} calls, {r['prompts']:,} different prompts; the wording is in"
-        f" the project's prompts/, each call's in its ledger"
-        for r in rows
+        f"calls by model of the project: {told}",
+        "the wording is in the project's prompts/, what each call was told in its ledger",
     ]
 
 
