@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import combinations
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from lupom.science.estimates import intervals
 from lupom.science.inputs import arrow, require
 
 MATCHES = pa.schema(
@@ -194,7 +194,11 @@ def changes(
     from scipy.stats import false_discovery_control
 
     table, pairs = arrow(estimates), arrow(matches)
-    require(table, ("survey", "question_id", "statistic", "recommended", "std_error"), "estimates")
+    require(
+        table,
+        ("survey", "question_id", "statistic", "recommended", "std_error", "degrees"),
+        "estimates",
+    )
     known: dict[tuple[Any, ...], dict[tuple[Any, ...], dict[str, Any]]] = {}
     for row in table.to_pylist():
         if row["recommended"] and row["against"] is None:
@@ -207,7 +211,6 @@ def changes(
             held["survey"].to_pylist(), held["respondent_id"].to_pylist(), strict=True
         ):
             people.setdefault(survey, set()).add(person)
-    z = NormalDist().inv_cdf(0.5 + level / 2.0)
     rows: list[dict[str, Any]] = []
     by_surveys: dict[tuple[str, str], list[int]] = {}
     for match in pairs.to_pylist():
@@ -220,7 +223,7 @@ def changes(
         for key in one:
             if key in other and (key[0] != "mean" or match["same_scale"]):
                 by_surveys.setdefault(surveys, []).append(len(rows))
-                rows.append(_change(match, one[key], other[key], z, both))
+                rows.append(_change(match, one[key], other[key], level, both))
     for places in by_surveys.values():
         told = [i for i in places if rows[i]["p"] is not None]
         if told:
@@ -231,8 +234,10 @@ def changes(
 
 
 def _change(
-    match: dict[str, Any], one: dict[str, Any], other: dict[str, Any], z: float, both: int
+    match: dict[str, Any], one: dict[str, Any], other: dict[str, Any], level: float, both: int
 ) -> dict[str, Any]:
+    from scipy.special import stdtr
+
     before, after = one["estimate"], other["estimate"]
     change = None if before is None or after is None else float(after - before)
     errors = one["std_error"], other["std_error"]
@@ -240,8 +245,10 @@ def _change(
     low = high = p = None
     # Of one sampling unit, or where all answered alike both times, no variance is known.
     if change is not None and error:
-        low, high = change - z * error, change + z * error
-        p = 2.0 * (1.0 - NormalDist().cdf(abs(change) / error))
+        degrees = _welch(errors, (one["degrees"], other["degrees"]))
+        half = intervals.quantile(degrees, level) * error
+        low, high = change - half, change + half
+        p = 2.0 * float(stdtr(degrees, -abs(change) / error))
     names = ("survey", "question_id", "other_survey", "other_question_id", "match")
     return {
         **{name: match[name] for name in names},
@@ -256,3 +263,13 @@ def _change(
         "p_bh": None,
         "same_people": both,
     }
+
+
+def _welch(errors: tuple[float, float], degrees: tuple[float, float]) -> float:
+    """Return the degrees of freedom of a difference (Welch 1947, Satterthwaite 1946).
+
+    Eight sampling units know less of their variance than 1,000 people.
+    """
+    squares = [e**2 for e in errors]
+    below = sum(s**2 / d for s, d in zip(squares, degrees, strict=True))
+    return float(sum(squares) ** 2 / below) if below > 0 else float(min(degrees))

@@ -33,6 +33,7 @@ ESTIMATES = pa.schema(
         ("std_error", pa.float64()),
         ("low", pa.float64()),
         ("high", pa.float64()),
+        ("degrees", pa.float64()),
         ("n_humans", pa.int64()),
         ("n_predicted", pa.int64()),
         ("n_effective", pa.float64()),
@@ -110,6 +111,7 @@ def estimates(
             does not hold.
     Where `against` is a group, the estimate is the difference of `group` from it, which is the
     attribute's group with most answers.
+        degrees : of freedom of the interval: people, or sampling units less strata.
         low, high : Student's interval, and of shares Wilson's with the effective sample size. Null
             where no variance is known: of one sampling unit alone (std_error and n_effective are
             null, too), and of means and differences where all answered alike.
@@ -309,7 +311,7 @@ class _Rows:
                 *(self._people.survey, question, statistic, label, *group, method),
                 *(told.predictor if told else None, told.llm if told else None),
                 *(_number(mean.value[i]), _number(np.sqrt(variance[i]))),
-                *(_number(low[i]), _number(high[i])),
+                *(_number(low[i]), _number(high[i]), max(float(degrees), 1.0)),
                 *(mean.humans, mean.predicted, n_effective),
                 *(mean.power if told else None, mean.imbalance),
                 *(method != NAIVE, recommended),

@@ -12,7 +12,7 @@ def of_means(
     value: Floats, variance: Floats, degrees: float, level: float = 0.95
 ) -> tuple[Floats, Floats]:
     """Return both ends of Student's interval, NaN where all are alike: it has no width then."""
-    half = _quantile(degrees, level) * np.sqrt(np.where(variance > 0, variance, np.nan))
+    half = quantile(degrees, level) * np.sqrt(np.where(variance > 0, variance, np.nan))
     return value - half, value + half
 
 
@@ -33,7 +33,7 @@ def of_shares(
     """
     if n <= 0:
         return np.full_like(share, np.nan), np.full_like(share, np.nan)
-    z = _quantile(degrees, level)
+    z = quantile(degrees, level)
     p = np.clip(share, 0.0, 1.0)
     spread = p * (1.0 - p)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -44,7 +44,8 @@ def of_shares(
     return np.clip(centre - half, 0.0, 1.0), np.clip(centre + half, 0.0, 1.0)
 
 
-def _quantile(degrees: float, level: float) -> float:
+def quantile(degrees: float, level: float) -> float:
+    """Return how many standard errors Student's interval reaches to either side."""
     # scipy.stats.t.ppf is the same at fifty times the cost, and there are thousands of intervals.
     from scipy.special import stdtrit
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from statsmodels.stats import proportion
+from scipy.stats import ttest_ind
 
 from lupom.science.estimates.changes import changes, question_matches
 from lupom.science.estimates.estimates import estimates
@@ -130,11 +130,12 @@ def test_a_change_has_the_interval_of_two_independent_shares():
     rows = [r for r in waves() if r["attribute"] is None]
     row = next(r for r in rows if r["option"] == "Yes")
     assert (row["estimate"], row["other_estimate"]) == pytest.approx((0.4, 0.55))
-    theirs = proportion.test_proportions_2indep(275, 500, 120, 300, method="wald", compare="diff")
-    assert row["change"] == pytest.approx(theirs.diff)
-    # Theirs divides by n, ours by n - 1.
-    assert row["p"] == pytest.approx(theirs.pvalue, rel=0.05)
-    assert row["low"] == pytest.approx(row["change"] - 1.96 * np.sqrt(theirs.variance), abs=0.001)
+    theirs = ttest_ind(
+        *(np.arange(n) < yes for n, yes in ((500, 275), (300, 120))), equal_var=False
+    )
+    assert row["p"] == pytest.approx(theirs.pvalue, rel=1e-6)
+    ends = theirs.confidence_interval(0.95)
+    assert (row["low"], row["high"]) == pytest.approx((ends.low, ends.high))
     assert row["same_people"] == 0
 
 
@@ -164,3 +165,40 @@ def test_without_a_variance_a_change_has_no_interval():
     assert told == [(0, None, None, None)] * 2
     # Nobody counts: there is no share either.
     assert {(r["change"], r["low"]) for r in waves(weight=0.0)} == {(None, None)}
+
+
+def test_few_sampling_units_make_wide_intervals():
+    """Where eight units a wave carry the variance, an interval is 2.1 errors wide and not 1.96."""
+    rng = np.random.default_rng(4)
+    answers, people_rows, designs = [], [], []
+    for survey in ("w1", "w2"):
+        for i in range(400):
+            name = f"{survey}-{i}"
+            said = rng.random() < 0.4 + 0.05 * (i % 8)
+            answers.append((survey, name, "q", "answered", YES_NO[0] if said else YES_NO[1]))
+            people_rows.append((survey, name, []))
+            designs.append((survey, name, str(i % 8), None, None, None))
+    names = ("survey", "respondent_id", "question_id", "status", "answer")
+    responses = pa.Table.from_pylist([dict(zip(names, r, strict=True)) for r in answers])
+    text = pa.string()
+    people = pa.schema(
+        [("survey", text), ("respondent_id", text), ("attributes", pa.map_(text, text))]
+    )
+    drawn = pa.schema(
+        [
+            *((name, text) for name in ("survey", "respondent_id", "cluster", "stratum")),
+            ("replicates", pa.list_(pa.float64())),
+            ("scale", pa.float64()),
+        ]
+    )
+    respondents, design = (
+        pa.Table.from_pylist([dict(zip(schema.names, r, strict=True)) for r in rows], schema=schema)
+        for schema, rows in ((people, people_rows), (drawn, designs))
+    )
+    asked = questions(*((s, "q", "Do you agree?", YES_NO, "single") for s in ("w1", "w2")))
+    found = estimates(responses, asked, respondents, designs=design)
+    rows = changes(found, question_matches(asked, ["w1", "w2"])).to_pylist()
+    row = next(r for r in rows if r["option"] == "Yes")
+    assert set(found["degrees"].to_pylist()) == {7.0}
+    reach = (row["high"] - row["change"]) / row["std_error"]
+    assert 2.14 <= reach < 2.37
