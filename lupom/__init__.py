@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from lupom.new import init
     from lupom.project import Project
     from lupom.surveys import import_survey
+    from lupom.version import __version__
 
-__version__ = "0.1.0"
 __all__ = [
     "AsArray",
     "Distribution",
@@ -57,6 +57,7 @@ _HOMES = {
     "import_survey": "lupom.surveys",
     "init": "lupom.new",
     "setup": "lupom.engine.llm.weights",
+    "__version__": "lupom.version",
 }
 
 

@@ -162,6 +162,6 @@ def _registered() -> Mapping[str, Mapping[str, str]]:
 
 
 def _version() -> str:
-    from lupom import __version__
+    from lupom.version import __version__
 
     return __version__

@@ -48,7 +48,9 @@ def test_ci_installs_what_is_pinned():
 
 def test_the_version_stands_once():
     assert "version" not in PROJECT["project"]
-    assert PROJECT["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "lupom.__version__"}
+    assert PROJECT["tool"]["setuptools"]["dynamic"]["version"] == {
+        "attr": "lupom.version.__version__"
+    }
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.search(r"^## (\S+)", changes, re.M)[1] == lupom.__version__
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from lupom import __version__
 from lupom.engine.errors import LupomError, did_you_mean
 from lupom.engine.logs import CLIENTS, quieten
+from lupom.version import __version__
 
 # Command -> (module, one line). The lines stand here so that `lupom --help` imports no command.
 COMMANDS: dict[str, tuple[str, str]] = {

@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lupom import __version__
 from lupom.engine.errors import LupomError
 from lupom.engine.run.identities import asked_of
+from lupom.version import __version__
 
 if TYPE_CHECKING:
     from lupom.engine.run.context import Context

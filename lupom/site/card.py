@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lupom import __version__
 from lupom.engine.errors import StoreError
 from lupom.engine.files import replacing
 from lupom.site.figures import Table
@@ -25,6 +24,7 @@ from lupom.site.findings import (
     share,
     which_pairs,
 )
+from lupom.version import __version__
 
 if TYPE_CHECKING:
     from lupom.engine.workspace import Project

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lupom import __version__
 from lupom.engine.llm.prices import whole
 from lupom.engine.run import artifacts
 from lupom.engine.workspace import Project
@@ -17,6 +16,7 @@ from lupom.site import evaluation, lineage, overview, people
 from lupom.site.catalog import catalog
 from lupom.site.shards import Shards
 from lupom.site.tables import Tables
+from lupom.version import __version__
 
 ASSETS = Path(__file__).parent / "assets"
 

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lupom import __version__
 from lupom.engine.errors import StoreError
 from lupom.engine.files import replacing
 from lupom.site import card, figures, population
 from lupom.site.answers import answers
 from lupom.site.figures import Figure, Table
 from lupom.site.findings import SCENARIOS, Findings, Row, which_pairs
+from lupom.version import __version__
 
 if TYPE_CHECKING:
     from lupom.engine.workspace import Project

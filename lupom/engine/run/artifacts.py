@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lupom import __version__
 from lupom.engine.files import replacing
 from lupom.engine.llm.prices import whole
 from lupom.engine.project.nodes import Node
 from lupom.engine.run import results as r
 from lupom.engine.run.identities import code_hash
 from lupom.engine.run.versions import keep_versions
+from lupom.version import __version__
 
 if TYPE_CHECKING:
     from lupom.engine.run.context import Context

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from lupom import __version__
 from lupom.engine.project.nodes import Node
 from lupom.engine.run import results as r
 from lupom.engine.run.artifacts import write_artifacts
@@ -18,6 +17,7 @@ from lupom.engine.run.plan import Plan
 from lupom.engine.run.runner import Runner
 from lupom.engine.run.spending import check_prices, make_budget
 from lupom.engine.run.staleness import identities, plan_of
+from lupom.version import __version__
 
 if TYPE_CHECKING:
     from lupom.engine.run.context import Context

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lupom import __version__
 from lupom.engine.errors import LupomError, UsageError
 from lupom.engine.llm.forecast import Forecast, Range
 from lupom.engine.llm.prices import whole
@@ -21,6 +20,7 @@ from lupom.engine.run.lock import run_lock
 from lupom.engine.run.materializations.rows import Part, Prepared, prepare
 from lupom.engine.run.publish import publish
 from lupom.engine.run.spending import make_budget, taking
+from lupom.version import __version__
 
 if TYPE_CHECKING:
     from lupom.engine.run.context import Context
