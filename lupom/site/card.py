@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import StoreError
-from lupom.engine.files import replacing
 from lupom.site.figures import Table
 from lupom.site.findings import (
     SCENARIOS,
@@ -24,6 +23,7 @@ from lupom.site.findings import (
     share,
     which_pairs,
 )
+from lupom.site.writing import filled, write_page
 from lupom.version import __version__
 
 if TYPE_CHECKING:
@@ -104,27 +104,12 @@ def write_card(project: Project, path: str | Path | None = None) -> Path:
     page = Page(project.name, cards(tables), disclosure(project, tables))
     if not page.cards:
         raise StoreError("the table validity is not built yet", hint="lupom run --select +validity")
-    text = render(page)
-    try:
-        with replacing(path) as part:
-            part.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
-    return path
+    return write_page(path, render(page))
 
 
 def render(page: Page) -> str:
     """Return the page as HTML; every text in it is escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("card.jinja").render(page=page)
+    return filled("card.jinja", page=page)
 
 
 def cards(tables: Findings) -> list[Card]:

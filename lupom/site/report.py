@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lupom.engine.errors import StoreError
-from lupom.engine.files import replacing
 from lupom.site import card, figures, population
 from lupom.site.answers import answers
 from lupom.site.figures import Figure, Table
 from lupom.site.findings import SCENARIOS, Findings, Row, which_pairs
+from lupom.site.writing import filled, write_page
 from lupom.version import __version__
 
 if TYPE_CHECKING:
@@ -63,27 +63,12 @@ def write_report(project: Project, path: str | Path | None = None) -> Path:
     Raises StoreError when the evaluation is not built yet, or the file cannot be written.
     """
     path = Path(path) if path is not None else project.files.target_folder / "report.html"
-    page = render(gather(project))
-    try:
-        with replacing(path) as part:
-            part.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
-    return path
+    return write_page(path, render(gather(project)))
 
 
 def render(report: Report) -> str:
     """Return the page as HTML; every text in it is escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.jinja").render(report=report)
+    return filled("report.jinja", report=report)
 
 
 def gather(project: Project) -> Report:

@@ -53,6 +53,26 @@ def text(value: Any) -> str:
     return "" if out.casefold() == "nan" else out
 
 
+def weights(column: Any, name: str, survey: str, what: str = "a weight") -> list[float]:
+    """Return a column of responses as survey weights, `what` they are called in messages.
+
+    Raises ValueError for what is no number of at least 0, with its column and row (from 1).
+    """
+    out = []
+    for row, value in enumerate(column.to_pylist(), start=1):
+        try:
+            number = float(text(value))
+        except ValueError:
+            number = math.nan
+        if not (number >= 0 and math.isfinite(number)):
+            raise ValueError(
+                f"{survey}: responses, column {name!r}, row {row}: "
+                f"{what} is a number of at least 0, not {value!r}"
+            )
+        out.append(number)
+    return out
+
+
 def code(value: Any) -> str:
     """Return a code in one form, so that 1, 1.0, '1', '1.0' and '01' are the same code '1'."""
     out = text(value)

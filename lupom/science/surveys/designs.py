@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -169,7 +168,7 @@ def _replicates(
         raise ValueError(f"{survey}: {asked[0]!r} is a question and cannot be a replicate weight")
     if len(names) < 2:
         raise ValueError(f"{survey}: one column of replicate weights, {names[0]!r}, is no variance")
-    columns = [_numbers(survey, responses, name) for name in names]
+    columns = [cells.weights(responses[name], name, survey, "a replicate weight") for name in names]
     r = len(names)
     factor = {
         "brr": 1 / r,
@@ -178,19 +177,3 @@ def _replicates(
         "bootstrap": 1 / r,
     }[design["method"]]
     return [list(row) for row in zip(*columns, strict=True)], factor
-
-
-def _numbers(survey: str, responses: pa.Table, name: str) -> list[float]:
-    out = []
-    for row, value in enumerate(responses[name].to_pylist(), start=1):
-        try:
-            number = float(cells.text(value))
-        except ValueError:
-            number = math.nan
-        if not (number >= 0 and math.isfinite(number)):
-            raise ValueError(
-                f"{survey}: responses, column {name!r}, row {row}: "
-                f"a replicate weight is a number of at least 0, not {value!r}"
-            )
-        out.append(number)
-    return out

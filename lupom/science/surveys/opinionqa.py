@@ -7,7 +7,6 @@ weight) and metadata (a row an attribute).
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -244,19 +243,7 @@ def _weights(table: pa.Table, survey: str) -> pa.Array:
         raise ValueError(f"{survey}: responses has several columns of weights: {names}; keep one")
     if not names:
         return pa.array([1.0] * table.num_rows, pa.float64())
-    out = []
-    for row, value in enumerate(table[names[0]].to_pylist(), start=1):
-        try:
-            weight = float(cells.text(value))
-        except ValueError:
-            weight = math.nan
-        if not (weight >= 0 and math.isfinite(weight)):
-            raise ValueError(
-                f"{survey}: responses, column {names[0]!r}, row {row}: "
-                f"a weight is a number of at least 0, not {value!r}"
-            )
-        out.append(weight)
-    return pa.array(out, pa.float64())
+    return pa.array(cells.weights(table[names[0]], names[0], survey), pa.float64())
 
 
 def _attributes(
