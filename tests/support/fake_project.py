@@ -63,7 +63,7 @@ class FakeProject:
             text = jinja2.Template(file.read_text(), undefined=jinja2.StrictUndefined).render(
                 ref=lambda name: f'"{name}"',
                 var=self.var,
-                config=lambda **c: self.config(**c) or "",
+                config=self._configured,
                 llms=self.llms,
             )
             self.connection.execute(f'create or replace table "{file.stem}" as {text}')
@@ -105,6 +105,10 @@ class FakeProject:
 
     def config(self, **settings: Any) -> None:
         self.configs[self._building].update(settings)
+
+    def _configured(self, **settings: Any) -> str:
+        self.config(**settings)
+        return ""
 
     def embed(self, texts: list[str]) -> Any:
         return self._embed(texts)
