@@ -95,6 +95,18 @@ class Posterior:
                     result[gaps] = self._with_gaps(block, gaps, known[gaps], target, factors)
                 yield target, rows, result
 
+    def entangled(self) -> bool:
+        """Say whether exact elimination may need too large a table for some row.
+
+        With nothing known it would need a 64th of what is the most, or more: the margin is there
+        since what is known changes the order of elimination.
+        """
+        # The target is variable 0 of a plan: that without children, which is eliminated last.
+        place = {node: i for i, node in enumerate(reversed(self.order))}
+        cards = [self.cardinalities[node] for node in reversed(self.order)]
+        steps = _plan(tuple(tuple(place[m] for m in t.members) for t in self.tables), cards)
+        return max(step.size for step in steps) * 64 > MAX_TABLE
+
     def closed(self, codes: Codes, target: int, active: NDArray[np.bool_] | None) -> Floats:
         """Return the closed form; `active` (n, d) says which families count (None: all)."""
         n = len(codes)

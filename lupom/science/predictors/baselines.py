@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -100,8 +98,7 @@ def predict(
         attributes = group.get(task.survey, ()) if isinstance(group, Mapping) else group
         chosen = dict(given)
         if attributes and "majority_group" in chosen:
-            grouped = partial(chosen["majority_group"].function, attributes=tuple(attributes))
-            chosen["majority_group"] = replace(chosen["majority_group"], function=grouped)
+            chosen["majority_group"] = chosen["majority_group"].having(attributes=tuple(attributes))
         for name, probabilities in probabilities_of(task, chosen, seed).items():
             parts.append(table(task, name, probabilities))
     return pa.concat_tables(parts).combine_chunks() if parts else PREDICTIONS.empty_table()

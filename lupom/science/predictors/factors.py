@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lupom.science.predictors.predictor import predictor
-from lupom.science.predictors.task import HIDDEN, Floats, Ints, Task
+from lupom.science.predictors.predictor import State, predictor
+from lupom.science.predictors.task import HIDDEN, Bools, Floats, Ints, Task
 
 # Chosen on the tuning pairs of the General Social Survey 2018 (four draws of 1,000): log loss with
 # 2, 3 and 4 factors .725, .711 and .719; with a ridge of respondents' factors of 4, 8, 16 and 32
@@ -18,8 +18,19 @@ SWEEPS = 10
 LEAST = 0.03
 
 
-@predictor("Matrix factorisation of the answers, 3 factors")
-def factors_answers(task: Task, seed: int = 0) -> Floats:
+def _fit(task: Task, seed: int = 0) -> State:
+    shares = task.shares()
+    of_question = np.repeat(np.arange(len(task.questions)), np.diff(task.offsets))
+    told, there = _told(task, shares, task.answered, np.flatnonzero(task.reference))
+    items = _start(told)
+    for _ in range(SWEEPS):
+        people = _people(told, there, items, task.offsets)
+        items = _items(told, there, people, of_question)
+    return {"items": items, "shares": shares, "answered": task.answered}
+
+
+@predictor("Matrix factorisation of the answers, 3 factors", fit=_fit)
+def factors_answers(state: State, task: Task) -> Floats:
     """Return probabilities by matrix factorisation of the known answers, (P, width).
 
     Each option is a column of 0 and 1 less its share; a question not answered is left out. Options
@@ -29,23 +40,21 @@ def factors_answers(task: Task, seed: int = 0) -> Floats:
     eigenvectors.
     """
     out = np.zeros((len(task.rows), task.width))
-    shares = np.concatenate([task.prior(q) for q in range(len(task.questions))])
-    sizes = np.diff(task.offsets)
-    of_question = np.repeat(np.arange(len(sizes)), sizes)
-    there = (task.answers != HIDDEN) & task.answered
-    told = np.where(there[:, of_question], task.known - shares, 0.0)
-    learning, learned = told[task.reference], there[task.reference].astype(np.float64)
-    items = _start(learning)
-    for _ in range(SWEEPS):
-        people = _people(learning, learned, items, task.offsets)
-        items = _items(learning, learned, people, of_question)
+    items, shares = state["items"], state["shares"]
     rows, place = np.unique(task.rows, return_inverse=True)
-    people = _people(told[rows], there[rows].astype(np.float64), items, task.offsets)
+    people = _people(*_told(task, shares, state["answered"], rows), items, task.offsets)
     for question, pairs in task.by_question():
         part = slice(int(task.offsets[question]), int(task.offsets[question + 1]))
         values = np.maximum(shares[part] + people[place[pairs]] @ items[part].T, LEAST)
-        out[pairs, : sizes[question]] = values / values.sum(axis=1, keepdims=True)
+        out[pairs, : values.shape[1]] = values / values.sum(axis=1, keepdims=True)
     return out
+
+
+def _told(task: Task, shares: Floats, answered: Bools, people: Ints) -> tuple[Floats, Floats]:
+    """Return some people's answers less the shares, (n, options), and which there are, (n, Q)."""
+    there = (task.answers[people] != HIDDEN) & answered
+    of_option = np.repeat(there, np.diff(task.offsets), axis=1)
+    return np.where(of_option, task.known[people] - shares, 0.0), there.astype(np.float64)
 
 
 def _start(told: Floats) -> Floats:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial, wraps
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,10 @@ MADE: Mapping[str, str] = {
 }
 
 
+# What was learned: names to NumPy arrays of numbers or text, and to what JSON can say.
+State = Mapping[str, Any]
+
+
 @dataclass(frozen=True)
 class Predictor:
     """A predictor that needs no LLM.
@@ -35,12 +40,26 @@ class Predictor:
     answers : whether it looks at other answers of the respondent it predicts. Of someone of whom no
         answer is known such a predictor is not asked; `logistic_demographics` stands in.
     cost : what it takes, where that is worth a word ('minutes above 10,000 respondents').
+    fit, apply : the function in two parts, where it has them, function(task, seed) being
+        apply(fit(task, seed), task).
+
+        fit : a Task and a seed to a `State`. It learns from the reference respondents, whatever the
+            task's pairs are, so that whoever is predicted later changes nothing of it.
+        apply : a State and a Task to probabilities as `function` returns them. The task may have
+            other respondents than the one fitted to; its questions, options, traits and
+            columns of attributes are the same (`states.apply` sees to that). Of each pair's
+            respondent it looks at `answers`, `traits` and `attributes`, and at nobody else:
+            what a task says of reference respondents (`prior`, `learners`) belongs into fit.
+
+        `states` keeps states as bytes. Without fit a predictor is fitted each time it is used.
     """
 
     function: Callable[..., Floats]
     title: str
     answers: bool = True
     cost: str = ""
+    fit: Callable[..., State] | None = None
+    apply: Callable[[State, Task], Floats] | None = None
 
     def __post_init__(self) -> None:
         # So that help(majority) is the function's.
@@ -49,12 +68,35 @@ class Predictor:
     def __call__(self, task: Task, seed: int = 0, **options: Any) -> Floats:
         return self.function(task, seed, **options)
 
+    def having(self, **options: Any) -> Predictor:
+        """Return the predictor with some of its options set."""
+        fit = None if self.fit is None else partial(self.fit, **options)
+        return replace(self, function=partial(self.function, **options), fit=fit)
+
 
 def predictor(
-    title: str, *, answers: bool = True, cost: str = ""
+    title: str,
+    *,
+    answers: bool = True,
+    cost: str = "",
+    fit: Callable[..., State] | None = None,
 ) -> Callable[[Callable[..., Floats]], Predictor]:
-    """Make a function a `Predictor` where it is defined; parameters are its attributes."""
-    return lambda function: Predictor(function, title, answers, cost)
+    """Make a function a `Predictor` where it is defined; parameters are its attributes.
+
+    With `fit` the function is the predictor's `apply`.
+    """
+
+    def make(function: Callable[..., Floats]) -> Predictor:
+        if fit is None:
+            return Predictor(function, title, answers, cost)
+
+        @wraps(function)
+        def both(task: Task, seed: int = 0, **options: Any) -> Floats:
+            return function(fit(task, seed, **options), task)
+
+        return Predictor(both, title, answers, cost, fit, function)
+
+    return make
 
 
 def as_predictor(found: Any, name: str) -> Predictor:

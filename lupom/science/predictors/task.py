@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -22,7 +22,7 @@ Words = npt.NDArray[np.object_]
 
 HIDDEN = -1
 
-# An attribute's value that fewer respondents have says more about these few than about others.
+# An attribute's value that fewer reference respondents have says more about them than about others.
 RAREST_VALUE = 5
 
 
@@ -37,12 +37,14 @@ class Task:
     options : labels by question.
     answers : (R, Q), the option's index, -1 where it is not known.
     reference : (R), whether a respondent is one to learn from.
-    attributes : (R, A), 0 or 1 for each value of each attribute, blank being a value.
+    attributes : (R, A), 0 or 1 for each value of each attribute, blank being a value; of those that
+        five reference respondents have.
     rows, columns : (P), respondent and question of each pair to predict.
     roles, scenarios : (P), role and scenario of each pair, as text.
     weights : (R), survey weights.
     traits : (R, attributes), the number of each attribute's value in `trait_values`, -1 if blank.
     trait_names, trait_values : names of the attributes, and the values of each.
+    common : (trait, value) of each column of `attributes`, -1 being blank.
     """
 
     survey: str
@@ -60,6 +62,7 @@ class Task:
     traits: Ints
     trait_names: tuple[str, ...]
     trait_values: tuple[tuple[str, ...], ...]
+    common: tuple[tuple[int, int], ...] = ()
 
     @property
     def width(self) -> int:
@@ -69,10 +72,7 @@ class Task:
     @cached_property
     def known(self) -> Floats:
         """Return the known answers as 0 and 1, (R, sum of options); all 0 where not known."""
-        out = np.zeros((len(self.respondents), int(self.offsets[-1])))
-        row, column = np.nonzero(self.answers != HIDDEN)
-        out[row, self.offsets[column] + self.answers[row, column]] = 1.0
-        return out
+        return one_hot_answers(self.answers, self.offsets).astype(np.float64)
 
     @cached_property
     def offsets(self) -> Ints:
@@ -111,11 +111,14 @@ class Task:
         """Return the reference respondents whose answer to a question is known."""
         return np.flatnonzero(self.reference & (self.answers[:, question] != HIDDEN))
 
-    def alike(self, question: int) -> Ints:
-        """Return the other questions with the same options that somebody answered."""
+    def alike(self, question: int, answered: Bools | None = None) -> Ints:
+        """Return the other questions with the same options that somebody answered.
+
+        `answered` (Q) says which these are; by default those that reference respondents did.
+        """
         same = [options == self.options[question] for options in self.options]
         same[question] = False
-        return np.flatnonzero(np.array(same) & self.answered)
+        return np.flatnonzero(np.array(same) & (self.answered if answered is None else answered))
 
     def prior(self, question: int, *, weighted: bool = False) -> Floats:
         """Return each option's share among the learners, one answer added to each (Laplace).
@@ -139,6 +142,11 @@ class Task:
         weights = weights * len(learners) / total if total > 0 else np.ones(len(learners))
         counts = np.bincount(given, weights=weights, minlength=width) + 1.0
         return np.asarray(counts / counts.sum())
+
+    def shares(self, *, weighted: bool = False) -> Floats:
+        """Return `prior` of all questions one after the other, (sum of options)."""
+        parts = [self.prior(q, weighted=weighted) for q in range(len(self.questions))]
+        return np.concatenate(parts) if parts else np.zeros(0)
 
 
 def tasks(known: Any, pairs: Any, respondents: Any, questions: Any) -> list[Task]:
@@ -202,6 +210,8 @@ def _task(
             f"the known ones ({read.size} such pairs); hide it first"
         )
     names, values, traits = _traits(people["attributes"].to_pylist())
+    # By those learned from, so that who is predicted changes nothing of what is learned.
+    common = _common(traits[reference], values)
     return Task(
         survey,
         tuple(ids.to_pylist()),
@@ -209,7 +219,7 @@ def _task(
         options,
         answers,
         reference,
-        _one_hot(traits, values),
+        one_hot(traits, common),
         pair_rows,
         pair_columns,
         _words(pairs, "role", "test"),
@@ -218,6 +228,7 @@ def _task(
         traits,
         names,
         values,
+        common,
     )
 
 
@@ -271,12 +282,27 @@ def _traits(attributes: list[Any]) -> tuple[tuple[str, ...], tuple[tuple[str, ..
     return names, values, codes
 
 
-def _one_hot(traits: Ints, values: tuple[tuple[str, ...], ...]) -> Floats:
-    """Return 0 and 1 for each value of each attribute; blank is one, rare ones are left out."""
-    out = [
-        traits[:, column] == code
+def _common(traits: Ints, values: tuple[tuple[str, ...], ...]) -> tuple[tuple[int, int], ...]:
+    """Return (trait, value) of what enough people have; blank is a value, -1."""
+    return tuple(
+        (column, code)
         for column, told in enumerate(values)
         for code in range(HIDDEN, len(told))
-    ]
-    common = [column for column in out if column.sum() >= RAREST_VALUE]
-    return np.array(common, dtype=np.float64).T if common else np.zeros((len(traits), 0))
+        if (traits[:, column] == code).sum() >= RAREST_VALUE
+    )
+
+
+def one_hot_answers(
+    answers: npt.NDArray[np.signedinteger[Any]], offsets: Ints
+) -> npt.NDArray[np.float32]:
+    """Return answers (n, Q) as 0 and 1 for each option, (n, sum of options)."""
+    out = np.zeros((len(answers), int(offsets[-1])), dtype=np.float32)
+    row, column = np.nonzero(answers != HIDDEN)
+    out[row, offsets[column] + answers[row, column]] = 1.0
+    return out
+
+
+def one_hot(traits: Ints, values: Iterable[tuple[int, int]]) -> Floats:
+    """Return 0 and 1 for each (trait, value), (R, values)."""
+    out = [traits[:, column] == code for column, code in values]
+    return np.array(out, dtype=np.float64).T if out else np.zeros((len(traits), 0))
