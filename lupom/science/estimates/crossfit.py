@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+
+# Here and not where it is used: libraries that are loaded later would not be kept to one thread.
+from scipy.linalg import cho_factor, cho_solve
 
 from lupom.science.estimates import ppi
 from lupom.science.estimates.design import Bools, Floats, Ints
@@ -13,13 +18,18 @@ from lupom.science.estimates.design import Bools, Floats, Ints
 PENALTIES = (10.0, 30.0, 90.0)
 # Fewer answers than this bend a curve by luck.
 MANY = 500
+# Columns that a regression takes at most. The General Social Survey has 140 and a survey of 80
+# questions 300.
+MOST = 300
 
 
 def crossed(x: Floats, values: Floats, answered: Bools, fold: Ints) -> Floats:
     """Return ridge predictions of one question's K values for everyone, (N, K).
 
     Those who answered are predicted by what other folds answered, all others by the mean over the
-    folds' regressions.
+    folds' regressions. Of more than `MOST` columns each regression takes those that alone explain
+    most of what its own folds answered: a survey's cost grows with its questions then, and not with
+    their fourth power.
 
     Parameters
     ----------
@@ -30,23 +40,75 @@ def crossed(x: Floats, values: Floats, answered: Bools, fold: Ints) -> Floats:
     folds = np.unique(fold[answered])
     if len(folds) < 2:
         return np.full((n, width), np.nan)
-    parts = [_moments(x, values, answered & (fold == k)) for k in folds]
-    total = [sum(kind) for kind in zip(*parts, strict=True)]
+    of_fold = [answered & (fold == k) for k in folds]
+    count, sx, sy, product = _moments(x, values, of_fold)
+    spread = _spread(x, answered) if x.shape[1] > MOST else None
+    chosen = [
+        _telling(spread, *(total.sum(axis=0) - total[k] for total in (count, sx, sy, product)))
+        if spread is not None
+        else np.arange(x.shape[1])
+        for k in range(len(folds))
+    ]
+    union = np.unique(np.concatenate(chosen))
+    x = np.ascontiguousarray(x[:, union])
+    grams = [part.T @ part for part in (x[here] for here in of_fold)]
+    total_gram = np.sum(grams, axis=0)
     out = np.zeros((len(PENALTIES), n, width))
-    others = np.flatnonzero(~answered)
-    for k, part in zip(folds, parts, strict=True):
-        count, sx, sy, gram, product = (t - own for t, own in zip(total, part, strict=True))
-        mean, level = sx / count, sy / count
-        g = gram - count * np.outer(mean, mean)
-        b = product - count * np.outer(mean, level)
-        unit = float(np.trace(g)) / max(len(g), 1) / np.sqrt(count) or 1.0
-        held = np.flatnonzero(answered & (fold == k))
-        for i, penalty in enumerate(PENALTIES):
-            slope = np.linalg.solve(g + penalty * unit * np.eye(len(g)), b)
-            out[i, held] = level + (x[held] - mean) @ slope
-            out[i, others] += (level + (x[others] - mean) @ slope) / len(folds)
+    others = ~answered
+    for k, held in enumerate(of_fold):
+        own = np.searchsorted(union, chosen[k])
+        left = count.sum() - count[k]
+        mean = (sx.sum(axis=0) - sx[k])[chosen[k]] / left
+        level = (sy.sum(axis=0) - sy[k]) / left
+        g = (total_gram - grams[k])[np.ix_(own, own)] - left * np.outer(mean, mean)
+        b = (product.sum(axis=0) - product[k])[chosen[k]] - left * np.outer(mean, level)
+        slopes = np.zeros((len(union), len(PENALTIES), width))
+        slopes[own] = _ridges(g, b, left)
+        shift = level - np.tensordot(mean, slopes[own], axes=1)
+        # One product for all penalties and people: of the people held out and of all others.
+        told = (x @ slopes.reshape(len(union), shift.size)).reshape(n, *shift.shape) + shift
+        out[:, held] = told[held].transpose(1, 0, 2)
+        out[:, others] += told[others].transpose(1, 0, 2) / len(folds)
     errors = [np.square(p[answered] - values[answered]).sum() for p in out]
     return np.asarray(out[int(np.argmin(errors))])
+
+
+def _ridges(g: Floats, b: Floats, count: float) -> Floats:
+    """Return the slopes of each penalty, (columns, penalties, K)."""
+    unit = float(np.trace(g)) / max(len(g), 1) / np.sqrt(count) or 1.0
+    out = np.zeros((len(b), len(PENALTIES), b.shape[1]))
+    for i, penalty in enumerate(PENALTIES if len(g) else ()):
+        raised = g + penalty * unit * np.eye(len(g))
+        factor = cho_factor(raised, lower=True, overwrite_a=True, check_finite=False)
+        out[:, i] = cho_solve(factor, b, check_finite=False)
+    return out
+
+
+def _moments(x: Floats, y: Floats, of_fold: Sequence[Bools]) -> tuple[Floats, ...]:
+    """Return by fold the number of people, the sums of x and y, and their products."""
+    here = np.array(of_fold, dtype=np.float64)
+    count = here.sum(axis=1)
+    told = np.where(np.asarray(here.any(axis=0))[:, None], y, 0.0)
+    both = (here[:, :, None] * told).transpose(1, 0, 2).reshape(len(y), -1)
+    # Folds side by side are one product; a product for each reads all columns again.
+    found = x.T @ np.hstack([here.T, both])
+    product = found[:, len(here) :].reshape(x.shape[1], len(here), y.shape[1]).transpose(1, 0, 2)
+    return count, found[:, : len(here)].T, here @ told, product
+
+
+def _spread(x: Floats, answered: Bools) -> Floats:
+    """Return the variance of each column among those who answered."""
+    mask = answered.astype(np.float64)
+    mean = mask @ x / mask.sum()
+    return np.asarray(np.einsum("ij,ij,i->j", x, x, mask) / mask.sum() - np.square(mean))
+
+
+def _telling(spread: Floats, count: Floats, sx: Floats, sy: Floats, product: Floats) -> Ints:
+    """Return the columns that alone explain most of the values, in order."""
+    covariance = product - np.outer(sx, sy) / count
+    told = np.square(covariance).sum(axis=1)
+    told = np.divide(told, spread, out=np.zeros_like(told), where=spread > 1e-12)
+    return np.sort(np.argsort(-told, kind="stable")[:MOST])
 
 
 def bent(p: Floats, values: Floats, answered: Bools, fold: Ints) -> Floats:
@@ -77,8 +139,3 @@ def as_shares(p: Floats) -> Floats:
     inside = np.clip(p, 0.0, 1.0)
     total = inside.sum(axis=1, keepdims=True)
     return np.asarray(np.divide(inside, total, out=inside, where=total > 0))
-
-
-def _moments(x: Floats, y: Floats, here: Bools) -> tuple[float, Floats, Floats, Floats, Floats]:
-    x, y = x[here], y[here]
-    return float(len(x)), x.sum(axis=0), y.sum(axis=0), x.T @ x, x.T @ y

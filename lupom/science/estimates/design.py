@@ -139,6 +139,8 @@ class Design:
         """
         if self.replicates is not None:
             return True
+        if self.simple:
+            return int((among & (self.weights > 0)).sum()) > 1
         return len(np.unique(self.units[among & (self.weights > 0)])) > 1
 
     def size(self, among: Bools) -> float:

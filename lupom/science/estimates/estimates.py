@@ -190,15 +190,21 @@ class _Rows:
         for statistic, scale in _statistics(asked):
             values = np.nan_to_num(asked.values) @ scale
             labels = asked.options if statistic == "share" else (None,)
-            self._method(asked, among, statistic, labels, values, None, CLASSICAL, not told)
+            # Classical means by the place of their group, which each method is compared with.
+            plains: dict[int, Mean] = {}
+            self._method(asked, among, statistic, labels, values, plains, None, CLASSICAL, not told)
             for one in told:
                 at = one.values @ scale
                 last = one is told[-1]
-                self._method(asked, among, statistic, labels, values, one, POWERED, last, at)
+                self._method(
+                    asked, among, statistic, labels, values, plains, one, POWERED, last, at
+                )
             for one in told:
                 if one.predictor not in (OWN, TOGETHER):
                     at = one.values @ scale
-                    self._method(asked, among, statistic, labels, values, one, NAIVE, False, at)
+                    self._method(
+                        asked, among, statistic, labels, values, plains, one, NAIVE, False, at
+                    )
 
     def _told(self, place: int, said: pa.Table | None) -> Iterator[_Told]:
         """Yield predictors of a question, the one that knows most last."""
@@ -240,6 +246,7 @@ class _Rows:
         statistic: str,
         labels: Sequence[str | None],
         values: Floats,
+        plains: dict[int, Mean],
         told: _Told | None,
         method: str,
         recommended: bool,
@@ -247,28 +254,32 @@ class _Rows:
     ) -> None:
         design = self._people.design
 
-        def mean(here: Bools, everybody: Mean | None = None) -> tuple[Mean, Mean]:
-            plain = ppi.classical(values, asked.answered, design, here)
+        def mean(place: int, here: Bools, everybody: Mean | None = None) -> tuple[Mean, Mean]:
+            if place not in plains:
+                plains[place] = ppi.classical(values, asked.answered, design, here)
+            plain = plains[place]
             if predictions is None:
                 return plain, plain
             if method == NAIVE:
                 return ppi.naive(predictions, design, here), plain
             found = ppi.powered(
-                values, asked.answered, predictions, design, here, everybody=everybody
+                *(values, asked.answered, predictions, design, here),
+                everybody=everybody,
+                plain=plain,
             )
             return found, plain
 
         head = (asked.question, statistic, method, told, recommended)
-        everybody, plain = mean(among)
+        everybody, plain = mean(-1, among)
         self._rows(head, labels, (None, None, None), everybody, plain, asked.answered & among)
         largest: dict[str, tuple[str, Mean, Mean, Bools]] = {}
         found = []
-        for attribute, group, members in self._groups:
+        for place, (attribute, group, members) in enumerate(self._groups):
             here = among & members
             count = int((here & asked.answered).sum())
             if count < self._smallest or plain.humans == count:
                 continue
-            pair = mean(here, everybody)
+            pair = mean(place, here, everybody)
             found.append((attribute, group, *pair, here & asked.answered))
             if attribute not in largest or count > largest[attribute][2].humans:
                 largest[attribute] = (group, *pair, here & asked.answered)

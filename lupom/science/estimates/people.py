@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from lupom.science.estimates import crossfit
 from lupom.science.estimates.design import Bools, Design, Floats, Ints
 from lupom.science.inputs import arrow, require
+from lupom.science.tables import option_codes
 
 FOLDS = 5
 RAREST_VALUE = 5
@@ -73,7 +74,7 @@ class People:
 
     @cached_property
     def _features(self) -> tuple[Floats, Ints]:
-        """Return columns of all that is known, and the question of each (-1: an attribute)."""
+        """Return all that is known, (columns, N), and each column's question (-1: an attribute)."""
         columns: list[Floats] = []
         owner: list[int] = []
         for place, one in enumerate(self.asked):
@@ -93,8 +94,13 @@ class People:
                 if RAREST_VALUE <= count < len(values):
                     columns.append((values == value).astype(np.float64))
                     owner.append(-1)
-        table = np.array(columns).T if columns else np.zeros((len(self.ids), 0))
+        table = np.array(columns) if columns else np.zeros((0, len(self.ids)))
         return table, np.array(owner, dtype=np.int64)
+
+    @cached_property
+    def _answered(self) -> Floats:
+        """Return 1 where a question was answered, (N, Q)."""
+        return np.array([one.answered for one in self.asked], dtype=np.float64).T
 
     @cached_property
     def _luck(self) -> Floats:
@@ -113,23 +119,26 @@ class People:
         features, owner = self._features
         one = self.asked[place]
         others = ~one.answered & ~one.outside
-        x, kept = features, owner != place
-        for other, asked in enumerate(self.asked):
-            if other == place or not others.any():
-                continue
-            here, there = asked.answered[one.answered].mean(), asked.answered[others].mean()
-            least, most = min(here, there), max(here, there)
-            mine = owner == other
-            if least < 0.05:
-                kept &= ~mine
-            elif most - least > 0.01:
-                if x is features:
-                    x = features.copy()
-                more = one.answered if here > there else others
-                hidden = more & (self._luck[:, other] > least / most)
-                x[np.ix_(hidden, mine)] = 0.0
+        kept = owner != place
+        shown = None
+        if others.any():
+            here = self._answered[one.answered].mean(axis=0)
+            there = self._answered[others].mean(axis=0)
+            least, most = np.minimum(here, there), np.maximum(here, there)
+            few, uneven = least < 0.05, most - least > 0.01
+            few[place] = uneven[place] = False
+            # An attribute's owner is -1, the place after all questions.
+            kept &= ~np.append(few, False)[owner]
+            uneven &= ~few
+            share = np.where(uneven, least / np.where(most > 0, most, 1.0), 1.0)
+            more = np.where(here > there, one.answered[:, None], others[:, None])
+            shown = np.ones((len(share) + 1, len(self.ids)), dtype=bool)
+            shown[:-1] = ~(more & (self._luck > share)).T
+        x = features[kept]
+        if shown is not None:
+            x *= shown[owner[kept]]
         values = np.nan_to_num(one.values)
-        found = crossfit.crossed(x[:, kept], values, one.answered, self.fold)
+        found = crossfit.crossed(x.T, values, one.answered, self.fold)
         if not one.options:
             return found
         return crossfit.as_shares(crossfit.bent(found, values, one.answered, self.fold))
@@ -173,63 +182,68 @@ def people_of(
 def _asked(
     survey: str, responses: pa.Table, questions: pa.Table, row_of: dict[str, int]
 ) -> tuple[Asked, ...]:
-    out = []
-    cells: dict[str, tuple[list[Any], list[Any], list[Any]]] = {}
-    keys = responses["question_id"].combine_chunks().dictionary_encode()
-    rows = [row_of.get(r, -1) for r in responses["respondent_id"].to_pylist()]
-    at = np.array(rows, dtype=np.int64)
-    if (at < 0).any():
-        stranger = responses["respondent_id"][int(np.flatnonzero(at < 0)[0])]
+    kept = [
+        (q, () if q.get("kind") == NUMERIC else tuple(q["options"] or ()))
+        for q in questions.sort_by("question_id").to_pylist()
+        if q.get("kind") == NUMERIC or (q.get("kind") != TEXT and len(q["options"] or ()) > 1)
+    ]
+    ids = pa.array(list(row_of), pa.string())
+    people = pc.index_in(responses["respondent_id"].cast(pa.string()), value_set=ids)
+    if people.null_count:
+        stranger = responses["respondent_id"].filter(pc.is_null(people))[0]
         raise ValueError(f"{survey}: respondent {stranger} answers and is not among respondents")
-    code = np.asarray(pc.fill_null(keys.indices, -1))
-    statuses, answers = responses["status"], responses["answer"]
-    for place, name in enumerate(keys.dictionary.to_pylist()):
-        here = np.flatnonzero(code == place)
-        taken = pa.array(here)
-        cells[name] = (
-            at[here].tolist(),
-            statuses.take(taken).to_pylist(),
-            answers.take(taken).to_pylist(),
+    keys = pa.array([q["question_id"] for q, _ in kept], pa.string())
+    of = pc.fill_null(pc.index_in(responses["question_id"].cast(pa.string()), value_set=keys), -1)
+    # By question, each in the order of rows.
+    question = np.asarray(of, dtype=np.int64)
+    order = np.argsort(question, kind="stable")
+    starts = np.searchsorted(question[order], np.arange(len(kept) + 1))
+    at = np.asarray(people, dtype=np.int64)
+    gone = pa.array(["refused", "dont_know"])
+    outside = np.asarray(pc.fill_null(pc.is_in(responses["status"], value_set=gone), False))
+    told = np.asarray(pc.fill_null(pc.equal(responses["status"], "answered"), False))
+    told &= np.asarray(responses["answer"].is_valid())
+    out = []
+    for place, (q, options) in enumerate(kept):
+        rows = order[starts[place] : starts[place + 1]]
+        said = rows[told[rows]]
+        values = np.full((len(row_of), len(options) or 1), np.nan)
+        values[at[said]] = _values(
+            survey, q["question_id"], responses["answer"].take(pa.array(said)), options
         )
-    n = len(row_of)
-    for q in questions.sort_by("question_id").to_pylist():
-        kind, options = q.get("kind"), tuple(q["options"] or ())
-        if kind == TEXT or (kind != NUMERIC and len(options) < 2):
-            continue
-        options = () if kind == NUMERIC else options
-        values = np.full((n, len(options) or 1), np.nan)
-        answered, outside = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
-        code_of = {label: i for i, label in enumerate(options)}
-        for row, status, answer in zip(*cells.get(q["question_id"], ([], [], [])), strict=True):
-            if status == "answered" and answer is not None:
-                told = _value(survey, q["question_id"], answer, code_of)
-                values[row] = told
-                answered[row] = not np.isnan(told).any()
-            elif status in ("refused", "dont_know"):
-                outside[row] = True
+        refused = np.zeros(len(row_of), dtype=bool)
+        refused[at[rows[outside[rows]]]] = True
         ranks = np.full(len(options), np.nan)
         for i, rank in enumerate((q.get("ordinal") or ())[: len(options)]):
             ranks[i] = np.nan if rank is None else rank
-        out.append(Asked(q["question_id"], options, ranks, values, answered, outside))
+        answered = ~np.isnan(values).any(axis=1)
+        out.append(Asked(q["question_id"], options, ranks, values, answered, refused))
     return tuple(out)
 
 
-def _value(survey: str, question: str, answer: str, code_of: dict[str, int]) -> Floats:
-    if not code_of:
+def _values(
+    survey: str, question: str, answers: pa.ChunkedArray, options: tuple[str, ...]
+) -> Floats:
+    """Return answers as 0 and 1 by option, or as numbers, (n, K)."""
+    if options:
+        codes = option_codes(answers, np.zeros(len(answers), dtype=np.int64), [options])
+        if (codes < 0).any():
+            strange = answers[int(np.flatnonzero(codes < 0)[0])].as_py()
+            raise ValueError(
+                f"{survey}: the answer {strange!r} to {question} is none of its options "
+                f"{list(options)}"
+            )
+        return np.asarray(np.eye(len(options))[codes])
+    numbers = np.full((len(answers), 1), np.nan)
+    for i, answer in enumerate(answers.to_pylist()):
         try:
             number = float(answer)
         except ValueError:
             raise ValueError(
                 f"{survey}: the answer {answer!r} to {question} is no number"
             ) from None
-        return np.array([number if np.isfinite(number) else np.nan])
-    if answer not in code_of:
-        raise ValueError(
-            f"{survey}: the answer {answer!r} to {question} is none of its options {list(code_of)}"
-        )
-    told = np.zeros(len(code_of))
-    told[code_of[answer]] = 1.0
-    return told
+        numbers[i] = number if np.isfinite(number) else np.nan
+    return numbers
 
 
 def _design(

@@ -97,6 +97,7 @@ def powered(
     *,
     everybody: Mean | None = None,
     power: float | None = None,
+    plain: Mean | None = None,
 ) -> Mean:
     """Return means of answers, corrected by how predictions of all differ from those of some.
 
@@ -116,8 +117,9 @@ def powered(
     everybody : the mean of everybody, where this is one of a group: the group's power is taken
         towards theirs, which counts like 50 people. A power by ten people's answers is luck.
     power : the power, in place of the tuned one.
+    plain : the classical means of the same people, where they are known already.
     """
-    plain = classical(values, answered, design, among)
+    plain = plain or classical(values, answered, design, among)
     covered = among & ~np.isnan(predictions).any(axis=1)
     both = covered & answered
     n = int(both.sum())
