@@ -1,8 +1,8 @@
 """LUPoM predicts how a person will answer a survey question.
 
-The public face: `Project` and what its methods give, `init`, `import_survey`, `import_predictions`
-and `setup`, `OneOf` and its kin for response classes, and the errors. Everything is imported when
-it is first asked for, so that `import lupom` costs next to nothing.
+The public face: `Project` and what its methods give, `Interview`, `init`, `import_survey`,
+`import_predictions` and `setup`, `OneOf` and its kin for response classes, and the errors.
+Everything is imported when it is first asked for, so that `import lupom` costs next to nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lupom.asking import Interview
     from lupom.elsewhere import import_predictions
     from lupom.engine.errors import LupomError
     from lupom.engine.llm.responses import AsArray, Distribution, OneOf, OneOfEach, Usable
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AsArray",
     "Distribution",
+    "Interview",
     "LupomError",
     "OneOf",
     "OneOfEach",
@@ -42,6 +44,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Interview": "lupom.asking",
     "Project": "lupom.project",
     "AsArray": "lupom.engine.llm.responses",
     "Distribution": "lupom.engine.llm.responses",

@@ -75,6 +75,41 @@ class Project(workspace.Project):
             self.context, question, by=by, survey=survey, differences=differences, every=every
         )
 
+    def ask(
+        self, *, survey: str | None = None, by: str | None = None, every: bool = False
+    ) -> Table:
+        """Return which questions tell most of the others, as `lupom ask`.
+
+        Parameters and what is raised as for `lupom.asking.ask`.
+
+        Examples
+        --------
+        >>> project.ask().df()    # doctest: +SKIP
+        """
+        from lupom.asking import ask
+
+        return ask(self.context, survey=survey, by=by, every=every)
+
+    def next_questions(
+        self,
+        answers: Mapping[str, str],
+        *,
+        survey: str | None = None,
+        attributes: Mapping[str, str] | None = None,
+    ) -> Table:
+        """Return the best questions to ask a person next, as `lupom ask --answer`.
+
+        Parameters and what is raised as for `lupom.asking.next_questions`; `lupom.Interview` keeps
+        a whole interview.
+
+        Examples
+        --------
+        >>> project.next_questions({"abany": "Yes"}, attributes={"SEX": "Female"})  # doctest: +SKIP
+        """
+        from lupom.asking import next_questions
+
+        return next_questions(self, answers, survey=survey, attributes=attributes)
+
     def diff(self, model: str, key: Sequence[str] | None = None) -> Difference:
         """Compare a model as it would be built now with what stands, as `lupom diff`.
 

@@ -17,7 +17,16 @@ from tests.support.shipped import ROOT
 
 PAGE = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
 EXPORTED = (
-    *("AsArray", "Distribution", "LupomError", "OneOf", "OneOfEach", "Plan", "Project"),
+    *(
+        "AsArray",
+        "Distribution",
+        "Interview",
+        "LupomError",
+        "OneOf",
+        "OneOfEach",
+        "Plan",
+        "Project",
+    ),
     *("Reporter", "RunResult", "Table", "Usable", "__version__", "import_predictions"),
     *("import_survey", "init", "setup"),
 )
@@ -40,6 +49,8 @@ CALLS = {
     "show --failed": "Project.quarantine",
     "explain": "Project.explain",
     "estimate": "Project.estimate",
+    "ask": "Project.ask",
+    "ask --answer": "Project.next_questions",
     "network": "Project.network",
     "network --format bif": "Project.write_network",
     "report": "Project.report",

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("show", "Show the first rows of a model."),
     "explain": ("explain", "Say where one answer of an LLM comes from."),
     "estimate": ("estimate", "Show estimated shares and means of the population."),
+    "ask": ("ask", "Say which questions tell most of the others, or which to ask next."),
     "network": ("network", "Say how likely the values of a persona are, given some of them."),
     "report": ("report", "Write one page on how good the predictions are."),
     "export": ("export", "Write models to Parquet, CSV, JSON lines or SPSS files."),

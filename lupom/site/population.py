@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from lupom.site import planning
 from lupom.site.changes import changes
 from lupom.site.charts import Dot, Line, dots, lines
 from lupom.site.figures import Figure, Table, dot
@@ -16,14 +17,12 @@ from lupom.site.findings import (
     plain,
     share,
 )
+from lupom.site.wording import Question, questions
 
 # Lines of a value curve; its table has every predictor.
 SHOWN = ("stack", "stack_plain", "logistic_answers", "majority")
 # Questions whose estimates are drawn, and whose gains: those that gain most.
 QUESTIONS, GAINS = 6, 12
-LONGEST, STEM = 140, 100  # characters of a question, and of a battery's beginning
-
-Question = tuple[str, str]
 
 
 def value_curves(tables: Findings) -> list[Figure]:
@@ -133,7 +132,7 @@ def estimates(tables: Findings) -> list[Figure]:
     """Return estimated shares from answers alone beside those with predictions, and the gain."""
     rows = tables.rows("estimates", {"attribute": None, "against": None, "statistic": "share"})
     rows = [r for r in rows if r["estimate"] is not None]
-    texts, stems = _questions(tables)
+    texts, stems = questions(tables)
     figures = []
     for survey in dict.fromkeys(r["survey"] for r in rows):
         own = [r for r in rows if r["survey"] == survey]
@@ -244,23 +243,6 @@ def _gains(survey: str, chosen: list[Row], texts: Mapping[Question, str]) -> Fig
     return Figure(caption, [("", chart)], table)
 
 
-def _questions(tables: Findings) -> tuple[dict[Question, str], dict[Question, str]]:
-    """Return a text for each question, of a battery's item its own, and batteries' beginnings."""
-    texts: dict[Question, str] = {}
-    stems: dict[Question, str] = {}
-    for row in tables.rows("questions"):
-        key = row["survey"], row["question_id"]
-        texts[key] = _cut(row.get("item") or row.get("question") or row["question_id"], LONGEST)
-        if row.get("item") and row.get("battery"):
-            stems[key] = _cut(row["battery"], STEM)
-    return texts, stems
-
-
-def _cut(text: str, longest: int) -> str:
-    text = " ".join(str(text).split())
-    return text if len(text) <= longest else text[:longest].rsplit(" ", 1)[0] + " \u2026"
-
-
 def sections(tables: Findings) -> list[tuple[str, str, str, list[Figure]]]:
     """Return id, title, note and figures of each section that has any; empty ones are left out."""
     found: list[tuple[str, str, str, list[Figure]]] = [
@@ -282,6 +264,12 @@ def sections(tables: Findings) -> list[tuple[str, str, str, list[Figure]]]:
             " by as much as predictions are worth. Predictions alone are no estimate: their"
             " intervals do not hold.",
             estimates(tables),
+        ),
+        (
+            *("again", "If you ask again"),
+            "Planned from these answers: which questions tell most of the others, judged on people"
+            " who had no part in the choice.",
+            planning.plans(tables),
         ),
         (
             *("changes", "What changed"),

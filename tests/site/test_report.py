@@ -51,6 +51,15 @@ from (values
     (30, 'stack_plain', 'mine', 'llm', 0.6, 90), (30, 'stack', 'mine', 'llm', 0.65, 90)
 ) as t(respondents, predictor, llm, pairs, accuracy, n)
 """
+PLAN = """
+select 's' as survey, strategy, k as questions, q as question_id, null::varchar as attribute,
+    null::varchar as "group", nll, nll - 0.01 as low, nll + 0.01 as high, 0.8 as nll_before,
+    1 - nll / 2 as accuracy, d as difference, d - 0.01 as difference_low,
+    d + 0.01 as difference_high, 900 as n
+from (values ('chosen', 0, null, 0.8, null), ('chosen', 1, '<b>Q2</b>', 0.7, null),
+    ('random', 1, null, 0.75, 0.05)
+) as t(strategy, k, q, nll, d)
+"""
 SETS = """
 select 's' as survey, 'known' as scenario, 'majority' as predictor, null::varchar as llm,
     null::varchar as question_id, attribute, null::varchar as "group", 0.9 as level,
@@ -203,6 +212,24 @@ def test_what_predictions_are_worth_has_figures_of_its_own(tmp_path):
     text = render(report)
     assert "&lt;b&gt;yes&lt;/b&gt;" in text
     assert "<b>yes" not in text
+
+
+def test_what_to_ask_again_is_a_list_with_a_curve(tmp_path):
+    report = report_of(tmp_path, {"number_scores": NUMBERS, "question_plan": PLAN})
+    [again] = report.sections
+    form, ways = again.figures
+    assert form.table.rows == [
+        ["0", "", "0.800", "0.790", "0.810", "60.0 %"],
+        ["1", "<b>Q2</b>", "0.700", "0.690", "0.710", "65.0 %"],
+    ]
+    assert [row[:4] for row in ways.table.rows] == [
+        ["The same questions for all", "1", "0.700", ""],
+        ["Questions drawn by lot", "1", "0.750", "0.050"],
+    ]
+    text = render(report)
+    assert "If you ask again" in text
+    assert "1. &lt;b&gt;Q2" in text
+    assert "<b>Q2" not in text
 
 
 def test_sections_without_a_table_are_left_out(tmp_path):

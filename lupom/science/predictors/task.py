@@ -185,6 +185,31 @@ def tasks(known: Any, pairs: Any, respondents: Any, questions: Any) -> list[Task
     ]
 
 
+def everyone(responses: Any, respondents: Any, questions: Any) -> list[Task]:
+    """Return every survey's answers as a task without pairs, by name; all people are learned from.
+
+    Parameters
+    ----------
+    responses : survey, respondent_id, question_id, answer (null where there is none).
+    respondents, questions : as `tasks` takes them, which says what is raised, too.
+    """
+    known = arrow(responses)
+    cell = ("survey", "respondent_id", "question_id")
+    require(known, (*cell, "answer"), "responses")
+    known = known.select([*cell, "answer"])
+    known = known.append_column("role", pa.array(["known"] * known.num_rows, pa.string()))
+    respondents, questions = arrow(respondents), arrow(questions)
+    require(respondents, ("survey", "respondent_id", "attributes"), "respondents")
+    require(questions, ("survey", "question_id", "options"), "questions")
+    out = []
+    for survey in sorted(pc.unique(known["survey"]).to_pylist()):
+        here, people, asked = (
+            t.filter(pc.equal(t["survey"], survey)) for t in (known, respondents, questions)
+        )
+        out.append(_task(survey, here, here.slice(0, 0), people, asked))
+    return out
+
+
 def _task(
     survey: str, known: pa.Table, pairs: pa.Table, respondents: pa.Table, questions: pa.Table
 ) -> Task:

@@ -1,0 +1,225 @@
+"""Planning: do few questions chosen by a survey's answers tell the others, and by how much more?
+
+    python benchmarks/planning.py [--data FOLDER] [--seed 1]
+
+Prints JSON: by survey what `question_plan` finds of 5 questions (and 1, 3, 10), on people who had
+no part in the choice, with 95 % intervals over people:
+
+    nll               mean log loss of all answers not asked for, and before anything was asked
+    against_random    of the chosen form, less that of forms drawn by lot (mean over 20)
+    against_entropy   less that of the least certain questions
+    adaptive          of each person's own, less that of the chosen form (of up to 1,000 people)
+    abortion          of gss_2018 alone: 3 of 7 questions on one scale, where item response theory
+                      applies: a 2PL model by girth and catsim's choice by maximal information,
+                      beside ours (installed apart: pip install girth catsim)
+
+FOLDER holds masculinity_2018; without it gss_2018 alone is read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from lupom.science.planning import forms
+from lupom.science.planning.moments import Cells, cells, fit
+from lupom.science.planning.question_plan import Judge, Sums, answered, question_plan, summary
+from lupom.science.predictors.task import Floats, Ints, everyone
+
+ROOT = Path(__file__).resolve().parent.parent
+Tables = tuple[pa.Table, pa.Table, pa.Table]
+ABORTION = ("abany", "abdefect", "abhlth", "abnomore", "abpoor", "abrape", "absingle")
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        return list(csv.DictReader(file))
+
+
+def tables(
+    survey: str, rows: list[dict[str, str]], questions: list[str], attributes: list[str]
+) -> Tables:
+    ids = [str(i) for i in range(len(rows))]
+    kind = pa.map_(pa.string(), pa.string())
+    return (
+        pa.Table.from_pylist(
+            [
+                {"survey": survey, "respondent_id": i, "question_id": q, "answer": row[q] or None}
+                for i, row in zip(ids, rows, strict=True)
+                for q in questions
+            ]
+        ),
+        pa.table(
+            {
+                "survey": [survey] * len(ids),
+                "respondent_id": ids,
+                "attributes": pa.array([[(a, row[a]) for a in attributes] for row in rows], kind),
+            }
+        ),
+        pa.Table.from_pylist(
+            [
+                {"survey": survey, "question_id": q, "options": sorted({r[q] for r in rows} - {""})}
+                for q in questions
+            ]
+        ),
+    )
+
+
+def gss() -> Tables:
+    here = ROOT / "seeds" / "gss_2018"
+    rows = read(here / "gss_2018_responses.csv")
+    questions = [row["key"] for row in read(here / "gss_2018_info.csv")]
+    attributes = [row["key"] for row in read(here / "gss_2018_metadata.csv")]
+    return tables("gss_2018", rows, questions, [a for a in attributes if a in rows[0]])
+
+
+def masculinity(folder: Path) -> Tables:
+    rows = read(folder / "masculinity_2018" / "raw-responses.csv")
+    attributes = ["q0024", "q0026", "q0028", "q0029", "age3", "racethn4", "educ4", "kids"]
+    attributes = [name for name in attributes if name in rows[0]]
+    questions = [
+        name
+        for name in rows[0]
+        if name.startswith("q")
+        and name not in attributes
+        and 2 <= len({row[name] for row in rows} - {""}) <= 8
+        and sum(row[name] != "" for row in rows) >= 1000
+    ]
+    return tables("masculinity_2018", rows, questions, attributes)
+
+
+def plan(given: Tables, seed: int) -> dict[str, Any]:
+    rows = question_plan(*given, seed=seed).to_pylist()
+    found = {(r["strategy"], r["questions"]): r for r in rows if r["attribute"] is None}
+    out: dict[str, Any] = {
+        "form": [found["chosen", k]["question_id"] for k in range(1, 6)],
+        "nll": {k: _three(found["chosen", k]) for k in (0, 1, 3, 5, 10)},
+    }
+    for strategy in ("random", "entropy"):
+        out[f"against_{strategy}"] = {k: _against(found[strategy, k], -1) for k in (1, 3, 5, 10)}
+    out["adaptive"] = {k: _against(found["adaptive", k], 1) for k in (1, 3, 5)}
+    groups = [
+        (r["attribute"], r["group"], r["nll"], r["nll_before"])
+        for r in rows
+        if r["attribute"] is not None and (r["strategy"], r["questions"]) == ("chosen", 5)
+    ]
+    saved = sorted((1 - nll / before, f"{a}: {g}") for a, g, nll, before in groups)
+    out["groups_saved"] = (
+        [[round(s, 3), name] for s, name in (saved[0], saved[-1])] if saved else []
+    )
+    return out
+
+
+def _three(row: dict[str, Any]) -> list[float]:
+    return [round(row[name], 4) for name in ("nll", "low", "high")]
+
+
+def _against(row: dict[str, Any], sign: int) -> list[float]:
+    ends = sorted(sign * row[name] for name in ("difference_low", "difference_high"))
+    return [round(x, 4) for x in (sign * row["difference"], *ends)]
+
+
+def irt(given: Tables, seed: int, size: int = 3) -> dict[str, Any]:
+    """Compare with item response theory on one scale, of people with all seven answers."""
+    responses, respondents, questions = given
+    kept = pa.array([q in ABORTION for q in questions["question_id"].to_pylist()])
+    asked = pa.array([q in ABORTION for q in responses["question_id"].to_pylist()])
+    (task,) = everyone(responses.filter(asked), respondents, questions.filter(kept))
+    people = cells(answered(task), attributes=False)
+    people = people.only(np.flatnonzero((people.codes >= 0).all(axis=1)))
+    fold = np.random.default_rng(seed).permutation(len(people.codes)) % 5
+    found: dict[str, list[tuple[Ints, Sums]]] = {"chosen": [], "adaptive": [], "irt": []}
+    for k in range(5):
+        learned, part = people.only(fold != k), people.only(fold == k)
+        moments = fit(learned, seed=seed)
+        judge, at = Judge(moments, part), np.flatnonzero(fold == k)
+        found["chosen"].append((at, judge.sums(forms.choose(moments, learned, size), size)))
+        found["adaptive"].append((at, judge.sums(forms.adaptive(moments, part, size), size)))
+        found["irt"].append((at, _irt(learned, part, size)))
+    whole = {name: _joined(parts) for name, parts in found.items()}
+    everybody = np.ones(len(people.codes), dtype=bool)
+    out: dict[str, Any] = {"people": len(people.codes)}
+    for name, sums in whole.items():
+        against = whole["irt"] if name != "irt" else None
+        row = summary(sums, against, people.weights, everybody)
+        out[name] = _three(row)
+        if against is not None:
+            out[f"{name}_less_irt"] = _against(row, 1)
+    return out
+
+
+def _joined(parts: list[tuple[Ints, Sums]]) -> Sums:
+    at = np.concatenate([rows for rows, _ in parts])
+    order = np.argsort(at)
+    return Sums(
+        *(
+            np.concatenate([getattr(sums, name) for _, sums in parts])[order]
+            for name in Sums.__dataclass_fields__
+        )
+    )
+
+
+def _irt(learned: Cells, part: Cells, size: int) -> Sums:
+    """Return the sums of a 2PL model's predictions after catsim's choice of questions."""
+    import girth
+    from catsim.item_bank import ItemBank
+    from catsim.selection import MaxInfoSelector
+
+    # All options are Yes and No: turned so that all questions go in one direction.
+    fitted = girth.twopl_mml(learned.codes.T)
+    slope, place = fitted["Discrimination"], fitted["Difficulty"]
+    bank = ItemBank(np.column_stack([slope, place, np.zeros(len(slope)), np.ones(len(slope))]))
+    grid = np.linspace(-4, 4, 81)
+    yes = 1 / (1 + np.exp(-slope * (grid[:, None] - place)))
+    n, count = part.codes.shape
+    posterior = np.tile(np.exp(-(grid**2) / 2), (n, 1))
+    asked = np.zeros((n, count), dtype=bool)
+    selector = MaxInfoSelector()
+    for person in range(n):
+        for _ in range(size):
+            theta = float(posterior[person] @ grid / posterior[person].sum())
+            done = np.flatnonzero(asked[person]).tolist()
+            chosen = selector.select(item_bank=bank, administered_items=done, est_theta=theta)
+            asked[person, chosen] = True
+            said = part.codes[person, chosen]
+            posterior[person] *= yes[:, chosen] if said else 1 - yes[:, chosen]
+    p = posterior @ yes / posterior.sum(axis=1, keepdims=True)
+    given: Floats = np.where(part.codes == 1, p, 1 - p)
+    rest = ~asked
+    return Sums(
+        (-np.log(np.clip(given, 1e-4, 1)) * rest).sum(axis=1),
+        np.zeros(n),
+        ((given >= 0.5) & rest).sum(axis=1).astype(np.float64),
+        rest.sum(axis=1).astype(np.float64),
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    surveys = {"gss_2018": gss()}
+    if given.data:
+        surveys["masculinity_2018"] = masculinity(given.data)
+    out: dict[str, Any] = {"seed": given.seed}
+    for name, one in surveys.items():
+        began = time.process_time()
+        out[name] = plan(one, given.seed)
+        out[name]["cpu_seconds"] = round(time.process_time() - began, 1)
+    try:
+        out["gss_2018"]["abortion"] = irt(surveys["gss_2018"], given.seed)
+    except ImportError as error:
+        out["gss_2018"]["abortion"] = f"left out: {error}"
+    print(json.dumps(out, indent=2))
+
+
+if __name__ == "__main__":
+    main()

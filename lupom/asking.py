@@ -1,0 +1,243 @@
+"""What to ask: a project's plan of questions, and an interview that asks the best one next."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+from lupom.engine.errors import UsageError, did_you_mean
+from lupom.engine.run.reading import table
+
+if TYPE_CHECKING:
+    from lupom.engine.run.context import Context
+    from lupom.engine.run.tables import Table
+    from lupom.engine.workspace import Project
+    from lupom.science.planning.interview import Interviewer
+
+PLAN = (
+    *("survey", "strategy", "questions", "question_id", "attribute", "group", "question"),
+    *("nll", "low", "high", "nll_before", "accuracy", "difference", "difference_low"),
+    *("difference_high", "n"),
+)
+
+
+def ask(
+    context: Context, *, survey: str | None = None, by: str | None = None, every: bool = False
+) -> Table:
+    """Return the built model `question_plan`: which questions tell most of the others.
+
+    Parameters
+    ----------
+    survey : of one survey alone. by : for each group of this attribute, in place of everybody.
+    every : the other strategies too, and how they differ.
+
+    Raises
+    ------
+    StoreError : where the plan is not built.
+    UsageError : for a survey or attribute that is not in it.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from lupom.engine.run.tables import Table
+
+    rows = table(context, "question_plan").arrow
+    for name, wanted in (("survey", survey), ("attribute", by)):
+        if wanted is not None:
+            known = [v for v in pc.unique(rows[name]).to_pylist() if v is not None]
+            found = _found(wanted, known, f"the plan has no {name}")
+            rows = rows.filter(pc.fill_null(pc.equal(rows[name], found), False))
+    if by is None:
+        rows = rows.filter(pc.is_null(rows["attribute"]))
+    if not every:
+        rows = rows.filter(pc.equal(rows["strategy"], "chosen"))
+    order = ("survey", "attribute", "group", "strategy", "questions")
+    rows = rows.sort_by([(name, "ascending") for name in order])
+    texts = {
+        (r["survey"], r["question_id"]): _text(r)
+        for r in table(context, "questions").arrow.to_pylist()
+    }
+    keys = zip(rows["survey"].to_pylist(), rows["question_id"].to_pylist(), strict=True)
+    rows = rows.append_column("question", pa.array([texts.get(key) for key in keys], pa.string()))
+    empty = {"attribute": by is None, "group": by is None, "strategy": not every}
+    empty |= dict.fromkeys(("difference", "difference_low", "difference_high"), not every)
+    return Table(rows.select([name for name in PLAN if not empty.get(name)]))
+
+
+class Interview:
+    """An interview of one person: which question tells most next, and what the answers say.
+
+    The survey's answers are those of the project's store; all of them are learned from, held-out
+    ones too, since the person is a new one.
+
+    Parameters
+    ----------
+    project : an open project whose staging is built. survey : needed where it has several.
+    attributes : what is known of the person before anything is asked.
+
+    Raises
+    ------
+    StoreError : where questions, respondents or responses are not built.
+    UsageError : for a survey, attribute or value that is not there.
+
+    Examples
+    --------
+    >>> interview = Interview(project, attributes={"SEX": "Female"})    # doctest: +SKIP
+    >>> interview.next()                                                # doctest: +SKIP
+    'absingle'
+    >>> interview.answer("absingle", "Yes")                             # doctest: +SKIP
+    >>> interview.predict("abany")                                      # doctest: +SKIP
+    {'Yes': 0.93, 'No': 0.07}
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        *,
+        survey: str | None = None,
+        attributes: Mapping[str, str] | None = None,
+    ) -> None:
+        self._science = _interviewer(project.context, survey)
+        task = self._science.task
+        self.survey = task.survey
+        self._attributes: dict[int, int] = {}
+        self._answers: dict[int, int] = {}
+        for name, value in (attributes or {}).items():
+            found = _found(name, task.trait_names, f"survey '{task.survey}' has no attribute")
+            place = task.trait_names.index(found)
+            values = task.trait_values[place]
+            told = _found(value, values, f"the attribute '{found}' has no value") if value else ""
+            self._attributes[place] = values.index(told) if told else -1
+
+    @property
+    def answers(self) -> dict[str, str]:
+        """Return the answers so far, by question."""
+        task = self._science.task
+        return {task.questions[q]: task.options[q][a] for q, a in self._answers.items()}
+
+    def next(self) -> str | None:
+        """Return the question that is best asked next; None once all but one are answered."""
+        ranked = self.ranked()
+        return ranked[0][0] if ranked else None
+
+    def ranked(self) -> list[tuple[str, float]]:
+        """Return the best questions to ask next, and the nats each is expected to save.
+
+        That is the entropy, of all questions not asked, which is gone once it is answered.
+        """
+        task = self._science.task
+        if len(self._answers) >= len(task.questions) - 1:
+            return []
+        found = self._science.gains(self._attributes, self._answers)
+        return [(task.questions[q], gain) for q, gain in found]
+
+    def answer(self, question: str, answer: str | None) -> None:
+        """Take the answer to a question, in any order; None takes back what was said.
+
+        Raises UsageError for a question or an option that is not there.
+        """
+        task = self._science.task
+        place = self._question(question)
+        if answer is None:
+            self._answers.pop(place, None)
+            return
+        options = task.options[place]
+        found = _found(answer, options, f"'{task.questions[place]}' has no option")
+        self._answers[place] = options.index(found)
+
+    def predict(self, question: str | None = None) -> dict[str, Any]:
+        """Return the probabilities of a question's options, or of every question's by question.
+
+        What was answered has probability 1. Raises UsageError for an unknown question.
+        """
+        task = self._science.task
+        found = self._science.predict(self._attributes, self._answers)
+        said = {
+            task.questions[q]: dict(zip(task.options[q], map(float, p), strict=True))
+            for q, p in found.items()
+        }
+        return said if question is None else said[task.questions[self._question(question)]]
+
+    def _question(self, word: str) -> int:
+        task = self._science.task
+        found = _found(word, task.questions, f"survey '{task.survey}' has no closed question")
+        return task.questions.index(found)
+
+
+def next_questions(
+    project: Project,
+    answers: Mapping[str, str],
+    *,
+    survey: str | None = None,
+    attributes: Mapping[str, str] | None = None,
+) -> Table:
+    """Return the best questions to ask a person next, and what is likely to be said.
+
+    Parameters and errors are as of `Interview`. Columns question_id, question (wording),
+    nats_saved (expected, of all questions not asked), answer (the likeliest), probability.
+    """
+    import pyarrow as pa
+
+    from lupom.engine.run.tables import Table
+
+    interview = Interview(project, survey=survey, attributes=attributes)
+    for question, answer in answers.items():
+        interview.answer(question, answer)
+    likely = interview.predict()
+    texts = {
+        r["question_id"]: _text(r)
+        for r in table(project.context, "questions").arrow.to_pylist()
+        if r["survey"] == interview.survey
+    }
+    schema = pa.schema(
+        [
+            ("question_id", pa.string()),
+            ("question", pa.string()),
+            ("nats_saved", pa.float64()),
+            ("answer", pa.string()),
+            ("probability", pa.float64()),
+        ]
+    )
+    rows = []
+    for question, gain in interview.ranked():
+        best = max(likely[question], key=likely[question].get)
+        row = (question, texts.get(question), gain, best, likely[question][best])
+        rows.append(dict(zip(schema.names, row, strict=True)))
+    return Table(pa.Table.from_pylist(rows, schema=schema))
+
+
+def _interviewer(context: Context, survey: str | None) -> Interviewer:
+    import pyarrow.compute as pc
+
+    from lupom.science.planning.interview import Interviewer
+    from lupom.science.predictors.task import everyone
+
+    closed = table(context, "closed_questions").arrow
+    names = sorted(pc.unique(closed["survey"]).to_pylist())
+    if survey is None and len(names) != 1:
+        raise UsageError(
+            f"the project has {len(names)} surveys; say which",
+            hint="--survey " + " or ".join(names) if names else "lupom run --select +responses",
+        )
+    name = names[0] if survey is None else _found(survey, names, "the project has no survey")
+    closed, responses, respondents = (
+        t.filter(pc.equal(t["survey"], name))
+        for t in (closed, table(context, "responses").arrow, table(context, "respondents").arrow)
+    )
+    responses = responses.filter(pc.is_in(responses["question_id"], closed["question_id"]))
+    (task,) = everyone(responses, respondents, closed)
+    return Interviewer(task, seed=int(context.files.vars.get("seed", 1)))
+
+
+def _found(word: str, known: Collection[str], what: str) -> str:
+    if word in known:
+        return word
+    same = [name for name in known if name.casefold() == word.casefold()]
+    if len(same) == 1:
+        return same[0]
+    there = ", ".join(list(known)[:20]) or "none"
+    raise UsageError(f"{what} '{word}'", hint=did_you_mean(word, known) or f"there are {there}")
+
+
+def _text(row: Mapping[str, Any]) -> str:
+    return " ".join(str(row.get("item") or row.get("question") or "").split())

@@ -1,0 +1,83 @@
+"""lupom ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from lupom.cli.formats import format_options
+from lupom.cli.options import open_project, project_options
+
+
+@click.command()
+@click.option("--by", metavar="ATTRIBUTE", help="For each group of an attribute.")
+@click.option("--survey", metavar="NAME", help="Of one survey alone.")
+@click.option("--all", "every", is_flag=True, help="Other ways to choose, beside the chosen form.")
+@click.option(
+    "--answer",
+    "answers",
+    multiple=True,
+    metavar="QUESTION=ANSWER",
+    help="What a person said: shows what to ask next; may be repeated.",
+)
+@click.option(
+    "--known",
+    multiple=True,
+    metavar="ATTRIBUTE=VALUE",
+    help="What is known of the person besides; may be repeated.",
+)
+@format_options
+@project_options
+def ask(
+    by: str | None,
+    survey: str | None,
+    every: bool,
+    answers: tuple[str, ...],
+    known: tuple[str, ...],
+    form: str,
+    spreadsheet_safe: bool,
+    project_dir: Path | None,
+    target: str | None,
+    vars_: str | None,
+) -> None:
+    """Say which questions tell most of the others, or which to ask a person next.
+
+    Questions in the order in which they are best asked, and the log loss of all answers not asked
+    for (nll) after each, on people who had no part in the choice. --all compares with questions
+    drawn by lot, with the least certain ones, and with each person's own.
+
+    \b
+    Example:
+      lupom ask
+      lupom ask --by EDUCATION --format csv
+      lupom ask --answer 'absingle=Yes' --known SEX=Female
+    """
+    from lupom.cli.formats import render
+    from lupom.engine.errors import UsageError
+
+    if (answers or known) and (by or every):
+        raise UsageError("--by and --all are of the plan, --answer and --known of one person")
+    said, attributes = _pairs(answers, "--answer"), _pairs(known, "--known")
+    with open_project(project_dir, target, vars_) as project:
+        if answers or known:
+            table = project.next_questions(said, survey=survey, attributes=attributes)
+        else:
+            table = project.ask(survey=survey, by=by, every=every)
+    click.echo(render(table.columns, table.rows(), form, spreadsheet_safe=spreadsheet_safe))
+
+
+def _pairs(words: Sequence[str], option: str) -> dict[str, str]:
+    from lupom.engine.errors import UsageError
+
+    out: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise UsageError(f"{option} {word}: no '='", hint=f"{option} 'NAME=VALUE'")
+        name, value = name.strip(), value.strip()
+        if name in out:
+            raise UsageError(f"{option} {name} is given twice: {out[name]} and {value}")
+        out[name] = value
+    return out

@@ -1,0 +1,92 @@
+"""One person at a time: what to ask next, and what the answers so far say of all others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from lupom.science.planning import forms
+from lupom.science.planning.moments import Moments, cells, fit
+from lupom.science.planning.question_plan import answered
+from lupom.science.predictors.task import HIDDEN, RAREST_VALUE, Bools, Floats, Task
+
+
+class Interviewer:
+    """What a survey's answers say of a new person.
+
+    Attributes
+    ----------
+    task : the survey, with the questions that anybody answered.
+    """
+
+    def __init__(self, task: Task, *, seed: int = 0) -> None:
+        self.task = answered(task)
+        self._moments: Moments = fit(cells(self.task), seed=seed)
+        self._attributes = _columns(self.task)
+
+    def predict(
+        self, attributes: Mapping[int, int], answers: Mapping[int, int]
+    ) -> dict[int, Floats]:
+        """Return probabilities of each question's options, by the question's place.
+
+        Parameters
+        ----------
+        attributes : the number of a value by the number of an attribute, as of the task's
+            `trait_values` (-1: blank); what is not among them is not known.
+        answers : the option given by the question's place.
+        """
+        means, _ = self._known(attributes, answers)
+        shares = self._moments.shares(means)[0]
+        out = {}
+        for question, options in enumerate(self.task.options):
+            part = shares[self._moments.columns(question)]
+            if question in answers:
+                part = np.eye(len(options))[answers[question]]
+            out[question] = np.asarray(part)
+        return out
+
+    def gains(
+        self, attributes: Mapping[int, int], answers: Mapping[int, int]
+    ) -> list[tuple[int, float]]:
+        """Return questions and the entropy, in nats, that asking each is expected to take from all
+        questions not asked, the best first.
+
+        Parameters are as of `predict`.
+        """
+        means, covariance = self._known(attributes, answers)
+        rest = np.ones(len(self.task.questions), dtype=bool)
+        rest[list(answers)] = False
+        shares = self._moments.shares(means)[0]
+        spread = -shares * np.log(shares)
+        now = float(spread[rest[self._moments.owner]].sum())
+        expected = forms.expected_entropy(self._moments, means, covariance, rest)[0]
+        order = [int(q) for q in np.argsort(expected, kind="stable") if np.isfinite(expected[q])]
+        return [(q, now - float(expected[q])) for q in order]
+
+    def _known(
+        self, attributes: Mapping[int, int], answers: Mapping[int, int]
+    ) -> tuple[Floats, Floats]:
+        moments = self._moments
+        told: Bools = np.zeros(len(moments.mean), dtype=bool)
+        values = np.zeros((1, len(moments.mean)))
+        for question, option in answers.items():
+            told[moments.columns(question)] = True
+            values[0, moments.columns(question).start + option] = 1.0
+        for place, (attribute, value) in enumerate(self._attributes):
+            if attribute in attributes:
+                told[moments.width + place] = True
+                values[0, moments.width + place] = float(attributes[attribute] == value)
+        slope, covariance = moments.given(told)
+        centred = values[:, told] - moments.mean[told]
+        return moments.mean[: moments.width] + centred @ slope, covariance
+
+
+def _columns(task: Task) -> list[tuple[int, int]]:
+    """Return attribute and value of each column of a task's `attributes`."""
+    return [
+        (attribute, value)
+        for attribute, values in enumerate(task.trait_values)
+        for value in range(HIDDEN, len(values))
+        if (task.traits[:, attribute] == value).sum() >= RAREST_VALUE
+    ]

@@ -1,0 +1,318 @@
+"""What a few questions tell of all others: a curve by their number, measured on people held out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from lupom.science.blas import one_thread
+from lupom.science.planning import forms
+from lupom.science.planning.moments import Cells, Moments, cells, fit
+from lupom.science.predictors.task import HIDDEN, Bools, Floats, Ints, Task, everyone
+
+QUESTION_PLAN = pa.schema(
+    [
+        ("survey", pa.string()),
+        ("strategy", pa.string()),
+        ("questions", pa.int64()),
+        ("question_id", pa.string()),
+        ("attribute", pa.string()),
+        ("group", pa.string()),
+        ("nll", pa.float64()),
+        ("low", pa.float64()),
+        ("high", pa.float64()),
+        ("nll_before", pa.float64()),
+        ("accuracy", pa.float64()),
+        ("difference", pa.float64()),
+        ("difference_low", pa.float64()),
+        ("difference_high", pa.float64()),
+        ("n", pa.int64()),
+    ]
+)
+CHOSEN, ADAPTIVE, ENTROPY, RANDOM = "chosen", "adaptive", "entropy", "random"
+FOLDS = 5
+# Of each number of questions so many forms are drawn by lot.
+DRAWS = 20
+# People by whose answers questions are chosen; more choose the same.
+CHOOSERS = 1000
+# Numbers of questions for which all strategies are compared.
+SIZES = (1, 3, 5, 10)
+# A step of an adaptive form is a search for each person: of more people a part shows as much.
+INTERVIEWED, LONGEST = 1000, 5
+SPARE = 5
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Of each person the summed loss of the rest, before and after, right answers, and how many.
+
+    Each is (n); of several forms drawn by lot (draws, n).
+    """
+
+    loss: Floats
+    before: Floats
+    right: Floats
+    count: Floats
+
+
+def question_plan(
+    responses: Any,
+    respondents: Any,
+    questions: Any,
+    *,
+    most: int = 10,
+    attributes: Sequence[str] | None = None,
+    known_attributes: bool = True,
+    smallest: int = 100,
+    seed: int = 0,
+) -> pa.Table:
+    """Return which questions tell most of the others, and how much that is.
+
+    Everything is judged on people who had no part in it: of five folds each is predicted by what
+    the other four chose and answered; `question_id` is what all of them together choose.
+
+    Parameters
+    ----------
+    responses : survey, respondent_id, question_id, answer (null where there is none).
+    respondents, questions : as `task.tasks` takes them.
+    most : how many questions to choose.
+    attributes : those to show groups of; None is all.
+    known_attributes : whether attributes are known of the people to ask.
+    smallest : groups of fewer people are left out.
+
+    Returns
+    -------
+    A row for each strategy, number of questions and group (null: everybody):
+        chosen : the same questions for all, by `forms.choose`; question_id is the last of them.
+        adaptive : each person's own, by `forms.adaptive`, up to five.
+        entropy : those whose answers are least certain, by themselves.
+        random : the mean over 20 forms drawn by lot.
+    nll is the mean log loss, in nats, of the answers to all questions that were not asked, by
+    survey weight; nll_before that of the same answers where attributes alone are known; accuracy
+    the share of right ones. A person without an answer to a question is asked the next one in its
+    place. difference is nll less that of the chosen form of as many questions (of the same people),
+    below 0 where the strategy is better. Intervals are of 95 %, of people.
+
+    Raises
+    ------
+    ValueError : as `task.tasks` does.
+    """
+    parts = []
+    for task in everyone(responses, respondents, questions):
+        with one_thread():
+            rows = list(
+                _rows(task, most, attributes, known_attributes, smallest, seed)
+                if len(task.questions) > 1
+                else ()
+            )
+        parts.append(pa.Table.from_pylist(rows, schema=QUESTION_PLAN))
+    return pa.concat_tables(parts) if parts else QUESTION_PLAN.empty_table()
+
+
+def answered(task: Task) -> Task:
+    """Return a task with the questions that anybody answered."""
+    kept = np.flatnonzero((task.answers != HIDDEN).any(axis=0))
+    return replace(
+        task,
+        questions=tuple(task.questions[q] for q in kept),
+        options=tuple(task.options[q] for q in kept),
+        answers=task.answers[:, kept],
+    )
+
+
+def _rows(
+    task: Task,
+    most: int,
+    attributes: Sequence[str] | None,
+    known: bool,
+    smallest: int,
+    seed: int,
+) -> Iterator[dict[str, Any]]:
+    task = answered(task)
+    people = cells(task, attributes=known)
+    n, count = people.codes.shape
+    most = min(most, count - 1)
+    sizes = [size for size in SIZES if size <= most]
+    rng = np.random.default_rng(seed)
+    fold = rng.permutation(n) % FOLDS
+    interviewed = np.zeros(n, dtype=bool)
+    interviewed[rng.permutation(n)[:INTERVIEWED]] = True
+    lots = [rng.permutation(count) for _ in range(DRAWS)]
+    whole = fit(people, seed=seed)
+    order = _chosen(whole, people, most, rng)
+    names = [task.questions[q] for q in order]
+    found: dict[tuple[str, int], Sums] = {}
+    for k in range(FOLDS):
+        here = fold == k
+        moments = fit(people.only(~here), seed=seed)
+        part, members = people.only(here), interviewed[here]
+        # Longer than is shown, for people who have no answer to some of them.
+        own = _chosen(moments, people.only(~here), most + SPARE, rng)
+        uncertain = _uncertain(moments)
+        judge = Judge(moments, part)
+        for size in range(most + 1):
+            _put(found, (CHOSEN, size), here, judge.sums(own, size))
+        for size in sizes:
+            _put(found, (ENTROPY, size), here, judge.sums(uncertain, size))
+            drawn = [judge.sums(form, size) for form in lots]
+            _put(found, (RANDOM, size), here, _stacked(drawn))
+        if members.any():
+            some = Judge(moments, part.only(members))
+            asked = forms.adaptive(moments, some.people, min(most, LONGEST))
+            for size in range(1, asked.shape[1] + 1):
+                _put(found, (ADAPTIVE, size), here & interviewed, some.sums(asked, size))
+    groups = _groups(task, attributes, smallest)
+    for (strategy, size), sums in found.items():
+        against = found[CHOSEN, size]
+        shown = groups if strategy in (CHOSEN, ADAPTIVE) else groups[:1]
+        for attribute, group, members in shown:
+            here = members & (interviewed if strategy == ADAPTIVE else True)
+            if group is not None and here.sum() < smallest:
+                continue
+            yield {
+                "survey": task.survey,
+                "strategy": strategy,
+                "questions": size,
+                "question_id": names[size - 1] if strategy == CHOSEN and size else None,
+                "attribute": attribute,
+                "group": group,
+                **summary(sums, against if strategy != CHOSEN else None, task.weights, here),
+            }
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Predicts people's answers to what they are not asked, and says how well."""
+
+    moments: Moments
+    people: Cells
+
+    def sums(self, order: Any, size: int) -> Sums:
+        """Return each person's sums over the rest.
+
+        Parameters
+        ----------
+        order : questions in their order, of everyone, (m), or of each, (n, m); -1 is none.
+        size : how many of them are asked: the first that the person has an answer to.
+        """
+        n, count = self.people.codes.shape
+        order = np.broadcast_to(np.asarray(order, dtype=np.int64), (n, np.shape(order)[-1]))
+        has = np.take_along_axis(self.people.codes != HIDDEN, np.maximum(order, 0), axis=1)
+        has &= order >= 0
+        row, place = np.nonzero(has & (has.cumsum(axis=1) <= size))
+        mask = np.zeros((n, count), dtype=bool)
+        mask[row, order[row, place]] = True
+        shares = self._shares(mask)
+        loss, right = self.people.losses(shares), self._right(shares)
+        there = (self.people.codes != HIDDEN) & ~mask
+        loss, before, right = (
+            np.where(there, part, 0.0).sum(axis=1) for part in (loss, self._before, right)
+        )
+        return Sums(loss, before, right, there.sum(axis=1).astype(np.float64))
+
+    @cached_property
+    def _before(self) -> Floats:
+        none = np.zeros(self.people.codes.shape, dtype=bool)
+        return self.people.losses(self._shares(none))
+
+    def _shares(self, mask: Bools) -> Floats:
+        told = self.people.told(mask)
+        return self.moments.shares(self.moments.means(self.people.values, told))
+
+    def _right(self, shares: Floats) -> Bools:
+        offsets = self.moments.offsets
+        likeliest = np.maximum.reduceat(shares, offsets[:-1], axis=1)
+        at = offsets[:-1] + np.maximum(self.people.codes, 0)
+        return np.asarray(np.take_along_axis(shares, at, axis=1) >= likeliest)
+
+
+def summary(sums: Sums, against: Sums | None, weights: Floats, here: Bools) -> dict[str, Any]:
+    """Return means over the answers of some people, and their intervals.
+
+    An interval is that of a ratio of sums over people, by linearisation, with people as the units
+    that were drawn.
+    """
+    loss, spread = _ratio(sums.loss, sums.count, weights, here)
+    low, high = _interval(loss, spread)
+    out: dict[str, Any] = {
+        "nll": loss,
+        "low": low,
+        "high": high,
+        "nll_before": _ratio(sums.before, sums.count, weights, here)[0],
+        "accuracy": _ratio(sums.right, sums.count, weights, here)[0],
+        "n": int(here.sum()),
+    }
+    if against is not None:
+        other, theirs = _ratio(against.loss, against.count, weights, here)
+        low, high = _interval(loss - other, spread - theirs)
+        out |= {"difference": loss - other, "difference_low": low, "difference_high": high}
+    return out
+
+
+def _ratio(top: Floats, count: Floats, weights: Floats, here: Bools) -> tuple[float, Floats]:
+    """Return a weighted mean over answers, and each person's part in its error, (n here).
+
+    Of several forms, (draws, n), they are the means over forms.
+    """
+    w = weights[here]
+    top, count = np.atleast_2d(top)[:, here] * w, np.atleast_2d(count)[:, here] * w
+    total = np.maximum(count.sum(axis=1, keepdims=True), 1e-300)
+    mean = top.sum(axis=1, keepdims=True) / total
+    return float(mean.mean()), ((top - mean * count) / total).mean(axis=0)
+
+
+def _interval(value: float, parts: Floats) -> tuple[float, float]:
+    from scipy.stats import t
+
+    n = len(parts)
+    if n < 2:
+        return float("nan"), float("nan")
+    error = float(np.sqrt((parts**2).sum() * n / (n - 1))) * float(t.ppf(0.975, n - 1))
+    return value - error, value + error
+
+
+def _chosen(moments: Moments, people: Cells, most: int, rng: np.random.Generator) -> list[int]:
+    some = np.sort(rng.permutation(len(people.codes))[:CHOOSERS])
+    return forms.choose(moments, people.only(some), most)
+
+
+def _uncertain(moments: Moments) -> Ints:
+    """Return questions by the entropy of their answers, the least certain first."""
+    shares = moments.shares(moments.mean[: moments.width])
+    entropy = np.add.reduceat(-shares * np.log(shares), moments.offsets[:-1])
+    return np.argsort(-entropy, kind="stable")
+
+
+def _put(found: dict[tuple[str, int], Sums], key: tuple[str, int], here: Bools, part: Sums) -> None:
+    """Set the people of a fold in the sums of a strategy."""
+    if key not in found:
+        shape = (*part.loss.shape[:-1], len(here))
+        found[key] = Sums(*(np.zeros(shape) for _ in range(4)))
+    for name in ("loss", "before", "right", "count"):
+        getattr(found[key], name)[..., here] = getattr(part, name)
+
+
+def _stacked(parts: Sequence[Sums]) -> Sums:
+    return Sums(*(np.array([getattr(p, k) for p in parts]) for k in Sums.__dataclass_fields__))
+
+
+def _groups(
+    task: Task, attributes: Sequence[str] | None, smallest: int
+) -> list[tuple[str | None, str | None, Bools]]:
+    """Return attribute, value and members: everybody first, then groups that are large enough."""
+    out: list[tuple[str | None, str | None, Bools]] = [
+        (None, None, np.ones(len(task.respondents), dtype=bool))
+    ]
+    for column, name in enumerate(task.trait_names):
+        if attributes is not None and name not in attributes:
+            continue
+        for code, value in enumerate(task.trait_values[column]):
+            members = task.traits[:, column] == code
+            if members.sum() >= smallest:
+                out.append((name, value, members))
+    return out

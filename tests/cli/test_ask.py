@@ -1,0 +1,116 @@
+"""lupom ask: which questions tell most of the others, and what to ask a person next."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import lupom as package
+from lupom import Interview, Project
+from tests.support.commands import lupom
+from tests.support.shipped import copy_project
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The shipped project with 300 respondents and its plan of three questions."""
+    path = copy_project(tmp_path_factory.mktemp("ask") / "project", respondents=300)
+    values = {"group_attributes": ["SEX"], "plan_questions": 3}
+    with Project(path, vars=values) as project:
+        assert project.run("+question_plan").status == "success"
+    return path
+
+
+@pytest.fixture
+def ask(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+
+    def ask(*arguments):
+        code = lupom("ask", *arguments)
+        out = capsys.readouterr()
+        return code, out.out, out.err
+
+    return ask
+
+
+def test_questions_in_their_order_with_what_is_left(ask, folder):
+    code, out, err = ask("--format", "json")
+    assert (code, err) == (0, "")
+    rows = json.loads(out)
+    assert [r["questions"] for r in rows] == [0, 1, 2, 3]
+    assert all(r["question"] for r in rows[1:])
+    assert all(r["low"] < r["nll"] < r["high"] for r in rows)
+    with Project(folder) as project:
+        assert [tuple(r.values()) for r in rows] == project.ask().rows()
+
+
+def test_other_ways_to_choose_and_groups(ask):
+    _, out, _ = ask("--all", "--format", "json")
+    assert {r["strategy"] for r in json.loads(out)} == {"chosen", "adaptive", "entropy", "random"}
+    _, out, _ = ask("--by", "sex", "--format", "json")
+    assert {r["group"] for r in json.loads(out)} == {"Female", "Male"}
+
+
+def test_what_to_ask_a_person_next(ask, folder):
+    code, out, err = ask("--answer", "abany=Yes", "--known", "SEX=Female", "--format", "json")
+    assert (code, err) == (0, "")
+    rows = json.loads(out)
+    assert "abany" not in {r["question_id"] for r in rows}
+    assert [r["nats_saved"] for r in rows] == sorted((r["nats_saved"] for r in rows), reverse=True)
+    with Project(folder) as project:
+        interview = Interview(project, attributes={"SEX": "Female"})
+        interview.answer("abany", "Yes")
+        assert interview.next() == rows[0]["question_id"]
+
+
+def test_an_interview_learns_from_what_is_said_and_what_is_taken_back(folder):
+    with Project(folder) as project:
+        interview = Interview(project)
+    before = interview.predict("abnomore")["Yes"]
+    interview.answer("absingle", "Yes")
+    assert interview.predict("abnomore")["Yes"] > before + 0.1
+    assert interview.answers == {"absingle": "Yes"}
+    assert interview.predict("absingle") == {"Yes": 1.0, "No": 0.0}
+    interview.answer("absingle", None)
+    assert interview.predict("abnomore")["Yes"] == before
+    asked = []
+    while (question := interview.next()) is not None:
+        asked.append(question)
+        interview.answer(question, next(iter(interview.predict(question))))
+    assert len(asked) == len(set(asked)) == 24
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--by", "GENDER"), "the plan has no attribute 'GENDER'"),
+        (("--survey", "gss"), "the plan has no survey 'gss'"),
+        (("--answer", "abany"), "no '='"),
+        (("--answer", "abny=Yes"), "no closed question 'abny'.*abany"),
+        (("--answer", "abany=Perhaps"), "'abany' has no option 'Perhaps'.*there are Yes, No"),
+        (("--answer", "abany=No", "--answer", "abany=Yes"), "given twice: No and Yes"),
+        (("--known", "SEX=Femal"), "no value 'Femal'.*did you mean 'Female'"),
+        (("--known", "SEKS=Male"), "no attribute 'SEKS'"),
+        (("--known", "SEX=Male", "--by", "SEX"), "of one person"),
+    ],
+)
+def test_mistakes_are_told(ask, arguments, said):
+    import re
+
+    code, out, err = ask(*arguments)
+    assert (code, out) == (2, "")
+    assert re.search(said, " ".join(err.split()))
+
+
+def test_what_is_not_built_is_told(tmp_path, monkeypatch, capsys):
+    path = copy_project(tmp_path / "project", respondents=30)
+    monkeypatch.chdir(path)
+    assert lupom("ask") == 1
+    assert "lupom run builds it" in capsys.readouterr().err
+    with Project(path) as project:
+        project.run("survey_designs", no_llm=True)
+        project.run("+questions")
+        for call in (project.ask, lambda: Interview(project)):
+            with pytest.raises(package.LupomError, match="not built"):
+                call()

@@ -1,0 +1,66 @@
+"""Made-up surveys of which it is known what tells what."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+
+def tables(answers: dict[str, np.ndarray], sex: np.ndarray | None = None):
+    """Return responses, respondents and questions of answers by question, -1 for none."""
+    n = len(next(iter(answers.values())))
+    ids = [f"p{i:05}" for i in range(n)]
+    responses = pd.concat(
+        pd.DataFrame(
+            {
+                "survey": "s",
+                "respondent_id": ids,
+                "question_id": name,
+                "answer": [f"o{code}" if code >= 0 else None for code in codes],
+            }
+        )
+        for name, codes in answers.items()
+    )
+    attributes = [
+        [("SEX", "fm"[s])] if sex is not None else [] for s in (sex if sex is not None else ids)
+    ]
+    respondents = pd.DataFrame({"survey": "s", "respondent_id": ids, "attributes": attributes})
+    questions = pd.DataFrame(
+        {
+            "survey": "s",
+            "question_id": list(answers),
+            "options": [[f"o{i}" for i in range(codes.max() + 1)] for codes in answers.values()],
+        }
+    )
+    return responses, respondents, questions
+
+
+def noisy(rng: np.random.Generator, trait: np.ndarray, noise: float) -> np.ndarray:
+    """Return a trait of 0 and 1 as it is answered: another answer with a probability of `noise`."""
+    return np.where(rng.random(len(trait)) < noise, 1 - trait, trait)
+
+
+def three_themes(n: int = 900, seed: int = 0) -> dict[str, np.ndarray]:
+    """Three themes of a clear question (a0, b0, c0) and two or three muddled ones each."""
+    rng = np.random.default_rng(seed)
+    out = {}
+    for theme, items in (("a", 4), ("b", 3), ("c", 3)):
+        trait = (rng.random(n) < 0.35).astype(int)
+        for item in range(items):
+            out[f"{theme}{item}"] = noisy(rng, trait, 0.02 if item == 0 else 0.25)
+    # Uncertain, and of no use to anything else.
+    out["coin"] = rng.integers(0, 2, n)
+    return out
+
+
+def two_ways(n: int = 1500, seed: int = 0) -> dict[str, np.ndarray]:
+    """Everybody has one of two themes: all of the other's questions get the answer 2."""
+    rng = np.random.default_rng(seed)
+    way = rng.integers(0, 2, n)
+    out = {}
+    for theme, mine in (("b", way == 0), ("c", way == 1)):
+        trait = rng.integers(0, 2, n)
+        for item in range(4):
+            said = noisy(rng, trait, 0.02 if item == 0 else 0.15)
+            out[f"{theme}{item}"] = np.where(mine, said, 2)
+    return out
