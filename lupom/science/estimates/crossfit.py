@@ -23,11 +23,13 @@ MANY = 500
 MOST = 300
 
 
-def crossed(x: Floats, values: Floats, answered: Bools, fold: Ints) -> Floats:
+def crossed(
+    x: Floats, values: Floats, answered: Bools, fold: Ints, most: int | None = MOST
+) -> Floats:
     """Return ridge predictions of one question's K values for everyone, (N, K).
 
     Those who answered are predicted by what other folds answered, all others by the mean over the
-    folds' regressions. Of more than `MOST` columns each regression takes those that alone explain
+    folds' regressions. Of more than `most` columns each regression takes those that alone explain
     most of what its own folds answered: a survey's cost grows with its questions then, and not with
     their fourth power.
 
@@ -35,6 +37,7 @@ def crossed(x: Floats, values: Floats, answered: Bools, fold: Ints) -> Floats:
     ----------
     x : (N, columns), what is known of everyone, the answers to the question not among it.
     values : (N, K), read where answered, (N). fold : (N), from 0.
+    most : columns that a regression takes at most; None is all.
     """
     n, width = len(x), values.shape[1]
     folds = np.unique(fold[answered])
@@ -42,9 +45,10 @@ def crossed(x: Floats, values: Floats, answered: Bools, fold: Ints) -> Floats:
         return np.full((n, width), np.nan)
     of_fold = [answered & (fold == k) for k in folds]
     count, sx, sy, product = _moments(x, values, of_fold)
-    spread = _spread(x, answered) if x.shape[1] > MOST else None
+    most = most or x.shape[1]
+    spread = _spread(x, answered) if x.shape[1] > most else None
     chosen = [
-        _telling(spread, *(total.sum(axis=0) - total[k] for total in (count, sx, sy, product)))
+        _telling(spread, *(t.sum(axis=0) - t[k] for t in (count, sx, sy, product)))[:most]
         if spread is not None
         else np.arange(x.shape[1])
         for k in range(len(folds))
@@ -104,11 +108,11 @@ def _spread(x: Floats, answered: Bools) -> Floats:
 
 
 def _telling(spread: Floats, count: Floats, sx: Floats, sy: Floats, product: Floats) -> Ints:
-    """Return the columns that alone explain most of the values, in order."""
+    """Return the columns by how much of the values they explain alone, most first."""
     covariance = product - np.outer(sx, sy) / count
     told = np.square(covariance).sum(axis=1)
     told = np.divide(told, spread, out=np.zeros_like(told), where=spread > 1e-12)
-    return np.sort(np.argsort(-told, kind="stable")[:MOST])
+    return np.argsort(-told, kind="stable")
 
 
 def bent(p: Floats, values: Floats, answered: Bools, fold: Ints) -> Floats:

@@ -72,6 +72,20 @@ def interval(values: Floats, level: float = 0.95) -> tuple[float | None, float |
     return rounded(low), rounded(high)
 
 
+def intervals(values: Floats, level: float = 0.95) -> list[tuple[float | None, float | None]]:
+    """Return the intervals of several (rows, draws), as `interval` does one by one."""
+    out: list[tuple[float | None, float | None]] = [(None, None)] * len(values)
+    whole = np.asarray(np.isfinite(values[:, 1:]).all(axis=1) & (values.shape[1] > 1))
+    if whole.any():
+        tail = (1.0 - level) / 2.0
+        ends = np.quantile(values[whole, 1:], [tail, 1.0 - tail], axis=1)
+        for row, low, high in zip(np.flatnonzero(whole), *ends, strict=True):
+            out[row] = rounded(low), rounded(high)
+    for row in np.flatnonzero(~whole):
+        out[row] = interval(values[row], level)
+    return out
+
+
 def p_value(differences: Floats, people: int) -> float:
     """Return the two-sided p-value of no difference, by Student's t with the bootstrap's error.
 

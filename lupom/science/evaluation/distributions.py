@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from lupom.science.blas import one_thread
-from lupom.science.evaluation.bootstrap import Draws, Floats, Ints, interval, rounded
+from lupom.science.evaluation.bootstrap import (
+    Draws,
+    Floats,
+    Ints,
+    interval,
+    intervals,
+    rounded,
+)
 from lupom.science.evaluation.groups import SMALLEST, attributes_of, groups
 from lupom.science.evaluation.measures import kish, ratio
 from lupom.science.evaluation.sample import Judged, Sample, samples
@@ -21,6 +26,7 @@ from lupom.science.evaluation.scores import (
     options_of,
     question_of,
 )
+from lupom.science.evaluation.shares import Cells, Counter, Scale
 from lupom.science.inputs import arrow, require
 
 DISTRIBUTION_METRICS = pa.schema(
@@ -44,34 +50,6 @@ DISTRIBUTION_METRICS = pa.schema(
 _SPREAD = ("survey", "respondent_id", "question_id", "predictor", "probabilities")
 # Fewer respondents who were asked both questions, and their association is noise.
 BOTH = 30
-
-
-@dataclass(frozen=True)
-class _Question:
-    """A question's options: labels, and positions from 0 to 1 (None where they have no order)."""
-
-    labels: tuple[str, ...]
-    positions: Floats | None
-
-
-@dataclass(frozen=True)
-class _Counted:
-    """One question's answers in every draw, (1 + resamples, options) each.
-
-    Attributes
-    ----------
-    truth : given answers; spread : predicted probabilities; answer : predicted answers.
-    people : the predictions of each person, (people).
-    """
-
-    truth: Floats
-    spread: Floats
-    answer: Floats
-    people: Ints
-
-    @property
-    def n(self) -> int:
-        return int(self.people.sum())
 
 
 @one_thread()
@@ -116,7 +94,7 @@ def distribution_metrics(
     Raises ValueError for a missing column.
     """
     table = arrow(scores)
-    known = _questions(questions)
+    known = _scales(questions)
     options = options_of(arrow(questions))
     people = {} if respondents is None else attributes_of(respondents)
     rows: list[dict[str, Any]] = []
@@ -124,191 +102,117 @@ def distribution_metrics(
         words = (sample.survey, sample.scenario, sample.pairs)
         draws = Draws(len(sample.people), resamples, seed, words)
         asked = [known.get((sample.survey, name)) for name in sample.questions]
+        counter = Counter(asked, draws, sample.weights)
         names = people.get(sample.survey, {})
         every = attributes or sorted({a for person in names.values() for a in person})
-        divided = [(a, g, m) for a in every for g, m in groups(sample, names, a, smallest)]
+        divided = [_division(sample, names, attribute, smallest) for attribute in every]
+        everybody: Ints = np.zeros(len(sample.people), dtype=np.int64)
         for judged in sample.judged:
             head = sample.named(judged)
-            spreads = _spreads(table, judged, asked, options)
-            whole = _counted(sample, judged, asked, spreads, draws, sample.weights)
-            rows += _rows(head, sample, asked, whole, sample.weights, level, questions_too=True)
-            rows += _associations(head, judged, asked, level)
-            for attribute, group, mask in divided:
-                of_group = {**head, "attribute": attribute, "group": group}
-                some, own = draws.of(mask), judged.of(mask)
-                kept = mask[judged.person]
-                part = {q: s[kept[judged.question == q]] for q, s in spreads.items()}
-                own_weights = sample.weights[mask]
-                found = _counted(sample, own, asked, part, some, own_weights)
-                rows += _rows(of_group, sample, asked, found, own_weights, level, smallest=smallest)
+            spread = _spread(table, judged, options)
+            found = counter.cells(judged, spread, everybody)
+            rows += _rows(head, sample, judged, found, everybody, level, smallest=0)
+            rows += _associations(head, judged, len(asked))
+            for attribute, (labels, group) in zip(every, divided, strict=True):
+                if labels:
+                    found = counter.cells(judged, spread, group)
+                    rows += _rows(
+                        *({**head, "attribute": attribute}, sample, judged, found, group, level),
+                        smallest=smallest,
+                        labels=labels,
+                    )
     return pa.Table.from_pylist(rows, schema=DISTRIBUTION_METRICS)
 
 
-def _questions(questions: Any) -> dict[tuple[str, str], _Question]:
+def _scales(questions: Any) -> dict[tuple[str, str], Scale | None]:
     table = arrow(questions)
     require(table, ("survey", "question_id", "options", "ordinal"), "questions")
-    out = {}
+    out: dict[tuple[str, str], Scale | None] = {}
     for row in table.select(["survey", "question_id", "options", "ordinal"]).to_pylist():
-        labels = tuple(row["options"] or ())
+        count = len(row["options"] or ())
         given = [np.nan if p is None else float(p) for p in row["ordinal"] or ()]
-        positions = np.array([*given, *[np.nan] * (len(labels) - len(given))], dtype=float)
+        positions = np.array([*given, *[np.nan] * (count - len(given))], dtype=float)
         span = np.nanmax(positions) - np.nanmin(positions) if np.isfinite(positions).any() else 0.0
         scaled = (positions - np.nanmin(positions)) / span if span > 0 else None
-        out[row["survey"], row["question_id"]] = _Question(labels, scaled)
+        out[row["survey"], row["question_id"]] = Scale(count, scaled) if count else None
     return out
 
 
-def _spreads(
-    table: pa.Table, judged: Judged, asked: Sequence[_Question | None], options: Options
-) -> dict[int, Floats]:
-    """Return predicted probabilities by question, (predictions, options), rows of 0 for invalid."""
+def _division(
+    sample: Sample, names: dict[str, dict[str, str]], attribute: str, smallest: int
+) -> tuple[list[str], Ints]:
+    """Return the groups of an attribute that are large enough, and everybody's, -1 for none."""
+    labels: list[str] = []
+    group = np.full(len(sample.people), -1, dtype=np.int64)
+    for label, members in groups(sample, names, attribute, smallest):
+        group[members] = len(labels)
+        labels.append(label)
+    return labels, group
+
+
+def _spread(table: pa.Table, judged: Judged, options: Options) -> Floats:
+    """Return predicted probabilities, (predictions, options), rows of 0 for invalid."""
     own = table.select(_SPREAD).take(pa.array(judged.rows))
     spread, has = distributions_of(own, question_of(own, options), options)
     guess = np.nan_to_num(judged.numbers["answer_code"]).astype(np.int64) - 1
     spread[guess < 0] = 0.0
     bare = np.flatnonzero((guess >= 0) & ~has)
     spread[bare, guess[bare]] = 1.0
-    out = {}
-    for q, question in enumerate(asked):
-        if question is not None and question.labels:
-            out[q] = spread[judged.question == q, : len(question.labels)]
-    return out
-
-
-def _counted(
-    sample: Sample,
-    judged: Judged,
-    asked: Sequence[_Question | None],
-    spreads: dict[int, Floats],
-    draws: Draws,
-    weights: Floats,
-) -> dict[int, _Counted]:
-    people = draws.counts.shape[1]
-    out = {}
-    for q, spread in spreads.items():
-        rows = np.flatnonzero(judged.question == q)
-        if not len(rows):
-            continue
-        width = spread.shape[1]
-        # Of a thousand pairs a question has forty: those who were not asked it add nothing.
-        there, person = np.unique(judged.person[rows], return_inverse=True)
-        by_person = np.zeros((len(there), 3 * width))
-        truth = judged.numbers["truth_code"][rows].astype(np.int64) - 1
-        guess = np.nan_to_num(judged.numbers["answer_code"][rows]).astype(np.int64) - 1
-        np.add.at(by_person, (person, truth), 1.0)
-        np.add.at(by_person[:, width : 2 * width], person, spread)
-        valid = guess >= 0
-        np.add.at(by_person, (person[valid], 2 * width + guess[valid]), 1.0)
-        sums = draws.of(there).sums(by_person, weights[there]).reshape(-1, 3, width)
-        shares = ratio(sums, np.broadcast_to(sums.sum(axis=2, keepdims=True), sums.shape))
-        asked_of = np.bincount(judged.person[rows], minlength=people)
-        out[q] = _Counted(shares[:, 0], shares[:, 1], shares[:, 2], asked_of)
-    return out
-
-
-def _compared(
-    asked: Sequence[_Question | None], counted: dict[int, _Counted]
-) -> dict[int, tuple[Floats, Floats, Floats]]:
-    """Return similarity and the variances of given and of predicted answers, (draws), by question.
-
-    Questions whose options have the same places are compared at once: with 24 questions, 25 groups
-    and 24 predictors most of the time went into calls of NumPy.
-    """
-    alike: dict[tuple[int, bytes], list[int]] = {}
-    for q, found in counted.items():
-        question = asked[q]
-        assert question is not None
-        places = b"" if question.positions is None else question.positions.tobytes()
-        alike.setdefault((found.truth.shape[1], places), []).append(q)
-    out: dict[int, tuple[Floats, Floats, Floats]] = {}
-    for together in alike.values():
-        one = asked[together[0]]
-        assert one is not None
-        truth, spread, answer = (
-            np.stack([getattr(counted[q], name) for q in together])
-            for name in ("truth", "spread", "answer")
-        )
-        values = (
-            similarity(truth, spread, one.positions),
-            variance(truth, one.positions),
-            variance(answer, one.positions),
-        )
-        out |= {q: (values[0][i], values[1][i], values[2][i]) for i, q in enumerate(together)}
-    return out
-
-
-def similarity(given: Floats, predicted: Floats, positions: Floats | None) -> Floats:
-    """Return 1 minus the distance of two distributions over a question's options, (..., draws).
-
-    Parameters
-    ----------
-    given, predicted : shares, (..., draws, options).
-    positions : (options) from 0 to 1, NaN for options outside of the order, which are left out;
-        None for options without an order.
-    """
-    if positions is None:
-        return np.asarray(1.0 - np.abs(given - predicted).sum(axis=-1) / 2.0)
-    there = np.flatnonzero(np.isfinite(positions))
-    there = there[np.argsort(positions[there], kind="stable")]
-    one, other = _renormalised(given[..., there]), _renormalised(predicted[..., there])
-    steps = np.diff(positions[there])
-    apart = np.abs(np.cumsum(one, axis=-1) - np.cumsum(other, axis=-1))[..., :-1]
-    return np.asarray(1.0 - apart @ steps)
-
-
-def variance(shares: Floats, positions: Floats | None) -> Floats:
-    """Return the variance of answers, (..., draws): of positions, or 1 minus the squared shares."""
-    if positions is None:
-        return np.asarray(1.0 - np.square(shares).sum(axis=-1))
-    there = np.isfinite(positions)
-    kept = _renormalised(shares[..., there])
-    mean = kept @ positions[there]
-    return np.asarray(kept @ np.square(positions[there]) - np.square(mean))
-
-
-def _renormalised(shares: Floats) -> Floats:
-    return ratio(shares, np.broadcast_to(shares.sum(axis=-1, keepdims=True), shares.shape))
+    return spread
 
 
 def _rows(
     head: dict[str, Any],
     sample: Sample,
-    asked: Sequence[_Question | None],
-    counted: dict[int, _Counted],
-    weights: Floats,
+    judged: Judged,
+    found: Cells,
+    group: Ints,
     level: float,
     *,
-    questions_too: bool = False,
-    smallest: int = 0,
+    smallest: int,
+    labels: Sequence[str | None] = (None,),
 ) -> list[dict[str, Any]]:
+    """Return the rows of each group: of questions with enough predictions, and of all together."""
     rows: list[dict[str, Any]] = []
-    close, one, other = [], [], []
-    everyone: Ints = np.zeros(len(weights), dtype=np.int64)
-    compared = _compared(asked, counted)
-    for q, found in counted.items():
-        alike, given, predicted = compared[q]
-        if np.isfinite(alike[0]):
-            close.append(alike)
-            one.append(predicted)
-            other.append(given)
-            everyone = everyone + found.people
-        if questions_too or found.n >= smallest > 0:
-            of = {**head, "question_id": sample.questions[q], **_carried(found.people, weights)}
-            rows.append(_row(of, "similarity", alike, level))
-            rows.append(_row(of, "variance_ratio", ratio(predicted, given), level))
-    if close:
-        head = {**head, **_carried(everyone, weights)}
+    listed = found.n >= smallest
+    ratios = ratio(found.predicted, found.given)
+    ends = {
+        "similarity": iter(intervals(found.similarity[listed], level)),
+        "variance_ratio": iter(intervals(ratios[listed], level)),
+    }
+    values = {"similarity": found.similarity[:, 0], "variance_ratio": ratios[:, 0]}
+    finite = np.isfinite(found.similarity[:, 0])
+    for place, label in enumerate(labels):
+        of_group = {**head, "group": label} if label is not None else head
+        here = np.flatnonzero(found.group == place)
+        for c in here[listed[here]]:
+            of = {
+                **of_group,
+                "question_id": sample.questions[found.question[c]],
+                "n": int(found.n[c]),
+                "n_eff": rounded(found.n_eff[c]),
+            }
+            for metric, of_cells in values.items():
+                low, high = next(ends[metric])
+                value = rounded(of_cells[c])
+                rows.append({**of, "metric": metric, "value": value, "low": low, "high": high})
+        here = here[finite[here]]
+        if not len(here):
+            continue
+        entered = found.rows[np.isin(found.cell, here)]
+        counts = np.bincount(judged.person[entered], minlength=len(group))[group == place]
+        of = {
+            **of_group,
+            "n": int(counts.sum()),
+            "n_eff": rounded(kish(counts, sample.weights[group == place])),
+        }
         # In a draw without anybody who counts no question has a value, and so the mean has none.
-        known = np.isfinite(close).sum(axis=0).astype(np.float64)
-        mean = ratio(np.nansum(close, axis=0), known)
-        rows.append(_row(head, "representativeness", mean, level))
-        both = ratio(np.nansum(one, axis=0), np.nansum(other, axis=0))
-        rows.append(_row(head, "variance_ratio", both, level))
+        close = found.similarity[here]
+        mean = ratio(np.nansum(close, axis=0), np.isfinite(close).sum(axis=0).astype(np.float64))
+        rows.append(_row(of, "representativeness", mean, level))
+        predicted, given = (np.nansum(v[here], axis=0) for v in (found.predicted, found.given))
+        rows.append(_row(of, "variance_ratio", ratio(predicted, given), level))
     return [row for row in rows if row["value"] is not None]
-
-
-def _carried(people: Ints, weights: Floats) -> dict[str, Any]:
-    return {"n": int(people.sum()), "n_eff": rounded(kish(people, weights))}
 
 
 def _row(head: dict[str, Any], metric: str, values: Floats, level: float) -> dict[str, Any]:
@@ -316,25 +220,22 @@ def _row(head: dict[str, Any], metric: str, values: Floats, level: float) -> dic
     return {**head, "metric": metric, "value": rounded(values[0]), "low": low, "high": high}
 
 
-def _associations(
-    head: dict[str, Any], judged: Judged, asked: Sequence[_Question | None], level: float
-) -> list[dict[str, Any]]:
+def _associations(head: dict[str, Any], judged: Judged, questions: int) -> list[dict[str, Any]]:
     """Return how far associations between questions are kept; no intervals, few pairs allow any."""
-    cells: dict[int, dict[int, tuple[int, int]]] = {}
     truth = np.nan_to_num(judged.numbers["truth_code"]).astype(np.int64)
     guess = np.nan_to_num(judged.numbers["answer_code"]).astype(np.int64)
-    for person, question, t, g in zip(judged.person, judged.question, truth, guess, strict=True):
-        if t > 0 and g > 0:
-            cells.setdefault(int(question), {})[int(person)] = (int(t), int(g))
+    kept = np.flatnonzero((truth > 0) & (guess > 0))
+    people, person = np.unique(judged.person[kept], return_inverse=True)
+    codes = np.zeros((2, len(people), questions), dtype=np.int64)
+    codes[0, person, judged.question[kept]] = truth[kept]
+    codes[1, person, judged.question[kept]] = guess[kept]
+    asked = (codes[0] > 0).astype(np.float32)
     given, predicted = [], []
-    for a, b in combinations(sorted(cells), 2):
-        shared = sorted(cells[a].keys() & cells[b].keys())
-        if len(shared) < BOTH:
-            continue
-        first = np.array([cells[a][person] for person in shared])
-        second = np.array([cells[b][person] for person in shared])
-        given.append(cramers_v(first[:, 0], second[:, 0]))
-        predicted.append(cramers_v(first[:, 1], second[:, 1]))
+    for a, b in np.argwhere(np.triu(asked.T @ asked >= BOTH, k=1)):
+        shared = (codes[0, :, a] > 0) & (codes[0, :, b] > 0)
+        one, other = codes[:, shared, a], codes[:, shared, b]
+        given.append(cramers_v(one[0], other[0]))
+        predicted.append(cramers_v(one[1], other[1]))
     if not given:
         return []
     found = {

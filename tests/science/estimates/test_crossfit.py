@@ -25,12 +25,8 @@ def error(p: Floats, wide: Wide) -> float:
     return float(np.square(p[answered] - values[answered]).mean())
 
 
-def test_columns_that_tell_most_are_taken(wide: Wide, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = crossfit.crossed(*wide)
-    monkeypatch.setattr(crossfit, "MOST", 8)
-    few = crossfit.crossed(*wide)
-    monkeypatch.setattr(crossfit, "MOST", 400)
-    every = crossfit.crossed(*wide)
+def test_columns_that_tell_most_are_taken(wide: Wide) -> None:
+    few, taken, every = (crossfit.crossed(*wide, most=most) for most in (8, 300, None))
     assert error(few, wide) < error(taken, wide) < error(every, wide) < 0.25
 
 

@@ -7,13 +7,9 @@ import pytest
 from scipy.stats import wasserstein_distance
 
 from lupom.science.evaluation.calibration import calibration
-from lupom.science.evaluation.distributions import (
-    cramers_v,
-    distribution_metrics,
-    similarity,
-    variance,
-)
+from lupom.science.evaluation.distributions import cramers_v, distribution_metrics
 from lupom.science.evaluation.groups import group_metrics
+from lupom.science.evaluation.shares import similarity, variance
 from tests.support.scored_people import (
     OPTIONS,
     questions,
@@ -95,6 +91,12 @@ class TestDistributions:
             table, questions(2, ordered=ordered), respondents(people), resamples=30
         ).to_pylist()
         return {(r["metric"], r["question_id"], r["group"]): r for r in rows if r["pairs"] == "all"}
+
+    def test_a_question_is_of_a_group_only_with_enough_people(self) -> None:
+        found = self.metrics(lambda _rng, _person, truth: truth)
+        people = {group: r["n"] for (m, q, group), r in found.items() if q and m == "similarity"}
+        assert people.keys() >= {None, "woman", "man"}
+        assert min(people.values()) >= 20
 
     def test_the_truth_is_like_the_truth(self) -> None:
         found = self.metrics(lambda _rng, _person, truth: truth)
