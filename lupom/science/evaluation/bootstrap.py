@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,8 @@ Floats = npt.NDArray[np.float64]
 
 # Draws multiplied at one time: at 50,000 respondents 25 MB of numbers.
 _CHUNK = 64
+# Numbers of a sparse product's right-hand side at one time: 32 MB.
+_AT_ONCE = 4_000_000
 
 
 class Draws:
@@ -60,6 +63,31 @@ class Draws:
             part = self.counts[start : start + _CHUNK].astype(by_person.dtype)
             out[start : start + _CHUNK] = part @ by_person
         return out
+
+    def of_cells(self, cell: Ints, person: Ints, amount: Floats, count: int) -> Floats:
+        """Return the sums of `count` cells in each draw, (count, 1 + resamples).
+
+        Where a person adds to few cells of many this is faster than `sums`, whose work is people
+        times cells.
+
+        Parameters
+        ----------
+        cell, person, amount : (n), what a person adds to a cell.
+        """
+        from scipy.sparse import coo_array
+
+        draws, people = self.counts.shape
+        matrix = coo_array((amount, (cell, person)), shape=(count, people)).tocsr()
+        out = np.empty((count, draws))
+        step = max(_AT_ONCE // max(people, 1), 1)
+        for start in range(0, draws, step):
+            part = self._by_person[:, start : start + step].astype(np.float64)
+            out[:, start : start + step] = matrix @ part
+        return out
+
+    @cached_property
+    def _by_person(self) -> npt.NDArray[np.uint8]:
+        return np.ascontiguousarray(self.counts.T)
 
 
 def interval(values: Floats, level: float = 0.95) -> tuple[float | None, float | None]:

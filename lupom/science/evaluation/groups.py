@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from lupom.science.blas import one_thread
-from lupom.science.evaluation.bootstrap import Draws, Floats, interval, rounded
+from lupom.science.evaluation.bootstrap import Draws, Floats, intervals, rounded
 from lupom.science.evaluation.measures import measures
 from lupom.science.evaluation.sample import Bools, Sample, samples
 from lupom.science.inputs import arrow, require
@@ -79,18 +79,22 @@ def group_metrics(
             for judged in sample.judged:
                 head = {**sample.named(judged), "attribute": attribute}
                 by_metric: dict[str, list[Floats]] = {}
+                found: list[tuple[dict[str, Any], Floats]] = []
                 for group, mask, some in own:
                     for name, (values, n) in measures(judged.of(mask), some).items():
                         by_metric.setdefault(name, []).append(values)
-                        row = _row(head, group, "value", name, values, n, int(mask.sum()), level)
-                        rows.append(row)
-                for name, found in by_metric.items():
-                    if len(found) > 1:
-                        stacked = np.stack(found)
-                        gap = np.fmax.reduce(stacked) - np.fmin.reduce(stacked)
-                        rows.append(
-                            _row(head, None, "gap", name, gap, len(judged.person), None, level)
-                        )
+                        of = {"group": group, "measure": "value", "metric": name, "n": n}
+                        found.append(({**of, "respondents": int(mask.sum())}, values))
+                for name, of_groups in by_metric.items():
+                    if len(of_groups) > 1:
+                        gap = np.fmax.reduce(of_groups) - np.fmin.reduce(of_groups)
+                        of = {"measure": "gap", "metric": name, "n": len(judged.person)}
+                        found.append((of, gap))
+                ends = intervals(np.array([values for _, values in found]), level)
+                for (of, values), (low, high) in zip(found, ends, strict=True):
+                    rows.append(
+                        {**head, **of, "value": rounded(values[0]), "low": low, "high": high}
+                    )
     return pa.Table.from_pylist(rows, schema=GROUP_METRICS)
 
 
@@ -120,27 +124,3 @@ def attributes_of(respondents: Any) -> dict[str, dict[str, dict[str, str]]]:
     ):
         out.setdefault(survey, {})[person] = dict(attributes or {})
     return out
-
-
-def _row(
-    head: dict[str, Any],
-    group: str | None,
-    measure: str,
-    metric: str,
-    values: Floats,
-    n: int,
-    respondents: int | None,
-    level: float,
-) -> dict[str, Any]:
-    low, high = interval(values, level)
-    return {
-        **head,
-        "group": group,
-        "measure": measure,
-        "metric": metric,
-        "value": rounded(values[0]),
-        "low": low,
-        "high": high,
-        "n": n,
-        "respondents": respondents,
-    }

@@ -11,8 +11,8 @@ from lupom.science.evaluation.sample import Judged
 
 # Bins of a predicted probability, of equal width, for the calibration error.
 BINS = 10
-# More classes than this and their counts are kept sparse: dense ones would be mostly zeros.
-_DENSE = 600
+# Where a smaller share than this of people's counts of classes is not 0, only these are added up.
+_DENSE = 0.03
 
 # Means over predictions that have the number.
 MEANS = ("ordinal_error", "absolute_error", "nll", "brier")
@@ -169,35 +169,21 @@ def _macro_f1(
         ]
     )
     amount = np.concatenate([np.full(len(hit), 2.0), np.ones(len(cells) - len(hit))])
-    if width <= _DENSE:
+    if len(cells) > _DENSE * people * 2 * width:
         flat = np.bincount(cells, weights=amount, minlength=people * 2 * width)
         by_person: Any = flat.reshape(people, 2 * width)
         if weights is None:
             # Whole numbers below 2^24: float32 is exact, and twice as fast.
             by_person = by_person.astype(np.float32)
-        drawn = draws.sums(by_person, weights)
+        drawn = draws.sums(by_person, weights).T
     else:
-        drawn = _sparse_sums(cells, amount, people, 2 * width, draws, weights)
-    hits, sizes = drawn[:, :width], drawn[:, width:]
+        who, place = cells // (2 * width), cells % (2 * width)
+        amount = amount if weights is None else amount * weights[who]
+        drawn = draws.of_cells(place, who, amount, 2 * width)
+    hits, sizes = drawn[:width], drawn[width:]
     there = sizes > 0
     scores = np.divide(hits, sizes, out=np.zeros_like(sizes), where=there)
-    return ratio(scores.sum(axis=1), there.sum(axis=1).astype(float))
-
-
-def _sparse_sums(
-    cells: Ints, amount: Floats, people: int, width: int, draws: Draws, weights: Floats | None
-) -> Floats:
-    from scipy.sparse import coo_array
-
-    matrix = coo_array((amount, (cells // width, cells % width)), shape=(people, width)).tocsr()
-    if weights is not None:
-        matrix = matrix.multiply(weights[:, None]).tocsr()
-    turned = matrix.T.tocsr()
-    out = np.empty((len(draws.counts), width))
-    for start in range(0, len(draws.counts), 64):
-        part = draws.counts[start : start + 64].astype(float)
-        out[start : start + 64] = (turned @ part.T).T
-    return out
+    return ratio(scores.sum(axis=0), there.sum(axis=0).astype(float))
 
 
 def ratio(above: Floats, below: Floats) -> Floats:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from lupom.science.evaluation.bootstrap import Draws, Floats, Ints
-from lupom.science.evaluation.measures import ratio
 from lupom.science.evaluation.sample import Judged
 
 
@@ -54,7 +53,7 @@ class Counter:
 
     def __init__(self, scales: Sequence[Scale | None], draws: Draws, weights: Floats) -> None:
         """Take the scale of each question (None: left out), and everybody's weight."""
-        self._draws = draws.counts.T.astype(np.float64)
+        self._draws = draws
         self._weights = weights
         names = sorted({scale.name for scale in scales if scale is not None})
         self._scales = {s.name: s for s in scales if s is not None}
@@ -75,7 +74,7 @@ class Counter:
         person, question = judged.person[rows], judged.question[rows]
         count = len(self._of)
         found, cell = np.unique(group[person] * count + question, return_inverse=True)
-        shape = len(found), self._draws.shape[1]
+        shape = len(found), len(self._draws.counts)
         values = np.empty(shape), np.empty(shape), np.empty(shape)
         kind = self._of[question]
         for place, name in enumerate(self._names):
@@ -99,8 +98,6 @@ class Counter:
         self, judged: Judged, spread: Floats, rows: Ints, cell: Ints, count: int, scale: Scale
     ) -> tuple[Floats, Floats, Floats]:
         """Return similarity and variances of `count` cells of questions on one scale."""
-        from scipy.sparse import coo_array
-
         width, person = scale.width, judged.person[rows]
         truth = judged.numbers["truth_code"][rows].astype(np.int64) - 1
         guess = np.nan_to_num(judged.numbers["answer_code"][rows]).astype(np.int64) - 1
@@ -115,12 +112,10 @@ class Counter:
         amount = [np.ones(len(rows)), spread[rows, :width].ravel(), np.ones(len(valid))]
         columns = np.concatenate(who)
         data = np.concatenate(amount) * self._weights[columns]
-        at = (np.concatenate(places), columns)
-        counts = coo_array((data, at), shape=(3 * size, len(self._weights))).tocsr()
-        sums = (counts @ self._draws).reshape(3, count, width, -1)
+        sums = self._draws.of_cells(np.concatenate(places), columns, data, 3 * size)
+        sums = sums.reshape(3, count, width, -1)
         sums = np.ascontiguousarray(sums.transpose(0, 1, 3, 2))
-        totals = np.broadcast_to(sums.sum(axis=-1, keepdims=True), sums.shape)
-        given, predicted, answers = ratio(sums, totals)
+        given, predicted, answers = _shares(sums)
         return (
             similarity(given, predicted, scale.positions),
             variance(given, scale.positions),
@@ -141,7 +136,7 @@ def similarity(given: Floats, predicted: Floats, positions: Floats | None) -> Fl
         return np.asarray(1.0 - np.abs(given - predicted).sum(axis=-1) / 2.0)
     there = np.flatnonzero(np.isfinite(positions))
     there = there[np.argsort(positions[there], kind="stable")]
-    one, other = _renormalised(given[..., there]), _renormalised(predicted[..., there])
+    one, other = _shares(given[..., there]), _shares(predicted[..., there])
     steps = np.diff(positions[there])
     apart = np.abs(np.cumsum(one, axis=-1) - np.cumsum(other, axis=-1))[..., :-1]
     return np.asarray(1.0 - apart @ steps)
@@ -152,10 +147,12 @@ def variance(shares: Floats, positions: Floats | None) -> Floats:
     if positions is None:
         return np.asarray(1.0 - np.square(shares).sum(axis=-1))
     there = np.isfinite(positions)
-    kept = _renormalised(shares[..., there])
+    kept = _shares(shares[..., there])
     mean = kept @ positions[there]
     return np.asarray(kept @ np.square(positions[there]) - np.square(mean))
 
 
-def _renormalised(shares: Floats) -> Floats:
-    return ratio(shares, np.broadcast_to(shares.sum(axis=-1, keepdims=True), shares.shape))
+def _shares(sums: Floats) -> Floats:
+    """Return what each is of the sum over the last axis, NaN where that is 0."""
+    totals = sums.sum(axis=-1, keepdims=True)
+    return np.asarray(sums / np.where(totals > 0, totals, np.nan))
