@@ -35,6 +35,8 @@ def part(rng: np.random.Generator, person: Any, truth: Any, question: Any, optio
         "absolute_error": nothing,
         "nll": -np.log(np.where(right > 0, confidence, (1.0001 - confidence) / (options - 1))),
         "brier": (1 - confidence) ** 2,
+        "expected_rank_error": np.abs(guess - truth) * confidence,
+        "rps": np.abs(guess - truth) * confidence / (options - 1),
         "confidence": confidence,
         "truth_code": truth.astype(float),
         "answer_code": guess.astype(float),

@@ -66,12 +66,20 @@ def accuracy(tables: Findings, board: list[Row]) -> Figure:
         percent=True,
         unit="accuracy, %",
     )
+    # Of options in order alone, and of stores that a run has built since there is such a column.
+    ranked = any(r.get("expected_rank_error") is not None for r in rows)
     table = Table(
-        ["predictor", "accuracy", "from", "to", "log loss", "calibration error", "invalid"],
+        [
+            *("predictor", "accuracy", "from", "to", "log loss"),
+            *(["expected rank error"] if ranked else []),
+            *("calibration error", "invalid"),
+        ],
         [
             [
                 *(name_of(r), share(r["accuracy"]), share(r["low"]), share(r["high"])),
-                *(plain(r["nll"]), plain(r["calibration"]), share(r["invalid"])),
+                plain(r["nll"]),
+                *([plain(r["expected_rank_error"])] if ranked else []),
+                *(plain(r["calibration"]), share(r["invalid"])),
             ]
             for r in rows
         ],

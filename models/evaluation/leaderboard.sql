@@ -13,6 +13,7 @@ with wide as (
         max(value) filter (metric = 'calibration_error') as calibration_error,
         max(value) filter (metric = 'share_invalid') as invalid,
         max(value) filter (metric = 'absolute_error') as absolute_error,
+        max(value) filter (metric = 'expected_rank_error') as expected_rank_error,
         coalesce(max(n) filter (metric = 'accuracy'), max(n) filter (metric = 'absolute_error')) as n
     from {{ ref('metrics') }}
     where weighting = 'none'
@@ -54,7 +55,7 @@ shown as (
 select
     w.survey, w.scenario, w.pairs, w.predictor, w.llm,
     w.accuracy, w.accuracy_low as low, w.accuracy_high as high, w.nll, w.calibration_error as calibration,
-    w.absolute_error, w.invalid, w.n,
+    w.expected_rank_error, w.absolute_error, w.invalid, w.n,
     s.difference as vs_best, s.low as vs_low, s.high as vs_high,
     x.network, x.retrieval
 from wide as w

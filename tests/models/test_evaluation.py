@@ -109,6 +109,10 @@ def test_what_has_seen_held_out_answers_is_tagged(project: FakeProject, name: st
 def test_the_leaderboard_has_everyone_once(project: FakeProject) -> None:
     rows = project.rows("select predictor, vs_best is null from leaderboard where pairs = 'all'")
     assert sorted(name for name, _ in rows) == sorted(SHIPPED)
+    ranks = (
+        "select predictor from leaderboard where pairs = 'all' order by expected_rank_error desc"
+    )
+    assert project.rows(ranks)[0] == ("majority",)
     # Only the best one is not compared with the best one.
     assert sum(best for _, best in rows) == 1
     found = "select llm, network, retrieval from leaderboard where predictor = 'history'"

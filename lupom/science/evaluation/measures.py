@@ -15,7 +15,7 @@ BINS = 10
 _DENSE = 0.03
 
 # Means over predictions that have the number.
-MEANS = ("ordinal_error", "absolute_error", "nll", "brier")
+MEANS = ("ordinal_error", "absolute_error", "nll", "brier", "expected_rank_error", "rps")
 
 Measured = dict[str, tuple[Floats, int]]
 

@@ -65,6 +65,13 @@ def metrics(
             ones another, and so on, as when F1 is taken over option codes.
         ordinal_error : mean absolute distance in ordinal positions, of valid predictions where both
             have one; ordinal_coverage is the share of those.
+        expected_rank_error : mean of the distance in ordinal positions that predicted distributions
+            expect, sum_k p_k |position_k - position_truth|, of questions whose options all have
+            one: what ordinal_error is of answers. A predictor that is unsure between neighbours has
+            less of it than one that is unsure between the ends.
+        rps : mean ranked probability score of the same, 0 to 1: squared differences of the
+            cumulated probabilities and the truth, over the steps of the scale (Epstein 1969). It is
+            proper: least for who says what they believe, which expected_rank_error is not.
         collapsed_accuracy : accuracy where the options of a scale below, at and above its middle
             are one each.
         share_invalid : share of invalid predictions.

@@ -19,7 +19,7 @@ Bools = npt.NDArray[np.bool_]
 
 NUMBERS = (
     *("correct", "collapsed_correct", "ordinal_error", "absolute_error", "nll", "brier"),
-    *("confidence", "truth_code", "answer_code"),
+    *("expected_rank_error", "rps", "confidence", "truth_code", "answer_code"),
 )
 # What a question is answered by: one of its options, a number, or words of one's own.
 OPTIONS, NUMERIC, TEXT = KINDS = ("options", "numeric", "text")

@@ -85,6 +85,13 @@ def score(
             either has none or the prediction is invalid.
         nll : minus the natural log of the truth's probability, which counts as at least 1e-4; null
             without a distribution, and where the prediction is invalid.
+        expected_rank_error : distance from the truth in the question's ordinal positions that is
+            expected by the distribution, sum_k p_k |position_k - position_truth|; null as nll, and
+            where an option has no position. Of an answer for sure it is ordinal_error.
+        rps : ranked probability score, 0 to 1: mean over the steps of the scale of the squared
+            difference between the probability of an answer up to there and whether the truth is
+            (Epstein 1969; divided by the number of steps: Murphy 1971); null as
+            expected_rank_error.
         brier : sum over the question's options of the squared difference between probability and
             outcome, 0 to 2 (Brier 1950); null as nll.
         in_llm_sample : whether the pair is among `llm_pairs`.
@@ -130,6 +137,7 @@ def score(
     nll[has] = -np.log(np.clip(p[has], FLOOR, 1.0))
     # sum (p_k - y_k)^2 = sum p_k^2 - 2 p_truth + 1
     brier[has] = (np.square(spread).sum(axis=1) - 2.0 * p + 1.0)[has]
+    expected, ranked = _by_rank(spread, question, truth_code, options, has)
     side = np.sign(options.positions - options.middles[:, None])
     collapsed = side[question, code] == side[question, truth_code]
     collapsed |= code == truth_code
@@ -150,12 +158,46 @@ def score(
         "ordinal_error": _nullable(np.where(valid, step, np.nan)),
         "nll": _nullable(nll),
         "brier": _nullable(brier),
+        "expected_rank_error": _nullable(expected),
+        "rps": _nullable(ranked),
         "in_llm_sample": pc.is_in(_key(table, _PAIR), value_set=asked),
     }
     table = table.drop_columns([name for name in columns if name in table.column_names])
     for name, column in columns.items():
         table = table.append_column(name, column)
     return table
+
+
+def _by_rank(
+    spread: Floats, question: Ints, truth: Ints, options: Options, has: Bools
+) -> tuple[Floats, Floats]:
+    """Return expected rank error and ranked probability score of each row, NaN without a scale."""
+    count = np.array([len(labels) for labels in options.labels], dtype=np.int64)
+    placed = np.isfinite(options.positions).sum(axis=1)
+    scale = (placed == count) & (np.ptp(_filled(options.positions), axis=1) > 0)
+    expected, ranked = np.full(len(truth), np.nan), np.full(len(truth), np.nan)
+    rows = np.flatnonzero(has & scale[question])
+    if not len(rows):
+        return expected, ranked
+    # Places behind the last option stand where the scale ends, and have no probability.
+    ordered = np.argsort(_filled(options.positions), axis=1, kind="stable")[question[rows]]
+    at = _filled(options.positions)[question[rows]]
+    own = at[np.arange(len(rows)), truth[rows], None]
+    p = spread[rows]
+    expected[rows] = (p * np.abs(at - own)).sum(axis=1)
+    at = np.take_along_axis(at, ordered, axis=1)
+    reached = np.cumsum(np.take_along_axis(p, ordered, axis=1), axis=1)[:, :-1]
+    steps = np.diff(at, axis=1) > 0
+    ranked[rows] = (np.square(reached - (own <= at[:, :-1])) * steps).sum(axis=1)
+    ranked[rows] /= steps.sum(axis=1)
+    return expected, ranked
+
+
+def _filled(positions: Floats) -> Floats:
+    """Return positions with the highest of the question where there is none, 0 without any."""
+    there = np.isfinite(positions)
+    highest = np.where(there, positions, -np.inf).max(axis=1, initial=-np.inf)
+    return np.where(there, positions, np.where(there.any(axis=1), highest, 0.0)[:, None])
 
 
 def _key(table: pa.Table, names: tuple[str, ...]) -> pa.Array:

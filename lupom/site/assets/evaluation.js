@@ -13,7 +13,7 @@ const titled = (row) => {
   const title = (LUPOM.start.titles || {})[row.predictor];
   return title && title !== row.predictor ? [title, h("small", {}, who(row))] : who(row);
 };
-const LOWER_IS_BETTER = new Set(["nll", "brier", "calibration_error", "ordinal_error", "share_invalid", "association_error"]);
+const LOWER_IS_BETTER = new Set(["nll", "brier", "calibration_error", "ordinal_error", "expected_rank_error", "rps", "share_invalid", "association_error"]);
 const unique = (values) => [...new Set(values.filter((v) => v !== null && v !== undefined))];
 
 // Values with their intervals on one scale: a row each, its numbers beside it.

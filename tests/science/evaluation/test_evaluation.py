@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import wasserstein_distance
 
 from lupom.science.evaluation.metrics import metrics
 from lupom.science.evaluation.scores import FLOOR, score
@@ -87,6 +88,49 @@ class TestScores:
         rows = [prediction("p1", "scale", "mid"), prediction("p2", "color", "green")]
         assert [r["ordinal_error"] for r in scored(rows, self.TRUTH)] == [0.5, None]
 
+    def test_a_distribution_on_a_scale_is_scored_by_its_order(self) -> None:
+        p = {"low": 0.2, "mid": 0.3, "high": 0.5}
+        rows = [
+            prediction("p1", "scale", "high", probabilities=list(p.items())),
+            prediction("p2", "color", "red", probabilities=[("red", 1.0)]),
+        ]
+        first, second = scored(rows, self.TRUTH)
+        places = [1.0, 1.5, 2.0]
+        assert first["expected_rank_error"] == pytest.approx(
+            wasserstein_distance(places, [2.0], list(p.values()))
+        )
+        assert first["rps"] == pytest.approx((0.2**2 + 0.5**2) / 2)
+        assert [second["expected_rank_error"], second["rps"]] == [None, None]
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_a_scale_from_0_to_10(self, order: int) -> None:
+        options = [str(n) for n in range(11)][::order]
+        asked = pa.table(
+            {
+                "survey": ["s"],
+                "question_id": ["stars"],
+                "options": [options],
+                "ordinal": [[float(n) for n in options]],
+            }
+        )
+        even = [prediction("p1", "stars", "5", probabilities=[(n, 1 / 11) for n in options])]
+        table = pa.Table.from_pylist(even, schema=PREDICTIONS)
+        [row] = score(table, holdout([("p1", "stars", "5")]), asked).to_pylist()
+        assert row["expected_rank_error"] == pytest.approx(2 * sum(range(6)) / 11)
+        below = [n / 11 for n in range(1, 11)]
+        expected = [(b - (n >= 5)) ** 2 for n, b in enumerate(below)]
+        assert row["rps"] == pytest.approx(sum(expected) / 10)
+
+    def test_an_option_without_a_position_makes_no_scale(self) -> None:
+        asked = QUESTIONS.set_column(
+            3, "ordinal", pa.array([[1.0, 2.0, None], [None, None]], pa.list_(pa.float64()))
+        )
+        row = prediction("p1", "scale", "mid", probabilities=[("low", 0.5), ("mid", 0.5)])
+        table = pa.Table.from_pylist([row], schema=PREDICTIONS)
+        [out] = score(table, holdout([("p1", "scale", "low")]), asked).to_pylist()
+        assert out["ordinal_error"] == 1.0
+        assert out["expected_rank_error"] is None
+
     @pytest.mark.parametrize(
         "change", [{"status": "invalid"}, {"answer": None}, {"answer": "purple"}, {"status": None}]
     )
@@ -94,7 +138,9 @@ class TestScores:
         row = prediction("p1", "scale", "high", probabilities=[("high", 1.0)])
         [out] = scored([{**row, **change}], self.TRUTH)
         assert out["correct"] is False
-        assert [out[k] for k in ("answer_code", "ordinal_error", "nll", "brier")] == [None] * 4
+        assert [out[k] for k in ("answer_code", "ordinal_error", "nll", "brier", "rps")] == [
+            None
+        ] * 5
 
     def test_other_pairs_and_tuning_pairs_are_left_out(self) -> None:
         rows = [prediction("p9", "scale", "low"), prediction("p1", "scale", "low")]
