@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from lupom.science.inputs import arrow, require
 from lupom.science.predictors.task import Bools, Floats, Ints, Words
+from lupom.science.tables import option_codes
 
 PREDICTIONS = pa.schema(
     [
@@ -107,34 +108,50 @@ class Pairs:
 
         Parameter as of `read`; the options are (P).
         """
-        keys = _keys(self.respondents, np.array(self.questions, dtype=object)[self.columns])
-        place = {key: i for i, key in enumerate(keys)}
-        found = _keys(
-            predictions["respondent_id"].to_pylist(), predictions["question_id"].to_pylist()
-        )
-        at = np.array([place.get(key, -1) for key in found], dtype=np.int64)
+        at = self.place(predictions["respondent_id"], predictions["question_id"])
         valid = np.asarray(pc.fill_null(pc.equal(predictions["status"], "valid"), False))
-        out = np.zeros((len(keys), self.width))
-        has = np.zeros(len(keys), dtype=bool)
-        said = np.full(len(keys), -1, dtype=np.int64)
-        codes = [{label: i for i, label in enumerate(labels)} for labels in self.options]
         kept = np.flatnonzero((at >= 0) & valid)
-        part = predictions.take(pa.array(kept))
-        spreads, answers = part["probabilities"].to_pylist(), part["answer"].to_pylist()
-        for row, spread, answer in zip(at[kept], spreads, answers, strict=True):
-            code = codes[int(self.columns[row])]
-            for label, probability in spread or ():
-                if label in code and probability is not None and probability > 0:
-                    out[row, code[label]] = probability
-            if not out[row].any() and answer in code:
-                out[row, : len(code)] = (1.0 - STATED) / max(len(code) - 1, 1)
-                out[row, code[answer]] = STATED
-                said[row] = code[answer]
-            total = out[row].sum()
-            if total > 0:
-                out[row] /= total
-                has[row] = True
+        part, at = predictions.select(["answer", "probabilities"]).take(pa.array(kept)), at[kept]
+        out = np.zeros((len(self.columns), self.width))
+        said = np.full(len(out), -1, dtype=np.int64)
+        spread = part["probabilities"].combine_chunks()
+        if pa.types.is_map(spread.type):
+            row = np.repeat(at, np.diff(np.asarray(spread.offsets)))
+            code = option_codes(spread.keys, self.columns[row], self.options)
+            probability = np.asarray(spread.items.cast(pa.float64()).to_numpy(zero_copy_only=False))
+            right = (code >= 0) & (np.nan_to_num(probability) > 0)
+            out[row[right], code[right]] = probability[right]
+        answers = option_codes(part["answer"].cast(pa.string()), self.columns[at], self.options)
+        alone = (answers >= 0) & ~out[at].any(axis=1)
+        rows, given = at[alone], answers[alone]
+        sizes = self.sizes[rows]
+        others = (1.0 - STATED) / np.maximum(sizes - 1, 1)
+        out[rows] = others[:, None] * (np.arange(self.width) < sizes[:, None])
+        out[rows, given] = STATED
+        said[rows] = given
+        total = out.sum(axis=1)
+        has = total > 0
+        out[has] /= total[has, None]
         return out, has, said
+
+    def place(self, respondents: pa.ChunkedArray, questions: pa.ChunkedArray) -> Ints:
+        """Return which pair each cell is, -1 where none."""
+        names = pa.array(self.respondents, pa.string())
+        people = names.dictionary_encode()
+        own = np.asarray(people.indices, dtype=np.int64) * len(self.questions) + self.columns
+        row = pc.index_in(respondents.cast(pa.string()), value_set=people.dictionary)
+        column = pc.index_in(
+            questions.cast(pa.string()), value_set=pa.array(self.questions, pa.string())
+        )
+        row, column = (np.asarray(pc.fill_null(c, -1), dtype=np.int64) for c in (row, column))
+        cell = row * len(self.questions) + column
+        if not len(own):
+            return np.full(len(cell), -1, dtype=np.int64)
+        order = np.argsort(own, kind="stable")
+        near = np.searchsorted(own[order], cell, side="right") - 1
+        found = order[np.maximum(near, 0)]
+        same = (row >= 0) & (column >= 0) & (near >= 0) & (own[found] == cell)
+        return np.where(same, found, -1)
 
     def table(
         self, name: str, probabilities: Floats, llm: str | None = None, where: Any = None
@@ -216,45 +233,40 @@ def pairs_of(survey: str, predictions: pa.Table, tuning: pa.Table, questions: pa
     asked = questions.sort_by("question_id")
     ids = tuple(asked["question_id"].to_pylist())
     options = tuple(tuple(o or ()) for o in asked["options"].to_pylist())
-    column_of = {question: i for i, question in enumerate(ids)}
     names = ["question_id", "respondent_id", "role", "scenario"]
     distinct = predictions.select(names).group_by(names).aggregate([])
     distinct = distinct.sort_by([(name, "ascending") for name in names])
-    columns = []
-    for question in distinct["question_id"].to_pylist():
-        if question not in column_of:
-            raise ValueError(f"{survey}: {question} has no row among the questions")
-        columns.append(column_of[question])
+    columns = np.asarray(
+        pc.fill_null(
+            pc.index_in(distinct["question_id"], value_set=pa.array(ids, pa.string())), -1
+        ),
+        dtype=np.int64,
+    )
+    if (columns < 0).any():
+        stranger = distinct["question_id"][int(np.argmin(columns))]
+        raise ValueError(f"{survey}: {stranger} has no row among the questions")
     respondents = np.array(distinct["respondent_id"].to_pylist(), dtype=object)
     roles = np.array(distinct["role"].to_pylist(), dtype=object)
-    given = dict(
-        zip(
-            _keys(tuning["respondent_id"].to_pylist(), tuning["question_id"].to_pylist()),
-            tuning["answer"].to_pylist(),
-            strict=True,
+    scenarios = np.array(distinct["scenario"].to_pylist(), dtype=object)
+    nothing = np.full(len(columns), -1, dtype=np.int64)
+    pairs = Pairs(survey, ids, options, respondents, columns, roles, scenarios, nothing)
+    told = tuning.filter(pc.is_valid(tuning["answer"]))
+    at = pairs.place(told["respondent_id"], told["question_id"])
+    chosen = np.flatnonzero(at >= 0)
+    at = at[chosen]
+    chosen, at = chosen[roles[at] == "tuning"], at[roles[at] == "tuning"]
+    answers = told["answer"].cast(pa.string()).take(pa.array(chosen))
+    codes = option_codes(answers, columns[at], options)
+    if (codes < 0).any():
+        first = int(np.argmin(codes))
+        column = int(columns[at[first]])
+        raise ValueError(
+            f"{survey}: the answer {answers[first].as_py()!r} to {ids[column]} is none of its "
+            f"options {list(options[column])}"
         )
-    )
-    truth = np.full(len(columns), -1, dtype=np.int64)
-    for i, (respondent, column) in enumerate(zip(respondents, columns, strict=True)):
-        answer = given.get((respondent, ids[column]))
-        if roles[i] != "tuning" or answer is None:
-            continue
-        if answer not in options[column]:
-            raise ValueError(
-                f"{survey}: the answer {answer!r} to {ids[column]} is none of its options "
-                f"{list(options[column])}"
-            )
-        truth[i] = options[column].index(answer)
-    return Pairs(
-        survey,
-        ids,
-        options,
-        respondents,
-        np.array(columns, dtype=np.int64),
-        roles,
-        np.array(distinct["scenario"].to_pylist(), dtype=object),
-        truth,
-    )
+    truth = nothing.copy()
+    truth[at] = codes
+    return replace(pairs, truth=truth)
 
 
 def of_survey(table: Any, columns: Sequence[str], what: str, survey: str) -> pa.Table:
@@ -262,7 +274,3 @@ def of_survey(table: Any, columns: Sequence[str], what: str, survey: str) -> pa.
     whole = arrow(table)
     require(whole, columns, what)
     return whole.select(list(columns)).filter(pc.equal(whole["survey"], survey))
-
-
-def _keys(respondents: Any, questions: Any) -> list[tuple[str, str]]:
-    return list(zip(respondents, questions, strict=True))

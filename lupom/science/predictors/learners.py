@@ -1,17 +1,14 @@
-"""Predictors that learn one question at a time: majority, logistic regression, random forest."""
+"""Predictors that learn one question at a time: majority, logistic regression."""
 
 from __future__ import annotations
 
-import warnings
-import zlib
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lupom.science.blas import one_thread
 from lupom.science.predictors import multinomial
+from lupom.science.predictors.forest import forest_answers as forest_answers
 from lupom.science.predictors.predictor import State, predictor
 from lupom.science.predictors.task import HIDDEN, Floats, Ints, Task
 
@@ -20,9 +17,6 @@ from lupom.science.predictors.task import HIDDEN, Floats, Ints, Task
 # demographics and other answers .700, .686, .700, .733 for C = .01, .03, .1, .3; given demographics
 # alone .811, .804, .808 for C = .01, .03, .1.
 LOGISTIC_C = 0.03
-# Leaves of 1, 3, 5, 10 respondents: log loss .693, .688, .690, .697.
-FOREST_LEAF = 3
-FOREST_TREES = 100
 
 
 def _shares(task: Task, seed: int = 0) -> State:
@@ -54,7 +48,7 @@ def logistic_demographics(state: State, task: Task) -> Floats:
 def _on_answers(task: Task, seed: int = 0) -> State:
     of_answers = np.repeat(np.arange(len(task.questions)), np.diff(task.offsets))
     of_attributes = np.full(task.attributes.shape[1], HIDDEN)
-    return _regressions(task, _everything(task), np.concatenate([of_answers, of_attributes]))
+    return _regressions(task, task.features, np.concatenate([of_answers, of_attributes]))
 
 
 @predictor("Logistic regression on the other answers and the attributes", fit=_on_answers)
@@ -64,12 +58,7 @@ def logistic_answers(state: State, task: Task) -> Floats:
     Answers and attributes come as 0 and 1 for each option and value. An answer that is not known,
     held-out ones included, is 0 in all of its question's options.
     """
-    return _by_regressions(state, task, _everything(task))
-
-
-def _everything(task: Task) -> npt.NDArray[np.uint8]:
-    """Return all answers and the attributes as 0 and 1."""
-    return np.hstack([task.known, task.attributes]).astype(np.uint8)
+    return _by_regressions(state, task, task.features)
 
 
 def _regressions(task: Task, features: npt.NDArray[np.generic], own: Ints) -> State:
@@ -109,67 +98,6 @@ def _tiled(state: State, task: Task, question: int, people: Ints) -> Floats:
     """Return a question's shares in a state for each of some people, (n, options)."""
     part = slice(int(task.offsets[question]), int(task.offsets[question + 1]))
     return np.tile(state["shares"][part], (len(people), 1))
-
-
-@predictor(
-    "Random forest on the other answers and the attributes",
-    cost="most of the time that baselines take",
-)
-def forest_answers(task: Task, seed: int = 0) -> Floats:
-    """Return probabilities by a random forest on the other answers and attributes, (P, width).
-
-    The seed of a question's forest is made of `seed` and the question's id, so that one question
-    more leaves the others' predictions as they were.
-    """
-
-    def make(question: int) -> Any:
-        from sklearn.ensemble import RandomForestClassifier
-
-        state = np.random.SeedSequence([seed, zlib.crc32(task.questions[question].encode())])
-        return RandomForestClassifier(
-            n_estimators=FOREST_TREES,
-            min_samples_leaf=FOREST_LEAF,
-            n_jobs=-1,
-            random_state=int(state.generate_state(1)[0]),
-        )
-
-    return _fitted(task, make, lambda question: _features(task, question))
-
-
-def _features(task: Task, question: int) -> Floats:
-    """Return the answers to all other questions and the attributes as 0 and 1."""
-    others = np.ones(task.known.shape[1], dtype=bool)
-    others[task.offsets[question] : task.offsets[question + 1]] = False
-    return np.hstack([task.known[:, others], task.attributes])
-
-
-def _fitted(task: Task, make: Callable[[int], Any], features: Callable[[int], Floats]) -> Floats:
-    """Fit one model a question on its learners and predict all of the question's pairs at once."""
-
-    def predict(question: int, people: Ints) -> Floats:
-        learners = task.learners(question)
-        given = task.answers[learners, question]
-        prior = task.prior(question)
-        table = features(question)
-        # Nothing to tell apart, or nothing to tell by: the shares are all there is.
-        if len(np.unique(given)) < 2 or not table.shape[1]:
-            return np.tile(prior, (len(people), 1))
-        model = make(question)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            model.fit(table[learners], given)
-            if hasattr(model, "n_jobs"):
-                # Trees summed by several threads come in any order, and the sum's last digits too.
-                model.n_jobs = None
-            fitted = model.predict_proba(table[people])
-        out = np.zeros((len(people), len(prior)))
-        out[:, model.classes_] = fitted
-        # One answer's worth of the shares, so that no option is held to be impossible.
-        return np.asarray((out * len(learners) + prior) / (len(learners) + 1.0))
-
-    # Matrices this small are slower on several BLAS threads: .12 s a fit instead of .02.
-    with one_thread():
-        return _each(task, predict)
 
 
 def _each(task: Task, predict: Callable[[int, Ints], Floats]) -> Floats:

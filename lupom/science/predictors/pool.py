@@ -16,6 +16,9 @@ from lupom.science.predictors.task import Bools, Floats, Ints
 
 INFINITE = float("inf")
 FOLDS = 5
+# Newton's steps at most, and the nats that one must promise.
+STEPS = 50
+NEAR = 1e-6
 # Of the bootstrap that says what candidates count.
 DRAWS = 200
 
@@ -99,11 +102,10 @@ def fit(evidence: Evidence, centre: Floats, shrinkage: Shrinkage) -> Weights:
     """Return the weights, none negative, with the least penalised log loss.
 
     The penalty is ridge / 2 |w - centre|^2 + group_ridge / 2 sum_g |w_g - w|^2: a normal prior, so
-    that a group with few pairs has nearly the common weights (partial pooling).
+    that a group with few pairs has nearly the common weights (partial pooling). Found by projected
+    Newton steps (Bertsekas 1982) from the centre; the Hessian of group weights is of
+    blocks, whose Schur complement gives the step of the common ones.
     """
-    from scipy.optimize import minimize
-
-    m = len(centre)
     groups = int(evidence.group.max(initial=-1)) + 1
     if shrinkage.centre == "best" and len(evidence.truth):
         centre = _best(evidence)
@@ -112,43 +114,117 @@ def fit(evidence: Evidence, centre: Floats, shrinkage: Shrinkage) -> Weights:
         if single or not len(evidence.truth):
             return Weights(centre, np.tile(centre, (groups, 1)))
         raise ValueError("common weights that are held leave no group weights of their own")
-    rows = np.arange(len(evidence.truth))
-    logs = np.where(evidence.inside[:, :, None], evidence.logs, 0.0)
-    right = logs[rows, evidence.truth]
-    blocks = 0 if single else groups
+    if single:
+        # One group, pulled to a centre that stays.
+        one = np.zeros(len(evidence.truth), dtype=np.int64)
+        problem = _Problem(evidence, one, 1, centre, INFINITE, shrinkage.ridge)
+        own = problem.solve(centre, centre[None])[1]
+        return Weights(own[0], np.tile(own[0], (groups, 1)))
+    problem = _Problem(
+        evidence, evidence.group, groups, centre, shrinkage.ridge, shrinkage.group_ridge
+    )
+    return Weights(*problem.solve(centre, np.tile(centre, (groups, 1))))
 
-    def loss(x: Floats) -> tuple[float, Floats]:
-        common, own = x[:m], x[m:].reshape(blocks, m)
-        w = np.broadcast_to(common, (len(rows), m)) if single else own[evidence.group]
-        p = pooled(logs, evidence.inside, w)
-        slope = np.einsum("nk,nkm->nm", p, logs) - right
-        away = common - centre
-        value = losses(p, evidence.truth).sum() + shrinkage.ridge / 2 * (away @ away)
-        gradient = np.zeros_like(x)
-        gradient[:m] = shrinkage.ridge * away
-        if single:
-            gradient[:m] += slope.sum(axis=0)
-        else:
-            apart = own - common
-            value += shrinkage.group_ridge / 2 * np.square(apart).sum()
-            gradient[:m] -= shrinkage.group_ridge * apart.sum(axis=0)
-            by_group = np.zeros((groups, m))
-            np.add.at(by_group, evidence.group, slope)
-            gradient[m:] = (by_group + shrinkage.group_ridge * apart).ravel()
-        return float(value), gradient
 
-    start = np.tile(centre, 1 + blocks)
-    found = minimize(
-        loss,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[(0.0, None)] * len(start),
-        options={"maxiter": 300, "ftol": 1e-9},
-    ).x
-    common = found[:m]
-    own = np.tile(common, (groups, 1)) if single else found[m:].reshape(groups, m)
-    return Weights(common, own)
+class _Problem:
+    """The penalised log loss of group weights and of common ones, which an infinite ridge holds."""
+
+    def __init__(
+        self,
+        evidence: Evidence,
+        group: Ints,
+        groups: int,
+        centre: Floats,
+        ridge: float,
+        group_ridge: float,
+    ):
+        order = np.argsort(group, kind="stable")
+        self.group = group[order]
+        self.there, self.first = np.unique(self.group, return_index=True)
+        self.groups, self.centre = groups, centre
+        self.ridge, self.group_ridge = ridge, group_ridge
+        self.inside, truth = evidence.inside[order], evidence.truth[order]
+        logs = np.where(self.inside[:, :, None], evidence.logs[order], 0.0)
+        # Relative to the answer given, whose score is then 0: log loss is the log of the sum.
+        self.logs = logs - logs[np.arange(len(truth)), truth][:, None]
+
+    def solve(self, common: Floats, own: Floats) -> tuple[Floats, Floats]:
+        value, p = self.loss(common, own)
+        for _ in range(STEPS):
+            gradient, own_gradient, hessian = self.slopes(common, own, p)
+            away, own_away = self.step(common, own, gradient, own_gradient, hessian)
+            fall = float(gradient @ away + (own_gradient * own_away).sum())
+            if fall < NEAR:
+                break
+            length = 1.0
+            while length > 1e-6:
+                there = np.maximum(common - length * away, 0.0)
+                own_there = np.maximum(own - length * own_away, 0.0)
+                found, p_there = self.loss(there, own_there)
+                gained = gradient @ (common - there) + (own_gradient * (own - own_there)).sum()
+                if found <= value - 1e-4 * gained:
+                    break
+                length /= 2
+            else:
+                break
+            common, own, value, p = there, own_there, found, p_there
+        return common, own
+
+    def loss(self, common: Floats, own: Floats) -> tuple[float, Floats]:
+        """Return the penalised loss, and the pooled probabilities (N, K)."""
+        scores = np.matmul(self.logs, own[self.group][:, :, None])[:, :, 0]
+        scores = np.where(self.inside, scores, -np.inf)
+        most = scores.max(axis=1, keepdims=True)
+        p = np.exp(scores - most)
+        total = p.sum(axis=1, keepdims=True)
+        value = float((np.log(total) + most).sum())
+        value += self.group_ridge / 2 * float(np.square(own - common).sum())
+        if self.ridge != INFINITE:
+            value += self.ridge / 2 * float(np.square(common - self.centre).sum())
+        return value, p / total
+
+    def slopes(self, common: Floats, own: Floats, p: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return gradients (M) and (G, M), and the Hessian of each group's own (G, M, M)."""
+        m = len(common)
+        mean = np.matmul(p[:, None, :], self.logs)
+        apart = np.sqrt(p)[:, :, None] * (self.logs - mean)
+        own_gradient = self.group_ridge * (own - common)
+        own_gradient[self.there] += np.add.reduceat(mean[:, 0], self.first, axis=0)
+        hessian = np.tile(self.group_ridge * np.eye(m), (self.groups, 1, 1))
+        bounds = [*self.first, len(self.group)]
+        for g, start, stop in zip(self.there, bounds, bounds[1:], strict=False):
+            rows = apart[start:stop].reshape(-1, m)
+            hessian[g] += rows.T @ rows
+        if self.ridge == INFINITE:
+            return np.zeros(m), own_gradient, hessian
+        gradient = self.ridge * (common - self.centre)
+        gradient -= self.group_ridge * (own - common).sum(axis=0)
+        return gradient, own_gradient, hessian
+
+    def step(
+        self, common: Floats, own: Floats, gradient: Floats, own_gradient: Floats, hessian: Floats
+    ) -> tuple[Floats, Floats]:
+        """Return Newton's step of the weights that no bound holds, 0 of the others."""
+        free = (own > 0) | (own_gradient < 0)
+        hessian = hessian * (free[:, :, None] & free[:, None, :])
+        diagonal = np.arange(len(common))
+        hessian[:, diagonal, diagonal] += ~free
+        right = np.where(free, own_gradient, 0.0)
+        if self.ridge == INFINITE:
+            held = np.linalg.solve(hessian, right[:, :, None])[:, :, 0]
+            return np.zeros_like(common), np.asarray(held, dtype=np.float64)
+        inverse = np.linalg.inv(hessian)
+        # A group's weight hangs on the common one by -group_ridge, where it is free.
+        tied = self.group_ridge * free
+        schur = (self.ridge + self.groups * self.group_ridge) * np.eye(len(common))
+        schur -= (tied[:, :, None] * inverse * tied[:, None, :]).sum(axis=0)
+        solved = np.matmul(inverse, right[:, :, None])[:, :, 0]
+        loose = (common > 0) | (gradient < 0)
+        schur = np.where(loose[:, None] & loose, schur, np.diag(np.diag(schur)))
+        total = gradient + (tied * solved).sum(axis=0)
+        away = np.asarray(np.linalg.solve(schur, np.where(loose, total, 0.0)), dtype=np.float64)
+        own_away: Floats = solved + np.matmul(inverse, (tied * away)[:, :, None])[:, :, 0]
+        return away, own_away
 
 
 def _best(evidence: Evidence) -> Floats:

@@ -360,10 +360,10 @@ def _mean(pairs: Pairs, p: Floats, has: Bools) -> Floats:
 
 
 def _asked(pairs: Pairs, predictions: pa.Table) -> Bools:
-    ids = predictions.select(["respondent_id", "question_id"])
-    found = set(zip(*(column.to_pylist() for column in ids.columns), strict=True))
-    keys = zip(pairs.respondents, pairs.columns, strict=True)
-    return np.array([(r, pairs.questions[c]) in found for r, c in keys], dtype=bool)
+    out = np.zeros(len(pairs.columns), dtype=bool)
+    at = pairs.place(predictions["respondent_id"], predictions["question_id"])
+    out[at[at >= 0]] = True
+    return out
 
 
 def _fitted(

@@ -75,6 +75,11 @@ class Task:
         return one_hot_answers(self.answers, self.offsets).astype(np.float64)
 
     @cached_property
+    def features(self) -> npt.NDArray[np.uint8]:
+        """Return known answers and attributes as 0 and 1, (R, sum of options + A)."""
+        return np.hstack([self.known, self.attributes]).astype(np.uint8)
+
+    @cached_property
     def offsets(self) -> Ints:
         """Return where each question's options begin in `known`, (Q + 1)."""
         return np.concatenate([[0], np.cumsum([len(o) for o in self.options])]).astype(np.int64)
@@ -94,7 +99,9 @@ class Task:
             scenarios=self.scenarios[pairs],
         )
         # What depends on no pair need not be made twice.
-        part.__dict__.update(known=self.known, offsets=self.offsets, answered=self.answered)
+        part.__dict__.update(
+            known=self.known, features=self.features, offsets=self.offsets, answered=self.answered
+        )
         return part
 
     @cached_property
