@@ -54,27 +54,35 @@ def crossed(
         for k in range(len(folds))
     ]
     union = np.unique(np.concatenate(chosen))
-    x = np.ascontiguousarray(x[:, union])
-    grams = [part.T @ part for part in (x[here] for here in of_fold)]
+    x = x if len(union) == x.shape[1] else x[:, union]
+    parts = [x[here] for here in of_fold]
+    grams = [part.T @ part for part in parts]
+    whole = [total.sum(axis=0) for total in (count, sx, sy, product)]
     total_gram = np.sum(grams, axis=0)
     out = np.zeros((len(PENALTIES), n, width))
-    others = ~answered
+    every = np.zeros((len(union), len(PENALTIES), width))
+    shifts = np.zeros((len(PENALTIES), width))
     for k, held in enumerate(of_fold):
         own = np.searchsorted(union, chosen[k])
-        left = count.sum() - count[k]
-        mean = (sx.sum(axis=0) - sx[k])[chosen[k]] / left
-        level = (sy.sum(axis=0) - sy[k]) / left
+        left = whole[0] - count[k]
+        mean, level = (whole[1] - sx[k])[chosen[k]] / left, (whole[2] - sy[k]) / left
         g = (total_gram - grams[k])[np.ix_(own, own)] - left * np.outer(mean, mean)
-        b = (product.sum(axis=0) - product[k])[chosen[k]] - left * np.outer(mean, level)
-        slopes = np.zeros((len(union), len(PENALTIES), width))
+        b = (whole[3] - product[k])[chosen[k]] - left * np.outer(mean, level)
+        slopes = np.zeros_like(every)
         slopes[own] = _ridges(g, b, left)
         shift = level - np.tensordot(mean, slopes[own], axes=1)
-        # One product for all penalties and people: of the people held out and of all others.
-        told = (x @ slopes.reshape(len(union), shift.size)).reshape(n, *shift.shape) + shift
-        out[:, held] = told[held].transpose(1, 0, 2)
-        out[:, others] += told[others].transpose(1, 0, 2) / len(folds)
+        out[:, held] = _said(parts[k], slopes, shift)
+        every += slopes / len(folds)
+        shifts += shift / len(folds)
+    out[:, ~answered] = _said(x[~answered], every, shifts)
     errors = [np.square(p[answered] - values[answered]).sum() for p in out]
     return np.asarray(out[int(np.argmin(errors))])
+
+
+def _said(x: Floats, slopes: Floats, shift: Floats) -> Floats:
+    """Return predictions by each penalty, (penalties, n, K)."""
+    told = x @ slopes.reshape(len(slopes), shift.size)
+    return (told.reshape(len(x), *shift.shape) + shift).transpose(1, 0, 2)
 
 
 def _ridges(g: Floats, b: Floats, count: float) -> Floats:

@@ -67,6 +67,28 @@ class _Told:
     values: Floats
 
 
+@dataclass(frozen=True)
+class _Group:
+    """A group of a question's people, or everybody: (N) masks, and what its answers can tell.
+
+    Attributes
+    ----------
+    place : among the survey's groups, -1 for everybody and in differences.
+    here : whom the mean is of; who : those of them who answered; count : how many.
+    tells, degrees, size : as `Design` has them.
+    """
+
+    place: int
+    attribute: str | None
+    group: str | None
+    here: Bools
+    who: Bools
+    count: int
+    tells: bool
+    degrees: float
+    size: float
+
+
 def estimates(
     responses: Any,
     questions: Any,
@@ -142,13 +164,13 @@ def estimates(
             None if designs is None else people.by_survey(designs, survey),
             seed,
         )
-        here = None if said is None else people.by_survey(said, survey)
+        here = None if said is None else _by_question(people.by_survey(said, survey))
         rows = _Rows(population, level, smallest, attributes)
         # Small matrices on several BLAS threads wait for each other: 163 questions took 5 s of CPU
         # and, on a busy machine, 500 s of time.
         with one_thread():
-            for place in range(len(population.asked)):
-                rows.add(place, here)
+            for place, asked in enumerate(population.asked):
+                rows.add(place, None if here is None else here.get(asked.question))
         parts.append(rows.table())
     return pa.concat_tables(parts) if parts else ESTIMATES.empty_table()
 
@@ -164,14 +186,26 @@ def _one(predictions: Any) -> pa.Table:
     return pa.concat_tables([table.select(_PREDICTION).cast(schema) for table in tables])
 
 
+def _by_question(said: pa.Table) -> dict[str, pa.Table]:
+    """Return predictions by question, each in the order of rows."""
+    names = said["question_id"].combine_chunks().dictionary_encode()
+    code = np.asarray(pc.fill_null(names.indices, -1), dtype=np.int64)
+    order = np.argsort(code, kind="stable")
+    starts = np.searchsorted(code[order], np.arange(len(names.dictionary) + 1))
+    return {
+        name: said.take(pa.array(order[starts[i] : starts[i + 1]]))
+        for i, name in enumerate(names.dictionary.to_pylist())
+    }
+
+
 class _Rows:
     """Collects the rows of one survey."""
 
     def __init__(
         self, population: People, level: float, smallest: int, attributes: Sequence[str] | None
     ) -> None:
-        self._people = population
-        self._level = level
+        self.people = population
+        self.level = level
         self._smallest = smallest
         names = list(population.attributes) if attributes is None else list(attributes)
         self._groups = list(population.groups(names, smallest))
@@ -181,41 +215,48 @@ class _Rows:
         return pa.table(self._columns, schema=ESTIMATES)
 
     def add(self, place: int, said: pa.Table | None) -> None:
-        """Add all rows of one question."""
-        asked = self._people.asked[place]
-        among = ~asked.outside
+        """Add all rows of one question; `said` is what is predicted of it."""
+        asked = self.people.asked[place]
         if asked.answered.sum() < 2:
             return
         told = list(self._told(place, said))
+        groups = self._among(asked)
         for statistic, scale in _statistics(asked):
             values = np.nan_to_num(asked.values) @ scale
-            labels = asked.options if statistic == "share" else (None,)
-            # Classical means by the place of their group, which each method is compared with.
-            plains: dict[int, Mean] = {}
-            self._method(asked, among, statistic, labels, values, plains, None, CLASSICAL, not told)
+            # Classical means are what each method is compared with, and are made once.
+            plain = [ppi.classical(values, g.who, self.people.design, g.here) for g in groups]
+            add = _Statistic(self, asked, statistic, values, groups, plain)
+            add(None, CLASSICAL, not told)
             for one in told:
-                at = one.values @ scale
-                last = one is told[-1]
-                self._method(
-                    asked, among, statistic, labels, values, plains, one, POWERED, last, at
-                )
+                add(one, POWERED, one is told[-1], one.values @ scale)
             for one in told:
                 if one.predictor not in (OWN, TOGETHER):
-                    at = one.values @ scale
-                    self._method(
-                        asked, among, statistic, labels, values, plains, one, NAIVE, False, at
-                    )
+                    add(one, NAIVE, False, one.values @ scale)
+
+    def _among(self, asked: Asked) -> list[_Group]:
+        """Return everybody whom a question is about, and the groups in which enough answered."""
+        among, design = ~asked.outside, self.people.design
+        found: list[_Group] = []
+        every: list[tuple[Any, Any, Bools]] = [(None, None, among)]
+        every += [(a, g, among & members) for a, g, members in self._groups]
+        for place, (attribute, group, here) in enumerate(every, start=-1):
+            who = asked.answered & here
+            count = int(who.sum())
+            if not found or self._smallest <= count < found[0].count:
+                told = design.tells(who), design.degrees(who), design.size(who)
+                found.append(_Group(place, attribute, group, here, who, count, *told))
+        return found
 
     def _told(self, place: int, said: pa.Table | None) -> Iterator[_Told]:
         """Yield predictors of a question, the one that knows most last."""
-        asked, design = self._people.asked[place], self._people.design
+        asked, design = self.people.asked[place], self.people.design
         among = ~asked.outside
-        own = _Told(OWN, None, self._people.crossed(place))
+        own = _Told(OWN, None, self.people.crossed(place))
         raw = [own] if _enough(own.values, asked.answered, among) else []
         yield from raw
         if said is None:
             return
-        here = said.filter(pc.equal(said["question_id"], asked.question))
+        here = said
         names = here.select(["predictor", "llm"]).group_by(["predictor", "llm"]).aggregate([])
         order = [("predictor", "ascending"), ("llm", "ascending")]
         for name in names.sort_by(order).to_pylist():
@@ -223,7 +264,7 @@ class _Rows:
             llm = name["llm"]
             of_llm = pc.is_null(here["llm"]) if llm is None else pc.equal(here["llm"], llm)
             rows = pc.and_(rows, pc.fill_null(of_llm, False))
-            values = people.predicted(asked, self._people, here.filter(rows))
+            values = people.predicted(asked, self.people, here.filter(rows))
             if _enough(values, asked.answered, among):
                 one = _Told(name["predictor"], llm, values)
                 raw.append(one)
@@ -237,98 +278,98 @@ class _Rows:
 
     def _calibrated(self, asked: Asked, design: Design, values: Floats) -> Floats:
         answers = np.nan_to_num(asked.values)
-        return ppi.calibrate(answers, asked.answered, values, design.weights, self._people.fold)
+        return ppi.calibrate(answers, asked.answered, values, design.weights, self.people.fold)
 
-    def _method(
+    def row(self, *values: Any) -> None:
+        for name, value in zip(ESTIMATES.names, values, strict=True):
+            self._columns[name].append(value)
+
+
+class _Statistic:
+    """Adds the rows of one statistic of a question, method by method."""
+
+    def __init__(
         self,
+        rows: _Rows,
         asked: Asked,
-        among: Bools,
         statistic: str,
-        labels: Sequence[str | None],
         values: Floats,
-        plains: dict[int, Mean],
+        groups: list[_Group],
+        plain: list[Mean],
+    ) -> None:
+        self._rows, self._people, self._level = rows, rows.people, rows.level
+        self._asked, self._statistic, self._values = asked, statistic, values
+        self._groups, self._plain = groups, plain
+
+    def __call__(
+        self,
         told: _Told | None,
         method: str,
         recommended: bool,
         predictions: Floats | None = None,
     ) -> None:
-        design = self._people.design
-
-        def mean(place: int, here: Bools, everybody: Mean | None = None) -> tuple[Mean, Mean]:
-            if place not in plains:
-                plains[place] = ppi.classical(values, asked.answered, design, here)
-            plain = plains[place]
+        design, head = self._people.design, (told, method, recommended)
+        means: list[Mean] = []
+        for one, plain in zip(self._groups, self._plain, strict=True):
             if predictions is None:
-                return plain, plain
-            if method == NAIVE:
-                return ppi.naive(predictions, design, here), plain
-            found = ppi.powered(
-                *(values, asked.answered, predictions, design, here),
-                everybody=everybody,
-                plain=plain,
-            )
-            return found, plain
+                mean = plain
+            elif method == NAIVE:
+                mean = ppi.naive(predictions, design, one.here)
+            else:
+                mean = ppi.powered(
+                    *(self._values, self._asked.answered, predictions, design, one.here),
+                    everybody=means[0] if means else None,
+                    plain=plain,
+                )
+            means.append(mean)
+            self._add(head, one, None, mean, plain)
+        largest: dict[str | None, int] = {}
+        for i, one in enumerate(self._groups):
+            if one.count > self._groups[largest.setdefault(one.attribute, i)].count:
+                largest[one.attribute] = i
+        for i, one in enumerate(self._groups):
+            j = largest[one.attribute]
+            if i != j:
+                mean, plain = (of[i].minus(of[j], design) for of in (means, self._plain))
+                self._add(head, one, self._groups[j], mean, plain)
 
-        head = (asked.question, statistic, method, told, recommended)
-        everybody, plain = mean(-1, among)
-        self._rows(head, labels, (None, None, None), everybody, plain, asked.answered & among)
-        largest: dict[str, tuple[str, Mean, Mean, Bools]] = {}
-        found = []
-        for place, (attribute, group, members) in enumerate(self._groups):
-            here = among & members
-            count = int((here & asked.answered).sum())
-            if count < self._smallest or plain.humans == count:
-                continue
-            pair = mean(place, here, everybody)
-            found.append((attribute, group, *pair, here & asked.answered))
-            if attribute not in largest or count > largest[attribute][2].humans:
-                largest[attribute] = (group, *pair, here & asked.answered)
-        for attribute, group, own, alone, who in found:
-            self._rows(head, labels, (attribute, group, None), own, alone, who)
-        for attribute, group, own, alone, who in found:
-            other, theirs, theirs_alone, they = largest[attribute]
-            if other != group:
-                own, alone = own.minus(theirs, design), alone.minus(theirs_alone, design)
-                words = (attribute, group, other)
-                self._rows(head, labels, words, own, alone, who, they)
-
-    def _rows(
+    def _add(
         self,
-        head: tuple[str, str, str, _Told | None, bool],
-        labels: Sequence[str | None],
-        group: tuple[str | None, str | None, str | None],
+        head: tuple[_Told | None, str, bool],
+        one: _Group,
+        other: _Group | None,
         mean: Mean,
         plain: Mean,
-        who: Bools,
-        they: Bools | None = None,
     ) -> None:
-        question, statistic, method, told, recommended = head
-        design = self._people.design
-        tells = design.tells(who) and (they is None or design.tells(they))
+        """Add the rows of a group's mean, or of its difference from another's."""
+        told, method, recommended = head
+        tells = one.tells and (other is None or other.tells)
         variance = mean.variance if tells else np.full_like(mean.variance, np.nan)
-        who = who if they is None else who | they
-        degrees = design.degrees(who) - (method == POWERED) - (group[2] is not None)
-        if statistic == "share" and group[2] is None:
-            size = design.size(who)
-            low, high = intervals.of_shares(mean.value, variance, degrees, size, self._level)
+        degrees = one.degrees
+        if other is not None:
+            degrees = self._people.design.degrees(one.who | other.who) - 1
+        degrees -= method == POWERED
+        if self._statistic == "share" and other is None:
+            low, high = intervals.of_shares(mean.value, variance, degrees, one.size, self._level)
         else:
             low, high = intervals.of_means(mean.value, variance, degrees, self._level)
         n_effective = None
         if method != NAIVE and tells:
             left = float(mean.variance.sum())
             n_effective = plain.humans * (float(plain.variance.sum()) / left if left > 0 else 1.0)
-        for i, label in enumerate(labels):
-            row = (
-                *(self._people.survey, question, statistic, label, *group, method),
+        labels = self._asked.options if self._statistic == "share" else (None,)
+        against = None if other is None else other.group
+        columns = zip(labels, mean.value, np.sqrt(variance), low, high, strict=True)
+        for label, value, error, below, above in columns:
+            self._rows.row(
+                *(self._people.survey, self._asked.question, self._statistic, label),
+                *(one.attribute, one.group, against, method),
                 *(told.predictor if told else None, told.llm if told else None),
-                *(_number(mean.value[i]), _number(np.sqrt(variance[i]))),
-                *(_number(low[i]), _number(high[i]), max(float(degrees), 1.0)),
-                *(mean.humans, mean.predicted, n_effective),
+                *(_number(value), _number(error), _number(below), _number(above)),
+                *(max(float(degrees), 1.0), mean.humans, mean.predicted, n_effective),
                 *(mean.power if told else None, mean.imbalance),
                 *(method != NAIVE, recommended),
             )
-            for name, value in zip(ESTIMATES.names, row, strict=True):
-                self._columns[name].append(value)
 
 
 def _statistics(asked: Asked) -> Iterator[tuple[str, Floats]]:

@@ -120,7 +120,8 @@ class People:
         one = self.asked[place]
         others = ~one.answered & ~one.outside
         kept = owner != place
-        shown = None
+        hidden = np.zeros((0, len(self.ids)), dtype=bool)
+        uneven = np.zeros(len(self.asked), dtype=bool)
         if others.any():
             here = self._answered[one.answered].mean(axis=0)
             there = self._answered[others].mean(axis=0)
@@ -132,11 +133,11 @@ class People:
             uneven &= ~few
             share = np.where(uneven, least / np.where(most > 0, most, 1.0), 1.0)
             more = np.where(here > there, one.answered[:, None], others[:, None])
-            shown = np.ones((len(share) + 1, len(self.ids)), dtype=bool)
-            shown[:-1] = ~(more & (self._luck > share)).T
+            hidden = (more & (self._luck > share)).T
         x = features[kept]
-        if shown is not None:
-            x *= shown[owner[kept]]
+        for row, other in enumerate(owner[kept]):
+            if other >= 0 and uneven[other]:
+                x[row, hidden[other]] = 0.0
         values = np.nan_to_num(one.values)
         found = crossfit.crossed(x.T, values, one.answered, self.fold)
         if not one.options:
