@@ -51,3 +51,53 @@ def test_held_out_answers_are_known_to_a_plan(project: FakeProject) -> None:
         "Female",
         "Male",
     }
+
+
+def test_a_split_questionnaire_of_the_survey(project: FakeProject) -> None:
+    for name in ("design_blocks", "design_associations", "design_assignments"):
+        project.build(f"planning/{name}.py")
+    assert project.rows("select distinct block from design_blocks order by 1") == [
+        ("A",),
+        ("B",),
+        ("C",),
+        ("D",),
+    ]
+    # Two of four: a pair of one block is asked of half of the people, another of a sixth.
+    shares = project.rows("select distinct round(asked_together, 3) from design_associations")
+    assert {share for (share,) in shares} == {0.5, 0.167}
+    strong, weak = (
+        project.value(f"select avg(asked_together) from design_associations where {where}")
+        for where in ("abs(association) > 0.3", "abs(association) < 0.1")
+    )
+    assert strong > weak
+    assert project.value("select count(*) from design_assignments") == 500
+    uneven = (
+        "select max(n) - min(n) from (select count(*) as n from design_assignments group by form)"
+    )
+    assert project.value(uneven) <= 1
+
+
+def test_imputed_sets_are_one_sheet(project: FakeProject) -> None:
+    for name in ("imputations.py", "imputed_wide.sql", "imputation_estimates.py"):
+        project.build(f"planning/{name}")
+    assert project.value("select count(*) from imputations") == 0
+    assert project.value("select count(*) from imputed_wide") == 0
+    project.vars["imputation_sets"] = 2
+    for name in ("imputations.py", "imputed_wide.sql", "imputation_estimates.py"):
+        project.build(f"planning/{name}")
+    sheets = 'select "Imputation_", count(*) from imputed_wide group by 1 order by 1'
+    assert project.rows(sheets) == [(0, 500), (1, 500), (2, 500)]
+    # A third was not asked about abortion; who refused or did not know has no answer in any set.
+    blank = 'select count(*) from imputed_wide where abany is null and "Imputation_" = {}'
+    left = project.value(
+        "select count(*) from responses where question_id = 'abany' "
+        "and status in ('refused', 'dont_know')"
+    )
+    assert project.value(blank.format(0)) > 100
+    assert project.value(blank.format(2)) == left
+    [(low, estimate, high, missing)] = project.rows(
+        "select low, estimate, high, missing from imputation_estimates "
+        "where question_id = 'abany' and option = 'Yes' and attribute is null"
+    )
+    assert 0 < low < estimate < high < 1
+    assert 0 < missing < 1

@@ -53,7 +53,7 @@ def choose(
             rest[question] = False
             told = people.codes[:, question] != HIDDEN
             some, before = people.only(told), means[told]
-            step, _ = _step(moments, covariance, int(question))
+            step, _ = update(moments, covariance, int(question))
             after = before + _surprise(moments, some, before, int(question)) @ step
             gain = now[told] - some.losses(moments.shares(after))
             loss = _mean(now[:, rest], people.weights) - _mean(gain[:, rest], some.weights)
@@ -62,7 +62,7 @@ def choose(
                 best, least = int(question), loss
         if best < 0:
             break
-        step, new = _step(moments, covariance, best)
+        step, new = update(moments, covariance, best)
         means = means + _surprise(moments, people, means, best) @ step
         covariance = new
         rest[best] = free[best] = False
@@ -135,7 +135,7 @@ def expected_entropy(moments: Moments, means: Floats, covariance: Floats, rest: 
         if not rest[question]:
             continue
         part = moments.columns(int(question))
-        step, _ = _step(moments, covariance, int(question))
+        step, _ = update(moments, covariance, int(question))
         others = rest.copy()
         others[question] = False
         total = np.zeros(len(means))
@@ -149,7 +149,7 @@ def expected_entropy(moments: Moments, means: Floats, covariance: Floats, rest: 
     return out
 
 
-def _step(moments: Moments, covariance: Floats, question: int) -> tuple[Floats, Floats]:
+def update(moments: Moments, covariance: Floats, question: int) -> tuple[Floats, Floats]:
     """Return slopes of all options on a question's, and the covariance once it is known."""
     part = moments.columns(question)
     slope = np.asarray(np.linalg.solve(covariance[part, part], covariance[part]), dtype=np.float64)

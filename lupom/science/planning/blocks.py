@@ -1,0 +1,382 @@
+"""Split questionnaires: blocks of questions, who is asked which, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from lupom.science.blas import one_thread
+from lupom.science.inputs import arrow
+from lupom.science.planning.moments import Moments, cells, fit
+from lupom.science.planning.question_plan import answered
+from lupom.science.predictors.task import Bools, Floats, Ints, Task, everyone
+
+BLOCKS = pa.schema(
+    [
+        ("survey", pa.string()),
+        ("question_id", pa.string()),
+        ("block", pa.string()),
+        ("blocks_asked", pa.int64()),
+        ("asked", pa.float64()),
+        ("efficiency", pa.float64()),
+        ("half_width", pa.float64()),
+        ("half_width_alone", pa.float64()),
+    ]
+)
+ASSOCIATIONS = pa.schema(
+    [
+        ("survey", pa.string()),
+        ("question_id", pa.string()),
+        ("other_question_id", pa.string()),
+        ("association", pa.float64()),
+        ("asked_together", pa.float64()),
+        ("efficiency", pa.float64()),
+        ("half_width", pa.float64()),
+    ]
+)
+ASSIGNMENTS = pa.schema(
+    [
+        ("survey", pa.string()),
+        ("person", pa.int64()),
+        ("form", pa.int64()),
+        ("blocks", pa.string()),
+        ("questions", pa.list_(pa.string())),
+    ]
+)
+CORE = "core"
+# Of attributes, which everybody is known by, so many combinations as tell most of the answers.
+FACTORS = 8
+# Exchanges of two questions that are tried; more than this find next to nothing with 25 questions.
+TRIES = 600
+# Above this number of questions the information on all covariances at once is too large a matrix;
+# then efficiencies of associations are of those asked together alone, which is the least they are.
+MOST = 54
+
+
+@dataclass(frozen=True)
+class Design:
+    """Which questions each form has.
+
+    Attributes
+    ----------
+    block : (Q), the block of each question, -1 for those everybody is asked.
+    forms : (F, Q), which questions are in each form; as many people have each.
+    names : (F), the blocks of each form.
+    """
+
+    block: Ints
+    forms: Bools
+    names: tuple[tuple[int, ...], ...]
+
+    @property
+    def together(self) -> Floats:
+        """Return the share of people who are asked both of two questions, (Q, Q)."""
+        forms = self.forms.astype(np.float64)
+        return np.asarray(forms.T @ forms / len(forms))
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One number for each question, and the attributes' factors after them.
+
+    Attributes
+    ----------
+    covariance : (Q + factors, Q + factors). questions : Q.
+    """
+
+    covariance: Floats
+    questions: int
+
+    @property
+    def correlation(self) -> Floats:
+        """Return the correlation of questions, (Q, Q)."""
+        own = self.covariance[: self.questions, : self.questions]
+        spread = np.sqrt(np.diag(own))
+        return np.asarray(own / np.outer(spread, spread))
+
+
+def scores(moments: Moments) -> Scores:
+    """Return for each question the contrast of its options that other questions tell most of.
+
+    That is the first left singular vector of its options' covariance with all other columns. Of
+    the attributes the combinations are kept that explain most of these contrasts.
+    """
+    count, width = len(moments.sizes), moments.width
+    weights = np.zeros((len(moments.mean), count))
+    for question in range(count):
+        part = moments.columns(question)
+        across = moments.covariance[part].copy()
+        across[:, part] = 0.0
+        weights[part, question] = np.linalg.svd(across, full_matrices=False)[0][:, 0]
+    covariance = weights.T @ moments.covariance @ weights
+    known = moments.covariance[width:, width:]
+    if not len(known):
+        return Scores(covariance, count)
+    across = moments.covariance[width:] @ weights
+    explained = across.T @ np.linalg.solve(known, across)
+    values, vectors = np.linalg.eigh(explained)
+    factors = vectors[:, ::-1][:, : min(FACTORS, len(known), count)]
+    cross = explained @ factors
+    own = factors.T @ explained @ factors
+    own[np.diag_indices_from(own)] += 1e-9 * max(float(values.max()), 1e-9)
+    return Scores(np.block([[covariance, cross], [cross.T, own]]), count)
+
+
+def design(block: Ints, asked: int) -> Design:
+    """Return the forms of blocks: every choice of so many of them, each asked of as many people."""
+    names = tuple(combinations(range(int(block.max()) + 1), asked))
+    forms = np.array([np.isin(block, (*name, -1)) for name in names])
+    return Design(block, forms, names)
+
+
+def efficiency(given: Scores, forms: Bools) -> Floats:
+    """Return how much of the precision of each question's mean is left, (Q), 1 being all.
+
+    The information of a form on the means is the inverse covariance of what it asks, and that of
+    the design their mean over forms (a multivariate normal with known covariance, people missing
+    at random); attributes are known of everybody. An efficiency of .8 is that of 80 people asked
+    everything in place of 100.
+    """
+    information = _information(given, forms)
+    left = np.diag(np.linalg.inv(information))[: given.questions]
+    return np.asarray(np.diag(given.covariance)[: given.questions] / left)
+
+
+def association_efficiency(given: Scores, forms: Bools) -> Floats:
+    """Return how much of the precision of each two questions' covariance is left, (Q, Q).
+
+    By Fisher's information of a multivariate normal on all covariances together, without the
+    attributes; the diagonal is that of variances.
+    """
+    count = given.questions
+    own = given.covariance[:count, :count]
+    i, j = np.triu_indices(count)
+    scale = np.where(i == j, 0.5, 1.0)
+    information = np.zeros((len(i), len(i)))
+    for form in forms:
+        w = np.zeros((count, count))
+        w[np.ix_(form, form)] = np.linalg.inv(own[np.ix_(form, form)])
+        information += w[np.ix_(i, i)] * w[np.ix_(j, j)] + w[np.ix_(i, j)] * w[np.ix_(j, i)]
+    information *= np.outer(scale, scale) / len(forms)
+    left = np.diag(np.linalg.inv(information))
+    whole = own[i, i] * own[j, j] + own[i, j] ** 2
+    out = np.zeros((count, count))
+    out[i, j] = out[j, i] = whole / left
+    return out
+
+
+def assign_blocks(
+    given: Scores, blocks: int, asked: int, *, core: Bools | None = None, seed: int = 0
+) -> Design:
+    """Return the design that is best of those an exchange of two questions leads to.
+
+    What is made small is the mean loss of precision of means (1 / `efficiency`), and that of
+    associations: 1 / the share asked together, weighted by squared correlations, so that pairs that
+    depend are asked together often. The first wants questions that tell each other in different
+    blocks, the second in the same. Blocks differ by one question at most (matrix sampling as by
+    Raghunathan and Grizzle 1995; choice by exchanges as by Adigüzel and Wedel 2008).
+    """
+    rng = np.random.default_rng(seed)
+    count = given.questions
+    fixed = np.zeros(count, dtype=bool) if core is None else core
+    free = np.flatnonzero(~fixed)
+    block = np.full(count, -1, dtype=np.int64)
+    block[rng.permutation(free)] = np.arange(len(free)) % blocks
+    weights = np.square(given.correlation)
+    np.fill_diagonal(weights, 0.0)
+    weights /= max(float(weights.sum()), 1e-12)
+
+    def lost(one: Design) -> float:
+        means = float((1 / efficiency(given, one.forms)).mean())
+        return means + float((weights / np.maximum(one.together, 1e-3)).sum())
+
+    best = design(block, asked)
+    least = lost(best)
+    for _ in range(TRIES if len(free) > blocks else 0):
+        one, other = rng.choice(free, 2, replace=False)
+        if block[one] == block[other]:
+            continue
+        block[[one, other]] = block[[other, one]]
+        found = design(block.copy(), asked)
+        now = lost(found)
+        if now < least:
+            best, least = found, now
+        else:
+            block[[one, other]] = block[[other, one]]
+    return best
+
+
+def _information(given: Scores, forms: Bools) -> Floats:
+    size = len(given.covariance)
+    out = np.zeros((size, size))
+    for form in forms:
+        there = np.concatenate([form, np.ones(size - given.questions, dtype=bool)])
+        at = np.ix_(there, there)
+        out[at] += np.linalg.inv(given.covariance[at])
+    return out / len(forms)
+
+
+def design_blocks(
+    responses: Any,
+    respondents: Any,
+    questions: Any,
+    *,
+    blocks: int = 4,
+    asked: int = 2,
+    core: Collection[str] | Mapping[str, Collection[str]] = (),
+    seed: int = 0,
+) -> pa.Table:
+    """Return a split questionnaire of each survey, a row a question.
+
+    Parameters
+    ----------
+    responses, respondents, questions : as `question_plan.question_plan` takes them.
+    blocks, asked : how many blocks there are, and how many each person is asked.
+    core : questions that everybody is asked, for all surveys or by survey.
+
+    Returns
+    -------
+    block ('core', 'A', 'B', ...), blocks_asked, asked (share of people), efficiency (as
+    `efficiency`), half_width (how many times as wide intervals are as if all were asked, with
+    imputation), half_width_alone (the same from answers alone). A survey with fewer questions than
+    blocks has no rows.
+
+    Raises
+    ------
+    ValueError : for numbers of blocks that make no gaps, and core questions that are not there.
+    """
+    if not 1 <= asked < blocks:
+        raise ValueError(
+            f"{asked} of {blocks} blocks make no split questionnaire: plan_blocks_asked is at"
+            f" least 1 and less than plan_blocks"
+        )
+    parts = []
+    for task in everyone(responses, respondents, questions):
+        task = answered(task)
+        fixed = _core(task, core.get(task.survey, ()) if isinstance(core, Mapping) else core)
+        if (~fixed).sum() < blocks:
+            continue
+        with one_thread():
+            given = scores(fit(cells(task), seed=seed))
+            chosen = assign_blocks(given, blocks, asked, core=fixed, seed=seed)
+            left = efficiency(given, chosen.forms)
+        share = np.diag(chosen.together)
+        part = {
+            "survey": [task.survey] * len(left),
+            "question_id": list(task.questions),
+            "block": [_letter(int(b)) for b in chosen.block],
+            "blocks_asked": [asked] * len(left),
+            "asked": share,
+            "efficiency": left,
+            "half_width": left**-0.5,
+            "half_width_alone": share**-0.5,
+        }
+        parts.append(pa.table(part, schema=BLOCKS))
+    return pa.concat_tables(parts) if parts else BLOCKS.empty_table()
+
+
+def design_associations(
+    responses: Any, respondents: Any, questions: Any, blocks: Any, *, seed: int = 0
+) -> pa.Table:
+    """Return what a design leaves of the precision of associations, a row a pair of questions.
+
+    Parameters
+    ----------
+    responses, respondents, questions : as `design_blocks` takes them. blocks : what it returned.
+
+    Returns
+    -------
+    association (correlation of `scores`), asked_together (share of people), efficiency (as
+    `association_efficiency`; with more than 54 questions, the share asked together), half_width.
+    """
+    found, parts = arrow(blocks).to_pylist(), []
+    for task in everyone(responses, respondents, questions):
+        own = {r["question_id"]: r for r in found if r["survey"] == task.survey}
+        if not own:
+            continue
+        task = answered(task)
+        chosen = _design([own[q] for q in task.questions])
+        with one_thread():
+            given = scores(fit(cells(task), seed=seed))
+            i, j = np.triu_indices(given.questions, 1)
+            together = chosen.together[i, j]
+            # Of two questions that nobody is asked both of there is no such information.
+            if given.questions <= MOST and (together > 0).all():
+                left = association_efficiency(given, chosen.forms)[i, j]
+            else:
+                left = np.maximum(together, 1e-9)
+        names = np.array(task.questions, dtype=object)
+        part = {
+            "survey": [task.survey] * len(i),
+            "question_id": names[i].tolist(),
+            "other_question_id": names[j].tolist(),
+            "association": given.correlation[i, j],
+            "asked_together": together,
+            "efficiency": left,
+            "half_width": left**-0.5,
+        }
+        parts.append(pa.table(part, schema=ASSOCIATIONS))
+    return pa.concat_tables(parts) if parts else ASSOCIATIONS.empty_table()
+
+
+def design_assignments(
+    blocks: Any, respondents: Any, *, people: int | None = None, seed: int = 0
+) -> pa.Table:
+    """Return who is asked which blocks, a row a person, to hand to the field.
+
+    Parameters
+    ----------
+    blocks : what `design_blocks` returned. respondents : survey and respondent_id, to be counted.
+    people : how many to assign; as many as the survey has respondents when left out.
+
+    Returns
+    -------
+    person (from 1, in the order of the interviews), form, blocks, questions. The order is drawn by
+    lot; each run of as many people as there are forms has every form once (permuted blocks), so
+    that forms are balanced whenever fieldwork ends.
+    """
+    names = arrow(respondents)["survey"].to_pylist()
+    found, parts = arrow(blocks).to_pylist(), []
+    for survey in dict.fromkeys(r["survey"] for r in found):
+        own = [r for r in found if r["survey"] == survey]
+        chosen, size = _design(own), people or names.count(survey)
+        rng = np.random.default_rng(seed)
+        count = len(chosen.forms)
+        runs = [rng.permutation(count) for _ in range(-(-size // count))]
+        form = np.concatenate(runs)[:size] if runs else np.zeros(0, dtype=np.int64)
+        core = [CORE] if (chosen.block < 0).any() else []
+        words = [" ".join([*core, *map(_letter, name)]) for name in chosen.names]
+        lists = [[own[q]["question_id"] for q in np.flatnonzero(one)] for one in chosen.forms]
+        part = {
+            "survey": [survey] * size,
+            "person": np.arange(1, size + 1),
+            "form": form + 1,
+            "blocks": [words[f] for f in form],
+            "questions": [lists[f] for f in form],
+        }
+        parts.append(pa.table(part, schema=ASSIGNMENTS))
+    return pa.concat_tables(parts) if parts else ASSIGNMENTS.empty_table()
+
+
+def _core(task: Task, wanted: Collection[str]) -> Bools:
+    strange = sorted(set(wanted) - set(task.questions))
+    if strange:
+        raise ValueError(
+            f"{task.survey}: plan_core names {', '.join(strange)}, no closed question of it"
+        )
+    return np.isin(np.array(task.questions), list(wanted))
+
+
+def _design(rows: Sequence[Mapping[str, Any]]) -> Design:
+    letters = sorted({r["block"] for r in rows} - {CORE}, key=lambda word: (len(word), word))
+    block = [-1 if r["block"] == CORE else letters.index(r["block"]) for r in rows]
+    return design(np.array(block, dtype=np.int64), int(rows[0]["blocks_asked"]))
+
+
+def _letter(block: int) -> str:
+    return CORE if block < 0 else (chr(65 + block) if block < 26 else f"B{block + 1}")
