@@ -9,7 +9,7 @@ import numpy as np
 from lupom.science.planning import forms
 from lupom.science.planning.moments import Moments, cells, fit
 from lupom.science.planning.question_plan import answered
-from lupom.science.predictors.task import HIDDEN, RAREST_VALUE, Bools, Floats, Task
+from lupom.science.predictors.task import Bools, Floats, Task
 
 
 class Interviewer:
@@ -23,7 +23,6 @@ class Interviewer:
     def __init__(self, task: Task, *, seed: int = 0) -> None:
         self.task = answered(task)
         self._moments: Moments = fit(cells(self.task), seed=seed)
-        self._attributes = _columns(self.task)
 
     def predict(
         self, attributes: Mapping[int, int], answers: Mapping[int, int]
@@ -73,20 +72,10 @@ class Interviewer:
         for question, option in answers.items():
             told[moments.columns(question)] = True
             values[0, moments.columns(question).start + option] = 1.0
-        for place, (attribute, value) in enumerate(self._attributes):
+        for place, (attribute, value) in enumerate(self.task.common):
             if attribute in attributes:
                 told[moments.width + place] = True
                 values[0, moments.width + place] = float(attributes[attribute] == value)
         slope, covariance = moments.given(told)
         centred = values[:, told] - moments.mean[told]
         return moments.mean[: moments.width] + centred @ slope, covariance
-
-
-def _columns(task: Task) -> list[tuple[int, int]]:
-    """Return attribute and value of each column of a task's `attributes`."""
-    return [
-        (attribute, value)
-        for attribute, values in enumerate(task.trait_values)
-        for value in range(HIDDEN, len(values))
-        if (task.traits[:, attribute] == value).sum() >= RAREST_VALUE
-    ]
