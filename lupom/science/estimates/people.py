@@ -98,6 +98,11 @@ class People:
         return table, np.array(owner, dtype=np.int64)
 
     @cached_property
+    def _spread(self) -> Floats:
+        """Return the variance of each column."""
+        return np.asarray(self._features[0].var(axis=1))
+
+    @cached_property
     def _answered(self) -> Floats:
         """Return 1 where a question was answered, (N, Q)."""
         return np.array([one.answered for one in self.asked], dtype=np.float64).T
@@ -134,12 +139,17 @@ class People:
             share = np.where(uneven, least / np.where(most > 0, most, 1.0), 1.0)
             more = np.where(here > there, one.answered[:, None], others[:, None])
             hidden = (more & (self._luck > share)).T
-        x = features[kept]
-        for row, other in enumerate(owner[kept]):
+        rows, values, columns = np.flatnonzero(kept), np.nan_to_num(one.values), None
+        if len(rows) > crossfit.MOST:
+            spread = np.where(kept, self._spread, 0.0)
+            told = crossfit.telling(features.T, spread, values, one.answered, self.fold)
+            rows = np.unique(np.concatenate(told)) if told else rows
+            columns = [np.searchsorted(rows, some) for some in told]
+        x = features[rows]
+        for row, other in enumerate(owner[rows]):
             if other >= 0 and uneven[other]:
                 x[row, hidden[other]] = 0.0
-        values = np.nan_to_num(one.values)
-        found = crossfit.crossed(x.T, values, one.answered, self.fold)
+        found = crossfit.crossed(x.T, values, one.answered, self.fold, columns)
         if not one.options:
             return found
         return crossfit.as_shares(crossfit.bent(found, values, one.answered, self.fold))

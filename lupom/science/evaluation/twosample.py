@@ -54,7 +54,7 @@ def told_apart(
     folds = [zlib.crc32(f"{seed}|{r}".encode()) % FOLDS for r in sample.people]
     fold = np.array(folds, dtype=np.int64)[np.concatenate([person, person])]
     everyone = np.ones(len(label), dtype=bool)
-    score = crossfit.crossed(features, label[:, None], everyone, fold, most=None)[:, 0]
+    score = crossfit.crossed(features, label[:, None], everyone, fold)[:, 0]
     # An answer and a prediction that are the same tie, whatever the order in which sums are taken.
     score = np.round(score, 10)
     if np.isnan(score).any():

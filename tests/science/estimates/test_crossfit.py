@@ -25,9 +25,15 @@ def error(p: Floats, wide: Wide) -> float:
     return float(np.square(p[answered] - values[answered]).mean())
 
 
+def of_columns(wide: Wide, most: int) -> Floats:
+    x, *rest = wide
+    return crossfit.crossed(*wide, crossfit.telling(x, x.var(axis=0), *rest, most))
+
+
 def test_columns_that_tell_most_are_taken(wide: Wide) -> None:
-    few, taken, every = (crossfit.crossed(*wide, most=most) for most in (8, 300, None))
+    few, taken, every = of_columns(wide, 8), of_columns(wide, 300), crossfit.crossed(*wide)
     assert error(few, wide) < error(taken, wide) < error(every, wide) < 0.25
+    assert of_columns(wide, 400) == pytest.approx(every)
 
 
 def test_nobody_is_predicted_from_their_own_answer(wide: Wide) -> None:
@@ -35,7 +41,7 @@ def test_nobody_is_predicted_from_their_own_answer(wide: Wide) -> None:
     changed = values.copy()
     changed[10] = 1.0 - changed[10]
     same = fold == fold[10]
-    before, after = (crossfit.crossed(x, v, answered, fold) for v in (values, changed))
+    before, after = (of_columns((x, v, answered, fold), 100) for v in (values, changed))
     held = answered & same
     assert after[held] == pytest.approx(before[held], abs=1e-12)
     assert np.abs(after[~same] - before[~same]).max() > 1e-6
