@@ -45,7 +45,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.support.fake_project import FakeProject  # noqa: E402
-from tests.support.staged import STAGING  # noqa: E402
+from tests.support.staged import LEARNING, STAGING  # noqa: E402
 
 FACTORS, MISSING, SCALES = 5, 0.15, 0.75
 ATTRIBUTES = (2, 2, 3, 4, 5, 6)
@@ -71,6 +71,7 @@ FOLDERS = {
 # What a model needs that takes time.
 _SCORED = ("scores",)
 NEEDS: dict[str, tuple[str, ...]] = {
+    "baselines": ("fitted_predictors",),
     "stacked": ("baselines",),
     "stack_weights": ("baselines",),
     "router": ("stacked",),
@@ -159,6 +160,8 @@ def staged(args: argparse.Namespace, store: Path) -> FakeProject:
             project.add(f"{name}_{part}", table)
     for path in (*STAGING, "tuning_answers.sql", "survey_designs.py"):
         project.build(f"staging/{path}")
+    for path in LEARNING:
+        project.build(f"prediction/{path}")
     return project
 
 
@@ -241,7 +244,7 @@ def measure(args: argparse.Namespace, store: Path) -> dict[str, Any]:
         else:
             for model in STEPS.get(step, (step,)):
                 build(model)
-    models = [name for name in meter.steps if name in {*NEEDS, *EVALUATION, "baselines"}]
+    models = [name for name in meter.steps if name in {*NEEDS, *EVALUATION, "fitted_predictors"}]
     cells = project.value("select count(*) from responses")
     count = "select count(distinct respondent_id), count(distinct question_id) from responses"
     [(people, questions)] = project.rows(count)

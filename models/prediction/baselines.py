@@ -1,6 +1,6 @@
 """Predictions of the held-out pairs by predictors that need no LLM."""
 
-from lupom.science.predictors import baselines
+from lupom.science.predictors import baselines, fitted
 
 
 def model(lupom):
@@ -15,4 +15,5 @@ def model(lupom):
         seed=lupom.var("seed", 1),
         group=lupom.var("majority_group", []),
         predictors=lupom.entry_points("lupom.predictors", "predictors"),
+        states=fitted.read(lupom.ref("fitted_predictors")),
     )

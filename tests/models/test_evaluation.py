@@ -8,7 +8,7 @@ import pytest
 from lupom.science.predictors import baselines
 from tests.support.fake_project import ROOT, FakeProject
 from tests.support.scored_people import respondents, right, scored
-from tests.support.staged import staged
+from tests.support.staged import staged, with_baselines
 
 SHIPPED = baselines.shipped()
 # Accuracy on 1,000 held-out pairs, each with an interval of about .03 to either side.
@@ -43,7 +43,7 @@ SETTINGS = (
 @pytest.fixture(scope="module")
 def project() -> FakeProject:
     project = staged(seed=1)
-    project.build("prediction/baselines.py")
+    with_baselines(project)
     project.connection.execute(NO_PREDICTIONS)
     project.build("prediction/number_baselines.sql")
     project.connection.execute("create table stacked as select * from predictions")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.fake_project import FakeProject
-from tests.support.staged import staged
+from tests.support.staged import staged, with_baselines
 
 NO_LLM = (
     "create table {} as select survey, respondent_id, question_id, predictor, llm, answer, "
@@ -19,7 +19,7 @@ def project() -> FakeProject:
     project = staged(
         seed=1, group_attributes=["SEX", "AGE"], predictors=["majority", "logistic_answers"]
     )
-    project.build("prediction/baselines.py")
+    with_baselines(project)
     project.build("staging/tuning_answers.sql")
     for name in ("predictions", "persona_predictions"):
         project.connection.execute(NO_LLM.format(name))

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.answers import fit, schema_of
 from tests.support.llm_server import LLMServer
-from tests.support.pets_survey import FISH, MOODS, PETS, SCORED, VOTES, Asked, make
+from tests.support.pets_survey import BASELINES, FISH, MOODS, PETS, SCORED, VOTES, Asked, make
 
 SETTINGS = """\
 setting,history,demographics,persona,neighbours,thought,distribution,repeats
@@ -114,7 +114,7 @@ def test_how_far_the_stated_ones_were_off_is_kept(server: LLMServer, tmp_path: P
 
 
 PEOPLE = 72
-STACKED = ("baselines", "persona_predictions", "stacked", "stack_weights")
+STACKED = (*BASELINES, "persona_predictions", "stacked", "stack_weights")
 
 
 def places(i: int) -> dict[str, int]:

@@ -126,9 +126,13 @@ MODELS = (
 )
 
 
+BASELINES = (
+    *("learning_answers", "learning_respondents", "learning_questions"),
+    *("fitted_predictors", "baselines"),
+)
 SCORED = (
+    *BASELINES,
     *(
-        "baselines",
         "number_baselines",
         "persona_predictions",
         "stacked",

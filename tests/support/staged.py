@@ -9,6 +9,14 @@ STAGING = (
     *("known_responses.sql", "histories.sql", "llm_respondents.sql", "llm_pairs.sql"),
 )
 
+# What predictors learn from.
+LEARNING = ("learning_answers.sql", "learning_respondents.sql", "learning_questions.sql")
+
+
+def with_baselines(project: FakeProject) -> None:
+    for name in (*LEARNING, "fitted_predictors.py", "baselines.py"):
+        project.build(f"prediction/{name}")
+
 
 def staged(change: str = "", **vars: object) -> FakeProject:
     project = FakeProject(surveys=["gss_2018"], **vars)

@@ -13,7 +13,14 @@ from lupom.science.blas import one_thread
 from lupom.science.predictors import distributions
 from lupom.science.predictors.distributions import PREDICTIONS as PREDICTIONS
 from lupom.science.predictors.learners import logistic_demographics
-from lupom.science.predictors.predictor import GROUP, Predictor, as_predictors, checked
+from lupom.science.predictors.predictor import (
+    GROUP,
+    Predictor,
+    State,
+    as_predictors,
+    checked,
+)
+from lupom.science.predictors.states import STAND_IN, applied
 from lupom.science.predictors.task import Floats, Task, tasks
 from lupom.science.predictors.unseen import shares_alike
 
@@ -64,6 +71,7 @@ def predict(
     seed: int = 0,
     group: Sequence[str] | Mapping[str, Sequence[str]] = (),
     predictors: Mapping[str, Any] | None = None,
+    states: Mapping[str, Mapping[str, State]] | None = None,
 ) -> pa.Table:
     """Predict every pair by every predictor, from the known answers alone.
 
@@ -80,6 +88,8 @@ def predict(
     group : the attributes of majority_group, for all surveys or by survey; see there.
     predictors : by name a `Predictor`, or a function of a Task and a seed that returns
         probabilities (P, width); by default those that LUPoM ships.
+    states : what predictors learned of these known answers, by survey and name; those without are
+        fitted here.
 
     Returns
     -------
@@ -95,31 +105,54 @@ def predict(
     parts = []
     given = shipped() if predictors is None else as_predictors(predictors)
     for task in tasks(known, pairs, respondents, questions):
-        attributes = group.get(task.survey, ()) if isinstance(group, Mapping) else group
-        chosen = dict(given)
-        if attributes and "majority_group" in chosen:
-            chosen["majority_group"] = chosen["majority_group"].having(attributes=tuple(attributes))
-        for name, probabilities in probabilities_of(task, chosen, seed).items():
+        chosen = grouped(given, group, task.survey)
+        learned = (states or {}).get(task.survey)
+        for name, probabilities in probabilities_of(task, chosen, seed, learned).items():
             parts.append(table(task, name, probabilities))
     return pa.concat_tables(parts).combine_chunks() if parts else PREDICTIONS.empty_table()
 
 
+def grouped(
+    predictors: Mapping[str, Predictor],
+    group: Sequence[str] | Mapping[str, Sequence[str]],
+    survey: str,
+) -> dict[str, Predictor]:
+    """Return predictors with the attributes by which majority_group groups a survey's people."""
+    attributes = group.get(survey, ()) if isinstance(group, Mapping) else group
+    out = dict(predictors)
+    if attributes and "majority_group" in out:
+        out["majority_group"] = out["majority_group"].having(attributes=tuple(attributes))
+    return out
+
+
 def probabilities_of(
-    task: Task, predictors: Mapping[str, Predictor], seed: int = 0
+    task: Task,
+    predictors: Mapping[str, Predictor],
+    seed: int = 0,
+    states: Mapping[str, State] | None = None,
 ) -> dict[str, Floats]:
-    """Return each predictor's probabilities (P, width), new questions and respondents included."""
+    """Return each predictor's probabilities (P, width), new questions and respondents included.
+
+    A predictor that has one of `states` is not fitted but applied.
+    """
+    learned = states or {}
+    known = {
+        name: applied(one, learned[name]) if name in learned else one
+        for name, one in {STAND_IN: logistic_demographics, **predictors}.items()
+    }
     # Matrices this small are slower on several BLAS threads, the more so on a busy machine.
     with one_thread():
-        return _probabilities_of(task, predictors, seed)
+        chosen = {name: known[name] for name in predictors}
+        return _probabilities_of(task, chosen, known[STAND_IN], seed)
 
 
 def _probabilities_of(
-    task: Task, predictors: Mapping[str, Predictor], seed: int
+    task: Task, predictors: Mapping[str, Predictor], stand_in: Predictor, seed: int
 ) -> dict[str, Floats]:
     seen = task.answered[task.columns]
     told = ~task.blank[task.rows]
     strange = np.flatnonzero(seen & ~told)
-    demographic = logistic_demographics(task.only(strange), seed) if len(strange) else None
+    demographic = stand_in(task.only(strange), seed) if len(strange) else None
     out = {}
     for name, predictor in predictors.items():
         answers = predictor.answers

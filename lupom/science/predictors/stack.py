@@ -211,6 +211,29 @@ def weights(
     return pa.Table.from_pylist(rows, schema=WEIGHTS)
 
 
+def combined(weights: Mapping[str, float], parts: Mapping[str, Floats], inside: Bools) -> Floats:
+    """Return the pool of predictors' probabilities under weights that were fitted before.
+
+    For people who were not there then. Weights of questions of their own, which pairs of the survey
+    are predicted by, are left out.
+
+    Parameters
+    ----------
+    weights : by predictor, as the table `stack_weights` has them of stack_plain and a scenario.
+    parts : probabilities (P, width) of each of these predictors, among others.
+    inside : (P, width), which places are options.
+
+    Raises
+    ------
+    ValueError : for a predictor without probabilities.
+    """
+    for name in weights:
+        if name not in parts:
+            raise ValueError(f"the stack has a weight of {name!r}, whose probabilities are missing")
+    logs = np.stack([_log(parts[name]) for name in weights], axis=2)
+    return pool.pooled(logs, inside, np.array(list(weights.values())))
+
+
 def calibrated(
     predictions: Any, baselines: Any, tuning: Any, questions: Any, *, seed: int = 0
 ) -> pa.Table:

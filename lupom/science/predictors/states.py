@@ -36,17 +36,21 @@ def fit(predictor: Predictor, task: Task, seed: int = 0) -> dict[str, Any]:
     """
     if predictor.fit is None:
         raise ValueError(f"the predictor {predictor.title!r} has no fit of its own to keep")
-    frame = {
+    with one_thread():
+        own = dict(predictor.fit(task, seed))
+        ours = {**_frame(task), **unseen.fit(task)}
+    return {**own, **{OURS + name: value for name, value in ours.items()}}
+
+
+def _frame(task: Task) -> dict[str, list[Any]]:
+    """Return what a task's numbers stand for."""
+    return {
         "questions": list(task.questions),
         "options": [list(o) for o in task.options],
         "traits": list(task.trait_names),
         "values": [list(v) for v in task.trait_values],
         "columns": [list(c) for c in task.common],
     }
-    with one_thread():
-        own = dict(predictor.fit(task, seed))
-        ours = {**frame, **unseen.fit(task)}
-    return {**own, **{OURS + name: value for name, value in ours.items()}}
 
 
 def apply(predictor: Predictor, state: State, task: Task, stand_in: State | None = None) -> Floats:
@@ -102,6 +106,18 @@ def predict(
     return {name: apply(predictors[name], state, task, stand_in) for name, state in states.items()}
 
 
+def applied(predictor: Predictor, state: State) -> Predictor:
+    """Return a predictor that learns nothing: its function applies a state."""
+    apply = predictor.apply
+    if apply is None:
+        raise ValueError(f"the predictor {predictor.title!r} has no fit of its own to apply")
+
+    def function(task: Task, seed: int = 0) -> Floats:
+        return apply(state, recoded(task, state))[:, : task.width]
+
+    return replace(predictor, function=function)
+
+
 def recoded(task: Task, state: State) -> Task:
     """Return a task in the numbers of a state: its questions, traits and columns of attributes.
 
@@ -110,6 +126,8 @@ def recoded(task: Task, state: State) -> Task:
     frame = {
         name: state[OURS + name] for name in ("questions", "options", "traits", "values", "columns")
     }
+    if frame == _frame(task):
+        return task
     place = {question: i for i, question in enumerate(frame["questions"])}
     options = tuple(tuple(o) for o in frame["options"])
     for question, labels in zip(task.questions, task.options, strict=True):

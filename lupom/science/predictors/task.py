@@ -156,14 +156,15 @@ class Task:
         return np.concatenate(parts) if parts else np.zeros(0)
 
 
-def tasks(known: Any, pairs: Any, respondents: Any, questions: Any) -> list[Task]:
+def tasks(known: Any, pairs: Any | None, respondents: Any, questions: Any) -> list[Task]:
     """Return the task of every survey that has pairs, by name.
 
     Parameters
     ----------
     known : survey, respondent_id, question_id, role ('known', 'test' or 'tuning'), answer (null
         where hidden or missing). A respondent with a 'test' role anywhere is not learned from.
-    pairs : survey, respondent_id, question_id to predict; role ('test') and scenario ('known')
+    pairs : survey, respondent_id, question_id to predict, None for every survey of `known` without
+        any; role ('test') and scenario ('known')
         where there are such columns.
     respondents : survey, respondent_id, attributes (map of text); weight (1) where there is one.
     questions : survey, question_id, options (list of text).
@@ -173,7 +174,9 @@ def tasks(known: Any, pairs: Any, respondents: Any, questions: Any) -> list[Task
     ValueError : for a missing column, a pair that is not among `known`, an answer that is none of
         the options, and a pair whose answer is known: predicting that would be reading it.
     """
-    known, pairs = arrow(known), arrow(pairs)
+    known = arrow(known)
+    surveys = pc.unique((known if pairs is None else arrow(pairs))["survey"]).to_pylist()
+    pairs = known.slice(0, 0) if pairs is None else arrow(pairs)
     respondents, questions = arrow(respondents), arrow(questions)
     cell = ("survey", "respondent_id", "question_id")
     require(known, (*cell, "role", "answer"), "known responses")
@@ -188,7 +191,7 @@ def tasks(known: Any, pairs: Any, respondents: Any, questions: Any) -> list[Task
                 for t in (known, pairs, respondents, questions)
             ),
         )
-        for survey in sorted(pc.unique(pairs["survey"]).to_pylist())
+        for survey in sorted(surveys)
     ]
 
 

@@ -1,0 +1,79 @@
+"""What predictors learn from stays as it is when what they do not learn from changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.fake_project import FakeProject
+from tests.support.staged import LEARNING, staged
+
+TESTED = (
+    "(select survey, respondent_id from known_responses where role = 'test' "
+    "order by respondent_id limit 1)"
+)
+OTHER = (
+    "(select survey, respondent_id from known_responses anti join "
+    "(select respondent_id from known_responses where role = 'test') using (respondent_id) "
+    "where answer is not null order by respondent_id limit 1)"
+)
+
+
+@pytest.fixture(scope="module")
+def project() -> FakeProject:
+    return staged(seed=1)
+
+
+def learned(project: FakeProject) -> list[list[tuple]]:
+    out = []
+    for path in LEARNING:
+        project.build(f"prediction/{path}")
+        out.append(project.rows(f"select * from {path.removesuffix('.sql')} order by all"))
+    return out
+
+
+@pytest.fixture
+def before(project):
+    project.connection.execute("begin")
+    yield learned(project)
+    project.connection.execute("rollback")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        f"delete from known_responses where answer is not null and role = 'known' and "
+        f"(survey, respondent_id) in {TESTED}",
+        f"update respondents set weight = 9, attributes = map() where "
+        f"(survey, respondent_id) in {TESTED}",
+        "update closed_questions set question = 'Asked otherwise'",
+        "update known_responses set status = 'refused' where answer is null",
+    ],
+)
+def test_who_is_tested_and_wording_change_nothing(project, before, change) -> None:
+    project.connection.execute(change)
+    assert learned(project) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "table"),
+    [
+        (f"delete from known_responses where (survey, respondent_id) in {OTHER}", 0),
+        (f"update respondents set weight = 9 where (survey, respondent_id) in {OTHER}", 1),
+        ("update closed_questions set options = list_reverse(options)", 2),
+    ],
+)
+def test_whom_is_learned_from_and_options_do(project, before, change, table) -> None:
+    project.connection.execute(change)
+    after = learned(project)
+    assert after[table] != before[table]
+    assert [i for i in range(3) if i != table and after[i] != before[i]] == []
+
+
+def test_nobody_with_a_test_pair_is_learned_from(project, before) -> None:
+    tested = {
+        r for (r,) in project.rows("select respondent_id from known_responses where role = 'test'")
+    }
+    assert not tested & {row[1] for row in before[0]}
+    assert not tested & {row[1] for row in before[1]}
+    everyone = {r for (r,) in project.rows("select respondent_id from respondents")}
+    assert {row[1] for row in before[1]} == everyone - tested

@@ -1,0 +1,63 @@
+"""What predictors learned of every survey, as a table."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from lupom.science.predictors import baselines, fitted, states
+from tests.science import synthetic
+
+# The forest takes a second.
+QUICK = {n: p for n, p in baselines.shipped().items() if n != "forest_answers"}
+
+
+def learning(s: synthetic.Survey) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return what the models learning_answers, _respondents and _questions hold."""
+    tested = set(s.holdout["respondent_id"])
+    known = s.known[~s.known["respondent_id"].isin(tested) & s.known["answer"].notna()]
+    people = s.respondents[~s.respondents["respondent_id"].isin(tested)]
+    return known.drop(columns="role"), people, s.questions[["survey", "question_id", "options"]]
+
+
+@pytest.fixture(scope="module")
+def s() -> synthetic.Survey:
+    return synthetic.survey(people=240, held=120)
+
+
+@pytest.fixture(scope="module")
+def table(s):
+    return fitted.fit(*learning(s), seed=1, predictors=QUICK)
+
+
+def test_baselines_by_what_was_learned_are_those_that_learn(s, table) -> None:
+    known = (s.known, s.pairs, s.respondents, s.questions)
+    states = fitted.read(table)
+    kept = baselines.predict(*known, seed=1, predictors=QUICK, states=states)
+    assert kept.equals(baselines.predict(*known, seed=1, predictors=QUICK))
+
+
+def test_a_row_says_whose_and_how_much(s, table) -> None:
+    assert set(table["predictor"].to_pylist()) == set(QUICK)
+    reference = set(s.respondents["respondent_id"]) - set(s.holdout["respondent_id"])
+    assert set(table["n"].to_pylist()) == {len(reference)}
+    assert [len(state) for state in table["state"].to_pylist()] == table["size"].to_pylist()
+
+
+def test_the_same_is_learned_again(s, table) -> None:
+    shuffled = [t.sample(frac=1, random_state=2) for t in learning(s)]
+    assert fitted.fit(*shuffled, seed=1, predictors=QUICK).equals(table)
+
+
+def test_surveys_do_not_mix_and_groups_are_those_asked_for(s) -> None:
+    only = {"majority_group": QUICK["majority_group"]}
+    both = [pd.concat([t, t.assign(survey="t")]) for t in learning(s)]
+    found = fitted.read(fitted.fit(*both, group={"t": ["SEX"]}, predictors=only))
+    assert found["t"]["majority_group"]["traits"] == [1]
+    assert found["s"]["majority_group"]["traits"] == [0]
+
+
+def test_what_keeps_nothing_has_no_row_and_the_stand_in_always_has_one(s) -> None:
+    table = fitted.fit(*learning(s), predictors={"mine": lambda task, seed: None})
+    assert table["predictor"].to_pylist() == [states.STAND_IN]
+    assert table.schema == fitted.FITTED
