@@ -66,7 +66,8 @@ class Design:
         replicate weights (R, K), the deviation of each replicate times the root of the scale. What
         is linear in means has parts that are linear in theirs.
         """
-        told, weights = values[here], self.weights[here]
+        rows = np.flatnonzero(here)
+        told, weights = values.take(rows, axis=0), self.weights.take(rows)
         total = weights.sum()
         if total <= 0:
             nothing = np.zeros((len(values), values.shape[1]))
@@ -80,7 +81,7 @@ class Design:
             )
             return value, np.sqrt(self.scale) * _gaps(means, value, told)
         parts = np.zeros(values.shape)
-        parts[here] = weights[:, None] * _gaps(told, value, told) / total
+        parts[rows] = weights[:, None] * _gaps(told, value, told) / total
         return value, parts
 
     @property
@@ -112,7 +113,7 @@ class Design:
             return np.asarray(np.square(parts).sum(axis=0))
         if self.simple:
             # Influences sum to 0.
-            return np.asarray(np.square(parts).sum(axis=0) * used / max(used - 1, 1))
+            return np.asarray(np.einsum("ij,ij->j", parts, parts) * used / max(used - 1, 1))
         sums, stratum = self.sums(parts), self._units[1]
         count = np.bincount(stratum).astype(np.float64)
         mean = np.zeros((len(count), parts.shape[1]))
@@ -157,5 +158,6 @@ def _gaps(values: Floats, mean: Floats, told: Floats) -> Floats:
     width of one.
     """
     gaps = values - mean
-    least = 1e-12 * np.abs(told).max(axis=0, initial=0.0)
+    # Of few long columns the largest is found ten times as fast where each is in one piece.
+    least = 1e-12 * np.abs(np.ascontiguousarray(told.T)).max(axis=1, initial=0.0)
     return np.asarray(np.where(np.abs(gaps) <= least, 0.0, gaps))

@@ -269,7 +269,7 @@ class _Rows:
                 one = _Told(name["predictor"], llm, values)
                 raw.append(one)
                 yield _Told(one.predictor, llm, self._calibrated(asked, design, values))
-        covers = [~np.isnan(one.values).any(axis=1) & among for one in raw]
+        covers = [ppi.has_all(one.values) & among for one in raw]
         # What only some people have a prediction of all of is worth less than the best alone.
         together = np.all(covers, axis=0) if covers else among
         if len(raw) > 1 and together.sum() >= 0.9 * max(c.sum() for c in covers):
@@ -383,7 +383,7 @@ def _statistics(asked: Asked) -> Iterator[tuple[str, Floats]]:
 
 
 def _enough(values: Floats, answered: Bools, among: Bools) -> bool:
-    has = ~np.isnan(values).any(axis=1) & among
+    has = ppi.has_all(values) & among
     return bool((has & answered).sum() >= SMALLEST and (has & ~answered).sum() >= SMALLEST)
 
 

@@ -67,6 +67,12 @@ class Mean:
         )
 
 
+def has_all(predictions: Floats) -> Bools:
+    """Return who has a prediction of all K values, (N)."""
+    # A product is a fifth of the work of asking each number.
+    return np.asarray(~np.isnan(predictions @ np.zeros(predictions.shape[1])))
+
+
 def classical(values: Floats, answered: Bools, design: Design, among: Bools) -> Mean:
     """Return the weighted means (K) of those among some people who answered.
 
@@ -82,7 +88,7 @@ def classical(values: Floats, answered: Bools, design: Design, among: Bools) -> 
 
 def naive(predictions: Floats, design: Design, among: Bools) -> Mean:
     """Return the weighted means of predictions as if they were answers; no interval of it holds."""
-    here = among & ~np.isnan(predictions).any(axis=1)
+    here = among & has_all(predictions)
     n = int(here.sum())
     value, parts = design.mean(predictions, here)
     return Mean(value, design.variance(parts, n), parts, 1.0, 0, n)
@@ -120,7 +126,7 @@ def powered(
     plain : the classical means of the same people, where they are known already.
     """
     plain = plain or classical(values, answered, design, among)
-    covered = among & ~np.isnan(predictions).any(axis=1)
+    covered = among & has_all(predictions)
     both = covered & answered
     n = int(both.sum())
     if n < 2 or int(covered.sum()) == n:
@@ -150,8 +156,9 @@ def _imbalance(difference: Floats, variance: Floats) -> float:
 
 def _tuned(plain: Mean, shift: Floats, design: Design, n: int, everybody: Mean | None) -> float:
     own, moved = design.sums(plain.parts), design.sums(shift)
-    variance, spread = np.square(own).sum(axis=0), np.square(moved).sum(axis=0)
-    product = -(own * moved).sum(axis=0)
+    pairs = ((own, own), (moved, moved), (own, moved))
+    variance, spread, against = (np.einsum("ij,ij->j", *both) for both in pairs)
+    product = -against
     gain, cost = float(product.sum()), float(spread.sum())
     if everybody is not None:
         prior = OF_EVERYBODY / n * cost
@@ -182,7 +189,7 @@ def calibrate(
         be K.
     fold : (N), from 0; people of one sampling unit share one.
     """
-    has = ~np.isnan(predictions).any(axis=1)
+    has = has_all(predictions)
     out = np.full((len(values), values.shape[1]), np.nan)
     known, others = has & answered, has & ~answered
     folds = np.unique(fold[known])

@@ -49,13 +49,16 @@ def predictions(
         probabilities that are none or of no option; naming table, respondent and question.
     """
     pairs = arrow(known).select([*_PAIR, "role", "scenario"])
+    if not tables:
+        # A survey's keys are a text for every answer in it.
+        return ELSEWHERE.empty_table()
     every = _key(pairs)
     held = pc.is_in(pairs["role"], value_set=pa.array(["test", "tuning"]))
     if everyone:
         held = pc.is_valid(pairs["role"])
-    names = list(dict.fromkeys(pairs["survey"].to_pylist()))
+    names = pc.unique(pairs["survey"]).to_pylist()
     keys = every.filter(held)
-    hidden = pairs.filter(held).select(["role", "scenario"]).to_pylist()
+    hidden = pairs.filter(held).select(["role", "scenario"])
     asked = {(q["survey"], q["question_id"]): q for q in arrow(questions).to_pylist()}
     rows: list[dict[str, Any]] = []
     for name, given in tables.items():
@@ -70,9 +73,10 @@ def predictions(
         place = pc.index_in(own, value_set=keys)
         there = pc.is_valid(place)
         found = table.filter(there).to_pylist()
-        for row, at in zip(found, place.filter(there).to_pylist(), strict=True):
+        roles = hidden.take(place.filter(there)).to_pylist()
+        for row, role in zip(found, roles, strict=True):
             question = asked[row["survey"], row["question_id"]]
-            rows.append(_prediction(row, name, question) | hidden[at])
+            rows.append(_prediction(row, name, question) | role)
     return pa.Table.from_pylist(rows, schema=ELSEWHERE)
 
 
