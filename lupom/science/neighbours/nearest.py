@@ -118,7 +118,12 @@ def _blocks(
                 score = score.astype(np.float64, copy=False)
                 for divisor in (norm[rows][:, None], norm[tile]):
                     score /= np.where(divisor > 0, divisor, 1.0)
-                score[~vectors.overlap(rows, tile)] = -1
+                # Who agrees in something has a dimension in common: only where too few do, those
+                # who agree in nothing may be among the nearest.
+                few = np.flatnonzero((score > 0).sum(axis=1) <= min(top, len(tile)))
+                if len(few):
+                    shared = vectors.overlap(rows[few], tile)
+                    score[few] = np.where(shared, score[few], -1)
             own = np.flatnonzero(place[rows] >= 0)
             score[own, place[rows[own]]] = -1
             part = slice(start, start + len(rows))

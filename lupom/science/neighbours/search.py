@@ -241,28 +241,33 @@ def tuned_on_test(
         inputs, pairs, settings, networks=networks, grid=grid, criterion=criterion
     )
     found = _chosen(search)
-    top = {
-        (row["survey"], Key(row["retrieval"], row["network"])): row
-        for row in best.to_pylist()
-        if row["chosen"]
-    }
+    tried: dict[tuple[str, Key], list[dict[str, Any]]] = {}
+    for row in best.to_pylist():
+        tried.setdefault((row["survey"], Key(row["retrieval"], row["network"])), []).append(row)
     answers = _by_survey(pairs)
     searched = _searched(settings, networks)
     parts = {}
     for survey, people in inputs.people():
         rows = []
         for key, own in searched.get(survey, {}).items():
-            if (survey, key) not in top:
+            grid_rows = tried.get((survey, key), [])
+            top = next((row for row in grid_rows if row["chosen"]), None)
+            if top is None:
                 continue
-            rows.append({**top[survey, key], "chosen_on": "test", "optimistic": True})
+            rows.append({**top, "chosen_on": "test", "optimistic": True})
+            known = {setting_of(row): row for row in grid_rows}
             others = {"tuning": found.get((survey, key)), "fixed": own}
             whole = candidates(grid or {}, _plain(own))
             for name, setting in others.items():
                 if setting is not None and setting.similarity != TUNED:
                     setting = replace(setting, similarity=people.compared_by(setting))
                     # The same pairs as for the grid, whatever this one compares.
-                    scored = _scored(
-                        survey, people, answers.get(survey), [setting], alongside=whole
+                    scored = (
+                        [known[setting]]
+                        if setting in known
+                        else _scored(
+                            survey, people, answers.get(survey), [setting], alongside=whole
+                        )
                     )
                     more = {"chosen_on": name, "optimistic": False, **key._asdict()}
                     rows += [{**row, **more} for row in scored]
