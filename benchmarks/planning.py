@@ -6,7 +6,7 @@ Prints JSON: by survey what `question_plan` finds of 5 questions (and 1, 3, 10),
 no part in the choice, with 95 % intervals over people:
 
     nll               mean log loss of all answers not asked for, and before anything was asked
-    against_random    of the chosen form, less that of forms drawn by lot (mean over 20)
+    against_random    of the chosen form, less that of forms drawn by lot (mean over 10)
     against_entropy   less that of the least certain questions
     adaptive          of each person's own, less that of the chosen form (of up to 1,000 people)
     abortion          of gss_2018 alone: 3 of 7 questions on one scale, where item response theory

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from lupom.engine import workspace
 
@@ -89,6 +89,37 @@ class Project(workspace.Project):
         from lupom.asking import ask
 
         return ask(self.context, survey=survey, by=by, every=every)
+
+    def predict(
+        self,
+        people: Any = None,
+        *,
+        attributes: Mapping[str, str] | None = None,
+        answers: Mapping[str, str] | None = None,
+        survey: str | None = None,
+        questions: Collection[str] = (),
+        every: bool = False,
+    ) -> Table:
+        """Return what the fitted predictors say of people who were not there, as `lupom predict`.
+
+        Nothing is built. Parameters and what is raised as for `lupom.predicting.predict`.
+
+        Examples
+        --------
+        >>> project.predict(attributes={"SEX": "Female"}, answers={"abany": "Yes"}).df()
+        ...     # doctest: +SKIP
+        """
+        from lupom.predicting import predict
+
+        return predict(
+            self.context,
+            people,
+            attributes=attributes,
+            answers=answers,
+            survey=survey,
+            questions=questions,
+            every=every,
+        )
 
     def next_questions(
         self,

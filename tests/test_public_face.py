@@ -51,6 +51,7 @@ CALLS = {
     "estimate": "Project.estimate",
     "ask": "Project.ask",
     "ask --answer": "Project.next_questions",
+    "predict": "Project.predict",
     "network": "Project.network",
     "network --format bif": "Project.write_network",
     "report": "Project.report",

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("explain", "Say where one answer of an LLM comes from."),
     "estimate": ("estimate", "Show estimated shares and means of the population."),
     "ask": ("ask", "Say which questions tell most of the others, or which to ask next."),
+    "predict": ("predict", "Predict people who were not there, by what is fitted."),
     "network": ("network", "Say how likely the values of a persona are, given some of them."),
     "report": ("report", "Write one page on how good the predictions are."),
     "export": ("export", "Write models to Parquet, CSV, JSON lines or SPSS files."),

@@ -62,13 +62,17 @@ class Moments:
         ----------
         told : (D), which columns are known.
         """
-        whole = self.covariance[:, : self.width]
-        if not told.any():
-            return np.zeros((0, self.width)), whole[: self.width]
-        slope = np.asarray(
-            np.linalg.solve(self.covariance[np.ix_(told, told)], whole[told]), dtype=np.float64
-        )
-        return slope, whole[: self.width] - whole[told].T @ slope
+        if not told[self.width :].all():
+            return _given(self.covariance, told, self.width)
+        # Attributes are known of most people, and by far most columns: they are taken once.
+        first, covariance = self._by_attributes
+        answers = told[: self.width]
+        slope, covariance = _given(covariance, answers, self.width)
+        return np.vstack([slope, first - first[:, answers] @ slope]), covariance
+
+    @cached_property
+    def _by_attributes(self) -> tuple[Floats, Floats]:
+        return _given(self.covariance, np.arange(len(self.mean)) >= self.width, self.width)
 
     def means(self, values: Floats, told: Bools) -> Floats:
         """Return conditional means of all options, (n, options), not yet probabilities.
@@ -89,6 +93,15 @@ class Moments:
         inside = np.clip(means, self.least, 1.0)
         total = np.add.reduceat(inside, self.offsets[:-1], axis=-1)
         return np.asarray(inside / np.repeat(total, self.sizes, axis=-1))
+
+
+def _given(covariance: Floats, told: Bools, width: int) -> tuple[Floats, Floats]:
+    """Return slopes (told, width) of the first columns on known ones, and their covariance."""
+    whole = covariance[:, :width]
+    if not told.any():
+        return np.zeros((0, width)), whole[:width]
+    slope = np.linalg.solve(covariance[np.ix_(told, told)], whole[told])
+    return np.asarray(slope, dtype=np.float64), whole[:width] - whole[told].T @ slope
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ QUESTION_PLAN = pa.schema(
 CHOSEN, ADAPTIVE, ENTROPY, RANDOM = "chosen", "adaptive", "entropy", "random"
 FOLDS = 5
 # Of each number of questions so many forms are drawn by lot.
-DRAWS = 20
+DRAWS = 10
 # People by whose answers questions are chosen; more choose the same.
 CHOOSERS = 1000
 # Numbers of questions for which all strategies are compared.
@@ -91,7 +91,7 @@ def question_plan(
         chosen : the same questions for all, by `forms.choose`; question_id is the last of them.
         adaptive : each person's own, by `forms.adaptive`, up to five.
         entropy : those whose answers are least certain, by themselves.
-        random : the mean over 20 forms drawn by lot.
+        random : the mean over 10 forms drawn by lot.
     nll is the mean log loss, in nats, of the answers to all questions that were not asked, by
     survey weight; nll_before that of the same answers where attributes alone are known; accuracy
     the share of right ones. A person without an answer to a question is asked the next one in its

@@ -1,0 +1,170 @@
+"""lupom predict: people who were not there get the numbers that the pipeline gives."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+
+import pytest
+
+from lupom import LupomError, Project
+from tests.support.commands import lupom
+from tests.support.shipped import copy_project
+
+QUICK = ["majority", "logistic_demographics", "neighbours_answers", "logistic_answers"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The shipped project with 400 respondents, its quick predictors fitted."""
+    path = copy_project(tmp_path_factory.mktemp("predict") / "project", respondents=400)
+    values = path / "lupom_project.yml"
+    text = values.read_text().replace("  test_pairs: 1000", "  test_pairs: 150")
+    text = text.replace("  tuning_pairs: 1000", f"  tuning_pairs: 200\n  predictors: {QUICK}")
+    values.write_text(text.replace("new_respondents: 0", "new_respondents: 10"))
+    with Project(path) as project:
+        result = project.run(["+fitted_card", "+stacked", "+prediction_sets"], no_llm=True)
+        assert result.status == "success"
+    return path
+
+
+@pytest.fixture(scope="module")
+def people(folder, tmp_path_factory):
+    """The test people of the pipeline as a file: what is known of them, and nothing else."""
+    with Project(folder) as project:
+        known = project.query(
+            "select respondent_id, question_id, answer from known_responses "
+            "where answer is not null and respondent_id in "
+            "(select respondent_id from known_responses where role = 'test')"
+        ).rows()
+        attributes = dict(project.query("select respondent_id, attributes from respondents").rows())
+        test = project.query(
+            "select distinct respondent_id from known_responses where role = 'test'"
+        )
+    rows = {r: {"respondent_id": r, **attributes[r]} for (r,) in test.rows()}
+    for respondent, question, answer in known:
+        rows[respondent][question] = answer
+    path = tmp_path_factory.mktemp("people") / "people.csv"
+    names = list(dict.fromkeys(name for row in rows.values() for name in row))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(rows.values())
+    return path
+
+
+def spread(project, table, name, scenario):
+    return {
+        (respondent, question): dict(probabilities)
+        for respondent, question, probabilities in project.query(
+            f"select respondent_id, question_id, probabilities from {table} "
+            "where predictor = ? and role = 'test' and scenario = ?",
+            [name, scenario],
+        ).rows()
+    }
+
+
+@pytest.mark.parametrize("scenario", ["known", "new_respondent"])
+def test_the_numbers_are_those_of_the_pipeline(folder, people, scenario):
+    with Project(folder) as project:
+        every = project.predict(people, every=True).df()
+        for name in QUICK:
+            wanted = spread(project, "baselines", name, scenario)
+            own = every[every["predictor"] == name]
+            found = {
+                (r.respondent_id, r.question_id): dict(r.probabilities) for r in own.itertuples()
+            }
+            assert len(wanted) > 20
+            for pair, probabilities in wanted.items():
+                assert found[pair] == pytest.approx(probabilities, abs=1e-9), (name, pair)
+
+
+def test_so_are_the_combination_and_its_sets(folder, people):
+    with Project(folder) as project:
+        wanted = spread(project, "stacked", "stack_plain", "known")
+        sets = {
+            (respondent, question): options
+            for respondent, question, options in project.query(
+                "select respondent_id, question_id, options from prediction_sets "
+                "where predictor = 'stack_plain' and scenario = 'known'"
+            ).rows()
+        }
+        found = {
+            (respondent, question): (dict(probabilities), options)
+            for _, respondent, question, _, _, _, options, probabilities in project.predict(
+                people
+            ).rows()
+        }
+    assert len(wanted) == 150
+    for pair, probabilities in wanted.items():
+        assert found[pair][0] == pytest.approx(probabilities, abs=1e-9), pair
+        assert found[pair][1] == sets[pair]
+
+
+def test_one_person_by_what_is_known(folder):
+    with Project(folder) as project:
+        one = project.predict(
+            attributes={"SEX": "Female"},
+            answers={"absingle": "Yes"},
+            questions=["abany", "natheal"],
+        )
+        said = dict(zip(one.df()["question_id"], one.df()["probabilities"], strict=True))
+        other = project.predict(answers={"absingle": "No"}, questions=["abany"]).df()
+    assert set(said) == {"abany", "natheal"}
+    assert dict(said["abany"])["Yes"] > dict(other["probabilities"][0])["Yes"]
+
+
+def test_what_was_answered_is_not_predicted_and_nothing_is_built(
+    folder, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(folder)
+    file = tmp_path / "people.csv"
+    file.write_text("respondent_id,abany,SEX,Notes\na,Yes,Male,tall\nb,,,\n", encoding="utf-8")
+    before = (folder / "lupom.duckdb").read_bytes()
+    assert lupom("predict", str(file), "--format", "json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    asked = {who: {r["question_id"] for r in rows if r["respondent_id"] == who} for who in "ab"}
+    assert (len(asked["a"]), len(asked["b"])) == (24, 25)
+    assert "abany" not in asked["a"]
+    assert all(r["answer"] in r["options"] for r in rows)
+    assert (folder / "lupom.duckdb").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("abany\nPerhaps\n", r"line 2.*no option of 'abany' 'Perhaps'.*there are Yes, No"),
+        ("abany,SEX\nYes,Male\nNo,Femal\n", "line 3.*no value 'Femal'.*did you mean 'Female'"),
+        ("abanny\nYes\n", "no column is a question or an attribute: abanny"),
+        ("abany\n", "nobody to predict"),
+        ("respondent_id,abany\na,Yes\na,No\n", "people twice: a"),
+        ("abany\nYes,No\n", "line 2.*more cells"),
+    ],
+)
+def test_mistakes_in_a_file_are_told(folder, tmp_path, text, said):
+    file = tmp_path / "people.csv"
+    file.write_text(text, encoding="utf-8")
+    with Project(folder) as project, pytest.raises(LupomError) as told:
+        project.predict(file)
+    assert re.search(said, " ".join(str(told.value).replace(f"{file}:", "line ").split()))
+
+
+def test_the_card_says_what_is_fitted(folder):
+    with Project(folder) as project:
+        rows = project.query(
+            "select predictor, people, tuning_pairs, parts, length(sha256) from fitted_card"
+        ).rows()
+    cards = {name: rest for name, *rest in rows}
+    assert set(cards) == {*QUICK, "stack_plain"}
+    assert all(0 < cards[name][0] < 400 for name in QUICK)
+    assert cards["stack_plain"][1:3] == [200, sorted(QUICK)]
+    assert {length for *_, length in rows} == {64}
+
+
+def test_what_is_not_fitted_is_told():
+    from lupom.science.predictors import fitted, new_people
+
+    nothing = fitted.FITTED.empty_table(), new_people.FITTED_STACK.empty_table()
+    with pytest.raises(ValueError, match="nothing was fitted for the survey s"):
+        new_people.read(*nothing, "s")
