@@ -83,6 +83,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "distribution_metrics": _SCORED,
     "validity": ("metrics", "distribution_metrics"),
     "set_metrics": ("prediction_sets",),
+    "value_curve": ("fitted_predictors",),
     "calibrated_metrics": ("calibrated_predictions",),
 }
 

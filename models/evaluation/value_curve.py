@@ -1,6 +1,7 @@
 """Accuracy by the number of reference respondents, with the LLM and without."""
 
 from lupom.science.evaluation import value_curve
+from lupom.science.predictors import fitted
 
 
 def model(lupom):
@@ -17,4 +18,5 @@ def model(lupom):
         lupom.ref("holdout"),
         sizes=lupom.var("value_curve_sizes", [30, 100, 300, 1000]),
         seed=lupom.var("seed", 1),
+        states=fitted.read(lupom.ref("fitted_predictors")),
     )

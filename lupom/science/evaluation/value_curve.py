@@ -17,12 +17,13 @@ import pyarrow.compute as pc
 from lupom.science.evaluation.bootstrap import Draws, interval
 from lupom.science.inputs import arrow, require
 from lupom.science.predictors import baselines, stack
+from lupom.science.predictors.predictor import State
 from lupom.science.predictors.task import Bools, Task, tasks
 
 SIZES = (30, 100, 300, 1000)
 
 # Those that are fitted in a tenth of a second: with them the General Social Survey's curve takes
-# 2.5 s of CPU. Forests alone would take ten.
+# 1.5 s of CPU. Forests alone would take ten.
 CHEAP = ("majority", "neighbours_answers", "factors_answers", "logistic_answers")
 
 # Of few people it matters which: accuracies there are means over this many draws of them.
@@ -68,6 +69,7 @@ def value_curve(
     sizes: Sequence[int] = SIZES,
     seed: int = 0,
     resamples: int = 400,
+    states: Mapping[str, Mapping[str, State]] | None = None,
 ) -> pa.Table:
     """Return the accuracy of predictors fitted to some of the reference respondents, and to all.
 
@@ -84,6 +86,8 @@ def value_curve(
     holdout : survey, respondent_id, question_id, role, answer: what test pairs are judged by.
     predictors : names of shipped ones.
     sizes : numbers of respondents; those that are not there are left out.
+    states : what predictors learned of all reference respondents, as `fitted.read` returns it;
+        without it they are fitted to all of them here, too.
 
     Returns
     -------
@@ -108,7 +112,8 @@ def value_curve(
         told = here.select(["respondent_id", "question_id", "answer"]).to_pylist()
         truth = {(r["respondent_id"], r["question_id"]): r["answer"] for r in told}
         points = _points(
-            usual, chosen, arrow(predictions), arrow(tuning), questions, truth, sizes, seed
+            *(usual, chosen, arrow(predictions), arrow(tuning), questions, truth, sizes, seed),
+            (states or {}).get(task.survey),
         )
         rows += _judged(task.survey, points, seed, resamples)
     return pa.Table.from_pylist(rows, schema=CURVE)
@@ -123,6 +128,7 @@ def _points(
     truth: Mapping[Pair, Any],
     sizes: Sequence[int],
     seed: int,
+    states: Mapping[str, State] | None,
 ) -> list[_Point]:
     reference = np.flatnonzero(task.reference)
     if not len(reference) or not (task.roles == "test").any():
@@ -141,7 +147,10 @@ def _points(
             order = order[np.argsort(~by_llm[order], kind="stable")]
             learned = np.zeros(len(task.respondents), dtype=bool)
             learned[reference[order[:size]]] = True
-            made = _predicted(task, learned, predictors, predictions, tuning, questions, seed)
+            made = _predicted(
+                *(task, learned, predictors, predictions, tuning, questions, seed),
+                states if size == len(reference) else None,
+            )
             for row in made.to_pylist():
                 pair = (row["respondent_id"], row["question_id"])
                 if pair in truth:
@@ -160,12 +169,13 @@ def _predicted(
     tuning: pa.Table,
     questions: Any,
     seed: int,
+    states: Mapping[str, State] | None,
 ) -> pa.Table:
     """Return predictions of the test pairs by what some respondents are known to have answered."""
     kept = np.flatnonzero((task.roles == "test") | learned[task.rows])
     # A new object: what the task has worked out is of all reference respondents.
     part = replace(task.only(kept), reference=learned)
-    found = baselines.probabilities_of(part, predictors, seed)
+    found = baselines.probabilities_of(part, predictors, seed, states)
     plain = pa.concat_tables([baselines.table(part, name, p) for name, p in found.items()])
     people = pa.array(sorted({task.respondents[row] for row in part.rows}), pa.string())
     combined = stack.stack(

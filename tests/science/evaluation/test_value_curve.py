@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 import pytest
 
 from lupom.science.evaluation.value_curve import value_curve
+from lupom.science.predictors import fitted
 
 OPTIONS = ["no", "perhaps", "yes"]
 PEOPLE, QUESTIONS, TEST, ASKED = 160, 6, 40, 40
@@ -40,7 +41,7 @@ class Survey:
             if hidden is None or self.hidden[i, j] == hidden
         ]
 
-    def curve(self, llm: pa.Table, **settings) -> pa.Table:
+    def curve(self, llm: pa.Table, by=value_curve, **settings) -> pa.Table:
         known = [
             r | {"answer": None if r["role"] != "known" else r["answer"]} for r in self.cells()
         ]
@@ -59,7 +60,7 @@ class Survey:
             {"survey": "s", "question_id": f"q{j}", "options": OPTIONS} for j in range(QUESTIONS)
         ]
         table = pa.Table.from_pylist(known)
-        return value_curve(
+        return by(
             table,
             table.filter(pc.is_in(table["role"], pa.array(["test", "tuning"]))),
             pa.Table.from_pylist(people, schema=schema),
@@ -92,6 +93,14 @@ class Survey:
         chances_kind = ("probabilities", pa.map_(pa.string(), pa.float64()))
         schema = pa.schema([*kinds, chances_kind, ("status", pa.string())])
         return pa.Table.from_pylist(rows, schema=schema)
+
+
+def reference_states(known: pa.Table, people: pa.Table, questions: pa.Table) -> pa.Table:
+    """What predictors learn of those who are not tested."""
+    tested = pc.unique(known.filter(pc.equal(known["role"], "test"))["respondent_id"])
+    of = [t.filter(pc.invert(pc.is_in(t["respondent_id"], tested))) for t in (known, people)]
+    answers = of[0].filter(pc.is_valid(of[0]["answer"])).drop_columns(["role", "scenario"])
+    return fitted.fit(answers, of[1], questions)
 
 
 def accuracy(curve: pa.Table, respondents: int, predictor: str, pairs: str = "all") -> float:
@@ -143,3 +152,15 @@ def test_without_an_llm_there_are_all_pairs_alone(survey):
     curve = survey.curve(survey.llm().slice(0, 0), sizes=[], predictors=["majority"])
     assert set(curve["pairs"].to_pylist()) == {"all"}
     assert sorted(curve["predictor"].to_pylist()) == ["majority", "stack_plain"]
+
+
+def test_what_was_learned_of_everyone_is_not_learned_again(survey):
+    tables = {}
+
+    def learned(*given, **settings):
+        tables["states"] = fitted.read(reference_states(*given[:1], *given[2:4]))
+        return value_curve(*given, **settings, states=tables["states"])
+
+    llm, settings = survey.llm(), {"sizes": [40]}
+    assert survey.curve(llm, by=learned, **settings).equals(survey.curve(llm, **settings))
+    assert {"logistic_answers", "factors_answers"} <= tables["states"]["s"].keys()
