@@ -1,10 +1,10 @@
-"""The report's figures of what to do next time: which questions tell most of the others."""
+"""The report's figures of what to do next time: which questions, which blocks, at what cost."""
 
 from __future__ import annotations
 
 from lupom.site.charts import Dot, Line, dots, lines
 from lupom.site.figures import Figure, Table
-from lupom.site.findings import Findings, Row, plain, share
+from lupom.site.findings import Findings, Row, name_of, plain, share
 from lupom.site.wording import questions
 
 # Strategies as the reader knows them, with the colour of their lines.
@@ -85,3 +85,140 @@ def _strategies(survey: str, rows: list[Row]) -> Figure:
         ],
     )
     return Figure(caption, [("", chart)], table)
+
+
+PLANS = {
+    "humans": ("Everybody is asked everything", "plain"),
+    "split": ("Everybody is asked some blocks", "combined"),
+    "humans_and_llm": ("People, and an LLM's predictions", "llm"),
+}
+# Half-widths that are drawn, of those in the table; and questions.
+DRAWN = (0.02, 0.03, 0.05)
+MOST = 20
+
+
+def costs(tables: Findings) -> list[Figure]:
+    """Return what precision costs, by plan, and which questions an LLM is worth asking."""
+    rows = [r for r in tables.rows("survey_plan", {"attribute": None}) if r["cost"] is not None]
+    figures = []
+    for survey in dict.fromkeys(r["survey"] for r in rows):
+        own = [r for r in rows if r["survey"] == survey]
+        whole = [r for r in own if r["question_id"] is None]
+        if whole:
+            figures.append(_frontier(survey, whole))
+        asked = [r for r in own if r["question_id"] is not None and r["r2"] is not None]
+        if asked:
+            figures.append(_worth(survey, asked))
+    return figures
+
+
+def _frontier(survey: str, rows: list[Row]) -> Figure:
+    caption = f"{survey}: what it costs to know every question's shares so well"
+    rows = sorted(rows, key=lambda r: (r["half_width"], r["cost"], r["plan"], str(r["llm"])))
+    drawn = [r for r in rows if r["half_width"] in DRAWN] or rows
+    chart = dots(
+        [
+            Dot(
+                f"\u00b1 {100 * r['half_width']:g} points: {PLANS[r['plan']][0]}",
+                r["cost"],
+                kind=PLANS[r["plan"]][1],
+                small=_asked(r),
+            )
+            for r in drawn
+        ],
+        caption,
+        digits=0,
+        reference=0.0,
+        unit="cost, as plan_prices has it",
+    )
+    table = Table(
+        ["half-width", "plan", "LLM", "people", "questions each", "LLM calls", "cost", "cheapest"],
+        [
+            [
+                *(share(r["half_width"]), r["plan"], name_of(r) if r["predictor"] else ""),
+                *(f"{r['people']:,}", plain(r["questions_each"], 1), f"{r['llm_calls']:,}"),
+                *(f"{r['cost']:,.0f}", "yes" if r["cheapest"] else ""),
+            ]
+            for r in rows
+        ],
+    )
+    return Figure(caption, [("", chart)], table)
+
+
+def _asked(row: Row) -> str:
+    said = f"{row['people']:,} people, {row['questions_each']:g} questions each"
+    return said + (f", {row['llm_calls']:,} LLM calls" if row["llm_calls"] else "")
+
+
+def _worth(survey: str, rows: list[Row]) -> Figure:
+    caption = f"{survey}: which questions an LLM is worth asking beside people"
+    rows = sorted(rows, key=lambda r: (-r["r2"], r["question_id"], name_of(r)))
+    chart = dots(
+        [
+            Dot(
+                r["question_id"],
+                r["r2"],
+                kind="llm" if r["llm_calls"] else "plain",
+                small=name_of(r),
+                few=not r["llm_calls"],
+            )
+            for r in rows[:MOST]
+        ],
+        f"{caption}: what its predictions explain of answers (the line is what they must)",
+        percent=True,
+        reference=rows[0]["r2_needed"],
+        unit="of variance, %",
+    )
+    table = Table(
+        ["question", "LLM", "explains", "must explain", "people", "LLM calls", "cost"],
+        [
+            [
+                *(r["question_id"], name_of(r), share(r["r2"]), share(r["r2_needed"])),
+                *(f"{r['people']:,}", f"{r['llm_calls']:,}", f"{r['cost']:,.0f}"),
+            ]
+            for r in rows
+        ],
+    )
+    return Figure(caption, [("", chart)], table)
+
+
+def blocks(tables: Findings) -> list[Figure]:
+    """Return what a split questionnaire costs each question in precision."""
+    rows = tables.rows("design_blocks")
+    figures = []
+    for survey in dict.fromkeys(r["survey"] for r in rows):
+        own = sorted(
+            (r for r in rows if r["survey"] == survey),
+            key=lambda r: (r["half_width"], r["question_id"]),
+        )
+        caption = (
+            f"{survey}: if each person is asked {own[0]['blocks_asked']} blocks of questions, how"
+            " much wider intervals are than if all were asked"
+        )
+        chart = dots(
+            [
+                Dot(
+                    r["question_id"],
+                    r["half_width"],
+                    kind="combined",
+                    small=f"block {r['block']}; from those asked alone {r['half_width_alone']:.2f}",
+                )
+                for r in own[:MOST]
+            ],
+            caption,
+            digits=2,
+            reference=1.0,
+            unit="times as wide",
+        )
+        table = Table(
+            ["question", "block", "asked", "times as wide", "from those asked alone"],
+            [
+                [
+                    *(r["question_id"], r["block"], share(r["asked"])),
+                    *(plain(r["half_width"], 2), plain(r["half_width_alone"], 2)),
+                ]
+                for r in own
+            ],
+        )
+        figures.append(Figure(caption, [("", chart)], table))
+    return figures

@@ -268,8 +268,8 @@ def sections(tables: Findings) -> list[tuple[str, str, str, list[Figure]]]:
         (
             *("again", "If you ask again"),
             "Planned from these answers: which questions tell most of the others, judged on people"
-            " who had no part in the choice.",
-            planning.plans(tables),
+            " who had no part in the choice; what a split questionnaire loses; what it all costs.",
+            [*planning.plans(tables), *planning.blocks(tables), *planning.costs(tables)],
         ),
         (
             *("changes", "What changed"),

@@ -60,6 +60,19 @@ from (values ('chosen', 0, null, 0.8, null), ('chosen', 1, '<b>Q2</b>', 0.7, nul
     ('random', 1, null, 0.75, 0.05)
 ) as t(strategy, k, q, nll, d)
 """
+COSTS = """
+select 's' as survey, q as question_id, null::varchar as attribute, null::varchar as "group",
+    0.03 as half_width, plan, p as predictor, l as llm, people, calls as llm_calls,
+    e as questions_each, cost, r2, n as r2_needed, cheapest
+from (values (null, 'humans', null, null, 1068, 0, 25.0, 1068.0, null, null, false),
+    (null, 'humans_and_llm', 'history', 'mine', 700, 9000, 25.0, 790.0, null, null, true),
+    ('Q1', 'humans_and_llm', 'history', 'mine', 600, 9000, null, 90.0, 0.4, 0.1, true)
+) as t(q, plan, p, l, people, calls, e, cost, r2, n, cheapest)
+"""
+BLOCKS = """
+select 's' as survey, 'Q1' as question_id, 'A' as block, 2 as blocks_asked, 0.5 as asked,
+    0.6 as efficiency, 1.29 as half_width, 1.41 as half_width_alone
+"""
 SETS = """
 select 's' as survey, 'known' as scenario, 'majority' as predictor, null::varchar as llm,
     null::varchar as question_id, attribute, null::varchar as "group", 0.9 as level,
@@ -230,6 +243,19 @@ def test_what_to_ask_again_is_a_list_with_a_curve(tmp_path):
     assert "If you ask again" in text
     assert "1. &lt;b&gt;Q2" in text
     assert "<b>Q2" not in text
+
+
+def test_what_precision_costs_and_what_blocks_lose(tmp_path):
+    models = {"number_scores": NUMBERS, "survey_plan": COSTS, "design_blocks": BLOCKS}
+    [again] = report_of(tmp_path, models).sections
+    lost, frontier, worth = again.figures
+    assert lost.table.rows == [["Q1", "A", "50.0 %", "1.29", "1.41"]]
+    assert [row[1:7] for row in frontier.table.rows] == [
+        ["humans_and_llm", "history (mine)", "700", "25.0", "9,000", "790"],
+        ["humans", "", "1,068", "25.0", "0", "1,068"],
+    ]
+    assert worth.table.rows[0][:4] == ["Q1", "history (mine)", "40.0 %", "10.0 %"]
+    assert "9,000 LLM calls" in frontier.charts[0][1]
 
 
 def test_sections_without_a_table_are_left_out(tmp_path):

@@ -1,0 +1,14 @@
+"""How many people, LLM calls and questions reach the precision that is wanted, at least cost."""
+
+from lupom.science.planning import costs
+
+
+def model(lupom):
+    # Estimates and blocks are of all answers, held-out ones too.
+    lupom.config(tags=["holdout"])
+    return costs.survey_plan(
+        lupom.ref("estimates"),
+        lupom.ref("design_blocks"),
+        half_width=lupom.var("plan_half_width", 0.03),
+        prices=lupom.var("plan_prices", {}),
+    )

@@ -1,0 +1,166 @@
+"""How many people and LLM calls: least cost, checked by trying all others and by simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from lupom.science.estimates import ppi
+from lupom.science.estimates.design import Design
+from lupom.science.planning import costs
+
+
+def variance(n, m, r2):
+    return (1 - r2) / n + r2 / m
+
+
+@pytest.mark.parametrize(("r2", "call"), [(0.4, 0.01), (0.6, 0.001), (0.25, 0.03)])
+def test_no_other_numbers_of_people_and_calls_cost_less(r2, call):
+    target = 400.0
+    found = costs.allocate(target, r2, 1.0, call)
+    assert target * variance(found.people, found.predicted, r2) == pytest.approx(1)
+    least = min(
+        n + call * r2 / (1 / target - (1 - r2) / n)
+        for n in np.linspace(target * (1 - r2) + 1, target - 1, 5000)
+    )
+    assert found.people + call * found.predicted == pytest.approx(least, rel=1e-4)
+
+
+def test_predictions_pay_from_the_share_of_variance_that_their_price_asks_for():
+    needed = costs.r2_needed(1.0, 0.05)
+    for r2, pays in ((needed - 0.01, False), (needed + 0.01, True)):
+        found = costs.allocate(1000.0, r2, 1.0, 0.05)
+        assert (found.people + 0.05 * found.predicted < 1000.0) == pays
+
+
+def test_a_plan_reaches_its_half_width_in_simulated_surveys():
+    # Answers of 40 % yes, of whose variance predictions explain 40 %.
+    rng = np.random.default_rng(0)
+    r2, share, half_width = 0.4, 0.4, 0.04
+    found = costs.allocate(share * (1 - share) * (costs.Z / half_width) ** 2, r2, 1.0, 0.01)
+    n, m = round(found.people), round(found.predicted)
+    assert n < 0.75 * share * (1 - share) * (costs.Z / half_width) ** 2
+    errors = []
+    for _ in range(300):
+        p = share + np.where(rng.random(m) < 0.5, 1, -1) * np.sqrt(r2 * share * (1 - share))
+        y = (rng.random(m) < p).astype(float)[:, None]
+        answered = np.arange(m) < n
+        everybody = np.ones(m, dtype=bool)
+        mean = ppi.powered(y, answered, p[:, None], Design(np.ones(m)), everybody)
+        errors.append(float(mean.value[0]) - share)
+    assert costs.Z * np.std(errors) == pytest.approx(half_width, rel=0.12)
+
+
+def pilot(r2=0.5, n=200, m=2000, share=0.5):
+    """Estimates of two questions of everybody and of a group, with and without an LLM."""
+    effective = 1 / variance(n, m, r2)
+    rows = []
+    for question, spread in (("wide", share * (1 - share)), ("narrow", 0.09)):
+        for group in (None, "women"):
+            head = {
+                "survey": "s",
+                "question_id": question,
+                "statistic": "share",
+                "option": "yes",
+                "attribute": group and "SEX",
+                "group": group,
+                "against": None,
+                "estimate": 0.5,
+                "n_humans": n,
+            }
+            error = (spread / n) ** 0.5
+            rows.append(
+                {
+                    **head,
+                    "method": "classical",
+                    "predictor": None,
+                    "llm": None,
+                    "std_error": error,
+                    "n_predicted": 0,
+                    "n_effective": float(n),
+                }
+            )
+            rows.append(
+                {
+                    **head,
+                    "method": "powered",
+                    "predictor": "history",
+                    "llm": "big",
+                    "std_error": error * (n / effective) ** 0.5,
+                    "n_predicted": m,
+                    "n_effective": effective,
+                }
+            )
+    return pa.Table.from_pylist(rows)
+
+
+def of(table, **wanted):
+    return [r for r in table.to_pylist() if all(r[k] == v for k, v in wanted.items())]
+
+
+def test_what_a_pilot_says_is_what_is_planned_with():
+    table = costs.survey_plan(pilot(), prices={"interview": 2.0, "llm_call": 0.001})
+    alone, with_llm = of(table, question_id="wide", group=None)
+    assert alone["people"] == int(np.ceil(0.25 * (costs.Z / 0.03) ** 2))
+    assert with_llm["r2"] == pytest.approx(0.5)
+    assert with_llm["people"] < 0.6 * alone["people"] < with_llm["llm_calls"]
+    assert (alone["cheapest"], with_llm["cheapest"]) == (False, True)
+    assert with_llm["r2_needed"] == pytest.approx(costs.r2_needed(1.0, 0.001))
+    assert len(of(table, question_id="narrow", group="women")) == 2
+
+
+def test_an_llm_that_is_too_dear_is_not_asked():
+    table = costs.survey_plan(pilot(r2=0.1), prices={"llm_call": 0.2})
+    alone, with_llm = of(table, question_id="wide", group=None)
+    assert with_llm["llm_calls"] == 0
+    assert with_llm["cost"] == alone["cost"]
+    assert alone["cheapest"]
+    assert with_llm["r2"] < with_llm["r2_needed"]
+
+
+def test_the_frontier_of_the_whole_questionnaire():
+    split = pa.table(
+        {
+            "survey": ["s", "s"],
+            "question_id": ["wide", "narrow"],
+            "asked": [0.5, 0.5],
+            "efficiency": [0.6, 0.55],
+        }
+    )
+    prices = {"interview": 5.0, "question": 4.0, "llm_call": 0.001}
+    table = costs.survey_plan(pilot(), split, prices=prices)
+    rows = of(table, question_id=None)
+    widths = sorted({r["half_width"] for r in rows})
+    assert widths[0] == 0.01
+    assert 0.03 in widths
+    for plan in ("humans", "split", "humans_and_llm"):
+        spent = [
+            r["cost"] for w in widths for r in rows if (r["plan"], r["half_width"]) == (plan, w)
+        ]
+        assert spent == sorted(spent, reverse=True)
+    one = {r["plan"]: r for r in rows if r["half_width"] == 0.03}
+    alone, parts, llm = one["humans"], one["split"], one["humans_and_llm"]
+    assert parts["people"] == pytest.approx(alone["people"] / 0.6, abs=1)
+    assert (alone["questions_each"], parts["questions_each"]) == (2, 1)
+    assert alone["cost"] == alone["people"] * 13
+    assert llm["cost"] < parts["cost"] < 1.2 * alone["cost"]
+    assert llm["cheapest"]
+
+
+def test_without_an_llm_there_are_people_and_blocks():
+    table = costs.survey_plan(pilot().filter(pa.array([True, False] * 4)))
+    assert {r["plan"] for r in table.to_pylist()} == {"humans"}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"half_width": 0.7}, "between 0 and .5"),
+        ({"prices": {"interviews": 3}}, "has no 'interviews'; it has interview, question"),
+        ({"prices": {"interview": 0}}, "prices are above 0"),
+    ],
+)
+def test_what_makes_no_plan_is_told(options, said):
+    with pytest.raises(ValueError, match=said):
+        costs.survey_plan(pilot(), **options)
