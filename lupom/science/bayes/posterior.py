@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -181,12 +182,13 @@ class Posterior:
         tables: list[tuple[Floats, Ints]] = []
         label: dict[int, int] = {target: 0}
         cards = [self.cardinalities[target]]
-        for family in families:
+        loose = free.tolist()
+        for family in families.tolist():
             members = self.tables[family].members
             pattern = 0
             scope: list[int] = []
             for bit, member in enumerate(members):
-                if free[member] or member == target:
+                if loose[member] or member == target:
                     pattern |= 1 << bit
                     if member not in label:
                         label[member] = len(cards)
@@ -195,7 +197,7 @@ class Posterior:
             if not scope:
                 continue
             scopes.append(tuple(scope))
-            tables.append(factors.get(int(family), pattern, target))
+            tables.append(factors.get(family, pattern, target))
         steps = self._plan(tuple(scopes), tuple(cards))
         _check_size(max(step.size for step in steps))
         chunk = max(1, MAX_TABLE // (8 * sum(step.size for step in steps)))
@@ -288,6 +290,7 @@ class _Factors:
 
 def _plan(scopes: Scopes, cards: Sequence[int]) -> list[_Step]:
     """Plan the sum over all variables but variable 0, smallest intermediate table first."""
+    many = len(cards) > len(_LETTERS)
     masks: dict[int, int] = {i: sum(1 << v for v in s) for i, s in enumerate(scopes)}
     layouts: list[tuple[int, ...]] = list(scopes)
     sizes: dict[int, tuple[int, int, int]] = {}
@@ -310,7 +313,9 @@ def _plan(scopes: Scopes, cards: Sequence[int]) -> list[_Step]:
         bit = 1 << variable
         operands = tuple(i for i, mask in masks.items() if mask & bit)
         result = _bits(union ^ bit)
-        steps.append(_Step(operands, _expression([layouts[i] for i in operands], result), size))
+        steps.append(
+            _Step(operands, _expression([layouts[i] for i in operands], result, many), size)
+        )
         for i in operands:
             del masks[i]
         masks[len(layouts)] = union ^ bit
@@ -320,7 +325,7 @@ def _plan(scopes: Scopes, cards: Sequence[int]) -> list[_Step]:
             if v:
                 measure(v)
     operands = tuple(masks)
-    expression = _expression([layouts[i] for i in operands], (0,))
+    expression = _expression([layouts[i] for i in operands], (0,), many)
     steps.append(_Step(operands, expression, cards[0]))
     return steps
 
@@ -333,14 +338,18 @@ def _check_size(numbers: int) -> None:
         )
 
 
+@lru_cache(maxsize=1 << 16)
 def _bits(mask: int) -> tuple[int, ...]:
     return tuple(v for v in range(mask.bit_length()) if mask >> v & 1)
 
 
-def _expression(inputs: Sequence[tuple[int, ...]], result: tuple[int, ...]) -> str:
-    """Write a product of factors for einsum, Z being the axis of the rows."""
+def _expression(inputs: Sequence[tuple[int, ...]], result: tuple[int, ...], many: bool) -> str:
+    """Write a product of factors for einsum, Z being the axis of the rows.
+
+    `many` says that there may be more variables than letters.
+    """
     names: Mapping[int, str] = _LETTERS
-    if any(v >= len(_LETTERS) for scope in inputs for v in scope):
+    if many:
         used = sorted({v for scope in inputs for v in scope})
         names = {v: _LETTERS[i] for i, v in enumerate(used)}
     terms = ["Z" + "".join([names[v] for v in scope]) for scope in (*inputs, result)]
