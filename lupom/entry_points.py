@@ -17,6 +17,10 @@ from typing import Any
 
 OWN = "lupom"
 ALL = "all"
+# What LUPoM ships and does not use unless it is named: docs/predictors.md has what each adds.
+BY_NAME_ONLY = frozenset(
+    {("lupom.predictors", "forest_answers"), ("lupom.predictors", "gaussian_answers")}
+)
 
 _PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 
@@ -115,7 +119,8 @@ def chosen(group: str, selected: Any, var: str) -> dict[str, Offer]:
 
     Parameters
     ----------
-    selected : a list of names; 'all', whatever is installed; or None, what LUPoM ships.
+    selected : a list of names; 'all', whatever is installed; or None, what LUPoM ships but for what
+        is used by name only.
     var : its name, for messages.
 
     Raises
@@ -123,7 +128,11 @@ def chosen(group: str, selected: Any, var: str) -> dict[str, Offer]:
     ValueError : as `find` does, and for a value that is none of these, or names one twice.
     """
     if selected is None:
-        return {name: o for name, o in offers(group).items() if o.distribution == OWN}
+        return {
+            name: offer
+            for name, offer in offers(group).items()
+            if offer.distribution == OWN and (group, name) not in BY_NAME_ONLY
+        }
     if selected == ALL:
         return {name: find(group, name) for name in offers(group)}
     if not isinstance(selected, list) or not all(isinstance(name, str) for name in selected):

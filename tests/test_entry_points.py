@@ -50,7 +50,12 @@ def test_a_var_selects_the_shipped_ones_some_or_all(folder):
     shipped = names(None)
     assert "majority" in shipped
     assert "nearest_person" not in shipped
-    assert names("all") == [*shipped, "nearest_person"]
+    # Shipped, and used where it is named.
+    assert "gaussian_answers" not in shipped
+    assert sorted(names("all")) == sorted(
+        [*shipped, "forest_answers", "gaussian_answers", "nearest_person"]
+    )
+    assert names(["gaussian_answers"]) == ["gaussian_answers"]
     assert names(["nearest_person", "majority"]) == ["nearest_person", "majority"]
 
 

@@ -17,7 +17,8 @@ FIGURES = {
     "logistic_demographics": 0.603,
     "neighbours_answers": 0.653,
     "logistic_answers": 0.681,
-    "forest_answers": 0.691,
+    "boosted_answers": 0.690,
+    "autoencoder_answers": 0.697,
 }
 
 NO_PREDICTIONS = (

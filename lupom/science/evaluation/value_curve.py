@@ -184,6 +184,7 @@ def _predicted(
         tuning.filter(pc.is_in(tuning["respondent_id"], people)),
         questions,
         seed=seed,
+        left_out=(),
     )
     combined = combined.filter(pc.not_equal(combined["predictor"], "routed"))
     both = pa.concat_tables([plain, combined.select(plain.column_names)])

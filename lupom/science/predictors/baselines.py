@@ -20,6 +20,7 @@ from lupom.science.predictors.predictor import (
     as_predictors,
     checked,
 )
+from lupom.science.predictors.shrinkage import shrunk
 from lupom.science.predictors.states import STAND_IN, applied
 from lupom.science.predictors.task import Floats, Task, tasks
 from lupom.science.predictors.unseen import shares_alike
@@ -39,6 +40,15 @@ def shipped() -> dict[str, Predictor]:
     """Return the predictors that LUPoM ships, by name."""
     offered = entry_points.chosen(GROUP, None, "predictors")
     return as_predictors({name: offer.load() for name, offer in offered.items()})
+
+
+def prepared(predictors: Mapping[str, Any] | None = None) -> dict[str, Predictor]:
+    """Return predictors, or those that ship, as they are used: shrunk where there are few people.
+
+    Errors are as of `predictor.as_predictors`.
+    """
+    given = shipped() if predictors is None else as_predictors(predictors)
+    return {name: shrunk(one, name) for name, one in given.items()}
 
 
 def described(predictors: Mapping[str, Any] | None = None) -> pa.Table:
@@ -79,12 +89,13 @@ def predict(
     the respondent it predicts their known answers and attributes. To a question that nobody
     answered predictors give the shares of questions with the same options (`unseen.shares_alike`).
     For a respondent of whom no answer is known, those that look at answers give what
-    logistic_demographics gives.
+    logistic_demographics gives. With fewer than 300 reference respondents predictions are pulled to
+    the shares of all (`shrinkage`).
 
     Parameters
     ----------
     known, pairs, respondents, questions : tables as `task.tasks` takes them.
-    seed : for the forest; the others draw nothing.
+    seed : of what predictors draw, and of the folds by which they are shrunk.
     group : the attributes of majority_group, for all surveys or by survey; see there.
     predictors : by name a `Predictor`, or a function of a Task and a seed that returns
         probabilities (P, width); by default those that LUPoM ships.
@@ -103,7 +114,7 @@ def predict(
         predictor that gives no probabilities of the pairs' options.
     """
     parts = []
-    given = shipped() if predictors is None else as_predictors(predictors)
+    given = prepared(predictors)
     for task in tasks(known, pairs, respondents, questions):
         chosen = grouped(given, group, task.survey)
         learned = (states or {}).get(task.survey)

@@ -10,7 +10,7 @@ import pyarrow as pa
 from lupom.science.inputs import arrow, require
 from lupom.science.predictors import baselines, states
 from lupom.science.predictors.learners import logistic_demographics
-from lupom.science.predictors.predictor import State, as_predictors
+from lupom.science.predictors.predictor import State
 from lupom.science.predictors.task import tasks
 
 FITTED = pa.schema(
@@ -55,7 +55,7 @@ def fit(
     known = arrow(answers)
     require(known, ("survey", "respondent_id", "question_id", "answer"), "answers")
     known = known.append_column("role", pa.repeat("known", known.num_rows))
-    given = baselines.shipped() if predictors is None else as_predictors(predictors)
+    given = baselines.prepared(predictors)
     rows = []
     for task in tasks(known, None, respondents, questions):
         chosen = {

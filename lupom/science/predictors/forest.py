@@ -27,7 +27,7 @@ Table = npt.NDArray[np.uint8]
 
 
 def _fit(task: Task, seed: int = 0) -> State:
-    tells = _told(task)
+    tells = told_by(task, TOLD_BY)
     kept = np.append(tells, np.ones((len(tells), 1), dtype=bool), axis=1)
     # Attributes, whose question is -1, are the last column: always there.
     groups = np.append(_question_of(task), np.full(task.attributes.shape[1], HIDDEN))
@@ -110,8 +110,8 @@ def _question_of(task: Task) -> Ints:
     return np.repeat(np.arange(len(task.questions)), np.diff(task.offsets))
 
 
-def _told(task: Task) -> npt.NDArray[np.bool_]:
-    """Return by which others each question is told most, (Q, Q)."""
+def told_by(task: Task, most: int) -> npt.NDArray[np.bool_]:
+    """Return by which others each question is told most, (Q, Q), at most so many of each."""
     known = task.known[task.reference].astype(np.float32)
     # The tables of all pairs of questions, of those who answered both.
     tables = (known.T @ known).astype(np.float64)
@@ -128,7 +128,7 @@ def _told(task: Task) -> npt.NDArray[np.bool_]:
     tells = cells - rows - rows.T + entropy(both) - np.outer(free, free) / 2
     np.fill_diagonal(tells, -np.inf)
     out = np.zeros(tells.shape, dtype=bool)
-    best = np.argsort(-tells, axis=1, kind="stable")[:, : min(TOLD_BY, len(tells) - 1)]
+    best = np.argsort(-tells, axis=1, kind="stable")[:, : min(most, len(tells) - 1)]
     np.put_along_axis(out, best, True, axis=1)
     return out
 

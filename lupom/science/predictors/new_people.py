@@ -13,8 +13,7 @@ import pyarrow.compute as pc
 
 from lupom.science.inputs import arrow
 from lupom.science.predictors import conformal, fitted, pool, stack, states
-from lupom.science.predictors.baselines import shipped
-from lupom.science.predictors.predictor import as_predictors
+from lupom.science.predictors.baselines import prepared, shipped
 from lupom.science.predictors.task import HIDDEN, Floats, Ints, Task
 
 FITTED_STACK = pa.schema(
@@ -219,7 +218,7 @@ def read(
     kept = fitted.read(fitted_predictors).get(survey)
     if not kept:
         raise ValueError(f"nothing was fitted for the survey {survey}")
-    given = {**shipped(), **({} if predictors is None else as_predictors(predictors))}
+    given = prepared({**shipped(), **(predictors or {})})
     strange = sorted(set(kept) - set(given))
     if strange:
         raise ValueError(f"the predictor {strange[0]} is no longer installed")

@@ -280,18 +280,3 @@ def test_an_answer_that_is_no_option_is_named(m):
     tuning.loc[m.pairs.roles == "tuning", "answer"] = "purple"
     with pytest.raises(ValueError, match="'purple' to q0 is none of its options"):
         stack.stack(m.table(knows=m.true), NO_LLM, tuning, m.questions)
-
-
-def test_new_people_are_predicted_by_the_weights_of_all_questions() -> None:
-    m = made(people=400)
-    parts = {"knows": m.true, "noise": noise(m)}
-    fitted = stack.weights(m.table(**parts), NO_LLM, m.tuning, m.questions).to_pylist()
-    weights = {row["part"]: row["weight"] for row in fitted}
-    found = stack.combined(weights, parts, m.pairs.inside)
-    assert m.loss(found) == pytest.approx(m.loss(m.true), abs=0.02)
-    expected, _ = m.read(
-        stack.stack(m.table(**parts), NO_LLM, m.tuning, m.questions), "stack_plain"
-    )
-    assert np.abs(found - expected).mean() < 0.05
-    with pytest.raises(ValueError, match="has a weight of 'knows', whose probabilities are"):
-        stack.combined(weights, {"noise": parts["noise"]}, m.pairs.inside)

@@ -1,0 +1,55 @@
+"""The conditional Gaussian over answers as 0 and 1."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lupom.science.gaussian import model
+from lupom.science.gaussian.encoding import Encoding
+from lupom.science.gaussian.model import Gaussian
+from lupom.science.predictors.predictor import State, predictor
+from lupom.science.predictors.task import Floats, Task
+
+
+def _fit(task: Task, seed: int = 0) -> State:
+    learned = task.reference
+    encoding = _encoding(task)
+    fitted = model.fit(encoding, task.answers[learned], task.attributes[learned])
+    return {
+        "shares": fitted.shares,
+        "mean": fitted.mean,
+        "covariance": fitted.covariance,
+        "ridge": fitted.ridge,
+        "n": fitted.n,
+    }
+
+
+@predictor("Gaussian over answers and attributes, conditional on those known", fit=_fit)
+def gaussian_answers(state: State, task: Task) -> Floats:
+    """Return probabilities by a Gaussian over answers and attributes as 0 and 1, (P, width).
+
+    Mean and covariance are fitted by EM to reference respondents, with a ridge (`gaussian.model`);
+    an answer's probabilities are its conditional mean given all that is known of the respondent.
+    It is as good as logistic regression, at a tenth of the cost of one, and what the planning of a
+    survey goes by; beside the autoencoder it adds nothing to the stack, so it is used where the
+    var `predictors` names it.
+    """
+    fitted = Gaussian(
+        _encoding(task),
+        np.asarray(state["shares"]),
+        np.asarray(state["mean"]),
+        np.asarray(state["covariance"]),
+        float(state["ridge"]),
+        int(state["n"]),
+    )
+    out = np.zeros((len(task.rows), task.width))
+    people, place = np.unique(task.rows, return_inverse=True)
+    p = fitted.probabilities(task.answers[people], task.attributes[people])
+    for question, pairs in task.by_question():
+        part = p[place[pairs], fitted.encoding.columns(question)]
+        out[pairs, : part.shape[1]] = part
+    return out
+
+
+def _encoding(task: Task) -> Encoding:
+    return Encoding(tuple(map(len, task.options)), task.attributes.shape[1])

@@ -1,0 +1,81 @@
+"""Boosted trees as arrays, beside scikit-learn's."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import replace
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from lupom.science.predictors import boosting
+from lupom.science.predictors.learners import logistic_answers
+from lupom.science.predictors.task import HIDDEN, Task, tasks
+from tests.science import synthetic
+
+
+def task_of(items: int = 6) -> Task:
+    s = synthetic.survey(people=240, held=120, items=items)
+    return tasks(s.known, s.pairs, s.respondents, s.questions)[0]
+
+
+def test_its_probabilities_are_those_of_scikit_learns_trees() -> None:
+    task = task_of()
+    found = boosting.boosted_answers(task, 7)
+    answers = np.where(task.answers == HIDDEN, np.nan, task.answers)
+    traits = np.where(task.traits == HIDDEN, np.nan, task.traits)
+    for question, pairs in task.by_question():
+        learners = task.learners(question)
+        given = task.answers[learners, question]
+        table = np.hstack([np.delete(answers, question, axis=1), traits])
+        seed = np.random.SeedSequence([7, zlib.crc32(task.questions[question].encode())])
+        peer = HistGradientBoostingClassifier(
+            max_iter=boosting.ROUNDS,
+            learning_rate=boosting.RATE,
+            max_leaf_nodes=boosting.LEAVES,
+            min_samples_leaf=boosting.LEAST_PEOPLE,
+            l2_regularization=boosting.RIDGE,
+            max_features=boosting.TRIED,
+            early_stopping=False,
+            random_state=int(seed.generate_state(1)[0]),
+        ).fit(table[learners], given)
+        said = peer.predict_proba(table[task.rows[pairs]])
+        prior = task.prior(question)
+        wanted = (said * len(learners) + prior) / (len(learners) + 1.0)
+        np.testing.assert_allclose(found[pairs, : len(prior)], wanted, atol=1e-6)
+
+
+def test_who_was_not_asked_is_told_from_who_was() -> None:
+    """A question that only some are asked says as much by being left out as by its answer."""
+    rng = np.random.default_rng(2)
+    n = 600
+    asked = rng.random(n) < 0.5
+    answers = rng.integers(2, size=(n, 4))
+    answers[:, 3] = np.where(asked, 1, rng.integers(2, size=n) * 2)
+    answers[~asked, 0] = HIDDEN
+    truth = answers[:150, 3].copy()
+    answers[:150, 3] = HIDDEN
+    task = task_of()
+    made = replace(
+        task,
+        respondents=tuple(f"r{i:03d}" for i in range(n)),
+        questions=("q0", "q1", "q2", "q3"),
+        options=(("a", "b"), ("a", "b"), ("a", "b"), ("a", "b", "c")),
+        answers=answers.astype(np.int64),
+        reference=np.arange(n) >= 150,
+        attributes=np.zeros((n, 0)),
+        rows=np.arange(150),
+        columns=np.full(150, 3),
+        roles=np.full(150, "test", dtype=object),
+        scenarios=np.full(150, "known", dtype=object),
+        weights=np.ones(n),
+        traits=np.zeros((n, 0), dtype=np.int64),
+        trait_names=(),
+        trait_values=(),
+        common=(),
+    )
+    p = boosting.boosted_answers(made, 1)
+    right = p[np.arange(150), truth]
+    assert right[asked[:150]].min() > 0.9
+    assert right.mean() > 0.7
+    assert logistic_answers(made, 1)[np.arange(150), truth].mean() < right.mean()
