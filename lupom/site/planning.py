@@ -129,7 +129,7 @@ def _frontier(survey: str, rows: list[Row]) -> Figure:
         caption,
         digits=0,
         reference=0.0,
-        unit="cost, as plan_prices has it",
+        unit="cost",
     )
     table = Table(
         ["half-width", "plan", "LLM", "people", "questions each", "LLM calls", "cost", "cheapest"],
