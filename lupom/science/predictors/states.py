@@ -53,7 +53,13 @@ def _frame(task: Task) -> dict[str, list[Any]]:
     }
 
 
-def apply(predictor: Predictor, state: State, task: Task, stand_in: State | None = None) -> Floats:
+def apply(
+    predictor: Predictor,
+    state: State,
+    task: Task,
+    stand_in: State | None = None,
+    substitute: Predictor = logistic_demographics,
+) -> Floats:
     """Return a predictor's probabilities for a task's pairs by what it learned, (P, width).
 
     Parameters
@@ -63,6 +69,7 @@ def apply(predictor: Predictor, state: State, task: Task, stand_in: State | None
         that was not there is taken as none.
     stand_in : the state of logistic_demographics, which predicts those of whom no answer is known.
         Without it they are an error for a predictor that looks at answers.
+    substitute : logistic_demographics as it is used, pulled to the shares where people are few.
 
     New questions, which nobody had answered, are predicted by `unseen.shares_alike`.
 
@@ -80,7 +87,7 @@ def apply(predictor: Predictor, state: State, task: Task, stand_in: State | None
     with one_thread():
         for of, title, learned, chosen in (
             (predictor.apply, predictor.title, state, seen & ~blank),
-            (logistic_demographics.apply, STAND_IN, stand_in, blank),
+            (substitute.apply, STAND_IN, stand_in, blank),
         ):
             if of is None or not chosen.any():
                 continue
@@ -102,8 +109,8 @@ def predict(
     predictors: Mapping[str, Predictor], states: Mapping[str, State], task: Task
 ) -> dict[str, Floats]:
     """Return what each predictor of `states` says of a task's pairs, as `apply` does, by name."""
-    stand_in = states.get(STAND_IN)
-    return {name: apply(predictors[name], state, task, stand_in) for name, state in states.items()}
+    stand_in = states.get(STAND_IN), predictors.get(STAND_IN, logistic_demographics)
+    return {name: apply(predictors[name], state, task, *stand_in) for name, state in states.items()}
 
 
 def applied(predictor: Predictor, state: State) -> Predictor:
