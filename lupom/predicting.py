@@ -86,7 +86,7 @@ def predict(
     task = task_of(
         found, name, ids, codes, [p.attributes for p in persons], np.array(sorted(set(wanted)))
     )
-    said = found.predict(task)
+    said = found.predict(task, every=every)
     if every:
         parts = dict(said.parts)
     elif said.combined is None and said.parts:

@@ -140,11 +140,18 @@ class Fitted:
         names, values = state[states.OURS + "traits"], state[states.OURS + "values"]
         return {name: tuple(told) for name, told in zip(names, values, strict=True)}
 
-    def predict(self, task: Task) -> Predicted:
-        """Return what all predictors, and their combination, say of a task's pairs."""
+    def predict(self, task: Task, *, every: bool = True) -> Predicted:
+        """Return what all predictors, and their combination, say of a task's pairs.
+
+        Without `every` those that are no part of the combination are not asked.
+        """
         if not len(task.rows):
             return Predicted({}, None, None, 0.0)
-        said = states.predict(self.predictors, self.states, task)
+        needed = set(self.states)
+        if not every and self.stack is not None:
+            needed = {*self.stack["parts"], states.STAND_IN}
+        asked = {name: state for name, state in self.states.items() if name in needed}
+        said = states.predict(self.predictors, asked, task)
         if self.stack is None:
             return Predicted(said, None, None, 0.0)
         sizes = np.array([len(o) for o in task.options], dtype=np.int64)[task.columns]
