@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from lupom.science.predictors import multinomial
-from lupom.science.predictors.forest import forest_answers as forest_answers
 from lupom.science.predictors.predictor import State, predictor
 from lupom.science.predictors.task import HIDDEN, Floats, Ints, Task
 

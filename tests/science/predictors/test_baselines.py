@@ -7,10 +7,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from lupom.science.predictors import baselines
+from lupom import entry_points
+from lupom.science.predictors import baselines, states
+from lupom.science.predictors.predictor import GROUP, as_predictors
+from lupom.science.predictors.task import Task, tasks
 from tests.science import synthetic
 
 SHIPPED = baselines.shipped()
+# Ours, those that are used by name only among them.
+OURS = as_predictors({name: offer.load() for name, offer in entry_points.own(GROUP).items()})
 QUICK = {name: f for name, f in SHIPPED.items() if name != "forest_answers"}
 
 
@@ -21,6 +26,11 @@ def predicted(s: synthetic.Survey, seed: int = 0, predictors: Any = SHIPPED) -> 
     frame = table.to_pandas()
     frame["probabilities"] = [dict(p) for p in frame["probabilities"]]
     return frame.sort_values(["predictor", "respondent_id", "question_id"], ignore_index=True)
+
+
+def task_of(s: synthetic.Survey) -> Task:
+    [task] = tasks(s.known, s.pairs, s.respondents, s.questions)
+    return task
 
 
 def accuracy(frame: pd.DataFrame, s: synthetic.Survey) -> pd.Series:
@@ -112,18 +122,53 @@ def test_permuted_held_out_answers_change_no_prediction(
         pd.testing.assert_frame_equal(table, frame)
 
 
-def test_other_answers_of_test_respondents_train_nothing(
-    frame: pd.DataFrame, s: synthetic.Survey
-) -> None:
-    # One test respondent's known answers change: nobody else's predictions do.
+def of_one_person_changed(s: synthetic.Survey) -> tuple[str, synthetic.Survey]:
+    """Return a test respondent, and the survey with other known answers of theirs."""
     person = s.holdout["respondent_id"].iloc[0]
     known = s.known.copy()
     of_person = (known["respondent_id"] == person) & known["answer"].notna()
     options = dict(zip(s.questions["question_id"], s.questions["options"], strict=True))
-    known.loc[of_person, "answer"] = [options[q][0] for q in known[of_person]["question_id"]]
-    again = predicted(synthetic.Survey(known, s.holdout, s.respondents, s.questions))
+    given = [options[q][-(a == options[q][0])] for _, _, q, _, a in known[of_person].values]
+    known.loc[of_person, "answer"] = given
+    return person, synthetic.Survey(known, s.holdout, s.respondents, s.questions)
+
+
+def test_other_answers_of_test_respondents_train_nothing(
+    frame: pd.DataFrame, s: synthetic.Survey
+) -> None:
+    # One test respondent's known answers change: nobody else's predictions do.
+    person, changed = of_one_person_changed(s)
+    again = predicted(changed)
     others = frame["respondent_id"] != person
     pd.testing.assert_frame_equal(again[others], frame[others])
+
+
+@pytest.mark.parametrize("name", sorted(OURS.keys() - SHIPPED.keys()))
+def test_what_is_used_by_name_only_leaks_nothing_either(name: str) -> None:
+    s, only = synthetic.survey(), {name: OURS[name]}
+    before = predicted(s, predictors=only)
+    person, changed = of_one_person_changed(s)
+    # Hidden answers may stand beside the pairs, and may be any.
+    changed.holdout = s.holdout.assign(answer=s.holdout["answer"][::-1].values)
+    known = (changed.known, changed.holdout, changed.respondents, changed.questions)
+    after = predicted(changed, predictors=only)
+    others = before["respondent_id"] != person
+    pd.testing.assert_frame_equal(after[others], before[others])
+    told = baselines.predict(*known, predictors=only).to_pandas()
+    told["probabilities"] = [dict(p) for p in told["probabilities"]]
+    told = told.sort_values(["predictor", "respondent_id", "question_id"], ignore_index=True)
+    pd.testing.assert_frame_equal(told, after)
+
+
+def test_every_predictor_of_ours_learns_the_same_whoever_is_predicted() -> None:
+    # What is kept of reference respondents depends on nobody who is predicted, to the last bit.
+    s = synthetic.survey(people=90)
+    _, changed = of_one_person_changed(s)
+    before, after = task_of(s), task_of(changed)
+    assert (before.answers != after.answers).any()
+    for name, predictor in OURS.items():
+        kept = [states.to_bytes(states.fit(predictor, task)) for task in (before, after)]
+        assert kept[0] == kept[1], name
 
 
 def test_a_known_answer_is_not_predicted() -> None:
