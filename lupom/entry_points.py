@@ -18,9 +18,7 @@ from typing import Any
 OWN = "lupom"
 ALL = "all"
 # What LUPoM ships and does not use unless it is named: docs/predictors.md has what each adds.
-BY_NAME_ONLY = frozenset(
-    {("lupom.predictors", "forest_answers"), ("lupom.predictors", "gaussian_answers")}
-)
+BY_NAME_ONLY = frozenset({("lupom.predictors", "forest_answers")})
 
 _PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 

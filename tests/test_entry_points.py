@@ -51,11 +51,9 @@ def test_a_var_selects_the_shipped_ones_some_or_all(folder):
     assert "majority" in shipped
     assert "nearest_person" not in shipped
     # Shipped, and used where it is named.
-    assert "gaussian_answers" not in shipped
-    assert sorted(names("all")) == sorted(
-        [*shipped, "forest_answers", "gaussian_answers", "nearest_person"]
-    )
-    assert names(["gaussian_answers"]) == ["gaussian_answers"]
+    assert "forest_answers" not in shipped
+    assert sorted(names("all")) == sorted([*shipped, "forest_answers", "nearest_person"])
+    assert names(["forest_answers"]) == ["forest_answers"]
     assert names(["nearest_person", "majority"]) == ["nearest_person", "majority"]
 
 

@@ -30,9 +30,8 @@ def gaussian_answers(state: State, task: Task) -> Floats:
 
     Mean and covariance are fitted by EM to reference respondents, with a ridge (`gaussian.model`);
     an answer's probabilities are its conditional mean given all that is known of the respondent.
-    It is as good as logistic regression, at a tenth of the cost of one, and what the planning of a
-    survey goes by; beside the autoencoder it adds nothing to the stack, so it is used where the
-    var `predictors` names it.
+    Since what is not known is left out, it is the best of all where few answers are: five of a
+    person.
     """
     fitted = Gaussian(
         _encoding(task),

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 
 from lupom.science.predictors import baselines, states
-from lupom.science.predictors.gaussians import gaussian_answers
+from lupom.science.predictors.forest import forest_answers
 from lupom.science.predictors.predictor import Predictor, predictor
 from lupom.science.predictors.task import Task, tasks
 from tests.science import synthetic
 
 KEPT = {
     name: p
-    for name, p in {**baselines.shipped(), "gaussian_answers": gaussian_answers}.items()
+    for name, p in {**baselines.shipped(), "forest_answers": forest_answers}.items()
     if p.fit is not None
 }
 PERSON = "respondent_id"
