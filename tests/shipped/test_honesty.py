@@ -69,6 +69,7 @@ TUNED = {
     "similar_respondents_search",
     "stacked",
     "stack_weights",
+    "fitted_stack",
     "router",
     "prediction_sets",
 }
