@@ -12,13 +12,13 @@ four in order, a seventh of the answers missing, six attributes of two to six va
 weights. The models of the pipeline are built on it as a run builds them, without a project around
 them and without an LLM.
 
-Steps are `each` (every predictor alone), `baselines` (all of them), `stack`, `router`, `sets` and
-`evaluation` (all its tables); or the name of one model or predictor. What a step needs is built,
-too, and is in the figures. CPU seconds are of all threads and child processes, which a busy machine
-does not change much; memory is the largest resident set during the step. With --threads every
-number has a process of its own that is kept to so many cores; with --growth every number of
-questions has, and an exponent is fitted: 1 is linear in cells (people x questions). Progress on
-stderr, JSON on stdout.
+Steps are `each` (every predictor alone), `baselines` (all of them), `stack`, `router`, `sets`,
+`evaluation` and `planning` (all tables of each); or the name of one model or predictor. What a step
+needs is built, too, and is in the figures. CPU seconds are of all threads and child processes,
+which a busy machine does not change much; memory is the largest resident set during the step. With
+--threads every number has a process of its own that is kept to so many cores; with --growth every
+number of questions has, and an exponent is fitted: 1 is linear in cells (people x questions).
+Progress on stderr, JSON on stdout.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ EVALUATION = (
     *("distribution_metrics", "validity", "set_metrics", "calibrated_metrics", "value_curve"),
     "estimates",
 )
+PLANNING = ("question_plan", "design_blocks", "design_associations", "survey_plan")
 # Which models a step stands for; `each` has no model.
 STEPS: dict[str, tuple[str, ...]] = {
     "each": (),
@@ -63,9 +64,11 @@ STEPS: dict[str, tuple[str, ...]] = {
     "router": ("router",),
     "sets": ("prediction_sets",),
     "evaluation": EVALUATION,
+    "planning": PLANNING,
 }
 FOLDERS = {
     **dict.fromkeys(EVALUATION, "evaluation"),
+    **dict.fromkeys(PLANNING, "planning"),
     **dict.fromkeys(("known_responses", "tuning_answers", "closed_questions"), "staging"),
 }
 # What a model needs that takes time.
@@ -85,6 +88,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "set_metrics": ("prediction_sets",),
     "value_curve": ("fitted_predictors",),
     "calibrated_metrics": ("calibrated_predictions",),
+    "design_associations": ("design_blocks",),
+    "survey_plan": ("estimates", "design_blocks"),
 }
 
 
@@ -245,7 +250,8 @@ def measure(args: argparse.Namespace, store: Path) -> dict[str, Any]:
         else:
             for model in STEPS.get(step, (step,)):
                 build(model)
-    models = [name for name in meter.steps if name in {*NEEDS, *EVALUATION, "fitted_predictors"}]
+    known = {*NEEDS, *EVALUATION, *PLANNING, "fitted_predictors"}
+    models = [name for name in meter.steps if name in known]
     cells = project.value("select count(*) from responses")
     count = "select count(distinct respondent_id), count(distinct question_id) from responses"
     [(people, questions)] = project.rows(count)

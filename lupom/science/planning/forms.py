@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lupom.science.planning.moments import Cells, Moments, patterns
+from lupom.science.planning.moments import Cells, Moments
 from lupom.science.predictors.task import HIDDEN, Bools, Floats, Ints
 
 # Questions that leave least variance, which products of matrices find, among which log loss or
@@ -41,29 +41,31 @@ def choose(
     told[moments.width :] = True
     slope, covariance = moments.given(told)
     means = moments.mean[: moments.width] + (people.values[:, told] - moments.mean[told]) @ slope
+    rows = [np.flatnonzero(people.codes[:, question] != HIDDEN) for question in range(count)]
     out: list[int] = []
     while len(out) < min(most, count - 1) and free.any():
-        left = variance_left(moments, covariance, rest)
+        left = variance_left(moments, covariance[None], rest[None])[0]
         left[~free] = np.inf
-        now = people.losses(moments.shares(means))
+        now = people.losses(moments, means)
         best, least = -1, np.inf
         for question in np.argsort(left, kind="stable")[:SHORTLIST]:
             if not free[question]:
                 continue
             rest[question] = False
-            told = people.codes[:, question] != HIDDEN
-            some, before = people.only(told), means[told]
             step, _ = update(moments, covariance, int(question))
-            after = before + _surprise(moments, some, before, int(question)) @ step
-            gain = now[told] - some.losses(moments.shares(after))
-            loss = _mean(now[:, rest], people.weights) - _mean(gain[:, rest], some.weights)
+            some, part = rows[question], moments.columns(int(question))
+            surprise = people.values[some, part] - means[some, part]
+            after = people.losses(moments, means[some] + surprise @ step, some)
+            gain = (now[some] - after)[:, rest]
+            loss = _mean(now[:, rest], people.weights) - _mean(gain, people.weights[some])
             rest[question] = True
             if loss < least:
                 best, least = int(question), loss
         if best < 0:
             break
         step, new = update(moments, covariance, best)
-        means = means + _surprise(moments, people, means, best) @ step
+        some, part = rows[best], moments.columns(best)
+        means[some] += (people.values[some, part] - means[some, part]) @ step
         covariance = new
         rest[best] = free[best] = False
         out.append(best)
@@ -71,22 +73,31 @@ def choose(
 
 
 def variance_left(moments: Moments, covariance: Floats, rest: Bools) -> Floats:
-    """Return the variance of the options of the rest after each question is asked too, (Q).
+    """Return the variance of the options of the rest after each question is asked too, (m, Q).
 
     Parameters
     ----------
-    covariance : (options, options), given what was asked. rest : (Q), what was not.
+    covariance : (m, options, options), given what was asked of m people. rest : (m, Q), what was
+        not; infinite of all others.
     """
-    columns = rest[moments.owner]
-    whole = np.diag(covariance)[columns].sum()
-    out = np.full(len(moments.sizes), np.inf)
-    for question in np.flatnonzero(rest):
-        part = moments.columns(int(question))
-        across = covariance[part][:, columns]
-        inverse = np.linalg.inv(covariance[part, part])
+    columns = rest[:, moments.owner]
+    whole = (np.diagonal(covariance, axis1=1, axis2=2) * columns).sum(axis=1)
+    out = np.full(rest.shape, np.inf)
+    for size, questions in _by_size(moments):
+        at = moments.offsets[questions][:, None] + np.arange(size)
+        one, question = np.nonzero(rest[:, questions])
+        across = covariance[one[:, None], at[question]]
+        inverse = np.linalg.inv(np.take_along_axis(across, at[question][:, None], axis=2))
+        across *= columns[one][:, None]
         # Its own variance is among what it takes away: nothing of it is left.
-        out[question] = whole - float(np.einsum("ij,ik,kj->", across, inverse, across))
+        told = (inverse * (across @ across.transpose(0, 2, 1))).sum(axis=(1, 2))
+        out[one, questions[question]] = whole[one] - told
     return out
+
+
+def _by_size(moments: Moments) -> list[tuple[int, Ints]]:
+    """Return numbers of options, and the questions with so many."""
+    return [(int(k), np.flatnonzero(moments.sizes == k)) for k in np.unique(moments.sizes)]
 
 
 def adaptive(moments: Moments, people: Cells, most: int) -> Ints:
@@ -103,12 +114,11 @@ def adaptive(moments: Moments, people: Cells, most: int) -> Ints:
     missing = people.codes == HIDDEN
     for step in range(most):
         told = people.told(asked)
-        for pattern, rows in patterns(told):
-            slope, covariance = moments.given(pattern)
-            centred = people.values[np.ix_(rows, pattern)] - moments.mean[pattern]
-            means = moments.mean[: moments.width] + centred @ slope
-            rest = ~asked[rows[0]]
-            expected = expected_entropy(moments, means, covariance, rest)
+        means = moments.means(people.values, told)
+        for rows, of, covariance in moments.covariances(told):
+            rest = np.zeros((len(covariance), count), dtype=bool)
+            rest[of] = ~asked[rows]
+            expected = expected_entropy(moments, means[rows], of, covariance, rest)
             expected[missing[rows]] = np.inf
             some = np.isfinite(expected).any(axis=1)
             out[rows[some], step] = expected[some].argmin(axis=1)
@@ -117,7 +127,9 @@ def adaptive(moments: Moments, people: Cells, most: int) -> Ints:
     return out
 
 
-def expected_entropy(moments: Moments, means: Floats, covariance: Floats, rest: Bools) -> Floats:
+def expected_entropy(
+    moments: Moments, means: Floats, of: Ints, covariance: Floats, rest: Bools
+) -> Floats:
     """Return the entropy of the rest that is expected after each question, (n, Q), in nats.
 
     Infinite of questions that were asked, and of those not among those that leave least
@@ -125,27 +137,31 @@ def expected_entropy(moments: Moments, means: Floats, covariance: Floats, rest: 
 
     Parameters
     ----------
-    means : (n, options) and covariance : (options, options), given what is known.
-    rest : (Q), the questions not asked.
+    means : (n, options), given what is known of each person.
+    of : (n), which of m covariances each has. covariance : (m, options, options).
+    rest : (m, Q), the questions not asked.
     """
-    out = np.full((len(means), len(rest)), np.inf)
-    shares = moments.shares(means)
+    out = np.full((len(means), rest.shape[1]), np.inf)
     left = variance_left(moments, covariance, rest)
-    for question in np.argsort(left, kind="stable")[:SHORTLIST]:
-        if not rest[question]:
-            continue
+    tried = np.zeros(rest.shape, dtype=bool)
+    np.put_along_axis(tried, left.argsort(axis=1, kind="stable")[:, :SHORTLIST], True, axis=1)
+    tried &= rest
+    shares = moments.shares(means)
+    others = rest[:, moments.owner]
+    for question in np.flatnonzero(tried.any(axis=0)):
         part = moments.columns(int(question))
-        step, _ = update(moments, covariance, int(question))
-        others = rest.copy()
-        others[question] = False
-        total = np.zeros(len(means))
-        for option in range(int(moments.sizes[question])):
-            new = -means[:, part]
-            new[:, option] += 1.0
-            after = moments.shares(means + new @ step)
-            spread = -after * np.log(after)
-            total += shares[:, part.start + option] * (spread @ others[moments.owner])
-        out[:, question] = total
+        some = np.flatnonzero(tried[:, question])
+        slopes = np.zeros((len(rest), part.stop - part.start, moments.width))
+        slopes[some] = np.linalg.solve(covariance[some][:, part, part], covariance[some, part])
+        rows = np.flatnonzero(tried[of, question])
+        mine = slopes[of[rows]]
+        # Had the person given an option, it were 1 in place of what is expected.
+        base = means[rows] - (means[rows, None, part] @ mine)[:, 0]
+        entropy = moments.entropy(base[:, None] + mine)
+        counted = others[of[rows]]
+        counted[:, part] = False
+        total = (entropy * counted[:, None]).sum(axis=2)
+        out[rows, question] = (shares[rows, part] * total).sum(axis=1)
     return out
 
 
@@ -154,13 +170,6 @@ def update(moments: Moments, covariance: Floats, question: int) -> tuple[Floats,
     part = moments.columns(question)
     slope = np.asarray(np.linalg.solve(covariance[part, part], covariance[part]), dtype=np.float64)
     return slope, covariance - covariance[:, part] @ slope
-
-
-def _surprise(moments: Moments, people: Cells, means: Floats, question: int) -> Floats:
-    """Return by how much answers to a question differ from what was expected, (n, its options)."""
-    part = moments.columns(question)
-    there = people.codes[:, question] != HIDDEN
-    return np.where(there[:, None], people.values[:, part] - means[:, part], 0.0)
 
 
 def _mean(losses: Floats, weights: Floats) -> float:

@@ -59,7 +59,10 @@ class Interviewer:
         shares = self._moments.shares(means)[0]
         spread = -shares * np.log(shares)
         now = float(spread[rest[self._moments.owner]].sum())
-        expected = forms.expected_entropy(self._moments, means, covariance, rest)[0]
+        same = np.zeros(1, dtype=np.int64)
+        expected = forms.expected_entropy(self._moments, means, same, covariance[None], rest[None])[
+            0
+        ]
         order = [int(q) for q in np.argsort(expected, kind="stable") if np.isfinite(expected[q])]
         return [(q, now - float(expected[q])) for q in order]
 

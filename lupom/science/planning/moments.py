@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -18,6 +19,8 @@ LEASTS = (0.005, 0.01, 0.02, 0.03)
 PENALTIES = (2.0, 5.0, 10.0, 20.0, 40.0)
 # How many answers are known of a person where penalties are compared.
 KNOWN = 5
+# Numbers in the matrices that are solved at one time: 16 MB of them.
+AT_ONCE = 2**21
 
 
 @dataclass(frozen=True)
@@ -81,12 +84,50 @@ class Moments:
         ----------
         values : (n, D), read where told, (n, D): each person may be known by other columns.
         """
-        out = np.zeros((len(values), self.width))
-        for pattern, rows in patterns(told):
-            slope, _ = self.given(pattern)
-            known = values[np.ix_(rows, pattern)] - self.mean[pattern]
-            out[rows] = self.mean[: self.width] + known @ slope
-        return out
+        width = self.width
+        start, covariance = np.tile(self.mean, (len(values), 1)), self.covariance
+        if told[:, width:].all():
+            # As in `given`: attributes are taken once.
+            first, covariance = self._by_attributes
+            start = start[:, :width] + (values[:, width:] - self.mean[width:]) @ first
+            values, told = values[:, :width], told[:, :width]
+        # What each known column counts for, (n, columns): the inverse times the surprises.
+        counts = np.zeros(told.shape)
+        surprise = np.where(told, values - start, 0.0)
+        for people, of, at in _systems(told):
+            if not at.shape[1]:
+                continue
+            known = covariance[at[:, :, None], at[:, None, :]]
+            wanted = at[of]
+            given = np.take_along_axis(surprise[people], wanted, axis=1)[:, :, None]
+            # An inverse takes as long as solving for three people.
+            if 3 * len(at) < len(people):
+                solved = np.linalg.inv(known)[of] @ given
+            else:
+                solved = np.linalg.solve(known[of], given)
+            counts[people[:, None], wanted] = solved[:, :, 0]
+        used = told.any(axis=0)
+        return np.asarray(start[:, :width] + counts[:, used] @ covariance[used, :width])
+
+    def covariances(self, told: Bools) -> Iterator[tuple[Ints, Ints, Floats]]:
+        """Yield people, which covariance each has, and covariances of options given what is known.
+
+        Parameters
+        ----------
+        told : (n, D), by which columns each person is known, attributes always. Covariances
+            (m, options, options) are as few as people differ in what is known.
+        """
+        width = self.width
+        _, covariance = self._by_attributes
+        for rows, of, at in _systems(told[:, :width], width):
+            known = covariance[at[:, :, None], at[:, None, :]]
+            whole = covariance[at]
+            yield rows, of, covariance - whole.transpose(0, 2, 1) @ np.linalg.solve(known, whole)
+
+    def entropy(self, means: Floats) -> Floats:
+        """Return each option's part in the entropy in nats, of conditional means (..., options)."""
+        shares = self.shares(means)
+        return np.asarray(-shares * np.log(shares))
 
     def shares(self, means: Floats) -> Floats:
         """Return conditional means as probabilities of each question's options, (..., options)."""
@@ -134,11 +175,34 @@ class Cells:
         owner = np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
         return np.hstack([answered[:, owner], np.ones((len(answered), attributes), dtype=bool)])
 
-    def losses(self, shares: Floats) -> Floats:
-        """Return the log loss of probabilities (n, options) in nats, (n, Q), NaN without answer."""
-        at = self.offsets[:-1] + np.maximum(self.codes, 0)
-        loss = -np.log(np.take_along_axis(shares, at, axis=1))
-        return np.where(self.codes != HIDDEN, loss, np.nan)
+    def losses(self, moments: Moments, means: Floats, rows: Ints | None = None) -> Floats:
+        """Return the log loss of conditional means in nats, (n, Q), NaN where there is no answer.
+
+        Parameters
+        ----------
+        means : (n, options). rows : the people they are of; all by default.
+        """
+        codes, given = self.codes, self._given
+        if rows is not None:
+            codes, given = codes[rows], given[rows]
+        inside = np.clip(means, moments.least, 1.0)
+        return self._losses(inside, np.take_along_axis(inside, given, axis=1), codes)
+
+    def losses_and_right(self, moments: Moments, means: Floats) -> tuple[Floats, Bools]:
+        """Return `losses`, and where the option given is the likeliest, (n, Q)."""
+        inside = np.clip(means, moments.least, 1.0)
+        given = np.take_along_axis(inside, self._given, axis=1)
+        right = given >= np.maximum.reduceat(inside, self.offsets[:-1], axis=1)
+        return self._losses(inside, given, self.codes), right
+
+    def _losses(self, inside: Floats, given: Floats, codes: Ints) -> Floats:
+        loss = -np.log(given / np.add.reduceat(inside, self.offsets[:-1], axis=1))
+        return np.where(codes != HIDDEN, loss, np.nan)
+
+    @cached_property
+    def _given(self) -> Ints:
+        """Return the option given of each question, (n, Q), the first where there is none."""
+        return np.asarray(self.offsets[:-1] + np.maximum(self.codes, 0))
 
 
 def cells(task: Task, *, attributes: bool = True) -> Cells:
@@ -149,14 +213,40 @@ def cells(task: Task, *, attributes: bool = True) -> Cells:
 
 def patterns(told: Bools) -> list[tuple[Bools, Ints]]:
     """Return each row of told, (n, D), that occurs, and the rows like it."""
-    if not told.size:
-        return [(told[0], np.arange(len(told)))] if len(told) else []
-    packed = np.ascontiguousarray(np.packbits(told, axis=1))
-    keys = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
-    _, first, place = np.unique(keys, return_index=True, return_inverse=True)
+    first, place = _distinct(told)
     order = np.argsort(place, kind="stable")
     ends = np.cumsum(np.bincount(place, minlength=len(first)))[:-1]
     return [(told[i], rows) for i, rows in zip(first, np.split(order, ends), strict=True)]
+
+
+def _distinct(told: Bools) -> tuple[Ints, Ints]:
+    """Return the first of the rows that are alike, and which of these each row is like, (n)."""
+    if not told.size:
+        return np.arange(min(len(told), 1)), np.zeros(len(told), dtype=np.int64)
+    packed = np.ascontiguousarray(np.packbits(told, axis=1))
+    keys = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
+    _, first, place = np.unique(keys, return_index=True, return_inverse=True)
+    return first, place
+
+
+def _systems(told: Bools, least: int = 1) -> Iterator[tuple[Ints, Ints, Ints]]:
+    """Yield rows with as many known columns, so that they can be solved for at one time.
+
+    Yields rows, which system each has, and the known columns of each system, (systems, k). So many
+    systems come at a time as have `AT_ONCE` numbers, k or `least` squared each.
+    """
+    first, place = _distinct(told)
+    sizes = told[first].sum(axis=1)
+    for k in np.unique(sizes):
+        own = np.flatnonzero(sizes == k)
+        step = max(AT_ONCE // max(int(k), least) ** 2, 1)
+        for begin in range(0, len(own), step):
+            systems = own[begin : begin + step]
+            number = np.full(len(first), -1, dtype=np.int64)
+            number[systems] = np.arange(len(systems))
+            rows = np.flatnonzero(number[place] >= 0)
+            at = np.nonzero(told[first[systems]])[1].reshape(len(systems), int(k))
+            yield rows, number[place[rows]], at
 
 
 def fit(people: Cells, *, seed: int = 0) -> Moments:
@@ -178,35 +268,51 @@ def fit(people: Cells, *, seed: int = 0) -> Moments:
     told = test.told(asked)
     best = (np.inf, PENALTIES[-1], LEASTS[-1])
     for penalty in PENALTIES if held.any() else ():
-        first = _shrunk(learned, n - int(held.sum()), penalty, LEASTS[0], people.offsets)
+        first = learned.shrunk(penalty, LEASTS[0])
         means = first.means(test.values, told)
         for least in LEASTS:
-            loss = test.losses(replace(first, least=least).shares(means))
+            loss = test.losses(replace(first, least=least), means)
             loss = loss[~asked & ~np.isnan(loss)]
             if len(loss):
                 best = min(best, (float(loss.mean()), penalty, least))
-    return _shrunk(_moments(people), n, *best[1:], people.offsets)
+    return _moments(people).shrunk(*best[1:])
 
 
-def _moments(people: Cells) -> tuple[Floats, Floats]:
-    there = people.told(np.ones(people.codes.shape[1], dtype=bool)).astype(np.float64)
-    count = there.sum(axis=0)
+@dataclass(frozen=True)
+class _Raw:
+    """Mean and covariance of people's columns, before any penalty; parts as of `Moments`."""
+
+    mean: Floats
+    covariance: Floats
+    offsets: Ints
+    people: int
+
+    def shrunk(self, penalty: float, least: float) -> Moments:
+        size = len(self.mean)
+        scale = np.trace(self.covariance) / max(size, 1) / np.sqrt(max(self.people, 1)) or 1.0
+        covariance = self._positive.copy()
+        covariance[np.diag_indices(size)] += penalty * scale
+        return Moments(self.mean, covariance, self.offsets, least)
+
+    @cached_property
+    def _positive(self) -> Floats:
+        # Pairs that different people have need not make a covariance: what is negative is noise.
+        values, vectors = np.linalg.eigh(self.covariance)
+        return np.asarray((vectors * np.maximum(values, 0.0)) @ vectors.T)
+
+
+def _moments(people: Cells) -> _Raw:
+    n, count = people.codes.shape
+    width, size = int(people.offsets[-1]), people.values.shape[1]
     sizes = np.diff(people.offsets)
+    # Columns of a question are known of the same people, attributes of everybody.
+    answered = np.hstack([people.codes != HIDDEN, np.ones((n, 1), dtype=bool)]).astype(np.float64)
+    own = np.repeat(np.arange(count + 1), [*sizes, size - width])
+    both = (answered.T @ answered)[np.ix_(own, own)]
+    there = answered[:, own]
     # One answer more, spread over the options: an option nobody chose has a share all the same.
-    more = np.concatenate([np.repeat(1.0 / sizes, sizes), np.zeros(there.shape[1] - sizes.sum())])
-    every = np.concatenate([np.ones(sizes.sum()), np.zeros(there.shape[1] - sizes.sum())])
-    mean = ((people.values * there).sum(axis=0) + more) / np.maximum(count + every, 1.0)
+    more = np.concatenate([np.repeat(1.0 / sizes, sizes), np.zeros(size - width)])
+    every = np.concatenate([np.ones(width), np.zeros(size - width)])
+    mean = ((people.values * there).sum(axis=0) + more) / np.maximum(np.diag(both) + every, 1.0)
     centred = (people.values - mean) * there
-    return mean, centred.T @ centred / np.maximum(there.T @ there, 1.0)
-
-
-def _shrunk(
-    moments: tuple[Floats, Floats], n: int, penalty: float, least: float, offsets: Ints
-) -> Moments:
-    mean, covariance = moments
-    size = len(mean)
-    unit = np.trace(covariance) / max(size, 1) / np.sqrt(max(n, 1)) or 1.0
-    values, vectors = np.linalg.eigh(covariance)
-    # Pairs that different people have need not make a covariance: what is negative is noise.
-    values = np.maximum(values, 0.0) + penalty * unit
-    return Moments(mean, (vectors * values) @ vectors.T, offsets, least)
+    return _Raw(mean, centred.T @ centred / np.maximum(both, 1.0), people.offsets, n)

@@ -207,8 +207,7 @@ class Judge:
         row, place = np.nonzero(has & (has.cumsum(axis=1) <= size))
         mask = np.zeros((n, count), dtype=bool)
         mask[row, order[row, place]] = True
-        shares = self._shares(mask)
-        loss, right = self.people.losses(shares), self._right(shares)
+        loss, right = self.people.losses_and_right(self.moments, self._means(mask))
         there = (self.people.codes != HIDDEN) & ~mask
         loss, before, right = (
             np.where(there, part, 0.0).sum(axis=1) for part in (loss, self._before, right)
@@ -218,17 +217,10 @@ class Judge:
     @cached_property
     def _before(self) -> Floats:
         none = np.zeros(self.people.codes.shape, dtype=bool)
-        return self.people.losses(self._shares(none))
+        return self.people.losses(self.moments, self._means(none))
 
-    def _shares(self, mask: Bools) -> Floats:
-        told = self.people.told(mask)
-        return self.moments.shares(self.moments.means(self.people.values, told))
-
-    def _right(self, shares: Floats) -> Bools:
-        offsets = self.moments.offsets
-        likeliest = np.maximum.reduceat(shares, offsets[:-1], axis=1)
-        at = offsets[:-1] + np.maximum(self.people.codes, 0)
-        return np.asarray(np.take_along_axis(shares, at, axis=1) >= likeliest)
+    def _means(self, mask: Bools) -> Floats:
+        return self.moments.means(self.people.values, self.people.told(mask))
 
 
 def summary(sums: Sums, against: Sums | None, weights: Floats, here: Bools) -> dict[str, Any]:
