@@ -152,7 +152,8 @@ def expected_entropy(
         part = moments.columns(int(question))
         some = np.flatnonzero(tried[:, question])
         slopes = np.zeros((len(rest), part.stop - part.start, moments.width))
-        slopes[some] = np.linalg.solve(covariance[some][:, part, part], covariance[some, part])
+        across = covariance[some, part]
+        slopes[some] = np.linalg.solve(across[:, :, part], across)
         rows = np.flatnonzero(tried[of, question])
         mine = slopes[of[rows]]
         # Had the person given an option, it were 1 in place of what is expected.

@@ -38,12 +38,14 @@ CHOSEN, ADAPTIVE, ENTROPY, RANDOM = "chosen", "adaptive", "entropy", "random"
 FOLDS = 5
 # Of each number of questions so many forms are drawn by lot.
 DRAWS = 10
-# People by whose answers questions are chosen; more choose the same.
-CHOOSERS = 1000
+# People by whose answers questions are chosen, and who are interviewed (a step is a search for each
+# of them); more choose the same and show as much. With many questions fewer people have as many
+# answers: on 150 questions these are 266 people, which takes a quarter of the time.
+MOST_PEOPLE, LEAST_PEOPLE, CELLS = 1000, 200, 40_000
 # Numbers of questions for which all strategies are compared.
 SIZES = (1, 3, 5, 10)
-# A step of an adaptive form is a search for each person: of more people a part shows as much.
-INTERVIEWED, LONGEST = 1000, 5
+# Questions that an adaptive form has at most.
+LONGEST = 5
 SPARE = 5
 
 
@@ -141,7 +143,7 @@ def _rows(
     rng = np.random.default_rng(seed)
     fold = rng.permutation(n) % FOLDS
     interviewed = np.zeros(n, dtype=bool)
-    interviewed[rng.permutation(n)[:INTERVIEWED]] = True
+    interviewed[rng.permutation(n)[: _enough(count)]] = True
     lots = [rng.permutation(count) for _ in range(DRAWS)]
     whole = fit(people, seed=seed)
     order = _chosen(whole, people, most, rng)
@@ -269,8 +271,13 @@ def _interval(value: float, parts: Floats) -> tuple[float, float]:
 
 
 def _chosen(moments: Moments, people: Cells, most: int, rng: np.random.Generator) -> list[int]:
-    some = np.sort(rng.permutation(len(people.codes))[:CHOOSERS])
+    n, count = people.codes.shape
+    some = np.sort(rng.permutation(n)[: _enough(count)])
     return forms.choose(moments, people.only(some), most)
+
+
+def _enough(questions: int) -> int:
+    return min(max(CELLS // questions, LEAST_PEOPLE), MOST_PEOPLE)
 
 
 def _uncertain(moments: Moments) -> Ints:
