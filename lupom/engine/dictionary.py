@@ -44,7 +44,10 @@ def _table(node: Node) -> str:
     described = [column for column in node.columns if column.description]
     if described:
         lines += ["", "| column | is |", "|---|---|"]
-        lines += [f"| `{c.name}` | {_cell(c.description)} |" for c in described]
+        lines += [
+            f"| `{c.name}` | {_cell(c.description)}{' *Measured.*' if c.measured else ''} |"
+            for c in described
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -70,6 +70,7 @@ TUNED = {
     "stacked",
     "stack_weights",
     "fitted_stack",
+    "predictors_cost",
     "router",
     "prediction_sets",
 }

@@ -177,6 +177,8 @@ def _describe(node: Node, properties: Properties | None) -> Node:
     if properties:
         node.description = properties.description
         node.columns = properties.columns
+        if node.measured:
+            node.parts["measured columns"] = digest(list(node.measured))
     return node
 
 

@@ -399,4 +399,4 @@ def _read_properties(
 
 
 def _columns(blocks: list[ColumnBlock]) -> tuple[Column, ...]:
-    return tuple(Column(b.name, b.description, b.data_type) for b in blocks)
+    return tuple(Column(b.name, b.description, b.data_type, b.measured) for b in blocks)

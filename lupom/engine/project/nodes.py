@@ -26,6 +26,7 @@ class Column:
     name: str
     description: str = ""
     data_type: str | None = None
+    measured: bool = False
 
 
 @dataclass(slots=True)
@@ -74,6 +75,11 @@ class Node:
     def materialization(self) -> Materialization:
         """What becomes of it."""
         return MATERIALIZATIONS[self.config["materialized"]]
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Columns that differ from run to run, and are no part of the table's contents."""
+        return tuple(column.name for column in self.columns if column.measured)
 
     @property
     def parents(self) -> tuple[str, ...]:

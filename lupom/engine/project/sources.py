@@ -44,6 +44,8 @@ class ColumnBlock(Tested):
     """What stands in it."""
     data_type: str | None = None
     """Its type, for people."""
+    measured: bool = False
+    """It was measured, as seconds are: other values in it make nobody who reads it stale."""
 
 
 class S3Settings(Strict):

@@ -111,6 +111,7 @@ class Builder:
             code=ids.code_hash(node),
             parts=ids.parts_with_inputs(node, inputs, no_llm=no_llm),
             run_id=self._run_id,
+            measured=node.measured,
             settle=settle if any(read.values()) else None,
         )
         result.reason = self._steps[node.name].reason

@@ -146,7 +146,7 @@ def _of_tables(cursor: duckdb.DuckDBPyConnection, node: Node, keys: list[str]) -
     new, old = quoted("main", node.name), quoted(_BEFORE, "main", node.name)
     after = [row[0] for row in cursor.execute(f"describe {new}").fetchall()]
     before = [row[0] for row in cursor.execute(f"describe {old}").fetchall()]
-    both = [column for column in after if column in before]
+    both = [column for column in after if column in before and column not in node.measured]
     for key in keys:
         if key not in both:
             raise UsageError(f"--key: no column '{key}'", hint=did_you_mean(key, both))

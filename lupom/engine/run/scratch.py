@@ -96,7 +96,7 @@ class Scratch:
             if name in self._built or not node.materialization.is_built:
                 continue
             kind = node.materialization.relation
-            record = TableRecord(name, kind, fingerprint="", code="")
+            record = TableRecord(name, kind, fingerprint="", code="", measured=node.measured)
             try:
                 build(self.context, node, record, whole=True)
             except LupomError:

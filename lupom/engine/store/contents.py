@@ -10,6 +10,7 @@ as it was.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.hashes import digest
@@ -25,23 +26,29 @@ _INT64 = 2**63
 
 
 def content_hash(
-    cursor: duckdb.DuckDBPyConnection, name: str, schema: str = "main"
+    cursor: duckdb.DuckDBPyConnection,
+    name: str,
+    schema: str = "main",
+    *,
+    without: Collection[str] = (),
 ) -> tuple[str, int]:
     """Return a digest of a table's contents and its number of rows.
 
     The digest covers the rows in any order (duplicates count), the column names and types in their
-    order. Values are equal as they are written: 0.0 is not -0.0, 1
-    month is not 30 days, every NaN is NaN, a timestamp with a zone is its instant.
+    order; of the columns `without` names nothing but that. Values are equal as they are written:
+    0.0 is not -0.0, 1 month is not 30 days, every NaN is NaN, a timestamp with a zone is its
+    instant.
     """
     relation = cursor.sql(f"from {quoted(schema, name)}")
     columns = list(zip(relation.columns, relation.types, strict=True))
     shape = [[column, str(kind)] for column, kind in columns]
     values: list[str] = []
     for column, kind in columns:
-        values += _determining(quoted(column), kind)
+        if column not in without:
+            values += _determining(quoted(column), kind)
     ((first, second, count),) = cursor.execute(
         "select coalesce(sum(row_hash), 0)::varchar, coalesce(sum(hash(row_hash)), 0)::varchar,"
-        f" count(*) from (select hash({', '.join(values)}) as row_hash"
+        f" count(*) from (select hash({', '.join(values) or '0'}) as row_hash"
         f" from {quoted(schema, name)})"
     ).fetchall()
     return VERSION + digest(shape, first, second, count), int(count)

@@ -71,6 +71,7 @@ class TableRecord:
     code : hash of its code alone.
     parts : hash by part, inputs under 'inputs', so that a plan can say what changed.
     content_hash : of its rows, whatever their order, and its schema; None for a view.
+    measured : columns whose values are no part of that; not kept.
     exists : whether the relation stands in the store now.
     settle : called when the rows are there and nothing is noted yet, to put right in the record
         what its inputs turned out to be; not kept.
@@ -85,6 +86,7 @@ class TableRecord:
     row_count: int | None = None
     run_id: str | None = None
     exists: bool = True
+    measured: tuple[str, ...] = field(default=(), compare=False)
     settle: Callable[[TableRecord], None] | None = field(default=None, repr=False, compare=False)
 
 
@@ -279,7 +281,9 @@ class Store:
                 if record.settle is not None:
                     record.settle(record)
                 if hashed:
-                    record.content_hash, record.row_count = content_hash(cursor, record.node)
+                    record.content_hash, record.row_count = content_hash(
+                        cursor, record.node, without=record.measured
+                    )
                 # One note at a time: DuckDB refuses two open transactions that touch one row group.
                 with self._write:
                     _note(cursor, record, quarantine)

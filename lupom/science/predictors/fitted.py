@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ FITTED = pa.schema(
         ("predictor", pa.string()),
         ("n", pa.int64()),
         ("size", pa.int64()),
+        ("seconds", pa.float64()),
         ("state", pa.binary()),
     ]
 )
@@ -44,8 +46,9 @@ def fit(
 
     Returns
     -------
-    A row for each survey and predictor: n (reference respondents), size (of the state in bytes) and
-    state, as `states.to_bytes` writes it. A predictor without fit has none. The state of
+    A row for each survey and predictor: n (reference respondents), size (of the state in bytes),
+    seconds (of CPU that the fit took on this thread, which another time is another) and state, as
+    `states.to_bytes` writes it. A predictor without fit has none. The state of
     logistic_demographics, which stands in for others, is there whatever the predictors are.
 
     Raises
@@ -64,9 +67,13 @@ def fit(
         }
         for name, one in chosen.items():
             if one.fit is not None:
-                data = states.to_bytes(states.fit(one, task, seed))
+                # Of this thread: other models are built at the same time.
+                begun = time.thread_time()
+                state = states.fit(one, task, seed)
+                seconds = round(time.thread_time() - begun, 3)
+                data = states.to_bytes(state)
                 n = len(task.respondents)
-                rows.append((task.survey, name, n, len(data), data))
+                rows.append((task.survey, name, n, len(data), seconds, data))
     columns = zip(*rows, strict=True) if rows else ([] for _ in FITTED)
     return pa.table([pa.array(c, f.type) for c, f in zip(columns, FITTED, strict=True)], FITTED)
 

@@ -134,8 +134,10 @@ def partially_pooled(
     total = np.bincount(group, weights=values, minlength=groups)
     raw = np.divide(total, count, out=np.full(groups, np.nan), where=count > 0)
     mean = float(values.mean()) if n else 0.0
-    error2 = _error2(values, person)
-    of_all = _error2(values, np.unique(group, return_inverse=True)[1]) if others else error2
+    error2 = clustered_variance(values, person)
+    of_all = error2
+    if others:
+        of_all = clustered_variance(values, np.unique(group, return_inverse=True)[1])
     if not np.isfinite(error2 + of_all):
         none, whole = np.full(groups + 1, np.nan), mean if n else np.nan
         return Estimate(np.append(raw, whole), np.full(groups + 1, mean), none, none)
@@ -153,8 +155,11 @@ def partially_pooled(
     return Estimate(np.append(raw, mean), pooled, pooled - half, pooled + half)
 
 
-def _error2(values: Floats, unit: Ints) -> float:
-    """Return the variance of a mean, clustered; infinite where one unit says nothing of others."""
+def clustered_variance(values: Floats, unit: Ints) -> float:
+    """Return the variance of a mean of values (N), clustered on the unit of each (N), from 0.
+
+    It is infinite where one unit says nothing of others.
+    """
     if not len(values) or unit.max() == 0:
         return float("inf")
     by_unit = np.bincount(unit, weights=values - values.mean())

@@ -262,9 +262,13 @@ def fit_all(
         by_persona = asking.slice(0, 0)
         if personas is not None:
             by_persona = of_survey(personas, _LLM, "predictions by personas", pairs.survey)
-        names = sorted(pc.unique(plain["predictor"]).to_pylist())
-        parts = [name for name in names if name not in left_out] or names
+        parts = parts_of(pc.unique(plain["predictor"]).to_pylist(), left_out)
         yield fit_survey(pairs, plain, asking, by_persona, seed, parts)
+
+
+def parts_of(names: Collection[str], left_out: Collection[str] = LEFT_OUT) -> list[str]:
+    """Return those of some predictors that are parts, sorted: all, where each is left out."""
+    return [name for name in sorted(names) if name not in left_out] or sorted(names)
 
 
 def _surveys(
@@ -303,21 +307,27 @@ def fit_survey(
     """
     # With several BLAS threads on a busy machine such small fits take four times the CPU.
     with one_thread():
-        logs = []
-        for name in names:
-            p, has = pairs.read(baselines.filter(pc.equal(baselines["predictor"], name)))
-            p[~has] = pairs.uniform()[~has]
-            logs.append(_log(p))
-        centre = np.full(len(names), 1.0 / len(names))
-        everyone = np.ones(len(pairs.truth), dtype=bool)
-        plain, fits = _fitted(
-            pairs, np.stack(logs, axis=2), seed, everyone, names, centre[None], _without_llm
-        )
+        plain, fits = pooled(pairs, {n: said(pairs, baselines, n) for n in names}, seed)
         llms = {}
         for llm in sorted(pc.unique(predictions["llm"].drop_null()).to_pylist()):
             own = predictions.filter(pc.equal(predictions["llm"], llm))
             llms[llm] = _with_llm(pairs, plain, own, personas, seed)
     return Stack(pairs, plain, fits, llms)
+
+
+def said(pairs: Pairs, baselines: pa.Table, name: str) -> Floats:
+    """Return what a predictor says, (P, width); of a pair it says nothing of, all are equal."""
+    p, has = pairs.read(baselines.filter(pc.equal(baselines["predictor"], name)))
+    p[~has] = pairs.uniform()[~has]
+    return p
+
+
+def pooled(pairs: Pairs, parts: Mapping[str, Floats], seed: int) -> tuple[Floats, tuple[Fit, ...]]:
+    """Return the stack of parts' probabilities (P, width), as `Stack.plain` is, and its weights."""
+    logs = np.stack([_log(p) for p in parts.values()], axis=2)
+    centre = np.full((1, len(parts)), 1.0 / len(parts))
+    everyone = np.ones(len(pairs.truth), dtype=bool)
+    return _fitted(pairs, logs, seed, everyone, list(parts), centre, _without_llm)
 
 
 def _with_llm(

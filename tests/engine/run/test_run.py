@@ -6,6 +6,7 @@ import pytest
 
 from lupom import Project
 from lupom.engine.errors import LupomError, UsageError
+from lupom.engine.run.diff import diff
 
 PIPELINE = {
     "seeds/people.csv": "id,name\n1,Ann\n2,Bob\n",
@@ -72,6 +73,32 @@ def test_an_edit_that_changes_no_contents_goes_no_further(make_project):
         "ids": "unchanged",
         "total": "unchanged",
     }
+
+
+def test_a_column_that_is_measured_makes_no_reader_stale(make_project):
+    timed = "import time\n\ndef model(lupom):\n    import pyarrow as pa\n"
+    timed += "    return pa.table({'x': [1], 'seconds': [time.monotonic()]})\n"
+    columns = "[{name: x}, {name: seconds, measured: true}]"
+    folder = make_project(
+        {
+            "models/timed.py": timed,
+            "models/timed.yml": f"models: [{{name: timed, columns: {columns}}}]",
+            "models/reader.py": "def model(lupom):\n    return lupom.ref('timed').select('x')\n",
+        }
+    )
+    with Project(folder) as project:
+        project.run()
+        [before] = project.table("timed").rows()
+        assert statuses(project.run(["timed"], full_refresh=True))["timed"] == "success"
+        [after] = project.table("timed").rows()
+        assert after != before
+        assert project.plan().doing() == []
+        assert diff(project.context, "timed").changes == []
+    # Whoever says otherwise of the column has it built again.
+    (folder / "models" / "timed.yml").write_text("models: [{name: timed}]", encoding="utf-8")
+    with Project(folder) as project:
+        reasons = {step.node: step.reason for step in project.plan().doing()}
+    assert reasons["timed"] == "measured columns is gone"
 
 
 def test_an_edit_undone_before_the_next_run_is_no_edit(make_project):

@@ -35,6 +35,21 @@ def test_a_commit_makes_the_table_and_the_note_of_it(store):
     assert (known.content_hash, known.fingerprint, known.exists) == (made.content_hash, "f", True)
 
 
+def test_what_was_measured_is_no_part_of_the_contents(store):
+    def built(sql):
+        made = TableRecord("t", "table", fingerprint="f", code="c", measured=("seconds",))
+        return store.commit(made, making(f"create or replace table main.t as {sql}")).content_hash
+
+    first = built("select 1 as x, 0.5 as seconds")
+    assert built("select 1 as x, 0.7 as seconds") == first
+    assert built("select 2 as x, 0.5 as seconds") != first
+    assert built("select 1 as x, 7 as seconds") != first
+    assert built("select 1 as x") != first
+    alone = built("select 0.5 as seconds")
+    assert built("select 0.7 as seconds") == alone
+    assert built("select 0.7 as seconds from range(2)") != alone
+
+
 def test_a_failed_build_leaves_table_and_note_as_they_were(store):
     first = store.commit(record(), making("create or replace table main.t as select 1 as x"))
 

@@ -46,7 +46,15 @@ def test_a_row_says_whose_and_how_much(s, table) -> None:
 
 def test_the_same_is_learned_again(s, table) -> None:
     shuffled = [t.sample(frac=1, random_state=2) for t in learning(s)]
-    assert fitted.fit(*shuffled, seed=1, predictors=QUICK).equals(table)
+    again = fitted.fit(*shuffled, seed=1, predictors=QUICK)
+    # Seconds are measured, and no two are the same.
+    assert again.drop(["seconds"]).equals(table.drop(["seconds"]))
+
+
+def test_seconds_of_cpu_are_measured(table) -> None:
+    seconds = table["seconds"].to_pylist()
+    assert min(seconds) >= 0
+    assert max(seconds) > 0
 
 
 def test_surveys_do_not_mix_and_groups_are_those_asked_for(s) -> None:
