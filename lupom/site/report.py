@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lupom.engine.errors import StoreError
-from lupom.site import card, figures, population
+from lupom.site import card, costs, figures, population
 from lupom.site.answers import answers
 from lupom.site.figures import Figure, Table
 from lupom.site.findings import SCENARIOS, Findings, Row, which_pairs
@@ -32,12 +32,13 @@ class Part:
 
 @dataclass(slots=True)
 class Section:
-    """Figures on one subject, over all surveys; `id` is where links lead."""
+    """Figures on one subject, over all surveys; `id` is where links lead, `said` what follows."""
 
     id: str
     title: str
     note: str
     figures: list[Figure]
+    said: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -90,6 +91,9 @@ def gather(project: Project) -> Report:
         report.parts.append(_part(tables, head, own))
     report.cards = [(one.title, card.as_table(one)) for one in card.cards(tables)]
     report.sections = [Section(*section) for section in population.sections(tables)]
+    found, said = costs.predictors(tables)
+    if found:
+        report.sections.append(Section("predictors", costs.TITLE, costs.NOTE, found, said))
     report.router = figures.router(tables)
     report.weights = figures.weights(tables)
     report.cost = figures.cost(tables)

@@ -73,6 +73,15 @@ BLOCKS = """
 select 's' as survey, 'Q1' as question_id, 'A' as block, 2 as blocks_asked, 0.5 as asked,
     0.6 as efficiency, 1.29 as half_width, 1.41 as half_width_alone
 """
+PREDICTORS_COST = """
+select 's' as survey, p as predictor, title, part, 400 as n, 0.6 as accuracy, 0.8 as nll,
+    gain / 2 as accuracy_gain, low / 2 as accuracy_gain_low, high / 2 as accuracy_gain_high,
+    gain as nll_gain, low as nll_gain_low, high as nll_gain_high, 12000 as size, seconds
+from (values ('logistic_answers', 'Regression', true, 0.05, 0.04, 0.06, 0.05),
+    ('HOSTILE', 'Mine', true, 0.0004, -0.002, {high}, 2.5),
+    ('majority', 'Shares', false, 0.0, -0.001, 0.001, null)
+) as t(p, title, part, gain, low, high, seconds)
+""".replace("HOSTILE", HOSTILE)
 SETS = """
 select 's' as survey, 'known' as scenario, 'majority' as predictor, null::varchar as llm,
     null::varchar as question_id, attribute, null::varchar as "group", 0.9 as level,
@@ -256,6 +265,36 @@ def test_what_precision_costs_and_what_blocks_lose(tmp_path):
     ]
     assert worth.table.rows[0][:4] == ["Q1", "history (mine)", "40.0 %", "10.0 %"]
     assert "9,000 LLM calls" in frontier.charts[0][1]
+
+
+def test_what_costs_much_and_adds_nothing_is_said_with_what_to_write_instead(tmp_path):
+    models = {"number_scores": NUMBERS, "predictors_cost": PREDICTORS_COST.format(high=0.0034)}
+    report = report_of(tmp_path, models)
+    [section] = report.sections
+    [figure] = section.figures
+    assert [row[:4] for row in figure.table.rows] == [
+        ["logistic_answers", "yes", "0.05", "12"],
+        [HOSTILE, "yes", "2.50", "12"],
+        ["majority", "no", "", "12"],
+    ]
+    assert figure.table.rows[1][6:9] == ["0.0004", "-0.0020", "0.0034"]
+    # The one that is no part is grey; of each it is said what it takes.
+    assert figure.charts[0][1].count(" few") == 1
+    assert "logistic_answers, under 0.1 s of CPU" in figure.charts[0][1].replace("<wbr>", "")
+    [said] = section.said
+    assert f"s: {HOSTILE} may be left out. It takes 2.5 s of the 2.5 s of CPU" in said
+    assert "may be chance: 0.0004 nats an answer [-0.0020, 0.0034]" in said
+    assert said.endswith("vars: {predictors: [logistic_answers, majority]}")
+    text = render(report)
+    assert "What each predictor costs and adds" in text
+    assert HOSTILE not in text
+
+
+def test_what_may_add_something_stays(tmp_path):
+    models = {"number_scores": NUMBERS, "predictors_cost": PREDICTORS_COST.format(high=0.02)}
+    [section] = report_of(tmp_path, models).sections
+    assert section.said[0].startswith("s: there is nothing to leave out.")
+    assert "400 tuning pairs do not say" in section.said[0]
 
 
 def test_sections_without_a_table_are_left_out(tmp_path):

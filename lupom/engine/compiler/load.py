@@ -175,8 +175,7 @@ def _validate(config: Mapping[str, Any], relative: str, line: int | None) -> Mod
 
 def _describe(node: Node, properties: Properties | None) -> Node:
     if properties:
-        node.description = properties.description
-        node.columns = properties.columns
+        node.description, node.columns = properties.description, properties.columns
         if node.measured:
             node.parts["measured columns"] = digest(list(node.measured))
     return node
