@@ -108,7 +108,8 @@ def _blocks(
         targets = vectors.targets(tile)
         place = np.full(len(vectors), -1, dtype=np.int64)
         place[tile] = np.arange(len(tile))
-        step = max(1, _BLOCK // len(tile))
+        # Of so many rows that a row and its key are one whole number (`_largest`).
+        step = max(1, min(_BLOCK // len(tile), 2**62 // ((DIGITS + 1) * m)))
         for start in range(0, len(asked), step):
             rows = asked[start : start + step]
             agreement = vectors.rows(rows) @ targets
@@ -158,9 +159,11 @@ def _largest(score: NDArray[Any], scale: float, top: int, first: int, of: int) -
         return np.sort(np.partition(key, m - top, axis=1)[:, m - top :], axis=1)[:, ::-1]
     key = np.rint(score[at, column].astype(np.float64) / scale * DIGITS).astype(np.int64)
     key = key * of + (of - 1 - first - column)
-    order = np.lexsort((-key, at))
+    # Rows stay where they are and their keys fall: one sort of whole numbers, not two of indices.
+    span = (DIGITS + 1) * of
+    key = at * span - np.sort(at * span - key)
     rank = np.arange(len(at)) - np.searchsorted(at, np.arange(b))[at]
     best = np.full((b, top), -1, dtype=np.int64)
     keep = rank < top
-    best[at[keep], rank[keep]] = key[order][keep]
+    best[at[keep], rank[keep]] = key[keep]
     return best
