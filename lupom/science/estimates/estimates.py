@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from lupom.science.blas import one_thread
 from lupom.science.estimates import intervals, people, ppi
-from lupom.science.estimates.design import Bools, Design, Floats
+from lupom.science.estimates.design import Bools, Design, Floats, Ints
 from lupom.science.estimates.people import Asked, People
 from lupom.science.estimates.ppi import Mean
 from lupom.science.inputs import arrow, require
@@ -76,6 +77,8 @@ class _Group:
     place : among the survey's groups, -1 for everybody and in differences.
     here : whom the mean is of; who : those of them who answered; count : how many.
     tells, degrees, size : as `Design` has them.
+    rows, design : the people here alone, where each is drawn for themselves; else None, and
+        everybody's.
     """
 
     place: int
@@ -87,6 +90,12 @@ class _Group:
     tells: bool
     degrees: float
     size: float
+    rows: Ints | None
+    design: Design
+
+    def of(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the part of everybody's values, (N, ...), that its estimates are made of."""
+        return values if self.rows is None else values.take(self.rows, axis=0)
 
 
 def estimates(
@@ -212,7 +221,11 @@ class _Rows:
         self._columns: dict[str, list[Any]] = {name: [] for name in ESTIMATES.names}
 
     def table(self) -> pa.Table:
-        return pa.table(self._columns, schema=ESTIMATES)
+        # What is not known is NaN until here, and null in the table.
+        columns = [
+            pa.array(self._columns[field.name], field.type, from_pandas=True) for field in ESTIMATES
+        ]
+        return pa.table(columns, schema=ESTIMATES)
 
     def add(self, place: int, said: pa.Table | None) -> None:
         """Add all rows of one question; `said` is what is predicted of it."""
@@ -224,7 +237,9 @@ class _Rows:
         for statistic, scale in _statistics(asked):
             values = np.nan_to_num(asked.values) @ scale
             # Classical means are what each method is compared with, and are made once.
-            plain = [ppi.classical(values, g.who, self.people.design, g.here) for g in groups]
+            plain = [
+                ppi.classical(g.of(values), g.of(g.who), g.design, g.of(g.here)) for g in groups
+            ]
             add = _Statistic(self, asked, statistic, values, groups, plain)
             add(None, CLASSICAL, not told)
             for one in told:
@@ -244,7 +259,11 @@ class _Rows:
             count = int(who.sum())
             if not found or self._smallest <= count < found[0].count:
                 told = design.tells(who), design.degrees(who), design.size(who)
-                found.append(_Group(place, attribute, group, here, who, count, *told))
+                # A group's answers are enough for it: with 150 questions and 5,000 people this is
+                # half of the work.
+                rows = np.flatnonzero(here) if design.simple else None
+                own = design if rows is None else Design(design.weights[rows])
+                found.append(_Group(place, attribute, group, here, who, count, *told, rows, own))
         return found
 
     def _told(self, place: int, said: pa.Table | None) -> Iterator[_Told]:
@@ -280,9 +299,10 @@ class _Rows:
         answers = np.nan_to_num(asked.values)
         return ppi.calibrate(answers, asked.answered, values, design.weights, self.people.fold)
 
-    def row(self, *values: Any) -> None:
-        for name, value in zip(ESTIMATES.names, values, strict=True):
-            self._columns[name].append(value)
+    def extend(self, count: int, *columns: Any) -> None:
+        """Add some rows: of each column a list with so many values, or one value for all."""
+        for own, values in zip(self._columns.values(), columns, strict=True):
+            own.extend(values if isinstance(values, list) else [values] * count)
 
 
 class _Statistic:
@@ -314,10 +334,14 @@ class _Statistic:
             if predictions is None:
                 mean = plain
             elif method == NAIVE:
-                mean = ppi.naive(predictions, design, one.here)
+                mean = ppi.naive(one.of(predictions), one.design, one.of(one.here))
             else:
                 mean = ppi.powered(
-                    *(self._values, self._asked.answered, predictions, design, one.here),
+                    one.of(self._values),
+                    one.of(one.who),
+                    one.of(predictions),
+                    one.design,
+                    one.of(one.here),
                     everybody=means[0] if means else None,
                     plain=plain,
                 )
@@ -330,7 +354,12 @@ class _Statistic:
         for i, one in enumerate(self._groups):
             j = largest[one.attribute]
             if i != j:
-                mean, plain = (of[i].minus(of[j], design) for of in (means, self._plain))
+                pairs = ((of[i], of[j]) for of in (means, self._plain))
+                if design.simple:
+                    # A person has one value of an attribute.
+                    mean, plain = (a.minus_others(b) for a, b in pairs)
+                else:
+                    mean, plain = (a.minus(b, design) for a, b in pairs)
                 self._add(head, one, self._groups[j], mean, plain)
 
     def _add(
@@ -347,7 +376,9 @@ class _Statistic:
         variance = mean.variance if tells else np.full_like(mean.variance, np.nan)
         degrees = one.degrees
         if other is not None:
-            degrees = self._people.design.degrees(one.who | other.who) - 1
+            degrees = one.degrees + other.degrees
+            if not self._people.design.simple:
+                degrees = self._people.design.degrees(one.who | other.who) - 1
         degrees -= method == POWERED
         if self._statistic == "share" and other is None:
             low, high = intervals.of_shares(mean.value, variance, degrees, one.size, self._level)
@@ -357,19 +388,18 @@ class _Statistic:
         if method != NAIVE and tells:
             left = float(mean.variance.sum())
             n_effective = plain.humans * (float(plain.variance.sum()) / left if left > 0 else 1.0)
-        labels = self._asked.options if self._statistic == "share" else (None,)
+        labels = list(self._asked.options) if self._statistic == "share" else [None]
         against = None if other is None else other.group
-        columns = zip(labels, mean.value, np.sqrt(variance), low, high, strict=True)
-        for label, value, error, below, above in columns:
-            self._rows.row(
-                *(self._people.survey, self._asked.question, self._statistic, label),
-                *(one.attribute, one.group, against, method),
-                *(told.predictor if told else None, told.llm if told else None),
-                *(_number(value), _number(error), _number(below), _number(above)),
-                *(max(float(degrees), 1.0), mean.humans, mean.predicted, n_effective),
-                *(mean.power if told else None, mean.imbalance),
-                *(method != NAIVE, recommended),
-            )
+        self._rows.extend(
+            len(labels),
+            *(self._people.survey, self._asked.question, self._statistic, labels),
+            *(one.attribute, one.group, against, method),
+            *(told.predictor if told else None, told.llm if told else None),
+            *(mean.value.tolist(), np.sqrt(variance).tolist(), low.tolist(), high.tolist()),
+            *(max(float(degrees), 1.0), mean.humans, mean.predicted, n_effective),
+            *(mean.power if told else None, mean.imbalance),
+            *(method != NAIVE, recommended),
+        )
 
 
 def _statistics(asked: Asked) -> Iterator[tuple[str, Floats]]:
@@ -385,7 +415,3 @@ def _statistics(asked: Asked) -> Iterator[tuple[str, Floats]]:
 def _enough(values: Floats, answered: Bools, among: Bools) -> bool:
     has = ppi.has_all(values) & among
     return bool((has & answered).sum() >= SMALLEST and (has & ~answered).sum() >= SMALLEST)
-
-
-def _number(value: Any) -> float | None:
-    return None if np.isnan(value) else float(value)

@@ -66,6 +66,19 @@ class Mean:
             imbalance=None,
         )
 
+    def minus_others(self, other: Mean) -> Mean:
+        """Return the difference from the mean of other people, all of whom were drawn for
+        themselves; it has no parts.
+        """
+        return Mean(
+            self.value - other.value,
+            self.variance + other.variance,
+            np.zeros((0, len(self.value))),
+            self.power,
+            self.humans + other.humans,
+            self.predicted + other.predicted,
+        )
+
 
 def has_all(predictions: Floats) -> Bools:
     """Return who has a prediction of all K values, (N)."""
