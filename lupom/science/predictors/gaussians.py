@@ -24,7 +24,7 @@ def _fit(task: Task, seed: int = 0) -> State:
     }
 
 
-@predictor("Gaussian over answers and attributes, conditional on those known", fit=_fit)
+@predictor("Conditional Gaussian over answers and attributes", fit=_fit)
 def gaussian_answers(state: State, task: Task) -> Floats:
     """Return probabilities by a Gaussian over answers and attributes as 0 and 1, (P, width).
 
