@@ -37,6 +37,16 @@ _NODES = {
 
 
 def _fit(task: Task, seed: int = 0) -> State:
+    # Loaded first, since a limit is only known to libraries that are there.
+    from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: F401
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    # Trees of a thousand people are grown in milliseconds: more threads wait for each other.
+    with threadpool_limits(limits=1, user_api="openmp"):
+        return _learned(task, seed)
+
+
+def _learned(task: Task, seed: int) -> State:
     tells = told_by(task, TOLD_BY)
     codes = _codes(task, np.arange(len(task.respondents)), task.answered)
     attributes = np.arange(len(task.questions), codes.shape[1])
