@@ -112,7 +112,7 @@ def predictors_cost(
             of_survey(tuning, told, "tuning answers", survey),
             of_survey(questions, ("survey", "question_id", "options"), "questions", survey),
         )
-        alone = {name: stack.said(pairs, own, name) for name in names}
+        alone = {name: pairs.said(own, name) for name in names}
         rows += [
             {
                 "survey": survey,
@@ -170,7 +170,7 @@ def _stacked(pairs: Pairs, parts: Mapping[str, Floats], seed: int) -> Floats | N
     """Return the stack's cross-fitted probabilities; None where nothing is there to be pooled."""
     if not parts or not len(pairs.truth):
         return None
-    return stack.pooled(pairs, parts, seed)[0]
+    return stack.pooled(pairs, parts, seed, fitted=False)[0]
 
 
 def _judged(pairs: Pairs, p: Floats) -> tuple[Floats, Floats]:
@@ -195,13 +195,14 @@ def _gains(
 
 def _gain(values: Floats, person: Ints) -> Gain:
     """Return the mean of values with Student's interval, clustered on persons."""
-    from scipy.stats import t
+    # As scipy.stats has it, which takes a second to import.
+    from scipy.special import stdtrit
 
     mean = float(values.mean())
     error2 = clustered_variance(values, person)
     if not np.isfinite(error2):
         return Gain(mean)
-    half = float(t.ppf((1 + LEVEL) / 2, person.max()) * np.sqrt(error2))
+    half = float(stdtrit(person.max(), (1 + LEVEL) / 2) * np.sqrt(error2))
     return Gain(mean, mean - half, mean + half)
 
 

@@ -90,6 +90,12 @@ class Pairs:
         """Return the same probability for every option, (P, width)."""
         return np.asarray(self.inside / self.sizes[:, None])
 
+    def said(self, predictions: pa.Table, name: str) -> Floats:
+        """Return what a predictor says, (P, width); where it says nothing all options are equal."""
+        p, has = self.read(predictions.filter(pc.equal(predictions["predictor"], name)))
+        p[~has] = self.uniform()[~has]
+        return p
+
     def read(self, predictions: pa.Table) -> tuple[Floats, Bools]:
         """Return probabilities (P, width) that sum to one, and which pairs have them.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -307,7 +308,7 @@ def fit_survey(
     """
     # With several BLAS threads on a busy machine such small fits take four times the CPU.
     with one_thread():
-        plain, fits = pooled(pairs, {n: said(pairs, baselines, n) for n in names}, seed)
+        plain, fits = pooled(pairs, {n: pairs.said(baselines, n) for n in names}, seed)
         llms = {}
         for llm in sorted(pc.unique(predictions["llm"].drop_null()).to_pylist()):
             own = predictions.filter(pc.equal(predictions["llm"], llm))
@@ -315,19 +316,18 @@ def fit_survey(
     return Stack(pairs, plain, fits, llms)
 
 
-def said(pairs: Pairs, baselines: pa.Table, name: str) -> Floats:
-    """Return what a predictor says, (P, width); of a pair it says nothing of, all are equal."""
-    p, has = pairs.read(baselines.filter(pc.equal(baselines["predictor"], name)))
-    p[~has] = pairs.uniform()[~has]
-    return p
+def pooled(
+    pairs: Pairs, parts: Mapping[str, Floats], seed: int, *, fitted: bool = True
+) -> tuple[Floats, tuple[Fit, ...]]:
+    """Return the stack of parts' probabilities (P, width), as `Stack.plain` is, and its weights.
 
-
-def pooled(pairs: Pairs, parts: Mapping[str, Floats], seed: int) -> tuple[Floats, tuple[Fit, ...]]:
-    """Return the stack of parts' probabilities (P, width), as `Stack.plain` is, and its weights."""
+    Where weights are not `fitted`, only what it says of tuning pairs is right.
+    """
     logs = np.stack([_log(p) for p in parts.values()], axis=2)
     centre = np.full((1, len(parts)), 1.0 / len(parts))
     everyone = np.ones(len(pairs.truth), dtype=bool)
-    return _fitted(pairs, logs, seed, everyone, list(parts), centre, _without_llm)
+    choose = partial(_without_llm, fitted=fitted)
+    return _fitted(pairs, logs, seed, everyone, list(parts), centre, choose)
 
 
 def _with_llm(
@@ -439,13 +439,13 @@ def _units(pairs: Pairs, seed: int) -> tuple[Ints, Ints]:
 
 
 def _without_llm(
-    evidence: Evidence, centres: Floats, unit: Ints, free: bool
+    evidence: Evidence, centres: Floats, unit: Ints, free: bool, fitted: bool = True
 ) -> tuple[Weights, Floats]:
     """Average the candidates; return the weights and the cross-fitted predictions."""
     candidates = PLAIN if free else HELD
     enough = len(evidence.truth) >= ENOUGH
     tried = [(centres[0], c) for c in candidates if c.centre == "given" or enough]
-    found, crossed = pool.tried(evidence, tried)
+    found, crossed = pool.tried(evidence, tried, fitted=fitted)
     loss = np.array([pool.losses(p, evidence.truth).sum() for p in crossed])
     share = np.exp(loss.min() - loss)
     return pool.averaged(evidence, share / share.sum(), found, crossed)
