@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lupom.science.bayes import completion
-from lupom.science.bayes.counting import MISSING, Codes, Floats, check_codes
+from lupom.science.bayes.counting import MISSING, Codes, Floats, Ints, check_codes
 from lupom.science.bayes.families import FamilyScores
 from lupom.science.bayes.parameters import ConditionalTable
 from lupom.science.bayes.posterior import Posterior
@@ -337,6 +337,24 @@ class PersonaNetwork:
             known = p[:, : out.shape[1]]
             out[rows] = known / known.sum(axis=1, keepdims=True)
         return out
+
+    def cells(self, codes: Codes, rows: Ints, columns: Ints) -> Floats:
+        """Return P(dimension | the row's other known cells) of some cells, exact, as (P, width).
+
+        Parameters
+        ----------
+        codes : (n, d) as for `fit`.
+        rows, columns : (P), the cells; columns are places of dimensions.
+
+        Returns
+        -------
+        0 beyond a dimension's values; NaN where exact inference would need a table beyond 256 MB.
+        """
+        found = self.engine.cells(self.evidence(codes), rows, columns)
+        sizes = np.array(self.cardinalities, dtype=np.int64)[columns]
+        found[np.arange(found.shape[1]) >= sizes[:, None]] = 0.0
+        found /= found.sum(axis=1, keepdims=True)
+        return found
 
     def with_error_rates(
         self, codes: Any, *, levels: Sequence[str] = LEVELS, sweeps: int = 40, seed: int = 0

@@ -5,27 +5,35 @@ dimension's own table and those of its children, over the values of the dimensio
 cells are missing they are summed out by variable elimination, over the part of the network that
 still matters: dimensions that are missing and have no known descendant drop out, and so does
 everything that the known cells separate from the target. Rows that miss the same cells of that
-part are eliminated together.
+part are eliminated together; where there are so many such parts that one tree of the whole network
+costs less, all posteriors of all rows are read from that (`tree`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from math import prod
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lupom.science.bayes.counting import Codes, Configurations, Floats, Ints
+from lupom.science.bayes.counting import Codes, Floats, Ints
+from lupom.science.bayes.factors import Factors, index
 from lupom.science.bayes.parameters import ConditionalTable
+from lupom.science.bayes.tree import Tree, bits, buckets, dense
 
 # Rows handled together: bounds the memory of the factors of one block.
 BLOCK_ROWS = 8192
 # Largest table of variable elimination, in numbers (256 MB); rows are split to stay below it.
 MAX_TABLE = 1 << 25
+# Numbers of a conditional table up to which all its configurations are written out.
+_WRITTEN_OUT = 1 << 18
+# Numbers held at a time by a tree (8 MB: more is not faster).
+_TREE_NUMBERS = 1 << 20
+# CPU seconds of the elimination of one pattern for one target, and of the plan of a tree; measured.
+_ELIMINATION, _PLANNING = 2.5e-4, 3e-3
 
 # Letters of einsum for the variables of one elimination; Z stands for the rows.
 _LETTERS = dict(enumerate("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY"))
@@ -63,6 +71,9 @@ class Posterior:
                 self.children[parent].append(table.child)
             self._incidence[table.child, list(table.members)] = 1
         self._plans: dict[tuple[Scopes, tuple[int, ...]], tuple[_Step, ...]] = {}
+        self._trees: dict[tuple[int, ...], Tree | None] = {}
+        self._written: dict[int, Floats | None] = {}
+        self._cuts: dict[tuple[int, int], tuple[Floats, Ints]] = {}
 
     def each(self, codes: Codes, targets: Sequence[int]) -> Iterator[tuple[int, Ints, Floats]]:
         """Yield the posterior of each target given the other known cells of its row.
@@ -84,17 +95,142 @@ class Posterior:
         """
         for start in range(0, len(codes), BLOCK_ROWS):
             block = codes[start : start + BLOCK_ROWS]
-            rows = np.arange(start, start + len(block))
-            known = block >= 0
-            full = known.all(axis=1)
-            gaps = np.flatnonzero(~full)
-            factors = _Factors(self.tables, block)
-            for target in targets:
-                result = np.empty((len(block), self.cardinalities[target]))
-                result[full] = self.closed(block[full], target, None)
-                if len(gaps):
-                    result[gaps] = self._with_gaps(block, gaps, known[gaps], target, factors)
-                yield target, rows, result
+            every = np.arange(len(block))
+            for target, _, p in self._block(block, [(target, every) for target in targets]):
+                if np.isnan(p).any():
+                    _refuse()
+                yield target, every + start, p
+
+    def cells(self, codes: Codes, rows: Ints, columns: Ints) -> Floats:
+        """Return the posteriors of some cells, (P, largest cardinality), 0 beyond their own.
+
+        Parameters
+        ----------
+        codes : (n, d) checked code matrix, -1 where missing.
+        rows, columns : (P), the cells; their own values are not used.
+
+        Returns
+        -------
+        probabilities; NaN where exact elimination would need a table beyond 256 MB.
+        """
+        width = max([self.cardinalities[c] for c in np.unique(columns)], default=0)
+        used, rows = np.unique(rows, return_inverse=True)
+        codes = codes[used]
+        out = np.zeros((len(rows), width))
+        for start in range(0, len(codes), BLOCK_ROWS):
+            inside = np.flatnonzero((rows >= start) & (rows < start + BLOCK_ROWS))
+            inside = inside[np.argsort(columns[inside], kind="stable")]
+            found, bounds = np.unique(columns[inside], return_index=True)
+            parts = np.split(inside, bounds[1:]) if len(found) else []
+            asked = [(int(t), rows[at] - start) for t, at in zip(found, parts, strict=True)]
+            block = codes[start : start + BLOCK_ROWS]
+            for at, (_, _, p) in zip(parts, self._block(block, asked), strict=True):
+                out[at, : p.shape[1]] = p
+        return out
+
+    def _block(
+        self, codes: Codes, asked: Sequence[tuple[int, Ints]]
+    ) -> Iterator[tuple[int, Ints, Floats]]:
+        """Yield each target, its rows and their posteriors, NaN where a table would be too large.
+
+        What one target costs, times the targets left, is set beside one tree for all of them.
+        """
+        known = codes >= 0
+        full: NDArray[np.bool_] = np.asarray(known.all(axis=1))
+        factors = Factors(self.tables, codes)
+        swept: Mapping[int, Floats] | None = None
+        place = np.full(len(codes), -1)
+        for done, (target, rows) in enumerate(asked):
+            result = np.empty((len(rows), self.cardinalities[target]))
+            whole = full[rows]
+            result[whole] = self.closed(codes[rows[whole]], target, None)
+            at = np.flatnonzero(~whole)
+            if swept is None and len(at):
+                result[at], groups = self._closed(codes, rows[at], known, target)
+                cost = len(groups) * (len(asked) - done) * _ELIMINATION
+                if cost > _PLANNING:
+                    rest = asked[done:]
+                    some = np.unique(np.concatenate([r[~full[r]] for _, r in rest]))
+                    tree = self._tree(known[some].all(axis=0), [t for t, _ in rest])
+                    if tree is not None and tree.seconds(len(some), _TREE_NUMBERS) < cost:
+                        swept = self._swept(tree, codes[some])
+                        place[some] = np.arange(len(some))
+                if swept is None:
+                    for members, free, families in groups:
+                        own = at[members]
+                        result[own] = self._eliminate(rows[own], target, free, families, factors)
+            if swept is not None and len(at):
+                result[at] = swept[target][place[rows[at]]]
+                lost = at[np.isnan(result[at]).any(axis=1)]
+                if len(lost):
+                    result[lost], groups = self._closed(codes, rows[lost], known, target)
+                    for members, free, families in groups:
+                        own = lost[members]
+                        result[own] = self._eliminate(rows[own], target, free, families, factors)
+            yield target, rows, result
+
+    def _tree(self, known: NDArray[np.bool_], targets: Sequence[int]) -> Tree | None:
+        """Return the tree of rows that all know some cells; None where it is no use."""
+        soft = ~known
+        soft[list(targets)] = True
+        free = tuple(np.flatnonzero(soft).tolist())
+        if free not in self._trees:
+            tree: Tree | None = None
+            if all(self._table(family) is not None for family in range(self.d)):
+                tree = Tree([t.members for t in self.tables], self.cardinalities, free)
+            if len(self._trees) >= 100:
+                self._trees.clear()
+            self._trees[free] = tree if tree is not None and tree.size <= MAX_TABLE else None
+        return self._trees[free]
+
+    def _swept(self, tree: Tree, codes: Codes) -> Mapping[int, Floats]:
+        free = set(tree.free)
+
+        def factor(family: int, part: Codes) -> Floats:
+            members = self.tables[family].members
+            pattern = sum(1 << bit for bit, member in enumerate(members) if member in free)
+            found = self.cut(family, pattern)
+            assert found is not None
+            array, strides = found
+            at = index(part, members, pattern, strides) if len(array) > 1 else np.zeros(1, int)
+            return np.take(np.moveaxis(array, 0, -1), at, axis=-1)
+
+        return tree.posteriors(codes, factor, _TREE_NUMBERS)
+
+    def cut(self, family: int, pattern: int) -> tuple[Floats, Ints] | None:
+        """Return a family's table for every configuration of the members that are not free.
+
+        Parameters
+        ----------
+        pattern : the free members, as bits.
+
+        Returns
+        -------
+        an array (configurations of the other members, *cardinalities of the free ones), and by what
+        each other member's code counts in a configuration's place; None where the table is too
+        large to be written out.
+        """
+        key = (family, pattern)
+        if key in self._cuts:
+            return self._cuts[key]
+        table = self._table(family)
+        if table is None:
+            return None
+        free = bits(pattern)
+        fixed = [i for i in range(table.ndim) if not pattern >> i & 1]
+        sizes = [table.shape[i] for i in fixed]
+        strides = np.array([prod(sizes[i + 1 :]) for i in range(len(sizes))], dtype=np.int64)
+        moved = table.transpose(*fixed, *free)
+        array = moved.reshape(prod(sizes), *(table.shape[i] for i in free))
+        if len(self._cuts) >= 20_000:
+            self._cuts.clear()
+        self._cuts[key] = array, strides
+        return array, strides
+
+    def _table(self, family: int) -> Floats | None:
+        if family not in self._written:
+            self._written[family] = dense(self.tables[family], self.cardinalities, _WRITTEN_OUT)
+        return self._written[family]
 
     def entangled(self) -> bool:
         """Say whether exact elimination may need too large a table for some row.
@@ -105,8 +241,8 @@ class Posterior:
         # The target is variable 0 of a plan: that without children, which is eliminated last.
         place = {node: i for i, node in enumerate(reversed(self.order))}
         cards = [self.cardinalities[node] for node in reversed(self.order)]
-        steps = _plan(tuple(tuple(place[m] for m in t.members) for t in self.tables), cards)
-        return max(step.size for step in steps) * 64 > MAX_TABLE
+        scopes = [tuple(place[m] for m in t.members) for t in self.tables]
+        return max(sum_.size for sum_ in buckets(scopes, cards, [0])[0]) * 64 > MAX_TABLE
 
     def closed(self, codes: Codes, target: int, active: NDArray[np.bool_] | None) -> Floats:
         """Return the closed form; `active` (n, d) says which families count (None: all)."""
@@ -124,15 +260,15 @@ class Posterior:
         weights /= weights.sum(axis=1, keepdims=True)
         return weights
 
-    def _with_gaps(
-        self,
-        codes: Codes,
-        rows: Ints,
-        known: NDArray[np.bool_],
-        target: int,
-        factors: _Factors,
-    ) -> Floats:
-        unknown = ~known
+    def _closed(
+        self, codes: Codes, rows: Ints, known: NDArray[np.bool_], target: int
+    ) -> tuple[Floats, list[tuple[Ints, NDArray[np.bool_], Ints]]]:
+        """Return posteriors where they have a closed form, and what to eliminate elsewhere.
+
+        The latter by rows with the same gaps: which of the rows, the dimensions to sum over, and
+        the families that matter.
+        """
+        unknown = ~known[rows]
         unknown[:, target] = True
         active = np.ones_like(unknown)
         for node in reversed(self.order):
@@ -157,8 +293,9 @@ class Posterior:
         closed = ~reached.any(axis=1)
         result[closed] = self.closed(codes[rows[closed]], target, active[closed])
         at = np.flatnonzero(~closed)
+        groups: list[tuple[Ints, NDArray[np.bool_], Ints]] = []
         if not len(at):
-            return result
+            return result, groups
         patterns = np.packbits(np.concatenate([families[at], reached[at]], axis=1), axis=1)
         _, first, group = np.unique(patterns, axis=0, return_index=True, return_inverse=True)
         by_group = np.argsort(group.reshape(-1), kind="stable")
@@ -167,8 +304,8 @@ class Posterior:
             members = at[by_group[bounds[g] : bounds[g + 1]]]
             free = reached[at[representative]]
             chosen = np.flatnonzero(families[at[representative]])
-            result[members] = self._eliminate(rows[members], target, free, chosen, factors)
-        return result
+            groups.append((members, free, chosen))
+        return result, groups
 
     def _eliminate(
         self,
@@ -176,10 +313,10 @@ class Posterior:
         target: int,
         free: NDArray[np.bool_],
         families: Ints,
-        factors: _Factors,
+        factors: Factors,
     ) -> Floats:
         scopes: list[tuple[int, ...]] = []
-        tables: list[tuple[Floats, Ints]] = []
+        wanted: list[tuple[int, int]] = []
         label: dict[int, int] = {target: 0}
         cards = [self.cardinalities[target]]
         loose = free.tolist()
@@ -197,13 +334,24 @@ class Posterior:
             if not scope:
                 continue
             scopes.append(tuple(scope))
-            tables.append(factors.get(family, pattern, target))
+            wanted.append((family, pattern))
         steps = self._plan(tuple(scopes), tuple(cards))
-        _check_size(max(step.size for step in steps))
+        if max(step.size for step in steps) > MAX_TABLE:
+            return np.full((len(rows), cards[0]), np.nan)
+        tables: list[tuple[Floats, Ints]] = []
+        for family, pattern in wanted:
+            written = self.cut(family, pattern)
+            if written is None:
+                array, position = factors.get(family, pattern, target)
+                tables.append((array, position[rows]))
+            else:
+                array, strides = written
+                at = factors.places(family, pattern, strides)
+                tables.append((array, at[rows]))
         chunk = max(1, MAX_TABLE // (8 * sum(step.size for step in steps)))
         parts = [
-            _run(steps, [array[position[part]] for array, position in tables])
-            for part in (rows[i : i + chunk] for i in range(0, len(rows), chunk))
+            _run(steps, [array[position[i : i + chunk]] for array, position in tables])
+            for i in range(0, len(rows), chunk)
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
@@ -216,131 +364,27 @@ class Posterior:
         return self._plans[key]
 
 
-class _Factors:
-    """The tables of one block of rows, cut down to what is missing in each family.
-
-    Only factors that an elimination asks for are made; those of families without the target are
-    kept for the targets that follow.
-    """
-
-    def __init__(self, tables: Sequence[ConditionalTable], codes: Codes) -> None:
-        self._tables = tables
-        self._codes = codes
-        self._kept: dict[tuple[int, int], tuple[Floats, Ints]] = {}
-        self._own: dict[tuple[int, int], tuple[Floats, Ints]] = {}
-        self._target = -1
-        self._missing: dict[tuple[int, int], Ints] = {}
-
-    def get(self, family: int, pattern: int, target: int) -> tuple[Floats, Ints]:
-        """Return the factor of the rows whose free members of the family are the bits of pattern.
-
-        Free are missing members and the target.
-
-        Returns
-        -------
-        an array (configurations of the known members, *cardinalities of the free ones), and the
-        place in it of each row of the block.
-        """
-        if target != self._target:
-            self._own, self._target = {}, target
-        mine = target in self._tables[family].members
-        held = self._own if mine else self._kept
-        if (family, pattern) not in held:
-            held[family, pattern] = self._cut(family, pattern, target if mine else -1)
-        return held[family, pattern]
-
-    def _patterns(self, family: int, target: int) -> Ints:
-        if (family, target) not in self._missing:
-            members = self._tables[family].members
-            missing = self._codes[:, list(members)] < 0
-            if target >= 0:
-                missing[:, members.index(target)] = True
-            self._missing[family, target] = missing @ (1 << np.arange(len(members)))
-        return self._missing[family, target]
-
-    def _cut(self, family: int, pattern: int, target: int) -> tuple[Floats, Ints]:
-        members = self._tables[family].members
-        cards = [self._tables[m].cardinality for m in members]
-        rows = np.flatnonzero(self._patterns(family, target) == pattern)
-        free = _bits(pattern)
-        _check_size(prod(cards[i] for i in free))
-        fixed = [i for i in range(len(members)) if i not in free]
-        position = np.full(len(self._codes), -1, dtype=np.int64)
-        position[rows] = 0
-        distinct = rows[:1]
-        if fixed:
-            # Rows with the same known members share a factor.
-            seen = Configurations(
-                [self._codes[rows, members[i]] for i in fixed], [cards[i] for i in fixed]
-            )
-            position[rows] = seen.index
-            distinct = rows[np.unique(seen.index, return_index=True)[1]]
-        values: dict[int, NDArray[Any]] = {
-            members[i]: self._codes[distinct, members[i]].reshape(-1, *([1] * len(free)))
-            for i in fixed
-        }
-        for axis, i in enumerate(free):
-            shape = [1] * (len(free) + 1)
-            shape[1 + axis] = -1
-            values[members[i]] = np.arange(cards[i]).reshape(shape)
-        array = self._tables[family].likelihood(values)
-        full = (len(distinct), *(cards[i] for i in free))
-        return np.broadcast_to(array, full), position
-
-
 def _plan(scopes: Scopes, cards: Sequence[int]) -> list[_Step]:
     """Plan the sum over all variables but variable 0, smallest intermediate table first."""
     many = len(cards) > len(_LETTERS)
-    masks: dict[int, int] = {i: sum(1 << v for v in s) for i, s in enumerate(scopes)}
+    sums, left = buckets(scopes, cards, [0])
     layouts: list[tuple[int, ...]] = list(scopes)
-    sizes: dict[int, tuple[int, int, int]] = {}
-
-    def measure(variable: int) -> None:
-        union, bit = 0, 1 << variable
-        for mask in masks.values():
-            if mask & bit:
-                union |= mask
-        size = 1
-        for v in _bits(union):
-            size *= cards[v]
-        sizes[variable] = (size, variable, union)
-
-    for variable in range(1, len(cards)):
-        measure(variable)
     steps: list[_Step] = []
-    while sizes:
-        size, variable, union = min(sizes.values())
-        bit = 1 << variable
-        operands = tuple(i for i, mask in masks.items() if mask & bit)
-        result = _bits(union ^ bit)
-        steps.append(
-            _Step(operands, _expression([layouts[i] for i in operands], result, many), size)
-        )
-        for i in operands:
-            del masks[i]
-        masks[len(layouts)] = union ^ bit
+    for found in sums:
+        result = tuple(v for v in found.scope if v != found.variable)
+        expression = _expression([layouts[i] for i in found.operands], result, many)
+        steps.append(_Step(found.operands, expression, found.size))
         layouts.append(result)
-        del sizes[variable]
-        for v in result:
-            if v:
-                measure(v)
-    operands = tuple(masks)
-    expression = _expression([layouts[i] for i in operands], (0,), many)
-    steps.append(_Step(operands, expression, cards[0]))
+    expression = _expression([layouts[i] for i in left], (0,), many)
+    steps.append(_Step(left, expression, cards[0]))
     return steps
 
 
-def _check_size(numbers: int) -> None:
-    if numbers > MAX_TABLE:
-        raise ValueError(
-            f"exact inference would need a table of {numbers:,} numbers for one respondent; "
-            "lower max_parents, prune more, or drop dimensions that are mostly missing"
-        )
-
-
-@lru_cache(maxsize=1 << 16)
-def _bits(mask: int) -> tuple[int, ...]:
-    return tuple(v for v in range(mask.bit_length()) if mask >> v & 1)
+def _refuse() -> NoReturn:
+    raise ValueError(
+        f"exact inference would need a table beyond {MAX_TABLE:,} numbers for a respondent; "
+        "lower max_parents, prune more, or drop dimensions that are mostly missing"
+    )
 
 
 def _expression(inputs: Sequence[tuple[int, ...]], result: tuple[int, ...], many: bool) -> str:

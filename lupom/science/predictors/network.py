@@ -44,27 +44,14 @@ def network_answers(state: State, task: Task) -> Floats:
     network = _restored(state, "", cards)
     second = _restored(state, "one_parent.", cards) if "one_parent.parents" in state else None
     out = np.zeros((len(task.rows), task.width))
-    for question, pairs in task.by_question():
-        p = _posterior(network, second, codes[task.rows[pairs]], str(question))
-        out[pairs, : p.shape[1]] = p
+    p = network.cells(codes, task.rows, task.columns)
+    lost = np.isnan(p).any(axis=1)
+    if second is not None and lost.any():
+        p[lost, :] = 0.0
+        instead = second.cells(codes, task.rows[lost], task.columns[lost])
+        p[lost, : instead.shape[1]] = instead
+    out[:, : p.shape[1]] = p
     return out
-
-
-def _posterior(
-    network: PersonaNetwork, second: PersonaNetwork | None, codes: Codes, name: str
-) -> Floats:
-    """Return the posterior of respondents by a network, or the second where it is too entangled."""
-    try:
-        return network.posterior(codes, name)
-    except ValueError:
-        if second is None:
-            raise
-    if len(codes) == 1:
-        return second.posterior(codes, name)
-    # So that each has what it would have alone.
-    half = len(codes) // 2
-    parts = [_posterior(network, second, part, name) for part in (codes[:half], codes[half:])]
-    return np.concatenate(parts)
 
 
 def _network(task: Task, codes: Codes, cards: list[int], parents: int, seed: int) -> PersonaNetwork:
