@@ -7,7 +7,7 @@ import pytest
 from tests.support.fake_project import FakeProject
 from tests.support.staged import staged, with_baselines
 
-PREDICTORS = ["majority", "logistic_demographics", "logistic_answers"]
+PREDICTORS = ["majority", "logistic_demographics", "gaussian_answers", "logistic_answers"]
 
 
 @pytest.fixture(scope="module")
@@ -22,13 +22,14 @@ def project() -> FakeProject:
 
 def test_a_row_says_what_a_predictor_costs_and_adds(project) -> None:
     rows = project.rows(
-        "select predictor, part, n, size > 0, seconds >= 0, nll_gain_low > 0.05"
-        " from predictors_cost where survey = 'gss_2018'"
+        "select predictor, part, n, size > 0, seconds >= 0, nll_gain_low < nll_gain_high"
+        " from predictors_cost where survey = 'gss_2018' order by predictor"
     )
     assert rows == [
-        ("majority", True, 300, True, True, False),
-        ("logistic_demographics", False, 300, True, True, False),
+        ("gaussian_answers", True, 300, True, True, True),
         ("logistic_answers", True, 300, True, True, True),
+        ("logistic_demographics", False, 300, True, True, True),
+        ("majority", False, 300, True, True, True),
     ]
 
 

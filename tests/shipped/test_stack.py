@@ -71,4 +71,3 @@ def test_weights_are_those_of_the_parts(without_llm):
     assert set(weights) == set(SHIPPED) - LEFT_OUT
     assert min(weights.values()) >= 0
     assert weights["boosted_answers"] + weights["autoencoder_answers"] > 0.4
-    assert weights["majority"] < 0.1
