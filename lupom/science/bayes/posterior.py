@@ -30,9 +30,9 @@ BLOCK_ROWS = 8192
 MAX_TABLE = 1 << 25
 # Numbers of a conditional table up to which all its configurations are written out.
 _WRITTEN_OUT = 1 << 18
-# Numbers held at a time by a tree (8 MB: more is not faster).
+# Numbers held at a time by a tree (8 MB; not tuned).
 _TREE_NUMBERS = 1 << 20
-# CPU seconds of the elimination of one pattern for one target, and of the plan of a tree; measured.
+# CPU seconds of eliminating one pattern for one target, and of planning a tree; rough.
 _ELIMINATION, _PLANNING = 2.5e-4, 3e-3
 
 # Letters of einsum for the variables of one elimination; Z stands for the rows.

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from lupom.science.bayes.counting import Codes, Floats
 
-# CPU seconds of a bucket's calls, and of a number of its table for a row; measured, numpy 2.
+# CPU seconds of a bucket's calls, and of a number of its table for a row; rough.
 _CALLS, _NUMBER = 1.2e-4, 8e-9
 
 
