@@ -10,6 +10,8 @@ two questions (Fisher's z of the correlation of their first options):
     held             share of intervals that hold; of associations by how strong they are
     width            mean width against that of answers asked alone (of both questions)
     width_full       against that with everybody asked everything
+    score            mean interval score against that of answers asked alone: an interval that
+                     misses costs 40 times by how much
     predicted        what `design_blocks` and `design_associations` say of that
     miceforest       the same of as many draws as --forest says, where it is installed (pip install
                      miceforest 'lightgbm<4.6'), beside ours of the same draws
@@ -52,14 +54,42 @@ def statistics(codes: Ints, offsets: Ints) -> tuple[Floats, Floats, Floats, Floa
     return share, share * (1 - share) / n, np.arctanh(r), parts.var(axis=0) / n / (1 - r**2) ** 2
 
 
+def asked_alone(codes: Ints, offsets: Ints) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return what `statistics` does, of those who were asked (both questions); -1 is not asked."""
+    there = codes >= 0
+    count, owner = there.sum(axis=0), np.repeat(np.arange(codes.shape[1]), np.diff(offsets))
+    told = np.zeros((len(codes), int(offsets[-1])))
+    row, column = np.nonzero(there)
+    told[row, offsets[column] + codes[row, column]] = 1.0
+    share = told.sum(axis=0) / count[owner]
+    i, j = np.triu_indices(codes.shape[1], 1)
+    both = (there[:, i] & there[:, j]).astype(float)
+    n = both.sum(axis=0)
+    x, y = told[:, offsets[:-1][i]], told[:, offsets[:-1][j]]
+    parts = []
+    for one in (x, y):
+        mean = (one * both).sum(axis=0) / n
+        spread = np.sqrt(np.maximum(mean * (1 - mean), 1e-12))
+        parts.append((one - mean) / spread * both)
+    r = np.clip((parts[0] * parts[1]).sum(axis=0) / n, -0.99, 0.99)
+    pull = parts[0] * parts[1] - r * (parts[0] ** 2 + parts[1] ** 2) / 2
+    variance = (pull**2).sum(axis=0) / n / (n - 1) / (1 - r**2) ** 2
+    return share, share * (1 - share) / (count[owner] - 1), np.arctanh(r), variance
+
+
 @dataclass
 class Tally:
     held: dict[str, list[Bools]] = field(default_factory=dict)
     width: dict[str, list[Floats]] = field(default_factory=dict)
+    score: dict[str, list[Floats]] = field(default_factory=dict)
 
     def add(self, what: str, low: Floats, high: Floats, truth: Floats) -> None:
         self.held.setdefault(what, []).append((low <= truth) & (truth <= high))
         self.width.setdefault(what, []).append(high - low)
+        # Of an interval of 95 % (Gneiting and Raftery 2007, 6.2): its width, and 40 times by how
+        # much it misses.
+        missed = np.maximum(low - truth, 0) + np.maximum(truth - high, 0)
+        self.score.setdefault(what, []).append(high - low + 40 * missed)
 
 
 def imputed(people: Cells, sets: int, seed: int) -> list[Ints]:
@@ -113,21 +143,19 @@ def main() -> None:
     rng = np.random.default_rng(1)
     i, j = np.triu_indices(population.codes.shape[1], 1)
     for draw in range(given.draws):
-        at = rng.integers(0, len(complete), n)
-        whole = population.only(at)
+        rows = rng.integers(0, len(complete), n)
+        whole = population.only(rows)
         asked = design.forms[rng.permutation(n) % len(design.forms)]
         values = whole.values.copy()
         values[:, : int(offsets[-1])] *= asked[:, owner]
         people = Cells(np.where(asked, whole.codes, -1), values, whole.weights, offsets)
-        share, _, z, _ = statistics(whole.codes, offsets)
-        for what, times in (("full", np.ones(len(owner))), ("alone", asked.mean(axis=0)[owner])):
-            half = 1.96 * np.sqrt(share * (1 - share) / (n * times))
-            tallies[what].add("shares", share - half, share + half, true[0])
-        together = (asked.T.astype(float) @ asked / n)[i, j]
-        variance = statistics(whole.codes, offsets)[3]
-        for what, times in (("full", np.ones(len(i))), ("alone", together)):
-            half = 1.96 * np.sqrt(variance / times)
-            tallies[what].add("associations", z - half, z + half, true[2])
+        for kind, made in (
+            ("full", statistics(whole.codes, offsets)),
+            ("alone", asked_alone(people.codes, offsets)),
+        ):
+            for what, at in (("shares", 0), ("associations", 2)):
+                half = 1.96 * np.sqrt(made[at + 1])
+                tallies[kind].add(what, made[at] - half, made[at] + half, true[at])
         for name, (fill, most) in fillers.items():
             if draw >= most:
                 continue
@@ -154,10 +182,10 @@ def main() -> None:
             "associations": round(float((left**-0.5).mean()), 3),
         },
     }
-    for name in (*fillers, "ours_of_these"):
+    for name in (*fillers, "ours_of_these", "alone"):
         if name == "ours_of_these" and "miceforest" not in fillers:
             continue
-        most = fillers[name][1] if name in fillers else given.forest
+        most = fillers[name][1] if name in fillers else len(tallies[name].held["shares"])
         out[name] = {"draws": most, **summary(tallies, name, most, strength)}
         if name in seconds:
             out[name]["cpu_seconds_a_set"] = round(seconds[name] / most / given.sets, 2)
@@ -168,17 +196,23 @@ def summary(tallies: dict[str, Tally], name: str, most: int, strength: Floats) -
     out: dict[str, Any] = {}
     for what in ("shares", "associations"):
         width = np.mean(tallies[name].width[what], axis=0)
+        score, score_alone = (
+            np.mean(tallies[k].score[what][:most], axis=0) for k in (name, "alone")
+        )
         alone, full = (np.mean(tallies[k].width[what][:most], axis=0) for k in ("alone", "full"))
         held = np.mean(tallies[name].held[what], axis=0)
         out[what] = {
             "held": round(float(held.mean()), 3),
             "width": round(float((width / alone).mean()), 3),
             "width_full": round(float((width / full).mean()), 3),
+            "score": round(float(score.mean() / score_alone.mean()), 3),
         }
         if what == "associations":
             for low, high in ((0.0, 0.1), (0.1, 0.3), (0.3, 1.0)):
                 here = (strength >= low) & (strength < high)
                 out[what][f"held_from_{low}"] = round(float(held[here].mean()), 3)
+                ratio = score[here].mean() / score_alone[here].mean()
+                out[what][f"score_from_{low}"] = round(float(ratio), 3)
     return out
 
 
