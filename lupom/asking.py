@@ -229,7 +229,8 @@ def _interviewer(context: Context, survey: str | None) -> Interviewer:
     return Interviewer(task, seed=int(context.files.vars.get("seed", 1)))
 
 
-def _found(word: str, known: Collection[str], what: str) -> str:
+def _found(word: object, known: Collection[str], what: str) -> str:
+    word = str(word)  # of Python, where a number may be given
     if word in known:
         return word
     same = [name for name in known if name.casefold() == word.casefold()]

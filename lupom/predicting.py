@@ -198,21 +198,25 @@ def _person(
     for word, value in attributes.items():
         attribute = _known(word, list(found.attributes), "attribute")
         values = found.attributes[attribute]
+        value = "" if value is None else str(value)
         if value and value not in values:
             hint = did_you_mean(value, values) or f"there are {', '.join(values[:20])}"
             raise UsageError(f"the attribute '{attribute}' has no value '{value}'", hint=hint)
         own[attribute] = value
     for word, answer in answers.items():
         question = _known(word, asked, "closed question")
+        if answer is None:
+            continue
         options = labels[asked.index(question)]
         said[question] = _known(answer, options, f"option of '{question}'")
     return Person(name, own, said, line)
 
 
-def _known(word: str, known: Sequence[str], what: str) -> str:
+def _known(word: object, known: Sequence[str], what: str) -> str:
+    word = str(word)  # of Python, where a number may be given
     if word in known:
         return word
-    same = [name for name in known if name.casefold() == str(word).casefold()]
+    same = [name for name in known if name.casefold() == word.casefold()]
     if len(same) == 1:
         return same[0]
     there = ", ".join(known[:20]) or "none"

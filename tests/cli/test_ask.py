@@ -64,6 +64,15 @@ def test_what_to_ask_a_person_next(ask, folder):
         assert interview.next() == rows[0]["question_id"]
 
 
+def test_a_number_that_is_no_option_is_told(folder):
+    with Project(folder) as project:
+        interview = Interview(project)
+        with pytest.raises(package.LupomError, match="'absingle' has no option '1'"):
+            interview.answer("absingle", 1)
+        with pytest.raises(package.LupomError, match="'AGE' has no value '30'"):
+            Interview(project, attributes={"AGE": 30})
+
+
 def test_an_interview_learns_from_what_is_said_and_what_is_taken_back(folder):
     with Project(folder) as project:
         interview = Interview(project)

@@ -111,6 +111,12 @@ def test_one_person_by_what_is_known(folder):
         )
         said = dict(zip(one.df()["question_id"], one.df()["probabilities"], strict=True))
         other = project.predict(answers={"absingle": "No"}, questions=["abany"]).df()
+        unknown = project.predict(answers={"absingle": None}, questions=["absingle"]).df()
+        with pytest.raises(LupomError, match="no option of 'absingle' '1'"):
+            project.predict(answers={"absingle": 1})
+        with pytest.raises(LupomError, match="'SEX' has no value '1'"):
+            project.predict(attributes={"SEX": 1})
+    assert len(unknown) == 1
     assert set(said) == {"abany", "natheal"}
     assert dict(said["abany"])["Yes"] > dict(other["probabilities"][0])["Yes"]
 
