@@ -45,8 +45,10 @@ def ask(
     """Say which questions tell most of the others, or which to ask a person next.
 
     Questions in the order in which they are best asked, and the log loss of all answers not asked
-    for (nll) after each, on people who had no part in the choice. --all compares with questions
-    drawn by lot, with the least certain ones, and with each person's own.
+    for (nll) after each, on people who had no part in the choice. What is asked need not be
+    predicted, so a question that nothing tells may come early; where nll is not below nll_before,
+    it tells nothing of the others either. --all compares with questions drawn by lot, with the
+    least certain ones, and with each person's own.
 
     \b
     Example:

@@ -11,12 +11,16 @@ def model(lupom):
     answers = lupom.ref("responses").join(
         closed.select("survey, question_id"), "survey, question_id"
     )
-    return blocks.design_blocks(
+    number = lupom.var("plan_blocks", 4)
+    designs = blocks.design_blocks(
         answers,
         lupom.ref("respondents"),
         closed,
-        blocks=lupom.var("plan_blocks", 4),
+        blocks=number,
         asked=lupom.var("plan_blocks_asked", 2),
         core=lupom.var("plan_core", []),
         seed=lupom.var("seed", 1),
     )
+    for note in blocks.too_few(designs, closed, number):
+        lupom.note(note)
+    return designs

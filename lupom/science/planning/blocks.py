@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import combinations
 from typing import Any
 
@@ -363,11 +364,24 @@ def design_assignments(
     return pa.concat_tables(parts) if parts else ASSIGNMENTS.empty_table()
 
 
+def too_few(designs: Any, questions: Any, blocks: int) -> list[str]:
+    """Return a sentence for each survey that has too few questions to be parted into so many."""
+    asked = arrow(questions)["survey"].to_pylist()
+    planned = set(arrow(designs)["survey"].to_pylist())
+    return [
+        f"{survey}: {asked.count(survey)} questions, less those of plan_core, make no {blocks}"
+        f" blocks, so there is no design; plan_blocks is at most their number"
+        for survey in sorted(set(asked) - planned)
+    ]
+
+
 def _core(task: Task, wanted: Collection[str]) -> Bools:
     strange = sorted(set(wanted) - set(task.questions))
     if strange:
+        near = get_close_matches(strange[0], task.questions, 1, 0.5)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
         raise ValueError(
-            f"{task.survey}: plan_core names {', '.join(strange)}, no closed question of it"
+            f"{task.survey}: plan_core names {', '.join(strange)}, no closed question of it{hint}"
         )
     return np.isin(np.array(task.questions), list(wanted))
 

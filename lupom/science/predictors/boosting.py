@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from collections.abc import Iterator
 from functools import cache
@@ -37,16 +38,6 @@ _NODES = {
 
 
 def _fit(task: Task, seed: int = 0) -> State:
-    # Loaded first, since a limit is only known to libraries that are there.
-    from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: F401
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    # Trees of a thousand people are grown in milliseconds: more threads wait for each other.
-    with threadpool_limits(limits=1, user_api="openmp"):
-        return _learned(task, seed)
-
-
-def _learned(task: Task, seed: int) -> State:
     tells = told_by(task, TOLD_BY)
     codes = _codes(task, np.arange(len(task.respondents)), task.answered)
     attributes = np.arange(len(task.questions), codes.shape[1])
@@ -147,7 +138,9 @@ def _grown(table: npt.NDArray[np.float32], given: Ints, seed: int) -> Any:
     )
     # Threads that share so small a tree mostly wait for each other: on two busy cores the General
     # Social Survey took 8 to 15 CPU seconds with two, and .8 with one.
-    with _trees().limit(limits=1, user_api="openmp"):
+    with _trees().limit(limits=1, user_api="openmp"), warnings.catch_warnings():
+        # Forty options of a hundred people are no regression.
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
         return model.fit(table, given)
 
 

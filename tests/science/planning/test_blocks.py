@@ -108,5 +108,13 @@ def test_forms_are_balanced_whenever_fieldwork_ends(survey, designed):
 def test_what_makes_no_design_is_told(survey):
     with pytest.raises(ValueError, match="3 of 3 blocks"):
         blocks.design_blocks(*survey, blocks=3, asked=3)
-    with pytest.raises(ValueError, match="plan_core names a9"):
+    with pytest.raises(ValueError, match=r"plan_core names a9, .*did you mean 'a\d'"):
         blocks.design_blocks(*survey, core=["a9"])
+
+
+def test_too_few_questions_for_so_many_blocks_are_told(survey):
+    none = blocks.design_blocks(*survey, blocks=100)
+    assert none.num_rows == 0
+    [said] = blocks.too_few(none, survey[2], 100)
+    assert "make no 100 blocks" in said
+    assert blocks.too_few(blocks.design_blocks(*survey, blocks=3), survey[2], 3) == []

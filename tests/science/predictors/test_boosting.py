@@ -6,6 +6,7 @@ import zlib
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from lupom.science.predictors import boosting
@@ -43,6 +44,21 @@ def test_its_probabilities_are_those_of_scikit_learns_trees() -> None:
         prior = task.prior(question)
         wanted = (said * len(learners) + prior) / (len(learners) + 1.0)
         np.testing.assert_allclose(found[pairs, : len(prior)], wanted, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("error")
+def test_more_options_than_people_are_no_warning() -> None:
+    task = task_of()
+    rng = np.random.default_rng(1)
+    answers = task.answers.copy()
+    answers[:, 0] = np.where(answers[:, 0] == HIDDEN, HIDDEN, rng.integers(90, size=len(answers)))
+    many = replace(
+        task,
+        answers=answers,
+        options=(tuple(f"o{i}" for i in range(90)), *task.options[1:]),
+        reference=task.reference & (np.arange(len(answers)) < 100),
+    )
+    assert np.isfinite(boosting.boosted_answers(many, 1)).all()
 
 
 def test_who_was_not_asked_is_told_from_who_was() -> None:
