@@ -118,6 +118,8 @@ def _against(tables: Findings, best: Row, rows: Iterable[Row]) -> str:
     if found is None:
         return f"{said}."
     value, low, high = found
+    if value <= 0:
+        return f"{said}, so that nothing is right more often than that."
     if low is not None and low > 0:
         interval = within(points(low), points(high))
         return f"{said}; the best gains {points(value)} points{interval}, more than chance would."

@@ -41,6 +41,8 @@ select survey, 'known', 'all', 'accuracy', 'stack_plain', null, 'majority', null
 from (values ('none'), ('helps')) as t(survey)
 union all
 select 'chance', 'known', 'all', 'accuracy', 'stack_plain', null, 'majority', null, 0.1, -0.01, 0.21
+union all
+select 'untold', 'known', 'all', 'accuracy', 'stack_plain', null, 'majority', null, 0.0, -0.1, 0.1
 """
 ROUTER = """
 select survey, 'default' as llm, 'known' as scenario, null::varchar as question_id, n
@@ -78,6 +80,7 @@ def test_the_best_is_named_with_its_interval_and_what_it_gains(found):
         " [7.0, 13.0], more than chance would."
     )
     assert "+10.0 points [-1.0, +21.0] may be chance" in found["chance"].against
+    assert "so that nothing is right more often" in found["untold"].against
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,11 @@ ESTIMATES = pa.schema(
 NOT_ASKED = "not_asked"
 
 
+# Fewer answers to a question do not say how answers vary: one "Yes" of one person would be that of
+# all others, in every set.
+FEWEST = 10
+
+
 def imputations(
     responses: Any, respondents: Any, questions: Any, *, sets: int = 20, seed: int = 0
 ) -> pa.Table:
@@ -61,7 +66,7 @@ def imputations(
     Returns
     -------
     A row for each set (imputation, from 1), respondent and question not asked. A question that
-    nobody answered has none.
+    fewer than 10 people answered has none.
 
     Raises
     ------
@@ -78,6 +83,7 @@ def imputations(
         kept = answered(task)
         gaps = _cells(table, kept, pc.equal(table["status"], NOT_ASKED))
         gaps &= kept.answers == HIDDEN
+        gaps &= (kept.answers != HIDDEN).sum(axis=0) >= FEWEST
         row, column = np.nonzero(gaps)
         if not len(row):
             continue

@@ -91,6 +91,18 @@ def test_refusals_stay_what_they_are(drawn):
         imputed.imputations(responses, respondents, questions, sets=1)
 
 
+def test_a_question_of_hardly_any_answers_is_not_imputed(drawn):
+    answers, asked = people(1, 200)
+    responses, respondents, questions = gapped(answers, asked)
+    own = (responses["question_id"] == "q2") & responses["answer"].notna()
+    few = responses.index[own][imputed.FEWEST - 1 :]
+    responses.loc[few, "answer"] = None
+    responses.loc[few, "status"] = "not_asked"
+    table = imputed.imputations(responses, respondents, questions, sets=2).to_pandas()
+    assert "q2" not in set(table["question_id"])
+    assert "q1" in set(table["question_id"])
+
+
 def test_estimates_are_pooled_and_say_what_is_missing(drawn):
     answers, asked, given, table = drawn
     import pyarrow as pa
