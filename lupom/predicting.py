@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import difflib
+import re
+import warnings
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +19,10 @@ if TYPE_CHECKING:
     from lupom.science.predictors.new_people import Fitted
 
 ID = "respondent_id"
+
+# Of a name of five letters one is wrong, two are swapped or one is too many: 'abnay' for 'abany'.
+# At did_you_mean's .6 other questions of a survey (natenvir for natheal) would be slips.
+SLIP = 0.8
 
 
 @dataclass(frozen=True)
@@ -37,16 +44,19 @@ def predict(
     survey: str | None = None,
     questions: Collection[str] = (),
     every: bool = False,
+    note: Callable[[str], None] | None = None,
 ) -> Table:
     """Return what the fitted predictors say of people who were not there.
 
     Parameters
     ----------
     people : a file (CSV or Parquet), a table, or mappings: a row a person, a column `respondent_id`
-        if there is one, and columns named as questions and attributes; others are not looked at.
-        Left out, it is one person of `attributes` and `answers`.
+        if there is one, and columns named as questions and attributes, in any case. Others are
+        told to `note`; one that is nearly such a name is refused. Cells of a CSV are parted by
+        comma, semicolon, tab or bar. Left out, it is one person of `attributes` and `answers`.
     survey : needed where the project has several. questions : those to predict; all by default.
     every : each predictor's probabilities, in place of their combination's.
+    note : is told which columns are not looked at; by default that is a Python warning.
 
     Returns
     -------
@@ -57,8 +67,8 @@ def predict(
     Raises
     ------
     StoreError : where `fitted_predictors` and `fitted_stack` are not built.
-    UsageError : for a survey, question, attribute or option that is not there.
-    ProjectError : the same in a file, with its line.
+    UsageError : for a survey, question, attribute or option that is not there, or a person twice.
+    ProjectError : the same in a row of a CSV, with its line.
     """
     import numpy as np
 
@@ -72,11 +82,8 @@ def predict(
     elif attributes or answers:
         raise UsageError("people have their own attributes and answers: give one or the other")
     else:
-        persons = list(_people(people, found))
+        persons = list(_people(people, found, note or _warn))
     ids = [person.id for person in persons]
-    twice = sorted({i for i in ids if ids.count(i) > 1})[:3] if len(set(ids)) < len(ids) else []
-    if twice:
-        raise UsageError(f"people twice: {', '.join(twice)}", hint=f"{ID} is one's own")
     codes = np.full((len(persons), len(asked)), -1, dtype=np.int64)
     for row, person in enumerate(persons):
         for question, answer in person.answers.items():
@@ -122,42 +129,117 @@ def _fitted(context: Context, survey: str | None) -> tuple[str, Fitted]:
         raise UsageError(str(error), hint="lupom run --select +fitted_stack") from error
 
 
-def _people(people: Any, found: Fitted) -> Iterable[Person]:
+def _warn(text: str) -> None:
+    # Where Project.predict is called: below it are predict, _people, _columns and this.
+    warnings.warn(text, stacklevel=6)
+
+
+def _people(people: Any, found: Fitted, note: Callable[[str], None]) -> Iterator[Person]:
     file: Path | None = None
+    lines: Sequence[int | None] = ()
     if isinstance(people, (str, Path)):
         file = Path(people)
-        rows: Sequence[Mapping[str, Any]] = _read(file)
+        rows, lines = _read(file)
     elif isinstance(people, Sequence):
-        rows = people
+        rows = list(people)
     else:
         from lupom.science.inputs import arrow
 
         rows = arrow(people).to_pylist()
     if not rows:
         raise UsageError("there is nobody to predict" + (f" in {file}" if file else ""))
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    asked, attributes = set(found.frame[0]), set(found.attributes)
-    if not (asked | attributes) & set(columns):
-        raise UsageError(
-            f"no column is a question or an attribute: {', '.join(columns[:20])}",
-            hint=f"questions are {', '.join(sorted(asked)[:8])}, attributes "
-            f"{', '.join(sorted(attributes)[:8])}",
-        )
-    for number, row in enumerate(rows, 1):
-        said = {k: str(v) for k, v in row.items() if v is not None and str(v) != ""}
-        own = {k: v for k, v in said.items() if k in attributes}
-        answers = {k: v for k, v in said.items() if k in asked}
-        # Line 1 has the names.
-        line = number + 1 if file is not None and file.suffix.lower() == ".csv" else None
+    columns = list(dict.fromkeys(str(name) for row in rows for name in row))
+    names = _columns(columns, found, file, note)
+    said = [
+        {str(k): str(v).strip() for k, v in row.items() if v is not None and str(v).strip()}
+        for row in rows
+    ]
+    own = [next((v for k, v in row.items() if names.get(k) == ID), "") for row in said]
+    ids = _ids(own)
+    first: dict[str, int] = {}
+    for n, row in enumerate(said):
+        line = lines[n] if lines else None
         try:
-            yield _person(found, said.get(ID, str(number)), own, answers, line)
+            before = first.setdefault(ids[n], n)
+            if before != n:
+                where = f"line {lines[before]}" if line else f"person {before + 1}"
+                raise UsageError(
+                    f"{ID} '{ids[n]}' is that of {where} too", hint="a row is a person"
+                )
+            attributes = {k: v for k, v in row.items() if names.get(k) in found.attributes}
+            answers = {k: v for k, v in row.items() if names.get(k) in found.frame[0]}
+            yield _person(found, ids[n], attributes, answers, line)
         except UsageError as error:
-            if file is None:
-                raise UsageError(f"person {number}: {error.message}", hint=error.hint) from error
+            if line is None:
+                raise UsageError(
+                    f"person {n + 1}: {error.message}", file=file, hint=error.hint
+                ) from error
             raise ProjectError(error.message, file=file, line=line, hint=error.hint) from error
 
 
-def _read(file: Path) -> list[dict[str, Any]]:
+def _ids(own: Sequence[str]) -> list[str]:
+    """Return each person's id: their own, or where it is blank their number, if nobody has it."""
+    taken, ids = set(own), []
+    for number, name in enumerate(own, 1):
+        free = name or str(number)
+        while not name and free in taken:
+            free = f"row {free}"
+        taken.add(free)
+        ids.append(free)
+    return ids
+
+
+def _columns(
+    columns: Sequence[str], found: Fitted, file: Path | None, note: Callable[[str], None]
+) -> dict[str, str]:
+    """Return which question, attribute or id each column is; tell of those that are none."""
+    asked, attributes = found.frame[0], list(found.attributes)
+    known = list(dict.fromkeys([ID, *asked, *attributes]))
+    names: dict[str, str] = {}
+    for column in columns:
+        same = _same(column, known)
+        if len(same) > 1:
+            raise UsageError(
+                f"the column '{column}' may be {' or '.join(same)}", file=file, hint="write it so"
+            )
+        if same:
+            names[column] = same[0]
+    others = [column for column in columns if column not in names and column.strip()]
+    # 'nathealy' beside 'natheal' is another question of the same survey, and no slip.
+    absent = [name for name in known if name not in names.values()]
+    slips = {c: near for c in others if (near := _slip(c, [n for n in absent if n != ID]))}
+    if slips:
+        meant = ", ".join(f"'{name}'" for name in slips.values())
+        raise UsageError(
+            f"no question or attribute: {', '.join(slips)}",
+            file=file,
+            hint=f"did you mean {meant}? If not, leave it out",
+        )
+    if not set(names.values()) - {ID}:
+        raise UsageError(
+            f"no column is a question or an attribute: {', '.join(columns[:20])}",
+            file=file,
+            hint=f"questions are {', '.join(sorted(asked)[:8])}, attributes "
+            f"{', '.join(sorted(attributes)[:8])}",
+        )
+    if others:
+        shown = [f"{c} ({hint})" if (hint := did_you_mean(c, absent)) else c for c in others[:20]]
+        more = f" and {len(others) - 20} more" if len(others) > 20 else ""
+        note(f"no question or attribute, and not looked at: {', '.join(shown)}{more}")
+    return names
+
+
+def _slip(column: str, known: Sequence[str]) -> str | None:
+    """Return the name that a column is a misspelling of, or None; q12 is none of q11."""
+    word = column.strip().casefold()
+    digits = re.sub(r"\D", "", word)
+    alike = {name.casefold(): name for name in known if re.sub(r"\D", "", name) == digits}
+    close = difflib.get_close_matches(word, list(alike), n=1, cutoff=SLIP)
+    return alike[close[0]] if close else None
+
+
+def _read(file: Path) -> tuple[list[dict[str, Any]], list[int | None]]:
+    """Return a file's rows, and of a CSV the line where each begins."""
     if not file.is_file():
         raise UsageError(f"there is no file {file}")
     if file.suffix.lower() == ".parquet":
@@ -165,25 +247,43 @@ def _read(file: Path) -> list[dict[str, Any]]:
         import pyarrow.parquet as pq
 
         try:
-            return list(pq.read_table(file).to_pylist())
+            return list(pq.read_table(file).to_pylist()), []
         except pa.ArrowInvalid as error:
             raise UsageError(f"{file} is no Parquet file: {error}") from error
     if file.suffix.lower() != ".csv":
         raise UsageError(f"{file} is neither CSV nor Parquet", hint="name it .csv or .parquet")
     import csv
+    import io
+
+    from lupom.science.surveys.tables import delimiter
 
     try:
-        with file.open(newline="", encoding="utf-8-sig") as text:
-            rows: list[dict[str, Any]] = []
-            for row in csv.DictReader(text):
-                if None in row:
-                    raise ProjectError(
-                        "the row has more cells than there are names", file=file, line=len(rows) + 2
-                    )
-                rows.append(dict(row))
-            return rows
+        parted, text, skipped = delimiter(file.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise UsageError(f"{file} is not UTF-8", hint="save it as CSV in UTF-8") from error
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=parted)
+    header: list[str] = []
+    rows: list[dict[str, Any]] = []
+    lines: list[int | None] = []
+    line = skipped + 1
+    try:
+        for row in reader:
+            if row and not header:
+                header = row
+                twice = sorted({name for name in row if name and row.count(name) > 1})
+                if twice:
+                    raise ProjectError(f"columns twice: {', '.join(twice)}", file=file, line=line)
+            elif row:
+                if len(row) > len(header):
+                    raise ProjectError(
+                        "the row has more cells than there are names", file=file, line=line
+                    )
+                rows.append(dict(zip(header, row, strict=False)))
+                lines.append(line)
+            line = reader.line_num + skipped + 1
+    except csv.Error as error:
+        raise ProjectError(str(error), file=file, line=line) from error
+    return rows, lines
 
 
 def _person(
@@ -199,14 +299,21 @@ def _person(
         attribute = _known(word, list(found.attributes), "attribute")
         values = found.attributes[attribute]
         value = "" if value is None else str(value)
-        if value and value not in values:
-            hint = did_you_mean(value, values) or f"there are {', '.join(values[:20])}"
-            raise UsageError(f"the attribute '{attribute}' has no value '{value}'", hint=hint)
-        own[attribute] = value
+        if attribute in own:
+            raise UsageError(f"the attribute '{attribute}' is given twice")
+        if value.strip():
+            same = _same(value, values)
+            if len(same) != 1:
+                hint = did_you_mean(value, values) or f"there are {', '.join(values[:20])}"
+                raise UsageError(f"the attribute '{attribute}' has no value '{value}'", hint=hint)
+            value = same[0]
+        own[attribute] = value.strip() and value
     for word, answer in answers.items():
         question = _known(word, asked, "closed question")
         if answer is None:
             continue
+        if question in said:
+            raise UsageError(f"the question '{question}' is answered twice")
         options = labels[asked.index(question)]
         said[question] = _known(answer, options, f"option of '{question}'")
     return Person(name, own, said, line)
@@ -214,15 +321,19 @@ def _person(
 
 def _known(word: object, known: Sequence[str], what: str) -> str:
     word = str(word)  # of Python, where a number may be given
-    if word in known:
-        return word
-    same = [name for name in known if name.casefold() == word.casefold()]
+    same = _same(word, known)
     if len(same) == 1:
         return same[0]
     there = ", ".join(known[:20]) or "none"
     raise UsageError(
         f"there is no {what} '{word}'", hint=did_you_mean(word, known) or f"there are {there}"
     )
+
+
+def _same(word: str, known: Sequence[str]) -> list[str]:
+    """Return the known names that a word is: itself, or else those of any case and blanks."""
+    plain = word.strip().casefold()
+    return [word] if word in known else [n for n in known if n.strip().casefold() == plain]
 
 
 def _table(task: Any, parts: Mapping[str, Any], inside: Any) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine import workspace
@@ -99,6 +99,7 @@ class Project(workspace.Project):
         survey: str | None = None,
         questions: Collection[str] = (),
         every: bool = False,
+        note: Callable[[str], None] | None = None,
     ) -> Table:
         """Return what the fitted predictors say of people who were not there, as `lupom predict`.
 
@@ -119,6 +120,7 @@ class Project(workspace.Project):
             survey=survey,
             questions=questions,
             every=every,
+            note=note,
         )
 
     def next_questions(

@@ -37,8 +37,9 @@ def predict(
     """Predict people who were not there, by what is fitted; nothing is built.
 
     FILE is CSV or Parquet, a row a person: respondent_id, and columns named as questions and
-    attributes, blank where nothing is known. What a person answered is not predicted. `options` are
-    those among which the answer is nine times in ten.
+    attributes (in any case), blank where nothing is known; other columns are named on stderr. What
+    a person answered is not predicted. `options` are those among which the answer is nine times in
+    ten.
 
     \b
     Example:
@@ -48,5 +49,11 @@ def predict(
     from lupom.cli.formats import render
 
     with open_project(project_dir, target, vars_) as project:
-        table = project.predict(file, survey=survey, questions=questions, every=every)
+        table = project.predict(
+            file,
+            survey=survey,
+            questions=questions,
+            every=every,
+            note=lambda text: click.echo(f"note: {text}", err=True),
+        )
     click.echo(render(table.columns, table.rows(), form, spreadsheet_safe=spreadsheet_safe))

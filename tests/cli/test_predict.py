@@ -129,7 +129,9 @@ def test_what_was_answered_is_not_predicted_and_nothing_is_built(
     file.write_text("respondent_id,abany,SEX,Notes\na,Yes,Male,tall\nb,,,\n", encoding="utf-8")
     before = (folder / "lupom.duckdb").read_bytes()
     assert lupom("predict", str(file), "--format", "json") == 0
-    rows = json.loads(capsys.readouterr().out)
+    told = capsys.readouterr()
+    assert "note: no question or attribute, and not looked at: Notes\n" in told.err
+    rows = json.loads(told.out)
     asked = {who: {r["question_id"] for r in rows if r["respondent_id"] == who} for who in "ab"}
     assert (len(asked["a"]), len(asked["b"])) == (24, 25)
     assert "abany" not in asked["a"]
@@ -142,9 +144,14 @@ def test_what_was_answered_is_not_predicted_and_nothing_is_built(
     [
         ("abany\nPerhaps\n", r"line 2.*no option of 'abany' 'Perhaps'.*there are Yes, No"),
         ("abany,SEX\nYes,Male\nNo,Femal\n", "line 3.*no value 'Femal'.*did you mean 'Female'"),
-        ("abanny\nYes\n", "no column is a question or an attribute: abanny"),
+        ("abanny\nYes\n", "no question or attribute: abanny.*did you mean 'abany'"),
+        ("abany,absingl,SEXX\nYes,Yes,Male\n", "absingl, SEXX.*mean 'absingle', 'SEX'"),
+        ("Notes\ntall\n", "no column is a question or an attribute: Notes"),
+        ("abany,abany\nYes,No\n", "line 1.*columns twice: abany"),
+        ("abany,ABANY\nYes,No\n", "line 2.*'abany' is answered twice"),
+        ("abany;SEX\n\nYes;Male\nNo;Femal\n", "line 4.*no value 'Femal'"),
         ("abany\n", "nobody to predict"),
-        ("respondent_id,abany\na,Yes\na,No\n", "people twice: a"),
+        ("respondent_id,abany\na,Yes\na,No\n", "line 3.*respondent_id 'a' is that of line 2 too"),
         ("abany\nYes,No\n", "line 2.*more cells"),
     ],
 )
@@ -154,6 +161,34 @@ def test_mistakes_in_a_file_are_told(folder, tmp_path, text, said):
     with Project(folder) as project, pytest.raises(LupomError) as told:
         project.predict(file)
     assert re.search(said, " ".join(str(told.value).replace(f"{file}:", "line ").split()))
+
+
+@pytest.mark.parametrize("parted", [",", ";", "\t"])
+def test_case_blanks_and_what_parts_the_cells_do_not_matter(folder, tmp_path, parted):
+    rows = [["Respondent_ID", " ABANY", "sex"], ["2", "yes ", " FEMALE "], ["", "No", "male"]]
+    file = tmp_path / "people.csv"
+    file.write_text("\n".join(map(parted.join, rows)) + "\n", encoding="utf-8")
+    plain = [
+        {"respondent_id": "2", "abany": "Yes", "SEX": "Female"},
+        {"respondent_id": "row 2", "abany": "No", "SEX": "Male"},
+    ]
+    with Project(folder) as project:
+        found = project.predict(file, questions=["natheal"]).rows()
+        assert found == project.predict(plain, questions=["natheal"]).rows()
+    assert [row[1] for row in found] == ["2", "row 2"]
+
+
+def test_other_questions_are_no_misspellings(folder):
+    """A survey's file has questions that the project has not, with names that are much alike."""
+    told = []
+    one = {"natheal": None, "nathealy": "Too little", "abany": "Yes", "respondent": "7"}
+    with Project(folder) as project:
+        project.predict([one], questions=["natheal"], note=told.append)
+        with pytest.warns(UserWarning, match="not looked at: nathealy") as warned:
+            project.predict([one], questions=["natheal"])
+    assert warned[0].filename == __file__
+    assert len(told) == 1
+    assert re.search("nathealy.*, respondent .did you mean 'respondent_id'", told[0])
 
 
 def test_the_card_says_what_is_fitted(folder):

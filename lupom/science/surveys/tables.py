@@ -55,10 +55,10 @@ def rows(path: Path, *, encoding: str | None = None) -> list[list[str]]:
     if not path.stat().st_size:
         raise ValueError(f"{path.name}: the file is empty")
     text = _decoded(path, encoding)
-    delimiter, text, skipped = _delimiter(text)
+    parted, text, skipped = delimiter(text)
     previous = csv.field_size_limit(LONGEST_CELL)
     out: list[list[str]] = []
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=parted, strict=True)
     try:
         for row in reader:
             if not row or (not out and not any(map(str.strip, row))):
@@ -84,7 +84,7 @@ def rows(path: Path, *, encoding: str | None = None) -> list[list[str]]:
     return out
 
 
-def _delimiter(text: str) -> tuple[str, str, int]:
+def delimiter(text: str) -> tuple[str, str, int]:
     """Return what stands between cells, the text to read, and how many lines of it are left out."""
     told = re.match(r"sep=(.)\r?\n", text)  # Excel's own first line
     if told:
