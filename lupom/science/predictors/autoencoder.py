@@ -45,7 +45,7 @@ def autoencoder_answers(state: State, task: Task) -> Floats:
     number of people. The seed draws first weights and what is hidden. Four such networks are
     averaged in log-probability.
     """
-    softmax = partial(_softmax, *_questions(task))
+    softmax = partial(_softmax, task.offsets[:-1], task.owner)
     people, place = np.unique(task.rows, return_inverse=True)
     frame = {name: np.asarray(state[name]) for name in ("shares", "means", "answered")}
     given = descent.shown(task, people, **frame)
@@ -54,14 +54,8 @@ def autoencoder_answers(state: State, task: Task) -> Floats:
         p = softmax(np.maximum(given @ inner + inner_bias, 0) @ outer + outer_bias)
         total += np.log(np.maximum(p, np.float32(1e-9)))
     mean = softmax(total / np.float32(len(state["inner"])))
-    out = descent.pairs(task, place, mean)
+    out = task.of_pairs(mean, place)
     return np.asarray(out / out.sum(axis=1, keepdims=True))
-
-
-def _questions(task: Task) -> tuple[Ints, Ints]:
-    """Return where each question's options begin, and the question of each option."""
-    of = np.repeat(np.arange(len(task.questions)), np.diff(task.offsets))
-    return task.offsets[:-1], of
 
 
 def _softmax(starts: Ints, of: Ints, scores: Singles) -> Singles:

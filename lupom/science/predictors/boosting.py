@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lupom.science.predictors.forest import told_by
 from lupom.science.predictors.predictor import State, predictor
 from lupom.science.predictors.task import HIDDEN, Bools, Floats, Ints, Task
+from lupom.science.predictors.telling import told_by
 
 # Chosen on tuning pairs of the General Social Survey 2018 (eight draws), of a survey of 92
 # questions and 1,615 people and one of 25 with six options (four each). Log loss by 25 rounds at a

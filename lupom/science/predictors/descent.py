@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lupom.science.predictors.task import HIDDEN, Bools, Floats, Ints, Task
+from lupom.science.predictors.task import HIDDEN, Bools, Ints, Task
 
 Singles = npt.NDArray[np.float32]
 
@@ -85,7 +84,7 @@ class Hiding:
         learned = np.flatnonzero(task.reference)
         attributes = task.attributes[learned]
         self.starts = task.offsets[:-1]
-        self.of = np.repeat(np.arange(len(task.questions)), np.diff(task.offsets))
+        self.of = task.owner
         self.shares = task.shares().astype(np.float32)
         self.means = np.asarray(attributes.sum(axis=0) / max(len(learned), 1), dtype=np.float32)
         self.people = len(learned)
@@ -136,21 +135,6 @@ def shown(task: Task, people: Ints, *, shares: Singles, means: Singles, answered
     shares, means, answered : as they were when learned; an answer to a question that nobody had
         answered is not shown.
     """
-    of = np.repeat(np.arange(len(task.questions)), np.diff(task.offsets))
-    there = ((task.answers[people] != HIDDEN) & answered)[:, of]
+    there = ((task.answers[people] != HIDDEN) & answered)[:, task.owner]
     told = np.where(there, task.known[people].astype(np.float32) - shares, np.float32(0))
     return np.hstack([told, task.attributes[people].astype(np.float32) - means])
-
-
-def pairs(task: Task, place: Ints, p: npt.NDArray[np.floating[Any]]) -> Floats:
-    """Return of all options of some people, (n, options), those of the task's pairs, (P, width).
-
-    Parameters
-    ----------
-    place : (P), which of these people each pair is of.
-    """
-    out = np.zeros((len(task.rows), task.width))
-    for question, here in task.by_question():
-        part = slice(int(task.offsets[question]), int(task.offsets[question + 1]))
-        out[here, : part.stop - part.start] = p[place[here], part]
-    return out

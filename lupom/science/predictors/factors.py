@@ -20,7 +20,7 @@ LEAST = 0.03
 
 def _fit(task: Task, seed: int = 0) -> State:
     shares = task.shares()
-    of_question = np.repeat(np.arange(len(task.questions)), np.diff(task.offsets))
+    of_question = task.owner
     told, there = _told(task, shares, task.answered, np.flatnonzero(task.reference))
     items = _start(told)
     for _ in range(SWEEPS):

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from lupom.science.predictors.predictor import State, predictor
 from lupom.science.predictors.task import HIDDEN, Floats, Ints, Task
+from lupom.science.predictors.telling import told_by
 
 # Chosen on tuning pairs of the General Social Survey 2018, of a survey of 92 questions and 1,615
 # people (two draws each), and of a made one of 150 questions and 5,000 people. Log loss of 60 trees
@@ -30,7 +31,7 @@ def _fit(task: Task, seed: int = 0) -> State:
     tells = told_by(task, TOLD_BY)
     kept = np.append(tells, np.ones((len(tells), 1), dtype=bool), axis=1)
     # Attributes, whose question is -1, are the last column: always there.
-    groups = np.append(_question_of(task), np.full(task.attributes.shape[1], HIDDEN))
+    groups = np.append(task.owner, np.full(task.attributes.shape[1], HIDDEN))
     features = task.features.astype(np.float32)
     fitted, parts = [], []
     for question in range(len(task.questions)):
@@ -103,33 +104,6 @@ def forest_answers(state: State, task: Task) -> Floats:
         # One answer's worth of the shares, so that no option is held to be impossible.
         learners = state["learners"][question]
         out[pairs, : prior.shape[1]] = (p * learners + prior) / (learners + 1.0)
-    return out
-
-
-def _question_of(task: Task) -> Ints:
-    return np.repeat(np.arange(len(task.questions)), np.diff(task.offsets))
-
-
-def told_by(task: Task, most: int) -> npt.NDArray[np.bool_]:
-    """Return by which others each question is told most, (Q, Q), at most so many of each."""
-    known = task.known[task.reference].astype(np.float32)
-    # The tables of all pairs of questions, of those who answered both.
-    tables = (known.T @ known).astype(np.float64)
-    starts = task.offsets[:-1]
-
-    def entropy(counts: Floats) -> Floats:
-        return np.asarray(counts * np.log(np.maximum(counts, 1.0)))
-
-    margins = np.add.reduceat(tables, starts, axis=1)
-    both = np.add.reduceat(margins, starts, axis=0)
-    cells = np.add.reduceat(np.add.reduceat(entropy(tables), starts, axis=0), starts, axis=1)
-    rows = np.add.reduceat(entropy(margins), starts, axis=0)
-    free = np.diff(task.offsets) - 1.0
-    tells = cells - rows - rows.T + entropy(both) - np.outer(free, free) / 2
-    np.fill_diagonal(tells, -np.inf)
-    out = np.zeros(tells.shape, dtype=bool)
-    best = np.argsort(-tells, axis=1, kind="stable")[:, : min(most, len(tells) - 1)]
-    np.put_along_axis(out, best, True, axis=1)
     return out
 
 

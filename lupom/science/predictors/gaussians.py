@@ -41,13 +41,9 @@ def gaussian_answers(state: State, task: Task) -> Floats:
         float(state["ridge"]),
         int(state["n"]),
     )
-    out = np.zeros((len(task.rows), task.width))
     people, place = np.unique(task.rows, return_inverse=True)
     p = fitted.probabilities(task.answers[people], task.attributes[people])
-    for question, pairs in task.by_question():
-        part = p[place[pairs], fitted.encoding.columns(question)]
-        out[pairs, : part.shape[1]] = part
-    return out
+    return task.of_pairs(p, place)
 
 
 def _encoding(task: Task) -> Encoding:

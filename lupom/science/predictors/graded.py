@@ -107,7 +107,7 @@ def graded_answers(state: State, task: Task) -> Floats:
     given = descent.shown(task, people, **frame)
     scores = given @ np.asarray(state["inner"]) @ np.asarray(state["outer"]).T
     p, _ = _Thresholds.of_task(task).probabilities(scores, np.asarray(state["bounds"]))
-    out = descent.pairs(task, place, p)
+    out = task.of_pairs(p, place)
     return np.asarray(out / out.sum(axis=1, keepdims=True))
 
 

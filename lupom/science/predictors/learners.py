@@ -45,7 +45,7 @@ def logistic_demographics(state: State, task: Task) -> Floats:
 
 
 def _on_answers(task: Task, seed: int = 0) -> State:
-    of_answers = np.repeat(np.arange(len(task.questions)), np.diff(task.offsets))
+    of_answers = task.owner
     of_attributes = np.full(task.attributes.shape[1], HIDDEN)
     return _regressions(task, task.features, np.concatenate([of_answers, of_attributes]))
 

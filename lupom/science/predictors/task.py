@@ -84,6 +84,22 @@ class Task:
         """Return where each question's options begin in `known`, (Q + 1)."""
         return np.concatenate([[0], np.cumsum([len(o) for o in self.options])]).astype(np.int64)
 
+    @cached_property
+    def owner(self) -> Ints:
+        """Return the question of each option in `known`, (sum of options)."""
+        return np.repeat(np.arange(len(self.questions)), np.diff(self.offsets))
+
+    def of_pairs(self, p: npt.NDArray[np.floating[Any]], place: Ints) -> Floats:
+        """Return the pairs' part of what is said of all options of some people, (P, width).
+
+        Shapes: p (n, sum of options); place (P), which of these people each pair is of.
+        """
+        out = np.zeros((len(self.rows), self.width))
+        for question, here in self.by_question():
+            part = slice(int(self.offsets[question]), int(self.offsets[question + 1]))
+            out[here, : part.stop - part.start] = p[place[here], part]
+        return out
+
     def by_question(self) -> Iterator[tuple[int, Ints]]:
         """Yield each question that has pairs, with the positions of its pairs."""
         for question in np.unique(self.columns):
