@@ -150,10 +150,7 @@ def _people(people: Any, found: Fitted, note: Callable[[str], None]) -> Iterator
         raise UsageError("there is nobody to predict" + (f" in {file}" if file else ""))
     columns = list(dict.fromkeys(str(name) for row in rows for name in row))
     names = _columns(columns, found, file, note)
-    said = [
-        {str(k): str(v).strip() for k, v in row.items() if v is not None and str(v).strip()}
-        for row in rows
-    ]
+    said = [{str(k): word for k, v in row.items() if (word := _told(v).strip())} for row in rows]
     own = [next((v for k, v in row.items() if names.get(k) == ID), "") for row in said]
     ids = _ids(own)
     first: dict[str, int] = {}
@@ -298,7 +295,7 @@ def _person(
     for word, value in attributes.items():
         attribute = _known(word, list(found.attributes), "attribute")
         values = found.attributes[attribute]
-        value = "" if value is None else str(value)
+        value = _told(value)
         if attribute in own:
             raise UsageError(f"the attribute '{attribute}' is given twice")
         if value.strip():
@@ -310,7 +307,7 @@ def _person(
         own[attribute] = value.strip() and value
     for word, answer in answers.items():
         question = _known(word, asked, "closed question")
-        if answer is None:
+        if not _told(answer).strip():
             continue
         if question in said:
             raise UsageError(f"the question '{question}' is answered twice")
@@ -330,10 +327,24 @@ def _known(word: object, known: Sequence[str], what: str) -> str:
     )
 
 
+def _told(value: object) -> str:
+    """Return what a cell says: nothing where it is None or no number, as pandas has blanks."""
+    blank = value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
+    return "" if blank else str(value)
+
+
 def _same(word: str, known: Sequence[str]) -> list[str]:
-    """Return the known names that a word is: itself, or else those of any case and blanks."""
+    """Return the known names that a word is: itself, or else those of any case and blanks.
+
+    A column of whole numbers with blanks is one of 1.0 and 2.0 in pandas.
+    """
+    if word in known:
+        return [word]
     plain = word.strip().casefold()
-    return [word] if word in known else [n for n in known if n.strip().casefold() == plain]
+    for said in (plain, plain.removesuffix(".0")):
+        if same := [name for name in known if name.strip().casefold() == said]:
+            return same
+    return []
 
 
 def _table(task: Any, parts: Mapping[str, Any], inside: Any) -> Table:

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 
+import pandas as pd
 import pytest
 
 from lupom import LupomError, Project
@@ -176,6 +177,17 @@ def test_case_blanks_and_what_parts_the_cells_do_not_matter(folder, tmp_path, pa
         found = project.predict(file, questions=["natheal"]).rows()
         assert found == project.predict(plain, questions=["natheal"]).rows()
     assert [row[1] for row in found] == ["2", "row 2"]
+
+
+@pytest.mark.parametrize("blank", [None, float("nan"), pd.NA, pd.NaT, "", "  "])
+def test_a_blank_cell_of_any_kind_is_not_known(folder, blank):
+    with Project(folder) as project:
+        asked = {"questions": ["natheal"]}
+        plain = project.predict([{"SEX": "Male", "absingle": "No"}], **asked).rows()
+        person = {"SEX": "Male", "absingle": "No", "abany": blank, "RACE": blank}
+        assert project.predict([person], **asked).rows() == plain
+        one = project.predict(attributes={"SEX": "Male"}, answers={"abany": blank}, **asked)
+        assert one.rows() == project.predict(attributes={"SEX": "Male"}, **asked).rows()
 
 
 def test_other_questions_are_no_misspellings(folder):
