@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from tests.support.llm_server import LLMServer
+    from tests.support.postgres import Cluster
 
 # As many workers as cores run the tests: threads of linear algebra that wait for one another by
 # spinning would take what the others work with.
@@ -39,4 +40,13 @@ def server() -> Iterator[LLMServer]:
     from tests.support.llm_server import LLMServer
 
     with LLMServer() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A PostgreSQL cluster of the tests' own; a test that crashes it starts it again."""
+    from tests.support.postgres import cluster
+
+    with cluster() as running:
         yield running
