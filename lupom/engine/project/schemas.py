@@ -73,6 +73,9 @@ def _project(installed: bool) -> dict[str, Any]:
     # What is read before it is checked: '$2.50' is a limit, and a ready alias has a provider.
     limit = schema["definitions"]["Limit"]
     schema["definitions"]["Limit"] = {"anyOf": [limit, {"type": ["string", "number"]}]}
+    executor = schema["definitions"]["ExecutorSettings"]
+    kinds = executor["properties"]["type"]["enum"]
+    schema["definitions"]["ExecutorSettings"] = {"anyOf": [executor, {"enum": kinds}]}
     for root in (LLMSettings, EmbeddingSettings):
         _by_provider(schema, root, root.kinds(installed=installed))
     return schema

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from lupom.engine.project.aliases import with_ready
+from lupom.engine.project.executors import ExecutorSettings
 from lupom.engine.project.providers import EmbeddingSettings, LLMSettings
 from lupom.engine.project.strict import Strict
 
@@ -81,6 +82,8 @@ class Target(Strict):
     """Nodes at a time."""
     store_wait: float = Field(default=60.0, ge=0)
     """Seconds that a commit waits for whoever holds the file."""
+    executor: ExecutorSettings = Field(default_factory=lambda: ExecutorSettings())
+    """Where Python models work in batches: `local`, `processes`, `ray`, or a block."""
 
 
 class TestConfig(Strict):

@@ -104,6 +104,20 @@ def test_only_a_name_is_required(make_project):
         ),
         ("name: demo\nname: two\n", "lupom_project.yml:2: the key 'name' appears twice here"),
         (
+            "name: demo\ntargets:\n  dev:\n    executor: rya\n",
+            "lupom_project.yml:4: 'targets.dev.executor.type': input should be 'local', 'processes'"
+            " or 'ray', not 'rya' (did you mean 'ray'?)",
+        ),
+        (
+            "name: demo\ntargets:\n  dev:\n    executor: {type: ray, wrokers: 2}\n",
+            "lupom_project.yml:4: unknown key 'wrokers' (did you mean 'workers'?)",
+        ),
+        (
+            "name: demo\ntargets:\n  dev:\n    executor: {type: processes, address: auto}\n",
+            "lupom_project.yml:4: 'targets.dev.executor': 'address' is for 'type: ray'; 'type:"
+            " processes' has none",
+        ),
+        (
             "name: demo\nbudget:\n  run: 500k\n",
             "lupom_project.yml:3: 'budget.run': '500k' of what? '500k tokens', or '$500k'",
         ),

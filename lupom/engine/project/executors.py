@@ -1,0 +1,41 @@
+"""What a target says of where work in batches is done: an executor and its options."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from lupom.engine.project.strict import Strict
+
+
+class ExecutorSettings(Strict):
+    """Where Python models do what they hand to `lupom.map`; `executor: ray` is `{type: ray}`.
+
+    Tables are the same whatever stands here, and no model is built again for it.
+    """
+
+    type: Literal["local", "processes", "ray"] = "local"
+    """`local`: in the run's own process; `processes`: in several on this machine; `ray`: on a
+    cluster (`pip install 'lupom[ray]'`)."""
+    workers: int | None = Field(default=None, ge=1)
+    """Batches at a time; one for each core, of the machine or the cluster, unless set."""
+    address: str | None = None
+    """ray: of a cluster, `auto` for the one this machine belongs to; without it one is started on
+    this machine for the run."""
+    retries: int = Field(default=3, ge=0)
+    """How often a batch is given to another worker when its worker is lost."""
+    start_after: float = Field(default=2.0, ge=0)
+    """Seconds that the process itself works at each table before others are started for the rest:
+    what is small is done before they would be."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelled(cls, value: Any) -> Any:
+        return {"type": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _address_of_ray(self) -> ExecutorSettings:
+        if self.address is not None and self.type != "ray":
+            raise ValueError(f"'address' is for 'type: ray'; 'type: {self.type}' has none")
+        return self
