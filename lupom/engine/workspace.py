@@ -21,8 +21,8 @@ from lupom.engine.run.results import Reporter, RunResult
 from lupom.engine.run.selection import Names, words
 from lupom.engine.run.spending import read_limit
 from lupom.engine.run.tables import Table
-from lupom.engine.store.attached import check_path
-from lupom.engine.store.duck import Store, TableRecord
+from lupom.engine.store.base import Store
+from lupom.engine.store.records import TableRecord
 
 if TYPE_CHECKING:
     from lupom.engine.run.explanation import Explanation
@@ -226,7 +226,7 @@ class Project:
         from lupom.engine.run.session import run_session, stale
 
         begun = time.monotonic()
-        check_path(self.store.path)
+        self.store.check()
         self._hear(reporter, stop)
         options = Options(
             threads=threads or self.files.target.threads,
@@ -284,7 +284,7 @@ class Project:
             return RunResult(None, "success")
         selection.check_sources(self.context, wanted)
         if not self.store.exists and any(t.config["test"] != "unit" for t in wanted):
-            raise StoreError(f"there is no store yet at {self.store.path}", hint="lupom run")
+            raise StoreError(f"there is no store yet at {self.store.place}", hint="lupom run")
         flags = {"select": words(select), "exclude": words(exclude), "vars": self.given_vars}
         options = Options(store_failures=store_failures, fail_fast=fail_fast)
         return run_session(self.context, (), options, flags, command="test", tests=wanted)

@@ -15,7 +15,7 @@ from lupom.engine.run.context import Context
 from lupom.engine.run.identities import Identities
 from lupom.engine.run.plan import Step
 from lupom.engine.store import messages
-from lupom.engine.store.duck import TableRecord
+from lupom.engine.store.records import TableRecord
 
 
 @dataclass(frozen=True, slots=True)

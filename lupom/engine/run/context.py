@@ -14,7 +14,7 @@ from lupom.engine.hashes import FileHashes
 from lupom.engine.project.discovery import ProjectFiles
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.results import Reporter, Silent
-from lupom.engine.store.duck import Store
+from lupom.engine.store.base import Store
 from lupom.engine.store.names import quoted
 
 if TYPE_CHECKING:

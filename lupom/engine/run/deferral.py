@@ -9,7 +9,9 @@ from lupom.engine.hashes import digest
 from lupom.engine.project.discovery import ProjectFiles
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import DEFERRED
-from lupom.engine.store.duck import Store, TableRecord
+from lupom.engine.run.stores import store_of
+from lupom.engine.store.base import Store
+from lupom.engine.store.records import TableRecord
 
 
 def other_store(files: ProjectFiles, store: Store, target: str) -> Store:
@@ -24,16 +26,16 @@ def other_store(files: ProjectFiles, store: Store, target: str) -> Store:
             f"--defer: no target '{target}' in lupom_project.yml",
             hint=did_you_mean(target, targets) or "targets: " + ", ".join(sorted(targets)),
         )
-    path = (files.root / targets[target].path).resolve()
-    if path == store.path:
+    other = store_of(files.root, targets[target])
+    if other.place == store.place:
         raise UsageError(f"--defer: '{target}' is the target of this run itself")
-    if not path.is_file():
+    if not other.exists:
         raise UsageError(
-            f"--defer: the target '{target}' is not built yet: there is no {path}",
+            f"--defer: the target '{target}' is not built yet: there is no {other.place}",
             hint=f"lupom run --target {target}",
         )
-    store.attached[DEFERRED] = path
-    return Store(path, targets[target].store_wait)
+    store.beside[DEFERRED] = other
+    return other
 
 
 def deferrable(

@@ -22,7 +22,7 @@ from lupom.engine.run.scratch import Scratch, scratch
 from lupom.engine.run.selection import read_by, select_nodes, with_seeds
 from lupom.engine.run.spending import taking
 from lupom.engine.run.staleness import plan_of
-from lupom.engine.store.duck import relation_kinds
+from lupom.engine.store.base import relation_kinds
 from lupom.engine.store.names import quoted
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import Any
 from lupom.engine.hashes import digest
 from lupom.engine.project.nodes import Node, llm_part
 from lupom.engine.store.contents import is_current
-from lupom.engine.store.duck import TableRecord
+from lupom.engine.store.records import TableRecord
 
 # Parts of a record that are not the node's own code.
 _INPUTS = "inputs"

@@ -14,8 +14,8 @@ from lupom.engine.project.discovery import ProjectFiles, read_project
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
 from lupom.engine.run.deferral import other_store
+from lupom.engine.run.stores import store_of
 from lupom.engine.sources.resolve import Sources
-from lupom.engine.store.duck import Store
 
 
 def open_context(
@@ -33,7 +33,7 @@ def open_context(
     """
     files = read_project(folder, target=target, vars=vars)
     hashes = FileHashes(files.target_folder / "hashes.json")
-    store = Store(files.store_path, files.target.store_wait)
+    store = store_of(files.root, files.target)
     sources = Sources(files.sources, files.state_folder, hashes)
     store.attached = sources.attached
     nodes: dict[str, Node] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.run.context import Context
@@ -37,11 +38,14 @@ _TABLES = {
 }
 
 
+# What a lake's snapshots say of these commits.
+WHAT = "runs, nodes, calls"
+
 # Calls in memory at one time, 4 KB each with their JSON.
 _AT_ONCE = 5000
 
 
-def publish(context: Context) -> None:
+def publish(context: Context, run_id: str | None = None) -> None:
     """Bring lupom.runs, lupom.nodes and lupom.calls up to date.
 
     Only runs that the store has not seen finished are copied, and only calls written since the
@@ -49,38 +53,39 @@ def publish(context: Context) -> None:
     several transactions, in the order they were written, so that the next copy goes on after the
     last one that came through.
     """
-    state = context.state
-    with context.store.hold() as cursor:
-        cursor.execute("begin")
-        try:
-            _prepare(cursor)
-            seen = cursor.execute(
-                "select run_id from main.runs where status <> 'running'"
-            ).fetchall()
-            known = {row[0] for row in seen}
-            # fetchall, since DuckDB 2 leaves a connection busy until the last row is fetched.
-            ((latest,),) = cursor.execute("select coalesce(max(seq), 0) from main.calls").fetchall()
-            runs = [
-                {**run, "arguments": json.dumps(run["arguments"])}
-                for run in state.runs()
-                if run["run_id"] not in known
-            ]
-            nodes = [row for run in runs for row in state.nodes(run["run_id"])]
-            _replace(cursor, "runs", "run_id", runs)
-            _replace(cursor, "nodes", "run_id", nodes)
-            while calls := state.calls_since(latest, _AT_ONCE):
-                rows = [
-                    {**call, "call_id": call["key"], "repaired": bool(call["repaired"])}
-                    for call in calls
-                ]
-                _replace(cursor, "calls", "call_id", rows)
-                latest = calls[-1]["seq"]
-                cursor.execute("commit")
-                cursor.execute("begin")
-            cursor.execute("commit")
-        except BaseException:
-            cursor.execute("rollback")
-            raise
+    store, state = context.store, context.state
+    latest = 0
+
+    def begin(cursor: duckdb.DuckDBPyConnection) -> None:
+        nonlocal latest
+        _prepare(cursor)
+        seen = cursor.execute("select run_id from main.runs where status <> 'running'").fetchall()
+        known = {row[0] for row in seen}
+        # fetchall, since DuckDB 2 leaves a connection busy until the last row is fetched.
+        ((latest,),) = cursor.execute("select coalesce(max(seq), 0) from main.calls").fetchall()
+        runs = [
+            {**run, "arguments": json.dumps(run["arguments"])}
+            for run in state.runs()
+            if run["run_id"] not in known
+        ]
+        nodes = [row for run in runs for row in state.nodes(run["run_id"])]
+        _replace(cursor, "runs", "run_id", runs)
+        _replace(cursor, "nodes", "run_id", nodes)
+        if calls := state.calls_since(latest, _AT_ONCE):
+            latest = _take(cursor, calls)
+
+    with store.hold():
+        store.write(begin, run_id=run_id, what=WHAT)
+        while calls := state.calls_since(latest, _AT_ONCE):
+            store.write(partial(_take, calls=calls), run_id=run_id, what=WHAT)
+            latest = calls[-1]["seq"]
+
+
+def _take(cursor: duckdb.DuckDBPyConnection, calls: list[dict[str, Any]]) -> int:
+    """Put calls in; returns where the next ones begin."""
+    rows = [{**call, "call_id": call["key"], "repaired": bool(call["repaired"])} for call in calls]
+    _replace(cursor, "calls", "call_id", rows)
+    return int(calls[-1]["seq"])
 
 
 def _prepare(cursor: duckdb.DuckDBPyConnection) -> None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lupom.engine.errors import LupomError, ModelError
+from lupom.engine.errors import LupomError, ModelError, StoreError
 from lupom.engine.run.context import Context
-from lupom.engine.store.duck import CATALOG, Store, TableRecord, relation_kinds
+from lupom.engine.store.base import CATALOG, Store, relation_kinds
 from lupom.engine.store.instances import take
-from lupom.engine.store.names import literal, quoted
+from lupom.engine.store.names import quoted
+from lupom.engine.store.records import TableRecord
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,17 +30,22 @@ class ScratchStore(Store):
     """
 
     def __init__(self, real: Store | None = None) -> None:
-        super().__init__(Path(":memory:"))
+        super().__init__(wait=0.0)
         self._real = real
-        self.attached = {} if real is None else real.attached
+        if real is not None:
+            self.attached, self.beside = real.attached, real.beside
 
-    def noted(self, kinds: dict[str, str]) -> None:
-        """Take note of relations made on a cursor of this store and not by a commit."""
-        self._kinds = kinds
+    @property
+    def place(self) -> str:
+        return ":memory:"
 
     @property
     def exists(self) -> bool:
         return True
+
+    def attach(self, connection: duckdb.DuckDBPyConnection, alias: str) -> None:
+        """Refuse: it is in one connection's memory."""
+        raise StoreError("a store in memory cannot be attached")
 
     def _open(self, read_only: bool) -> duckdb.DuckDBPyConnection:
         connection = take()
@@ -48,7 +53,7 @@ class ScratchStore(Store):
         connection.execute(f"use {CATALOG}")
         self._prepare(connection)
         if self._real is not None and self._real.exists:
-            connection.execute(f"attach {literal(self._real.path)} as {_BUILT} (read_only)")
+            self._real.attach(connection, _BUILT)
             connection.execute(f"use {_BUILT}")
             standing = relation_kinds(connection)
             connection.execute(f"use {CATALOG}")
@@ -57,8 +62,6 @@ class ScratchStore(Store):
                     f"create view main.{quoted(name)} as"
                     f" select * from {quoted(_BUILT, 'main', name)}"
                 )
-        self._attach_sources(connection)
-        self._kinds = relation_kinds(connection)
         return connection
 
 

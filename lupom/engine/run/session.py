@@ -68,7 +68,7 @@ def run_session(
             seconds = time.monotonic() - begun
             state.record_nodes(run_id, [_fields(node) for node in nodes])
             state.finish_run(run_id, status, message=message)
-            _publish(context)
+            _publish(context, run_id)
     up_to_date = len(plan.steps) - len(plan.doing())
     result = r.RunResult(run_id, status, nodes, up_to_date, seconds, message)
     write_artifacts(context, result, command, flags)
@@ -112,7 +112,7 @@ def _fields(node: r.NodeResult) -> dict[str, Any]:
     return fields
 
 
-def _publish(context: Context) -> None:
+def _publish(context: Context, run_id: str) -> None:
     """Copy runs, nodes and calls to the store; one that is held gets them with the next run."""
     if not context.store.exists:
         return
@@ -120,6 +120,6 @@ def _publish(context: Context) -> None:
     from lupom.engine.run.publish import publish
 
     try:
-        publish(context)
+        publish(context, run_id)
     except StoreError as error:
         context.reporter.note(f"lupom.calls is not up to date: {error}")

@@ -15,7 +15,7 @@ from lupom.engine.project.settings import COMPARISON
 from lupom.engine.run import results as r
 from lupom.engine.run.context import Context, not_built
 from lupom.engine.store import messages
-from lupom.engine.store.duck import FAILURES, relation_kinds
+from lupom.engine.store.base import FAILURES, Store, relation_kinds
 from lupom.engine.store.names import quoted
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def run_test(context: Context, test: Node, *, keep: bool = False) -> r.NodeResul
             sql = context.sql(test)
             ((failing,),) = cursor.execute(f"select count(*) from (\n{sql}\n)").fetchall()
             if keep:
-                _keep(cursor, test, sql)
+                _keep(context.store, test, sql)
         result.rows = failing
         result.status = _verdict(test.config, failing)
         if result.status != r.PASS:
@@ -105,13 +105,16 @@ def _check_built(context: Context, test: Node, cursor: duckdb.DuckDBPyConnection
             raise not_built(name)
 
 
-def _keep(cursor: duckdb.DuckDBPyConnection, test: Node, sql: str) -> None:
+def _keep(store: Store, test: Node, sql: str) -> None:
     limit = test.config["limit"]
     tail = "" if limit is None else f" limit {int(limit)}"
-    cursor.execute(f"create schema if not exists {quoted(FAILURES)}")
-    cursor.execute(
-        f"create or replace table {quoted(FAILURES, test.name)} as select * from (\n{sql}\n){tail}"
-    )
+
+    def keep(cursor: duckdb.DuckDBPyConnection) -> None:
+        rows = store.stored(cursor, f"select * from (\n{sql}\n){tail}")
+        cursor.execute(f"create schema if not exists {quoted(FAILURES)}")
+        cursor.execute(f"create or replace table {quoted(FAILURES, test.name)} as {rows}")
+
+    store.write(keep, what=f"failing rows of {test.name}")
 
 
 def _verdict(config: Mapping[str, object], failing: int) -> str:

@@ -19,9 +19,10 @@ from lupom.engine.run import results as r
 from lupom.engine.run.context import Context
 from lupom.engine.run.scratch import ScratchStore
 from lupom.engine.store import messages
+from lupom.engine.store.base import Store, relation_kinds
 from lupom.engine.store.dialect import csv_relation, found_types
-from lupom.engine.store.duck import Store, TableRecord, relation_kinds
 from lupom.engine.store.names import literal, quoted
+from lupom.engine.store.records import TableRecord
 
 if TYPE_CHECKING:
     import duckdb
@@ -109,7 +110,6 @@ def _run(
         with store.hold() as cursor:
             for name, rows in test.given.items():
                 _create(cursor, name, rows, kinds.get(name), test)
-            store.noted(relation_kinds(cursor))
             look = _llm if node.materialization.needs_llm else _plain
             faults = look(inner, node, test, cursor)
     finally:

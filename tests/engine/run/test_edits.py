@@ -15,7 +15,7 @@ import pytest
 
 from lupom import Project
 from lupom.engine.run.results import Silent
-from lupom.engine.store import duck
+from lupom.engine.store import base
 from tests.support.notes_project import make, people, rows
 
 __all__ = ["make"]
@@ -106,7 +106,7 @@ def test_after_any_edits_crashes_and_edits_during_runs_tables_are_those_of_a_cle
     folder, number, monkeypatch
 ):
     chance = random.Random(number)
-    note = duck._note
+    note = base._note
 
     def edit() -> Callable[[], None]:
         name = chance.choice(list(CHOICES))
@@ -137,12 +137,12 @@ def test_after_any_edits_crashes_and_edits_during_runs_tables_are_those_of_a_cle
                 raise RuntimeError("the disk is full")
             note(*given)
 
-        monkeypatch.setattr(duck, "_note", noted)
+        monkeypatch.setattr(base, "_note", noted)
         with Project(folder) as project:
             project.run(reporter=at, threads=1)
         for undo in at.ends.values():
             undo()
-        monkeypatch.setattr(duck, "_note", note)
+        monkeypatch.setattr(base, "_note", note)
     with Project(folder) as project:
         assert project.run().status == "success"
     assert tables(folder) == clean_build(folder)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from lupom.engine.errors import StoreError
 from lupom.engine.store.contents import content_hash
-from lupom.engine.store.duck import Store, TableRecord
+from lupom.engine.store.duck import DuckFile
+from lupom.engine.store.records import TableRecord
 
 
 def record(name="t", kind="table"):
@@ -25,7 +26,7 @@ def making(sql):
 
 @pytest.fixture
 def store(tmp_path):
-    return Store(tmp_path / "s.duckdb", wait=0.0)
+    return DuckFile(tmp_path / "s.duckdb", wait=0.0)
 
 
 def test_a_commit_makes_the_table_and_the_note_of_it(store):
@@ -116,7 +117,7 @@ def test_a_file_held_by_another_process_is_named_after_the_wait(store):
 def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path):
     path = tmp_path / "s.duckdb"
     path.write_text("not a database, by any means, however long one looks at it")
-    with pytest.raises(StoreError, match="cannot open"), Store(path).hold():
+    with pytest.raises(StoreError, match="cannot open"), DuckFile(path).hold():
         pass
 
 

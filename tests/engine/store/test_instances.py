@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from lupom import Project
-from lupom.engine.store.duck import Store
+from lupom.engine.store.duck import DuckFile
 from lupom.engine.store.instances import give_back, instance, take
 
 
@@ -51,7 +51,7 @@ def test_two_at_a_time_are_two():
 
 
 def test_a_store_that_nobody_holds_is_free_for_other_processes(tmp_path):
-    store = Store(tmp_path / "s.duckdb")
+    store = DuckFile(tmp_path / "s.duckdb")
     with store.hold() as cursor:
         cursor.execute("create table t as select 1 as a")
     code = (

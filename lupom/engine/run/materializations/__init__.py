@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lupom.engine.project.nodes import Node
     from lupom.engine.run.context import Context
-    from lupom.engine.store.duck import TableRecord
+    from lupom.engine.store.records import TableRecord
 
 
 def build(context: Context, node: Node, record: TableRecord, *, whole: bool) -> TableRecord:

@@ -22,8 +22,8 @@ from lupom.engine.run.materializations.node_asker import NodeAsker, Stopped
 from lupom.engine.run.materializations.rows import Part, Prepared, prepare
 from lupom.engine.run.results import Calls, NodeProgress
 from lupom.engine.run.spending import check_price
-from lupom.engine.store.duck import TableRecord
 from lupom.engine.store.names import quoted
+from lupom.engine.store.records import TableRecord
 
 if TYPE_CHECKING:
     import duckdb
@@ -109,7 +109,7 @@ def build(
     table = _together(prepared, tables)
 
     def commit(cursor: duckdb.DuckDBPyConnection) -> None:
-        _create(cursor, node, columns)
+        _create(context, cursor, node, columns)
         cursor.register("__lupom_rows", table)
         casts = ", ".join(f"cast({quoted(c)} as {t})" for c, t in columns.items())
         cursor.execute(f"insert into {quoted('main', node.name)} select {casts} from __lupom_rows")
@@ -192,12 +192,15 @@ def build_empty(context: Context, node: Node, record: TableRecord) -> TableRecor
     keys = [key for key in config["key"] if key in types]
     columns = {**{k: types[k] for k in keys}, **fields, "call_id": "VARCHAR"}
     return context.store.commit(
-        record, lambda cursor: _create(cursor, node, columns), quarantine=[]
+        record, lambda cursor: _create(context, cursor, node, columns), quarantine=[]
     )
 
 
-def _create(cursor: duckdb.DuckDBPyConnection, node: Node, columns: dict[str, str]) -> None:
-    described = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
+def _create(
+    context: Context, cursor: duckdb.DuckDBPyConnection, node: Node, columns: dict[str, str]
+) -> None:
+    kept = context.store.stored_type
+    described = ", ".join(f"{quoted(name)} {kept(kind)}" for name, kind in columns.items())
     cursor.execute(f"create or replace table {quoted('main', node.name)} ({described})")
 
 

@@ -15,8 +15,8 @@ from lupom.engine.errors import LupomError, ModelError, did_you_mean
 from lupom.engine.modules import BytesLoader, use
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
-from lupom.engine.store.duck import TableRecord
 from lupom.engine.store.names import quoted
+from lupom.engine.store.records import TableRecord
 
 if TYPE_CHECKING:
     import duckdb
@@ -118,9 +118,8 @@ def build(context: Context, node: Node, record: TableRecord, *, whole: bool = Tr
 
     def commit(cursor: duckdb.DuckDBPyConnection) -> None:
         cursor.register("__lupom_result", table)
-        cursor.execute(
-            f"create or replace table {quoted('main', node.name)} as select * from __lupom_result"
-        )
+        rows = context.store.stored(cursor, "select * from __lupom_result")
+        cursor.execute(f"create or replace table {quoted('main', node.name)} as {rows}")
         cursor.unregister("__lupom_result")
 
     return context.store.commit(record, commit)

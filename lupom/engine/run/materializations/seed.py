@@ -17,9 +17,10 @@ from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
 from lupom.engine.run.identities import loaded
 from lupom.engine.store import messages
+from lupom.engine.store.base import Store
 from lupom.engine.store.dialect import Odd, csv_relation, found_types, odd_values
-from lupom.engine.store.duck import TableRecord
 from lupom.engine.store.names import quoted
+from lupom.engine.store.records import TableRecord
 
 if TYPE_CHECKING:
     import duckdb
@@ -50,7 +51,7 @@ def build(context: Context, node: Node, record: TableRecord, *, whole: bool = Tr
             if not copy.is_file():
                 raise ModelError("the file is gone", file=node.file)
             loaded(record, file=FileHashes(None).of(copy))
-            notes.extend(_load(cursor, node, copy, declared, found=not all_varchar))
+            notes[:] = _load(context.store, cursor, node, copy, declared, found=not all_varchar)
 
     notes: list[str] = []
     record = context.store.commit(record, load)
@@ -60,6 +61,7 @@ def build(context: Context, node: Node, record: TableRecord, *, whole: bool = Tr
 
 
 def _load(
+    store: Store,
     cursor: duckdb.DuckDBPyConnection,
     node: Node,
     path: Path,
@@ -84,10 +86,8 @@ def _load(
         if found:
             text = csv_relation([path], delimiter, declared)
             types.update(found_types(cursor, text))
-        cursor.execute(
-            f"create or replace table {quoted('main', node.name)} as"
-            f" select * from {csv_relation([path], delimiter, types)}"
-        )
+        rows = store.stored(cursor, f"select * from {csv_relation([path], delimiter, types)}")
+        cursor.execute(f"create or replace table {quoted('main', node.name)} as {rows}")
         # As DuckDB calls them: without the spaces at a name's end.
         described = cursor.execute(f"describe {quoted('main', node.name)}").fetchall()
         given = {name.lower() for name in types}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from lupom.engine.errors import ModelError
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
-from lupom.engine.store.duck import TableRecord
 from lupom.engine.store.names import quoted
+from lupom.engine.store.records import TableRecord
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,12 +30,13 @@ def build(context: Context, node: Node, record: TableRecord, *, whole: bool) -> 
         cursor.execute(f"create or replace view {relation} as {text}")
 
     def table(cursor: duckdb.DuckDBPyConnection) -> None:
-        cursor.execute(f"create or replace table {relation} as {text}")
+        rows = context.store.stored(cursor, text)
+        cursor.execute(f"create or replace table {relation} as {rows}")
         if node.materialization.grows:
             _check_unique(cursor, node, relation, _unique_key(node))
 
     def grow(cursor: duckdb.DuckDBPyConnection) -> None:
-        _grow(cursor, node, text)
+        _grow(cursor, node, context.store.stored(cursor, text))
 
     if node.materialization.is_view:
         return context.store.commit(record, view, hashed=False)
