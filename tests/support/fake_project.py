@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import jinja2
 
-from lupom import entry_points
+from lupom import batches, entry_points
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -102,6 +102,9 @@ class FakeProject:
     def entry_points(self, group: str, var: str) -> dict[str, Any]:
         taken = entry_points.chosen(group, self.vars.get(var), var)
         return {name: offer.load() for name, offer in taken.items()}
+
+    def map(self, function: Any, table: Any, **how: Any) -> Any:
+        return batches.in_batches(function, table, **how)
 
     def config(self, **settings: Any) -> None:
         self.configs[self._building].update(settings)

@@ -25,9 +25,18 @@ class ExecutorSettings(Strict):
     this machine for the run."""
     retries: int = Field(default=3, ge=0)
     """How often a batch is given to another worker when its worker is lost."""
-    start_after: float = Field(default=2.0, ge=0)
-    """Seconds that the process itself works at each table before others are started for the rest:
-    what is small is done before they would be."""
+    start_after: float | None = Field(default=None, ge=0)
+    """Seconds that the run's own process works at each table before others begin with the rest, so
+    that what is small starts nobody; unless set 2 of processes and 10 of Ray, which is about what
+    it takes to start them."""
+
+    @property
+    def patience(self) -> float:
+        """Seconds that the run's own process works at each table before others begin."""
+        if self.type == "local":
+            return float("inf")
+        usual = {"processes": 2.0, "ray": 10.0}[self.type]
+        return usual if self.start_after is None else self.start_after
 
     @model_validator(mode="before")
     @classmethod

@@ -176,9 +176,10 @@ class Builder:
 
 def failure(node: Node, error: BaseException) -> r.NodeResult:
     """Make the result of a node that raised: a user's error as it is, any other with its type."""
+    from lupom.engine.executors import Stopped as StoppedAtWork
     from lupom.engine.run.materializations.llm import Stopped
 
-    if isinstance(error, Stopped | BudgetError | WaitingError):
+    if isinstance(error, Stopped | StoppedAtWork | BudgetError | WaitingError):
         return r.NodeResult(node.name, node.materialized, r.STOPPED, error.message)
     if isinstance(error, LupomError):
         if error.file is None:

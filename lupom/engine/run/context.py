@@ -18,6 +18,7 @@ from lupom.engine.store.base import Store
 from lupom.engine.store.names import quoted
 
 if TYPE_CHECKING:
+    from lupom.engine.executors import Executor
     from lupom.engine.llm.gateway import Gateway
     from lupom.engine.sources.resolve import Sources
     from lupom.engine.state import State
@@ -71,6 +72,7 @@ class Context:
         self._lock = threading.RLock()
         self._state: State | None = None
         self._gateway: Gateway | None = None
+        self._executor: Executor | None = None
         self._sources = sources
 
     @property
@@ -105,6 +107,23 @@ class Context:
 
                 self._gateway = Gateway(self.state, self.files.settings.llms)
             return self._gateway
+
+    @property
+    def executor(self) -> Executor:
+        """Where Python models work in batches; `end_work` ends its workers."""
+        with self._lock:
+            if self._executor is None:
+                from lupom.engine.executors import Executor
+
+                self._executor = Executor(self.files.target.executor, self.reporter.note, self.stop)
+            return self._executor
+
+    def end_work(self) -> None:
+        """End the workers of the executor, if there are any."""
+        with self._lock:
+            executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.close()
 
     @property
     def sources(self) -> Sources:
@@ -197,6 +216,7 @@ class Context:
 
     def close(self) -> None:
         """Close what was opened; the ledger is flushed."""
+        self.end_work()
         with self._lock:
             if self._gateway is not None:
                 self._gateway.close()

@@ -63,6 +63,7 @@ def run_session(
             status = _status(nodes, context.stop.is_set(), reached is not None)
             message = reached if status == "budget" and reached else ""
         finally:
+            context.end_work()
             if budget is not None:
                 context.gateway.budget = None
             seconds = time.monotonic() - begun

@@ -5,13 +5,15 @@ from __future__ import annotations
 import importlib.util
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lupom import entry_points
+from lupom.batches import BATCH_ROWS
 from lupom.engine.compiler.python import expand
 from lupom.engine.errors import LupomError, ModelError, did_you_mean
+from lupom.engine.executors.wire import WorkError
 from lupom.engine.modules import BytesLoader, use
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
@@ -21,6 +23,7 @@ from lupom.engine.store.records import TableRecord
 if TYPE_CHECKING:
     import duckdb
     import numpy as np
+    import pyarrow as pa
 
 
 class ModelHandle:
@@ -88,6 +91,28 @@ class ModelHandle:
         taken = entry_points.chosen(group, self._context.files.vars.get(var), var)
         return {name: offer.load() for name, offer in taken.items()}
 
+    def map(
+        self,
+        function: Callable[..., Any],
+        table: Any,
+        *,
+        shared: Mapping[str, Any] | None = None,
+        batch_rows: int = BATCH_ROWS,
+    ) -> pa.Table:
+        """Return what a function makes of a table batch by batch, where the target says.
+
+        Parameters and errors are those of `lupom.batches.in_batches`: a function at the top of a
+        module (a class is made once in each worker), a table, what all batches share by name, rows
+        of a batch. The target's `executor` decides where batches are worked, not what comes back.
+        """
+        from lupom.engine.executors import Origin
+
+        node, files = self._node, self._context.files
+        origin = Origin(files.root, node.code, _module_of(node), node.path, node.text)
+        return self._context.executor.map(
+            function, table, shared=shared, batch_rows=batch_rows, origin=origin
+        )
+
     def config(self, **settings: Any) -> None:
         """Configure the model; read before it runs, so that there is nothing left to do here."""
 
@@ -127,7 +152,7 @@ def build(context: Context, node: Node, record: TableRecord, *, whole: bool = Tr
 
 def _call(context: Context, node: Node, handle: ModelHandle) -> Any:
     use(context.files.root, node.code)
-    name = f"_lupom_model_{node.name}"
+    name = _module_of(node)
     # What was hashed, whatever the file says by now.
     loader = BytesLoader(name, str(node.path), node.text.encode())
     spec = importlib.util.spec_from_file_location(name, node.path, loader=loader)
@@ -140,6 +165,8 @@ def _call(context: Context, node: Node, handle: ModelHandle) -> Any:
     except LupomError as error:
         if error.file is None:
             error.file, error.line = node.file, _line(error, node)
+        if isinstance(error, WorkError):
+            error.hint = _raised_in(error, node)
         raise
     except (Exception, SystemExit) as error:
         raise ModelError(
@@ -152,17 +179,27 @@ def _call(context: Context, node: Node, handle: ModelHandle) -> Any:
         sys.modules.pop(name, None)
 
 
+def _module_of(node: Node) -> str:
+    return f"_lupom_model_{node.name}"
+
+
+def _frames(error: BaseException) -> list[tuple[str, int | None]]:
+    """Return the (file, line) an error came through, those in another process after our own."""
+    own = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    return [*own, *error.frames] if isinstance(error, WorkError) else own
+
+
 def _line(error: BaseException, node: Node) -> int | None:
-    frames = traceback.extract_tb(error.__traceback__)
-    return next((f.lineno for f in reversed(frames) if f.filename == str(node.path)), None)
+    frames = reversed(_frames(error))
+    return next((line for file, line in frames if file == str(node.path)), None)
 
 
 def _raised_in(error: BaseException, node: Node) -> str | None:
     """Say where below the model an error was raised: 'raised in bayes/search.py:120'."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    if last.filename == str(node.path):
+    file, line = _frames(error)[-1]
+    if file == str(node.path):
         return None
-    return f"raised in {'/'.join(Path(last.filename).parts[-2:])}:{last.lineno}"
+    return f"raised in {'/'.join(Path(file).parts[-2:])}:{line}"
 
 
 def _arrow(result: Any, node: Node) -> Any:

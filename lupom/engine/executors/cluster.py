@@ -1,0 +1,155 @@
+"""Workers of a Ray cluster: one that is there, or one of this machine for as long as a run."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from lupom.engine.errors import ModelError
+from lupom.engine.executors import wire, worker
+from lupom.engine.executors.backend import Note, too_often
+from lupom.engine.executors.processes import cores
+
+if TYPE_CHECKING:
+    from lupom.engine.project.executors import ExecutorSettings
+
+# Seconds between looks at whether the run is to stop, and until an address is held to be wrong:
+# Ray itself tries for a minute and then ends the process.
+_LOOK, _PATIENCE = 0.1, 5.0
+# Ray is not to report who uses it, and only errors of its own are told.
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS": "0",
+}
+
+
+class Cluster:
+    """A connection to a Ray cluster.
+
+    A job is put into the cluster's object store once, and each worker process opens it once. Ray's
+    own retries are off, so that each lost worker is told and counted here.
+    """
+
+    def __init__(self, settings: ExecutorSettings, note: Note) -> None:
+        self._note, self._settings = note, settings
+        self._ray = _ray()
+        if settings.address is not None and settings.address != "auto":
+            _answers(settings.address)
+        # Ray's processes end with the thread that started them (Linux's parent-death signal), and
+        # threads of a run come and go.
+        self._thread = ThreadPoolExecutor(1, "lupom-ray")
+        self._own = not self._ray.is_initialized()
+        try:
+            if self._own:
+                self._thread.submit(self._start).result()
+        except BaseException:
+            self._thread.shutdown()
+            raise
+        found = int(self._ray.cluster_resources().get("CPU", 1))
+        self._at_once = settings.workers or max(found, 1)
+
+    def _start(self) -> None:
+        address, workers = self._settings.address, self._settings.workers
+        where: dict[str, Any] = {"address": address}
+        if address is None:
+            where = {"address": "local", "num_cpus": workers or cores(), "include_dashboard": False}
+        try:
+            self._ray.init(**where, log_to_driver=False, logging_level="ERROR")
+        except Exception as error:
+            what = "started" if address is None else f"reached at {address}"
+            raise ModelError(
+                f"Ray cannot be {what}: {str(error).splitlines()[0]}",
+                hint="'ray start --head' starts a cluster; without an address one of this machine"
+                " is started"
+                if address
+                else None,
+            ) from error
+
+    def work(self, job: bytes, parts: Sequence[Any], done: Callable[[], None]) -> list[Any]:
+        """Return the result of each batch; see `backend.Backend`."""
+        import numpy as np
+
+        ray = self._ray
+        key, common = secrets.token_hex(8), ray.put(np.frombuffer(job, dtype=np.uint8))
+        remote = ray.remote(num_cpus=1, max_retries=0, scheduling_strategy="SPREAD")(
+            worker.answered
+        )
+        results: list[Any] = [None] * len(parts)
+        lost = [0] * len(parts)
+        todo = list(range(len(parts)))[::-1]
+        at_work: dict[Any, int] = {}
+        try:
+            while todo or at_work:
+                while todo and len(at_work) < self._at_once:
+                    place = todo.pop()
+                    part = np.frombuffer(parts[place], dtype=np.uint8)
+                    at_work[remote.remote(key, common, part)] = place
+                done()
+                for ref in ray.wait(list(at_work), num_returns=1, timeout=_LOOK)[0]:
+                    place = at_work.pop(ref)
+                    try:
+                        well, content = ray.get(ref)
+                    except ray.exceptions.RayTaskError as error:
+                        raise _unable(error) from error
+                    except ray.exceptions.RayError as error:
+                        lost[place] += 1
+                        how = str(error).strip().splitlines()[0].rstrip(".")
+                        where = f"batch {place + 1} of {len(parts)}"
+                        if lost[place] > self._settings.retries:
+                            raise too_often(lost[place], where, how) from error
+                        self._note(f"A worker was lost ({how}); {where} goes to another.")
+                        todo.append(place)
+                        continue
+                    if not well:
+                        raise wire.heard(content)
+                    results[place] = content
+        finally:
+            for ref in at_work:
+                ray.cancel(ref, force=True)
+        return results
+
+    def close(self) -> None:
+        """Leave the cluster, and end it where it was started here."""
+        if self._own:
+            self._thread.submit(self._ray.shutdown).result()
+        self._thread.shutdown()
+
+
+def _ray() -> Any:
+    os.environ.update({name: os.environ.get(name, value) for name, value in _QUIET.items()})
+    try:
+        import ray
+        import ray.exceptions
+    except ImportError as error:
+        raise ModelError(
+            "'executor: ray' needs Ray, which is not installed", hint="pip install 'lupom[ray]'"
+        ) from error
+    return ray
+
+
+def _answers(address: str) -> None:
+    """Raise ModelError where nobody listens at an address."""
+    host, _, port = address.rpartition("://")[2].partition(":")
+    try:
+        number = int(port) if port else 6379
+        socket.create_connection((host, number), timeout=_PATIENCE).close()
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"no Ray cluster answers at {address}: {error}",
+            hint="the target's executor: address is HOST:6379, or auto on a machine of the cluster",
+        ) from error
+
+
+def _unable(error: Any) -> ModelError:
+    """Return the error of a worker that could not even begin."""
+    cause = getattr(error, "cause", None) or error
+    said = (str(cause).strip().splitlines() or [""])[-1]
+    return ModelError(
+        f"a worker of the cluster cannot work: {type(cause).__name__}: {said}",
+        hint="every node needs the same Python, LUPoM and packages of the project",
+    )
