@@ -12,14 +12,15 @@ from tests.support.shipped import copy_project
 CLUSTERS = """
     create table dimension_clusters as
     select 's' as survey, level, cluster, count(*) over (partition by cluster) as cluster_size,
-        name, description, candidate_values, ordered, scale
+        name, description, candidate_values::varchar[] as candidate_values,
+        ordered::boolean as ordered, scale::varchar as scale
     from (values {rows})
         as t(level, cluster, name, description, candidate_values, ordered, scale)
 """
 MERGED = """
     create table merged_dimensions as
-    select 's' as survey, * from (values {rows})
-        as t(level, cluster, name, description, candidate_values, ordered)
+    select 's' as survey, * replace (candidate_values::varchar[] as candidate_values)
+    from (values {rows}) as t(level, cluster, name, description, candidate_values, ordered)
 """
 NOTHING = "('low', 'none', 'x', 'x', ['x'], true)"
 

@@ -16,6 +16,8 @@ from lupom.engine.store.instances import instance
 from lupom.engine.store.statements import one_select
 
 if TYPE_CHECKING:
+    import duckdb
+
     from lupom.engine.run.context import Context
 
 PASS, WARN, ERROR = "pass", "warn", "error"
@@ -118,13 +120,18 @@ def _newest(context: Context, source: Source, rule: Freshness) -> datetime | Non
     try:
         if source.database is None and not context.sources.of_store(source.name):
             with instance() as connection:
-                value = connection.execute(text).fetchall()[0][0]
+                value = _value(connection, text)
         else:
             with context.store.hold(read_only=context.store.exists) as cursor:
-                value = cursor.execute(text).fetchall()[0][0]
+                value = _value(cursor, text)
     except duckdb.Error as error:
         raise SourceError(f"loaded_at_field: {messages.first_line(error)}") from error
     return _time(value, source)
+
+
+def _value(cursor: duckdb.DuckDBPyConnection, text: str) -> Any:
+    # By Arrow: for a time with a zone DuckDB 1 itself wants pytz, which nobody else does.
+    return cursor.sql(text).to_arrow_table().column(0)[0].as_py()
 
 
 def _time(value: Any, source: Source) -> datetime | None:

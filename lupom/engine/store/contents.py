@@ -87,7 +87,7 @@ def _beside(value: str, kind: Any, depth: int = 0) -> list[str]:
         return [_wide(value, f"0{typed}", f"'{most}'{typed}")]
     if name == "uuid":
         # Its hash is that of its halves, one xor the other: with one of them it tells the other.
-        return [f"({value}::uhugeint >> 64)"]
+        return [_first_half(value)]
     if name in ("interval", "variant", "geometry"):
         kinds = [f"variant_typeof({value})"] if name == "variant" else []
         return [f"{value}::varchar", *kinds]
@@ -110,6 +110,20 @@ def _beside(value: str, kind: Any, depth: int = 0) -> list[str]:
             out += _beside(f"union_extract({value}, {literal(field)})", inner, depth)
         return out
     return []
+
+
+def _first_half(uuid: str) -> str:
+    """Return the upper 64 bits of a UUID, the same value of the same type in any DuckDB."""
+    if _has_uuid_casts():
+        return f"({uuid}::uhugeint >> 64)"
+    return f"('0x' || replace(left({uuid}::varchar, 18), '-', ''))::ubigint::uhugeint"
+
+
+def _has_uuid_casts() -> bool:
+    import duckdb
+
+    # Since DuckDB 2.
+    return int(duckdb.__version__.partition(".")[0]) >= 2
 
 
 def _each(values: str, kind: Any, depth: int) -> list[str]:

@@ -30,7 +30,7 @@ def one_select(text: str) -> str:
     does not parse.
     """
     with instance() as parser:
-        statements = parser.extract_statements(text)
+        statements = _statements(parser, text)
         if not statements:
             raise ModelError("there is no statement in the SQL", hint="write a select")
         if len(statements) > 1:
@@ -41,6 +41,8 @@ def one_select(text: str) -> str:
             )
         kind = statements[0].type.name
         # A pivot whose columns are not listed is several to DuckDB: it looks them up first.
+        if kind == "SELECT" and not statements[0].query:
+            kind = "MULTI"
         if kind not in ("SELECT", "MULTI"):
             raise ModelError(f"'{_begin(text)}' is not a select but {kind}", hint="write a select")
         written = _written(parser, text, kind) if _WORDS.search(text) else None
@@ -49,6 +51,13 @@ def one_select(text: str) -> str:
                 f"the select holds {written}: a select only reads", hint="write a select"
             )
     return _without_end(text)
+
+
+def _statements(parser: duckdb.DuckDBPyConnection, text: str) -> list[duckdb.Statement]:
+    """Return the statements of SQL, a pivot as one."""
+    found = parser.extract_statements(text)
+    # Before DuckDB 2 it is the making of a type and a select, which have no text.
+    return [one for one in found if one.query or one.type.name == "SELECT"]
 
 
 def _written(parser: duckdb.DuckDBPyConnection, text: str, kind: str) -> str | None:
@@ -80,7 +89,7 @@ def one_statement(text: str) -> bool:
 
     try:
         with instance() as parser:
-            statements = parser.extract_statements(text)
+            statements = _statements(parser, text)
     except duckdb.Error:
         return True
     if len(statements) > 1:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import duckdb
 import pytest
 
 from lupom import Project
 from lupom.engine.errors import ModelError, UsageError
 from lupom.engine.store.statements import one_select
+
+# The parser before has a CTE be a select, and is what refuses any other.
+DUCKDB_2 = int(duckdb.__version__.partition(".")[0]) >= 2
 
 ONE = [
     ("select 1 as x", "select 1 as x"),
@@ -20,31 +24,34 @@ ONE = [
     ("with a as (select 1) from a", "with a as (select 1) from a"),
     ('select update, merge from "delete"', 'select update, merge from "delete"'),
     ("pivot t on b using sum(a);", "pivot t on b using sum(a)"),
-    (
-        "pivot (select b, (update) update, (a) merge from t) on b using sum(update)",
-        "pivot (select b, (update) update, (a) merge from t) on b using sum(update)",
-    ),
 ]
+if DUCKDB_2:
+    text = "pivot (select b, (update) update, (a) merge from t) on b using sum(update)"
+    ONE.append((text, text))
 
+HOLDS = "holds {}" if DUCKDB_2 else "A CTE needs a SELECT"
 OTHER = [
     ("select 3 as a; drop table victim", "the second is 'drop table victim'"),
     ("select ';' as a; /* ; */ create table stray as select 1 as x", "2 statements"),
     ("select 1; select 2; select 3", "3 statements"),
     (
         "with w as (insert /* now */ into victim values (1) returning k) pivot w on k using sum(k)",
-        "holds INSERT",
+        HOLDS.format("INSERT"),
     ),
     (
         "with w as (with v as (select 1) delete from victim returning k) pivot w on k",
-        "holds DELETE",
+        HOLDS.format("DELETE"),
     ),
-    ("with w as (UPDATE victim set k = 1 returning k) pivot w on k using sum(k)", "holds UPDATE"),
+    (
+        "with w as (UPDATE victim set k = 1 returning k) pivot w on k using sum(k)",
+        HOLDS.format("UPDATE"),
+    ),
     ("drop table victim", "is not a select but DROP"),
     ("insert into victim values (1) returning *", "is not a select but INSERT"),
     ("copy victim to '/tmp/victim.csv'", "is not a select but COPY"),
-    ("with a as (insert into victim values (1) returning k) from a", "holds INSERT"),
-    ("with a as (delete from victim returning k) from a", "holds DELETE"),
-    ("with a as (update victim set k = 1 returning k) select * from a", "holds UPDATE"),
+    ("with a as (insert into victim values (1) returning k) from a", HOLDS.format("INSERT")),
+    ("with a as (delete from victim returning k) from a", HOLDS.format("DELETE")),
+    ("with a as (update victim set k = 1 returning k) select * from a", HOLDS.format("UPDATE")),
     ("-- nothing", "there is no statement"),
 ]
 
@@ -56,7 +63,7 @@ def test_one_select_is_taken_without_its_end(text, plain):
 
 @pytest.mark.parametrize(("text", "message"), OTHER)
 def test_anything_else_is_an_error(text, message):
-    with pytest.raises(ModelError, match=message):
+    with pytest.raises((ModelError, duckdb.ParserException), match=message):
         one_select(text)
 
 

@@ -66,7 +66,9 @@ def test_a_table_of_the_store_by_its_field(panel):
         file.read_text().replace("{name: stored}", "{name: stored, loaded_at_field: t}")
     )
     with duckdb.connect(str(panel / "lupom.duckdb")) as connection:
-        connection.execute("create table stored as select timestamptz '2026-03-01 09:00+00' as t")
+        connection.execute(
+            "create table stored as select timestamptz '2026-03-01 09:00:00+00' as t"
+        )
     assert statuses(panel, "panel.stored")["stored"].status == "warn"
 
 
