@@ -182,7 +182,7 @@ class Project(workspace.Project):
         from lupom.engine.run.results import RunResult
         from lupom.engine.run.retry import flags_of, last_run, to_retry
 
-        last = last_run(self.files.root)
+        last = last_run(self.files.root, self.files.target_name, self.given_vars)
         names = to_retry(self.context, last)
         if not names:
             return RunResult(None, "success")

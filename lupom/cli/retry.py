@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from lupom.cli.options import log_options, open_project, project_options
+from lupom.cli.options import log_options, open_project, parse_vars, project_options
 
 
 @click.command()
@@ -35,7 +35,7 @@ def retry(
     from lupom.cli.test import check
     from lupom.engine.run.retry import flags_of, last_run, to_retry
 
-    last = last_run(project_dir)
+    last = last_run(project_dir, target, parse_vars(vars_))
     given = vars_ or json.dumps(dict(last.vars))
     with open_project(project_dir, target or last.target, given) as project:
         names = to_retry(project.context, last)

@@ -45,8 +45,7 @@ def diagnose(context: Context) -> Iterator[Check]:
         f"{context.name}: {len(models)} models, {len(seeds)} seeds at {context.files.root}",
     )
     yield _store(context)
-    state = context.files.state_folder / "state.db"
-    yield Check("ledger", True, str(state) if state.is_file() else f"{state} (not yet made)")
+    yield _ledger(context)
     for alias in _aliases(context):
         try:
             yield Check(f"llm {alias}", True, context.gateway.check(alias))
@@ -76,6 +75,19 @@ def _aliases(context: Context) -> list[str]:
             wanted.add(stronger)
             pending.append(stronger)
     return [alias for alias in known if alias in wanted]
+
+
+def _ledger(context: Context) -> Check:
+    where = context.state_location
+    if not context.has_state:
+        return Check("ledger", True, f"{where} (not yet made)")
+    if context.shared_state is None:
+        return Check("ledger", True, str(where))
+    try:
+        tokens, money = context.state.ledger.spent()
+    except LupomError as error:
+        return Check("ledger", False, str(error))
+    return Check("ledger", True, f"{where}: {tokens:,} tokens and ${money:.2f} spent")
 
 
 def _store(context: Context) -> Check:

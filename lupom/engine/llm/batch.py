@@ -229,7 +229,7 @@ class Batches:
                 **{"status": OK, "answer": reply.text, "error": None, "history": "[]"},
                 **{"probabilities": None, "missing_mass": None, "latency": 0.0, "attempts": 1},
                 **{"tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out, "cost": cost},
-                "repaired": int(reply.repaired),
+                "repaired": reply.repaired,
             }
         )
 

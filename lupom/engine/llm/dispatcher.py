@@ -370,7 +370,7 @@ class Dispatcher:
                 "latency": entry.latency,
                 "attempts": entry.attempts,
                 "error": entry.error,
-                "repaired": int(entry.repaired),
+                "repaired": entry.repaired,
                 "counted_tokens": entry.counted_tokens,
                 "counted_cost": entry.counted_cost,
             }

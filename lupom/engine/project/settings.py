@@ -82,6 +82,11 @@ class Target(Strict):
     """Nodes at a time."""
     store_wait: float = Field(default=60.0, ge=0)
     """Seconds that a commit waits for whoever holds the file."""
+    state: str | None = Field(default=None, repr=False)
+    """The ledger that a team shares, by URL: `postgresql+psycopg://...` or `sqlite:///...`; without
+    it the file `.lupom/state.db`. A password comes from the environment, by `env_var`."""
+    state_wait: float = Field(default=300.0, ge=0)
+    """Seconds that a run waits for a PostgreSQL server that is gone, before it stops."""
     executor: ExecutorSettings = Field(default_factory=lambda: ExecutorSettings())
     """Where Python models work in batches: `local`, `processes`, `ray`, or a block."""
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lupom.engine.executors import Executor
     from lupom.engine.llm.gateway import Gateway
     from lupom.engine.sources.resolve import Sources
-    from lupom.engine.state import State
+    from lupom.engine.state import Location, State
 
 
 def not_built(name: str, to_run: str | None = None) -> StoreError:
@@ -74,6 +74,8 @@ class Context:
         self._gateway: Gateway | None = None
         self._executor: Executor | None = None
         self._sources = sources
+        # Where the target says that the state is; None is the file in the project's folder.
+        self.shared_state: Location | None = None
 
     @property
     def name(self) -> str:
@@ -92,12 +94,37 @@ class Context:
             if self._state is None:
                 from lupom.engine.state import State
 
-                self._state = State(self.files.state_folder / "state.db")
+                self._state = State(
+                    self.state_location,
+                    folder=None if self.shared_state is None else self.files.state_folder,
+                    wait=self.files.target.state_wait,
+                )
+                if self.shared_state is not None:
+                    self._take_back(self._state)
             return self._state
+
+    def _take_back(self, state: State) -> None:
+        """Give the ledger the answers that an earlier run could not write."""
+        from lupom.engine.state.opening import say
+        from lupom.engine.state.spool import left_over
+
+        if any(left_over(self.files.state_folder)):
+            from lupom.engine.state.transfer import take_back
+
+            count = take_back(state, self.files.state_folder)
+            say(f"{count} answers that an earlier run could not write are in the ledger now.")
+
+    @property
+    def state_location(self) -> Path | Location:
+        """Where the state is, or would be made."""
+        return self.shared_state or self.files.state_folder / "state.db"
 
     @property
     def has_state(self) -> bool:
-        return self._state is not None or (self.files.state_folder / "state.db").is_file()
+        """Whether there is a state; a server is asked when it is opened."""
+        where = self.state_location
+        path = where if isinstance(where, Path) else where.path
+        return self._state is not None or path is None or path.is_file()
 
     @property
     def gateway(self) -> Gateway:

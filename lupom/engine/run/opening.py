@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lupom.engine.compiler.load import compile_project
-from lupom.engine.errors import UsageError, did_you_mean
+from lupom.engine.errors import StateError, UsageError, did_you_mean
 from lupom.engine.graph import Graph, check_guarded
 from lupom.engine.hashes import FileHashes
 from lupom.engine.project.discovery import ProjectFiles, read_project
@@ -16,6 +16,9 @@ from lupom.engine.run.context import Context
 from lupom.engine.run.deferral import other_store
 from lupom.engine.run.stores import store_of
 from lupom.engine.sources.resolve import Sources
+
+if TYPE_CHECKING:
+    from lupom.engine.state import Location
 
 
 def open_context(
@@ -39,6 +42,7 @@ def open_context(
     nodes: dict[str, Node] = {}
     context = Context(files, nodes, store, sources)
     context.hashes = hashes
+    context.shared_state = state_of(files)
     context.compare_with = state
     context.defers_to = None if defer is None else other_store(files, store, defer)
     compiled = compile_project(
@@ -61,6 +65,30 @@ def open_context(
     nodes.update({node.name: node for node in compiled.nodes})
     hashes.save()
     return context
+
+
+def state_of(files: ProjectFiles) -> Location | None:
+    """Return where the target says that the state is; None is the file in the project's folder.
+
+    Raises ProjectError with file and line.
+    """
+    if files.target.state is None:
+        return None
+    from lupom.engine.state.location import has_password, location_of
+
+    where = ("targets", files.target_name, "state")
+    raw = files.document.data["targets"][files.target_name]["state"]
+    if has_password(str(raw)):
+        raise files.document.error(
+            "a password is spelled out in 'state'",
+            where,
+            "take it from the environment: postgresql+psycopg://ann:{{ env_var('LUPOM_PASSWORD') }}"
+            "@host/database; without one PGPASSWORD and ~/.pgpass count",
+        )
+    try:
+        return location_of(files.target.state, files.root)
+    except StateError as error:
+        raise files.document.error(error.message, where, error.hint) from None
 
 
 def compiled_anew(files: ProjectFiles, vars: Mapping[str, Any]) -> Context:

@@ -59,13 +59,14 @@ def publish(context: Context, run_id: str | None = None) -> None:
     def begin(cursor: duckdb.DuckDBPyConnection) -> None:
         nonlocal latest
         _prepare(cursor)
+        _know_again(cursor, context)
         seen = cursor.execute("select run_id from main.runs where status <> 'running'").fetchall()
         known = {row[0] for row in seen}
         # fetchall, since DuckDB 2 leaves a connection busy until the last row is fetched.
         ((latest,),) = cursor.execute("select coalesce(max(seq), 0) from main.calls").fetchall()
         runs = [
             {**run, "arguments": json.dumps(run["arguments"])}
-            for run in state.runs()
+            for run in state.runs(everyone=True)
             if run["run_id"] not in known
         ]
         nodes = [row for run in runs for row in state.nodes(run["run_id"])]
@@ -104,6 +105,20 @@ def _prepare(cursor: duckdb.DuckDBPyConnection) -> None:
         for column, kind in (column.split() for column in columns.split(",")):
             if column not in standing[name]:
                 cursor.execute(f"alter table main.{name} add column {quoted(column)} {kind}")
+
+
+def _know_again(cursor: duckdb.DuckDBPyConnection, context: Context) -> None:
+    """Begin anew with the calls of another ledger than the last one: it has numbers of its own."""
+    ((noted,),) = cursor.execute(
+        "select comment from duckdb_tables() where database_name = current_database()"
+        " and schema_name = 'main' and table_name = 'calls'"
+    ).fetchall()
+    if noted is None and context.shared_state is None:
+        return
+    ours = context.state.id
+    if noted != ours:
+        cursor.execute("update main.calls set seq = 0")
+        cursor.execute(f"comment on table main.calls is '{ours}'")
 
 
 def _replace(

@@ -14,6 +14,7 @@ from lupom.engine.run.staleness import quarantined
 
 if TYPE_CHECKING:
     from lupom.engine.run.context import Context
+    from lupom.engine.state import Location
 
 _UNDONE = (r.ERROR, r.FAIL, r.SKIPPED, r.STOPPED)
 
@@ -41,20 +42,27 @@ class LastRun:
     undone: frozenset[str] | None = frozenset()
 
 
-def last_run(folder: Path | None) -> LastRun:
+def last_run(
+    folder: Path | None, target: str | None = None, vars: Mapping[str, Any] | None = None
+) -> LastRun:
     """Return the last run of the project in a folder (None: here or above).
 
-    Raises UsageError when there is no project, or it was never run.
+    `target` and `vars` say which state database is meant, where targets have their own. Raises
+    UsageError when there is no project, or it was never run.
     """
     from lupom.engine.project.discovery import find_root
 
-    path = find_root(folder) / ".lupom" / "state.db"
+    folder = find_root(folder)
+    state_folder = folder / ".lupom"
+    where = _shared_state(folder, target, vars)
+    path = where.path if where is not None else state_folder / "state.db"
     runs: list[dict[str, Any]] = []
     nodes: list[dict[str, Any]] = []
-    if path.is_file():
+    if path is None or path.is_file():
         from lupom.engine.state import State
 
-        with State(path) as state:
+        its = None if where is None else state_folder
+        with State(where or state_folder / "state.db", folder=its) as state:
             runs = state.runs(limit=1)
             nodes = state.nodes(runs[0]["run_id"]) if runs else []
     if not runs:
@@ -72,6 +80,18 @@ def last_run(folder: Path | None) -> LastRun:
         arguments=arguments,
         undone=undone if nodes else None,
     )
+
+
+def _shared_state(
+    folder: Path, target: str | None, vars: Mapping[str, Any] | None
+) -> Location | None:
+    """Return the state that a target names; the project is read for it where one does at all."""
+    from lupom.engine.project.discovery import PROJECT_FILE, read_project
+    from lupom.engine.run.opening import state_of
+
+    if "state:" not in (folder / PROJECT_FILE).read_text(encoding="utf-8", errors="replace"):
+        return None
+    return state_of(read_project(folder, target=target, vars=vars))
 
 
 def flags_of(last: LastRun, budget: str | None = None) -> dict[str, Any]:

@@ -1,47 +1,89 @@
-"""State: runs, node results and the ledger of LLM calls, in SQLite."""
+"""State: runs, node results and the ledger of LLM calls, in SQLite or PostgreSQL."""
 
 from __future__ import annotations
 
+import getpass
+import os
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+import socket
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import StateError
+from lupom.engine.state.access import Access
 from lupom.engine.state.ledger import Entry, Ledger, now
+from lupom.engine.state.location import Location, file_of, location_of
+from lupom.engine.state.opening import open_engine, say
+from lupom.engine.state.spool import Spool
 from lupom.engine.state.writer import Writer
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine, Table
+    from sqlalchemy import Connection, Table
 
-__all__ = ["Entry", "State"]
+    from lupom.engine.state.dialect import Dialect
+
+__all__ = ["Entry", "Location", "State", "StateError", "location_of"]
 
 # Servers are updated: what one could not do a month ago it may do now.
 CAPABILITIES_LAST = timedelta(days=30)
 
 
 class State:
-    """The state database of a project, `.lupom/state.db`.
+    """The state database of a project, `.lupom/state.db`, or the one of a team by its URL.
 
-    SQLite in WAL mode, synchronous: what was recorded survives a killed process and a lost machine.
-    Several processes may have it open; each has one writer, and they wait for each other.
-    Methods may be called from any thread.
+    SQLite in WAL mode, synchronous, or PostgreSQL: what was recorded survives a killed process and
+    a lost machine. Several processes may have it open; each has one writer, and they wait for each
+    other. Methods may be called from any thread.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open the database, making it where there is none; raises StateError."""
-        self.path = Path(path)
-        self._engine = _open(self.path)
-        self._writer = Writer(self._engine)
-        self.ledger = Ledger(self._engine, self._writer)
+    def __init__(
+        self,
+        where: Path | Location,
+        *,
+        folder: Path | None = None,
+        wait: float = 300.0,
+        say: Callable[[str], None] = say,
+    ) -> None:
+        """Open the database, making it where there is none; raises StateError.
+
+        Parameters
+        ----------
+        folder : of a project whose checkout this is, `.lupom/`: there go calls that cannot be
+            written, and the runs of other checkouts are told from its own.
+        wait : seconds that a server may be gone before all that waits for it fails.
+        say : told of what happens to the database, a line each.
+        """
+        location = where if isinstance(where, Location) else file_of(Path(where))
+        self.location = location
+        self.owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self.place = None if folder is None else place_of(folder)
+        engine, self._dialect = open_engine(location, say)
+        self._access = Access(engine, self._dialect, location, wait=wait, say=say)
+        self.ledger = Ledger(self._access, self.owner)
+        spool = None
+        if folder is not None and self._dialect.shared:
+            spool = Spool(folder, self.owner)
+        self._writer = Writer(self._access, self.ledger.write, spool)
+        self.ledger.writer = self._writer
         # Callers ask the state; that the ledger is a part with a class of its own is our affair.
         self.lookup = self.ledger.lookup
         self.statuses = self.ledger.statuses
         self.record = self.ledger.record
         self.calls_since = self.ledger.calls_since
+
+    @property
+    def path(self) -> Path | None:
+        """The file, of SQLite."""
+        return self.location.path
+
+    @property
+    def id(self) -> str:
+        """What the database is known by, wherever it is."""
+        query = "select value from facts where name = 'id'"
+        return str(self._access.read(lambda c: c.exec_driver_sql(query).scalar()))
 
     def __enter__(self) -> State:
         return self
@@ -70,6 +112,7 @@ class State:
         self._insert(
             RUNS,
             {
+                "place": self.place,
                 "run_id": run_id,
                 "command": command,
                 "target": target,
@@ -141,22 +184,30 @@ class State:
         statement = NODES.insert()
         self._writer.do(lambda connection: connection.execute(statement, rows))
 
-    def runs(self, limit: int | None = None) -> list[dict[str, Any]]:
-        """Return runs as dicts, the latest first."""
+    def runs(self, limit: int | None = None, *, everyone: bool = False) -> list[dict[str, Any]]:
+        """Return runs as dicts, the latest first: this checkout's, or everyone's."""
         from sqlalchemy import text
 
         from lupom.engine.state.tables import RUNS
 
         # Ids sort by the second only, and two runs may start within one.
-        latest = RUNS.select().order_by(RUNS.c.started_at.desc(), text("rowid desc"))
+        latest = RUNS.select().order_by(RUNS.c.started_at.desc(), text(self._dialect.latest_first))
+        if self.place is not None and not everyone:
+            latest = latest.where(RUNS.c.place == self.place)
         return self._rows(latest.limit(limit))
 
     def nodes(self, run_id: str | None = None) -> list[dict[str, Any]]:
-        """Return node results as dicts, in the order they ended; of one run, or of all."""
-        from lupom.engine.state.tables import NODES
+        """Return node results as dicts, in the order they ended; of one run, or of all runs of this
+        checkout."""
+        from lupom.engine.state.tables import NODES, RUNS
 
         query = NODES.select().order_by(NODES.c.id)
-        return self._rows(query if run_id is None else query.where(NODES.c.run_id == run_id))
+        if run_id is not None:
+            query = query.where(NODES.c.run_id == run_id)
+        elif self.place is not None:
+            ours = RUNS.select().with_only_columns(RUNS.c.run_id)
+            query = query.where(NODES.c.run_id.in_(ours.where(RUNS.c.place == self.place)))
+        return self._rows(query)
 
     def capabilities(self, endpoint: str) -> dict[str, Any] | None:
         """Return how an endpoint takes requests; None when that is not known, or a month old."""
@@ -170,12 +221,10 @@ class State:
 
     async def record_capabilities(self, endpoint: str, capabilities: Mapping[str, Any]) -> None:
         """Remember how an endpoint takes requests."""
-        from sqlalchemy.dialects.sqlite import insert
-
         from lupom.engine.state.tables import MANNERS
 
         new = {"manner": dict(capabilities), "updated_at": now()}
-        statement = insert(MANNERS).values(endpoint=endpoint, **new)
+        statement = self._dialect.insert(MANNERS).values(endpoint=endpoint, **new)
         statement = statement.on_conflict_do_update(index_elements=["endpoint"], set_=new)
         await self._writer.do_async(lambda connection: connection.execute(statement))
 
@@ -189,25 +238,19 @@ class State:
 
     def batched(self, endpoint: str) -> frozenset[str]:
         """Return the keys of the calls of an endpoint that are out in batches."""
-        from sqlalchemy import text
-
-        query = (
-            "select json_extract(value, '$.key') from batches, json_each(batches.calls)"
-            " where endpoint = :endpoint and status in ('submitting', 'out')"
+        query = self._dialect.driver(self._dialect.batched_keys())
+        bound = {"endpoint": endpoint}
+        return self._access.read(
+            lambda connection: frozenset(connection.exec_driver_sql(query, bound).scalars())
         )
-        with self._engine.connect() as connection:
-            return frozenset(connection.scalars(text(query), {"endpoint": endpoint}))
 
     def promised(self) -> tuple[int, float]:
         """Return tokens and USD that the batches still out may take."""
-        from sqlalchemy import text
-
         query = (
             "select coalesce(sum(tokens), 0), coalesce(sum(money), 0) from batches"
             " where status in ('submitting', 'out')"
         )
-        with self._engine.connect() as connection:
-            tokens, money = connection.execute(text(query)).one()
+        tokens, money = self._access.read(lambda c: c.exec_driver_sql(query).one())
         return int(tokens), float(money)
 
     async def begin_batch(self, token: str, **fields: Any) -> None:
@@ -228,125 +271,77 @@ class State:
 
     def embeddings(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the vectors kept under these keys, as little-endian float32."""
-        import json
+        condition = self._dialect.among("key", "keys")
+        query = self._dialect.driver(f"select key, vector from embeddings where {condition}")
+        bound = {"keys": self._dialect.keys(keys)}
+        rows = self._access.read(lambda c: c.exec_driver_sql(query, bound).all())
+        return {row[0]: bytes(row[1]) for row in rows}
 
-        from sqlalchemy import text
+    def write(self, work: Callable[[Connection], Any]) -> Any:
+        """Run work in a transaction of the one writer, and return its result."""
+        return self._writer.do(work)
 
-        query = (
-            "select key, vector from embeddings where key in (select value from json_each(:keys))"
-        )
-        with self._engine.connect() as connection:
-            rows = connection.execute(text(query), {"keys": json.dumps(list(keys))})
-            return {row[0]: row[1] for row in rows}
+    def read(self, work: Callable[[Connection], Any]) -> Any:
+        """Return what work reads."""
+        return self._access.read(work)
+
+    @property
+    def dialect(self) -> Dialect:
+        """What this kind of database does in its own way."""
+        return self._dialect
 
     async def record_embeddings(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write embeddings; returns after the commit. `rows` have the table's columns."""
-        from sqlalchemy.dialects.sqlite import insert
+        """Write embeddings; returns after the commit. `rows` have the table's columns, but what
+        budgets count may be left out."""
+        stamped = [
+            {"counted_tokens": None, "counted_cost": None, **row, "created_at": now()}
+            for row in rows
+        ]
+        await self._writer.do_async(lambda connection: self.embed(connection, stamped))
 
+    def embed(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Write embeddings within a transaction; returns how many were new."""
         from lupom.engine.state.tables import EMBEDDINGS
 
-        stamped = [{**row, "created_at": now()} for row in rows]
-        statement = insert(EMBEDDINGS).on_conflict_do_nothing()
-        await self._writer.do_async(lambda connection: connection.execute(statement, stamped))
+        self.ledger.lock(connection)
+        condition = self._dialect.among("key", "keys")
+        query = self._dialect.driver(f"select key from embeddings where {condition}")
+        bound = {"keys": self._dialect.keys([row["key"] for row in rows])}
+        known = set(connection.exec_driver_sql(query, bound).scalars())
+        new = {row["key"]: row for row in rows if row["key"] not in known}
+        if not new:
+            return 0
+        connection.execute(EMBEDDINGS.insert(), list(new.values()))
+        tokens = sum(
+            int((row["tokens"] if row["counted_tokens"] is None else row["counted_tokens"]) or 0)
+            for row in new.values()
+        )
+        money = sum(
+            float((row["cost"] if row["counted_cost"] is None else row["counted_cost"]) or 0)
+            for row in new.values()
+        )
+        self.ledger.spend(connection, {"": (tokens, money)})
+        return len(new)
 
     def close(self) -> None:
         """Commit what waits and close; safe to call twice."""
         self._writer.close()
-        self._engine.dispose()
+        self._access.engine.dispose()
 
     def _insert(self, table: Table, values: Mapping[str, Any]) -> None:
         statement = table.insert()
         self._writer.do(lambda connection: connection.execute(statement, dict(values)))
 
     def _rows(self, query: Any) -> list[dict[str, Any]]:
-        with self._engine.connect() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+        return self._access.read(
+            lambda connection: [dict(row) for row in connection.execute(query).mappings()]
+        )
 
 
-def _open(path: Path) -> Engine:
-    from sqlalchemy import URL, create_engine, event
-    from sqlalchemy.exc import DBAPIError
-
-    from lupom.engine.state import migration, tables
-
+def place_of(folder: Path) -> str:
+    """Return what a checkout is known by among others: whose it is, on which machine, where."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StateError(f"{path.parent} cannot be made: {error.strerror}") from None
-    # As a part of a URL, not in its text: there % and ? in a folder's name mean something else.
-    engine = create_engine(URL.create("sqlite", database=str(path)))
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: Any) -> None:
-        # Transactions are ours: 'begin immediate' takes the write lock before anything is read.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute("pragma busy_timeout = 30000")
-        cursor.execute("pragma journal_mode = wal")
-        cursor.execute("pragma synchronous = full")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        if connection.get_execution_options().get("writes"):
-            connection.exec_driver_sql("begin immediate")
-
-    try:
-        with engine.connect() as connection:
-            version = connection.exec_driver_sql("pragma user_version").scalar() or 0
-        if version > tables.VERSION:
-            raise StateError(
-                f"the state database is of a newer LUPoM (version {version})",
-                file=path,
-                hint="update LUPoM, or move the file away",
-            )
-        if version < tables.VERSION:
-            with engine.execution_options(writes=True).begin() as connection:
-                of_tables, of_indexes = _definitions()
-                for statement in of_tables:
-                    connection.exec_driver_sql(statement)
-                if version:
-                    _complete(connection, tables.ALL)
-                for statement in of_indexes:
-                    connection.exec_driver_sql(statement)
-                if 0 < version < 4:
-                    migration.admit_unknown_usage(connection)
-                connection.exec_driver_sql(f"pragma user_version = {tables.VERSION:d}")
-    except DBAPIError as error:
-        engine.dispose()
-        raise StateError(
-            f"the state database cannot be opened: {error.orig}",
-            file=path,
-            hint="it holds the answers paid for: keep a copy before you move it away",
-        ) from None
-    return engine
-
-
-@cache
-def _definitions() -> tuple[list[str], list[str]]:
-    """Return the SQL of tables and of indexes that are not there; it takes 15 ms to write."""
-    from sqlalchemy.dialects import sqlite
-    from sqlalchemy.schema import CreateIndex, CreateTable
-
-    from lupom.engine.state import tables
-
-    dialect = sqlite.dialect()
-    indexes = [index for table in tables.ALL for index in table.indexes]
-    return (
-        [str(CreateTable(t, if_not_exists=True).compile(dialect=dialect)) for t in tables.ALL],
-        [str(CreateIndex(i, if_not_exists=True).compile(dialect=dialect)) for i in indexes],
-    )
-
-
-def _complete(connection: Connection, wanted: Sequence[Any]) -> None:
-    """Add the columns that an older database lacks; nothing in it is changed."""
-    for table in wanted:
-        there = {row[1] for row in connection.exec_driver_sql(f"pragma table_info({table.name})")}
-        for column in table.columns:
-            if column.name in there:
-                continue
-            default = "" if column.nullable else " not null default 0"
-            kind = column.type.compile(connection.dialect)
-            connection.exec_driver_sql(
-                f'alter table {table.name} add column "{column.name}" {kind}{default}'
-            )
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid()) if hasattr(os, "getuid") else "?"
+    return f"{user}@{socket.gethostname()}:{folder.resolve().parent}"

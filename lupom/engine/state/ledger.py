@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection
 
+    from lupom.engine.state.access import Access
+    from lupom.engine.state.dialect import Dialect
     from lupom.engine.state.writer import Writer
 
 PENDING, OK, INVALID = "pending", "ok", "invalid"
@@ -69,7 +71,7 @@ _COLUMNS = (
     " latency, attempts, error, tokens_cached, tokens_written, repaired, counted_tokens,"
     " counted_cost"
 )
-_WRITTEN = (
+WRITTEN = (
     "key",
     "provider",
     "model",
@@ -98,33 +100,44 @@ _WRITTEN = (
     "counted_tokens",
     "counted_cost",
 )
-# Bound by name; the columns are the constants above.
-_UPSERT = (
-    f"insert into calls (seq, created_at, updated_at, {', '.join(_WRITTEN)}) values"
-    " ((select coalesce(max(seq), 0) + 1 from calls), :now, :now,"
-    f" {', '.join(':' + name for name in _WRITTEN)})"
-    " on conflict (key) do update set seq = excluded.seq, updated_at = excluded.updated_at, "
-    + ", ".join(f"{name} = excluded.{name}" for name in _WRITTEN[1:])
-)
-
-
-_UNSAID = {
-    **dict.fromkeys(("tokens_cached", "tokens_written", "characters", "repaired"), 0),
+UNSAID = {
+    **dict.fromkeys(("tokens_cached", "tokens_written", "characters"), 0),
     **dict.fromkeys(("counted_tokens", "counted_cost")),
+    "repaired": False,
 }
+# What budgets count of a call.
+TOKENS = "coalesce(counted_tokens, tokens_in + tokens_out, 0)"
+MONEY = "coalesce(counted_cost, cost, 0)"
+
+
+def upsert(dialect: Dialect) -> str:
+    """Return the statement that writes a call; the columns are the constants above."""
+    return dialect.driver(
+        f"insert into calls (seq, created_at, updated_at, {', '.join(WRITTEN)}) values"
+        f" ({dialect.next_seq}, :created_at, :updated_at,"
+        f" {', '.join(':' + name for name in WRITTEN)})"
+        " on conflict (key) do update set seq = excluded.seq, updated_at = excluded.updated_at, "
+        + ", ".join(f"{name} = excluded.{name}" for name in WRITTEN[1:])
+    )
 
 
 class Ledger:
-    """Reads and writes of calls; reads open a connection each, writes go through the one writer."""
+    """Reads and writes of calls; reads open a connection each, writes go through the one writer.
 
-    def __init__(self, engine: Engine, writer: Writer) -> None:
-        self._engine = engine
-        self._writer = writer
+    What is spent is added to the pots with each writing, and taken off what the process `owner` was
+    granted of them.
+    """
+
+    def __init__(self, access: Access, owner: str) -> None:
+        self._access = access
+        self._dialect = access.dialect
+        self._owner = owner
+        self._upsert = upsert(access.dialect)
+        self.writer: Writer | None = None
 
     def lookup(self, keys: Iterable[str]) -> dict[str, Entry]:
         """Return what is known of the calls with these keys, by key."""
-        rows = self._select(_COLUMNS, keys)
-        return {row[0]: _entry(row) for row in rows}
+        return self._access.read(lambda connection: self.entries(connection, keys))
 
     def statuses(self, keys: Iterable[str]) -> dict[str, str]:
         """Return the status of the calls with these keys: 'pending', 'ok' or 'invalid'."""
@@ -138,24 +151,118 @@ class Ledger:
             return dict(zip(names, row, strict=True))
         return None
 
+    def entries(self, connection: Connection, keys: Iterable[str]) -> dict[str, Entry]:
+        """Return what is known of calls, as a transaction sees it."""
+        return {row[0]: _entry(row) for row in self._rows(connection, _COLUMNS, keys)}
+
     def _select(self, columns: str, keys: Iterable[str]) -> Any:
-        from sqlalchemy import text
+        return self._access.read(lambda connection: self._rows(connection, columns, keys))
 
-        wanted = json.dumps(list(keys))
-        # One bound value whatever the number of keys: json_each makes it a table.
-        query = f"select {columns} from calls where key in (select value from json_each(:keys))"
-        with self._engine.connect() as connection:
-            return connection.execute(text(query), {"keys": wanted}).all()
+    def _rows(self, connection: Connection, columns: str, keys: Iterable[str]) -> Any:
+        # One bound value whatever the number of keys.
+        query = f"select {columns} from calls where {self._dialect.among('key', 'keys')}"
+        bound = {"keys": self._dialect.keys(keys)}
+        return connection.exec_driver_sql(self._dialect.driver(query), bound).all()
 
-    async def record(self, row: Mapping[str, Any]) -> None:
+    async def record(self, row: Mapping[str, Any]) -> Entry | None:
         """Write a call as it now is; returns after the commit.
 
         `row` has the columns of the table but `seq` and the times; `parameters`, `history` and
         `probabilities` are JSON texts. The first writing sets `created_at`. `characters`,
         `repaired`, what budgets count and the tokens of the prompt cache may be left out.
+
+        Where another process has written an answer meanwhile, that one stands and is returned, and
+        what this one took is added to it; else None.
         """
-        values = {**_UNSAID, **row, "now": now()}
-        await self._writer.do_async(lambda connection: _write(connection, values))
+        assert self.writer is not None
+        entry: Entry | None = await self.writer.record({**UNSAID, **row})
+        return entry
+
+    def write(
+        self, connection: Connection, rows: Sequence[Mapping[str, Any]]
+    ) -> list[Entry | None]:
+        """Write calls within a transaction; returns for each the entry that stands before it."""
+        self.lock(connection)
+        keys = [row["key"] for row in rows]
+        query = f"key, status, {TOKENS}, {MONEY}"
+        before = {row[0]: row[1:] for row in self._rows(connection, query, keys)}
+        answered = [key for key, known in before.items() if known[0] == OK]
+        standing = self.entries(connection, answered) if answered else {}
+        times = dict.fromkeys(("created_at", "updated_at"), now())
+        values = []
+        for row in rows:
+            old = standing.get(row["key"])
+            out = row if old is None else _besides(old, row)
+            made = {**times, **out, "repaired": bool(out["repaired"])}
+            values.append(self._dialect.row(made))
+        connection.exec_driver_sql(self._upsert, values)
+        spent: dict[str, tuple[int, float]] = {}
+        for row in values:
+            tokens, money = _counted(row)
+            if (known := before.get(row["key"])) is not None:
+                tokens, money = tokens - int(known[1]), money - float(known[2])
+            before[row["key"]] = (row["status"], *_counted(row))
+            of_run = spent.get(row["run_id"], (0, 0.0))
+            spent[row["run_id"]] = (of_run[0] + tokens, of_run[1] + money)
+        self.spend(connection, spent)
+        return [standing.get(key) for key in keys]
+
+    def unite(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+        """Take calls of another ledger in, within a transaction; returns how many were new, and how
+        many took the place of what was known.
+
+        An answer wins over none; of two without one the later. What stands else stays as it is.
+        Rows have their times.
+        """
+        self.lock(connection)
+        found = self._rows(connection, "key, status, updated_at", [row["key"] for row in rows])
+        known = {row[0]: row[1:] for row in found}
+        taken: dict[str, Mapping[str, Any]] = {}
+        new = 0
+        for row in rows:
+            key, status = row["key"], row["status"]
+            old = known.get(key)
+            if old is not None and (old[0] == OK or (status != OK and row["updated_at"] <= old[1])):
+                continue
+            new += old is None
+            known[key] = (status, row["updated_at"])
+            taken[key] = row
+        if taken:
+            self.write(connection, list(taken.values()))
+        return new, len(taken) - new
+
+    def lock(self, connection: Connection) -> None:
+        """Be the only one who numbers calls, until the transaction ends.
+
+        A number that is taken is committed before the next one is, so that whoever reads what came
+        after a number misses nothing.
+        """
+        if self._dialect.shared:
+            connection.exec_driver_sql("select 1 from pots where name = 'project' for update")
+
+    def spend(self, connection: Connection, by_run: Mapping[str, tuple[int, float]]) -> None:
+        """Add what was spent to the pots, within a transaction that has the lock."""
+        tokens = sum(spent[0] for spent in by_run.values())
+        money = sum(spent[1] for spent in by_run.values())
+        added = {"project": (tokens, money), **{f"run {k}": v for k, v in by_run.items()}}
+        connection.exec_driver_sql(
+            self._dialect.driver(
+                "update pots set tokens = tokens + :tokens, money = money + :money"
+                " where name = :name"
+            ),
+            [{"name": name, "tokens": t, "money": m} for name, (t, m) in added.items()],
+        )
+        less = "case when {0} > :{0} then {0} - :{0} else 0 end"
+        connection.exec_driver_sql(
+            self._dialect.driver(
+                f"update grants set tokens = {less.format('tokens')},"
+                f" money = {less.format('money')} where pot = :name and owner = :owner"
+            ),
+            [
+                {"name": name, "owner": self._owner, "tokens": t, "money": m}
+                for name, (t, m) in added.items()
+            ],
+        )
 
     def taken(
         self,
@@ -166,58 +273,81 @@ class Ledger:
         limit: int = 2000,
     ) -> list[Taken]:
         """Return what the latest ended calls of a node, alias and model took; None is any."""
-        from sqlalchemy import text
-
         given = {"node": node, "alias": alias, "model": model}
         bound = {name: value for name, value in given.items() if value is not None}
         conditions = "".join(f" and {name} = :{name}" for name in bound)
-        query = (
+        query = self._dialect.driver(
             "select characters, tokens_in, tokens_out, tokens_cached, tokens_written,"
-            f" status = '{OK}', max(attempts, 1) from calls where status <> '{PENDING}'"
+            f" status = '{OK}', case when attempts > 1 then attempts else 1 end from calls"
+            f" where status <> '{PENDING}'"
             f" and tokens_in > 0 and tokens_out is not null and characters > 0{conditions}"
             " order by seq desc limit :limit"
         )
-        with self._engine.connect() as connection:
-            rows = connection.execute(text(query), {**bound, "limit": limit})
-            return [
-                Taken(characters, tokens_in, tokens_out, cached, written, bool(ok), attempts)
-                for characters, tokens_in, tokens_out, cached, written, ok, attempts in rows
-            ]
+        rows = self._access.read(
+            lambda connection: connection.exec_driver_sql(query, {**bound, "limit": limit}).all()
+        )
+        return [
+            Taken(characters, tokens_in, tokens_out, cached, written, bool(ok), attempts)
+            for characters, tokens_in, tokens_out, cached, written, ok, attempts in rows
+        ]
 
     def spent(self) -> tuple[int, float]:
         """Return tokens and USD of everything ever asked and embedded.
 
         What a provider did not say counts by the requests' own estimate; unknown prices are 0.
         """
-        from sqlalchemy import text
-
-        query = (
-            "select coalesce(sum(tokens), 0), coalesce(sum(cost), 0) from"
-            " (select coalesce(counted_tokens, tokens_in + tokens_out) as tokens,"
-            " coalesce(counted_cost, cost) as cost from calls union all select"
-            " coalesce(counted_tokens, tokens), coalesce(counted_cost, cost) from embeddings)"
-        )
-        with self._engine.connect() as connection:
-            tokens, cost = connection.execute(text(query)).one()
-        return int(tokens), float(cost)
+        query = "select tokens, money from pots where name = 'project'"
+        tokens, money = self._access.read(lambda c: c.exec_driver_sql(query).one())
+        # A sum of binary fractions that went up and down may miss nothing by a hair.
+        return int(tokens), max(0.0, float(money))
 
     def calls_since(self, seq: int = 0, limit: int | None = None) -> list[dict[str, Any]]:
         """Return calls written after the given `seq`, in the order of writing, as dicts.
 
         A call that got another attempt is returned again, with a new `seq`.
         """
-        from sqlalchemy import text
+        query = "select * from calls where seq > :seq order by seq"
+        bound = {"seq": seq}
+        if limit is not None:
+            query, bound = f"{query} limit :limit", {"seq": seq, "limit": limit}
+        query = self._dialect.driver(query)
+        rows = self._access.read(
+            lambda connection: connection.exec_driver_sql(query, bound).mappings().all()
+        )
+        return [dict(row) for row in rows]
 
-        query = "select * from calls where seq > :seq order by seq limit :limit"
-        with self._engine.connect() as connection:
-            rows = connection.execute(
-                text(query), {"seq": seq, "limit": -1 if limit is None else limit}
-            )
-            return [dict(row) for row in rows.mappings()]
+
+def _counted(row: Mapping[str, Any]) -> tuple[int, float]:
+    """Return what budgets count of a call, as TOKENS and MONEY do."""
+    tokens, cost = row["counted_tokens"], row["counted_cost"]
+    if tokens is None:
+        known = row["tokens_in"] is not None and row["tokens_out"] is not None
+        tokens = row["tokens_in"] + row["tokens_out"] if known else 0
+    return int(tokens), float((row["cost"] if cost is None else cost) or 0.0)
 
 
-def _write(connection: Connection, values: dict[str, Any]) -> None:
-    connection.exec_driver_sql(_UPSERT, values)
+def _besides(standing: Entry, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a standing answer's row with what another answer to the same call took added."""
+    kept = {
+        "status": standing.status,
+        "answer": standing.answer,
+        "probabilities": None
+        if standing.probabilities is None
+        else json.dumps(standing.probabilities, ensure_ascii=False),
+        "missing_mass": standing.missing_mass,
+        "history": json.dumps(standing.history, ensure_ascii=False) if standing.history else "[]",
+        "error": standing.error,
+        "repaired": standing.repaired,
+        "tokens_cached": standing.tokens_cached + row["tokens_cached"],
+        "tokens_written": standing.tokens_written + row["tokens_written"],
+    }
+    for name in ("tokens_in", "tokens_out", "cost", "latency", "attempts"):
+        one, other = getattr(standing, name), row[name]
+        kept[name] = None if one is None or other is None else one + other
+    if standing.counted_tokens is not None or row["counted_tokens"] is not None:
+        one, other = _counted(asdict(standing)), _counted(row)
+        kept["counted_tokens"], kept["counted_cost"] = one[0] + other[0], one[1] + other[1]
+    return {**row, **kept}
 
 
 def _entry(row: Any) -> Entry:

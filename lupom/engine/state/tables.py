@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, Column, LargeBinary, Table
+from sqlalchemy import JSON, BigInteger, Column, LargeBinary, Table
 from sqlmodel import Field, SQLModel
 
 # Raised with any change to the tables; a newer database is not opened.
-VERSION = 5
+VERSION = 6
 
 
 class Run(SQLModel, table=True):
-    """One run: a command that built something, or tried to. Times are UTC, ISO 8601."""
+    """One run: a command that built something, or tried to. Times are UTC, ISO 8601.
+
+    `place` is the checkout it was made in, 'user@host:folder': several may share a database.
+    """
 
     __tablename__ = "runs"
 
@@ -26,6 +29,7 @@ class Run(SQLModel, table=True):
     started_at: str
     finished_at: str | None = None
     seconds: float | None = None
+    place: str | None = None
 
 
 class NodeRun(SQLModel, table=True):
@@ -80,7 +84,7 @@ class Call(SQLModel, table=True):
     __tablename__ = "calls"
 
     key: str = Field(primary_key=True)
-    seq: int = Field(index=True)
+    seq: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
     provider: str
     model: str
     alias: str
@@ -160,10 +164,102 @@ class Batch(SQLModel, table=True):
     run_id: str
     status: str
     calls: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON))
-    tokens: int = 0
+    tokens: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, default=0))
     money: float = 0.0
     created_at: str
     updated_at: str
+
+
+class Member(SQLModel, table=True):
+    """A process that has the database open and takes part in the asking.
+
+    `kind` is 'run' or 'worker'. It is alive while `until` (seconds since 1970, the database's
+    clock) lies ahead; what a dead one held is free. `message` is what it wants others to know.
+    """
+
+    __tablename__ = "members"
+
+    owner: str = Field(primary_key=True)
+    kind: str
+    place: str
+    run_id: str | None = None
+    until: float
+    started_at: str
+    message: str | None = None
+
+
+class Lease(SQLModel, table=True):
+    """A call that a member has in flight, or is about to have; it is worth what its member is."""
+
+    __tablename__ = "leases"
+
+    key: str = Field(primary_key=True)
+    owner: str = Field(index=True)
+
+
+class Pot(SQLModel, table=True):
+    """What was spent, in all (`name` 'project') or by one run: written with each answer.
+
+    The row 'project' is also the lock of whoever numbers rows of the ledger.
+    """
+
+    __tablename__ = "pots"
+
+    name: str = Field(primary_key=True)
+    tokens: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, default=0))
+    money: float = 0.0
+
+
+class Grant(SQLModel, table=True):
+    """What a member may yet spend of a pot: promised to its requests in flight, or about to be."""
+
+    __tablename__ = "grants"
+
+    pot: str = Field(primary_key=True)
+    owner: str = Field(primary_key=True)
+    tokens: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, default=0))
+    money: float = 0.0
+
+
+class Rate(SQLModel, table=True):
+    """When what was sent to an endpoint is worked off, by its alias's limits a minute."""
+
+    __tablename__ = "rates"
+
+    endpoint: str = Field(primary_key=True)
+    requests_at: float = 0.0
+    tokens_at: float = 0.0
+
+
+class Queued(SQLModel, table=True):
+    """A call that a run wants workers to ask, in the order of `position`.
+
+    `content` is JSON: what it says, the class that reads its answer and what limits that. `known`
+    is how many attempts the run knew of: a call that ended with more has its end.
+    """
+
+    __tablename__ = "queue"
+
+    key: str = Field(primary_key=True)
+    position: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
+    run_id: str = Field(index=True)
+    owner: str
+    alias: str
+    node: str
+    content: str
+    fresh: bool = False
+    known: int = 0
+    failures: int = 0
+    error: str | None = None
+
+
+class Fact(SQLModel, table=True):
+    """What is so of the database as a whole: its `id`, by which others know it again."""
+
+    __tablename__ = "facts"
+
+    name: str = Field(primary_key=True)
+    value: str
 
 
 def _table(model: type[SQLModel]) -> Table:
@@ -172,4 +268,9 @@ def _table(model: type[SQLModel]) -> Table:
 
 RUNS, NODES, CALLS = _table(Run), _table(NodeRun), _table(Call)
 EMBEDDINGS, MANNERS, BATCHES = _table(Embedding), _table(EndpointCapabilities), _table(Batch)
-ALL = (RUNS, NODES, CALLS, EMBEDDINGS, MANNERS, BATCHES)
+MEMBERS, LEASES, POTS = _table(Member), _table(Lease), _table(Pot)
+GRANTS, RATES, QUEUE, FACTS = _table(Grant), _table(Rate), _table(Queued), _table(Fact)
+ALL = (
+    *(RUNS, NODES, CALLS, EMBEDDINGS, MANNERS, BATCHES),
+    *(MEMBERS, LEASES, POTS, GRANTS, RATES, QUEUE, FACTS),
+)

@@ -6,14 +6,18 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import StateError
+from lupom.engine.state.opening import cause
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection
+
+    from lupom.engine.state.access import Access
+    from lupom.engine.state.spool import Spool
 
 # A commit is a file sync (1 to 5 ms here). Waiting 5 ms lets a hundred answers share one, and stays
 # far from the 20 ms within which an answer has to be committed.
@@ -21,23 +25,44 @@ WINDOW = 0.005
 MOST = 500
 
 Work = Callable[["Connection"], Any]
+Row = Mapping[str, Any]
 
 
 @dataclass(slots=True)
 class _Item:
-    work: Work
+    """A piece of work, or a call of the ledger."""
+
     done: Callable[[Any, BaseException | None], None]
+    work: Work | None = None
+    row: Row | None = None
 
 
 class Writer:
-    """Runs pieces of work in transactions, several in one; each hears when its own is durable."""
+    """Runs pieces of work in transactions, several in one; each hears when its own is durable.
 
-    def __init__(self, engine: Engine) -> None:
-        # Option 'writes' makes its transactions take the write lock at once.
-        self._engine = engine.execution_options(writes=True)
+    Calls of the ledger are written last in a transaction and all at once: whoever numbers them
+    keeps others from it until the commit.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        write_calls: Callable[[Connection, Sequence[Row]], list[Any]],
+        spool: Spool | None = None,
+    ) -> None:
+        self._access = access
+        self._write_calls = write_calls
+        self._spool = spool
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._closed = False
+        self._regular: Callable[[], None] | None = None
+        self._every = 0.0
+        self._next = 0.0
+        # Calls that came and are not committed yet, which a lost connection must not lose.
+        self._open: dict[int, Row] = {}
+        access.on_outage = self._outage
+        self._out = False
         self._thread = threading.Thread(target=self._run, name="lupom-state", daemon=True)
         self._thread.start()
 
@@ -50,7 +75,7 @@ class Writer:
             out[:] = result, error
             ready.set()
 
-        self._put(_Item(work, done))
+        self._put(_Item(done, work))
         ready.wait()
         if out[1] is not None:
             raise out[1]
@@ -58,6 +83,13 @@ class Writer:
 
     async def do_async(self, work: Work) -> Any:
         """Run a piece of work; returns its result once it is committed."""
+        return await self._async(work=work)
+
+    async def record(self, row: Row) -> Any:
+        """Write a call; returns, once it is committed, what writing calls says of it."""
+        return await self._async(row=row)
+
+    async def _async(self, **what: Any) -> Any:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
 
@@ -72,7 +104,7 @@ class Writer:
         def done(result: Any, error: BaseException | None) -> None:
             loop.call_soon_threadsafe(settle, result, error)
 
-        self._put(_Item(work, done))
+        self._put(_Item(done, **what))
         return await future
 
     def close(self) -> None:
@@ -82,12 +114,17 @@ class Writer:
                 return
             self._closed = True
             self._queue.put(None)
+        self._access.closing.set()
         self._thread.join()
 
     def _put(self, item: _Item) -> None:
         with self._lock:
             if self._closed:
                 raise StateError("the state database is closed")
+            if item.row is not None and self._spool is not None:
+                self._open[id(item)] = item.row
+                if self._out:
+                    self._spool.keep(item.row)
             self._queue.put(item)
 
     def _run(self) -> None:
@@ -112,23 +149,51 @@ class Writer:
                 return
 
     def _commit(self, group: list[_Item]) -> None:
-        results: list[Any] = []
+        works = [item for item in group if item.work is not None]
+        calls = [item for item in group if item.row is not None]
+
+        def all_of_it(connection: Connection) -> list[Any]:
+            results = [item.work(connection) for item in works if item.work is not None]
+            rows = [item.row for item in calls if item.row is not None]
+            return results + (self._write_calls(connection, rows) if rows else [])
+
         try:
-            with self._engine.begin() as connection:
-                results = [item.work(connection) for item in group]
+            results = self._access.write(all_of_it)
+        except StateError as error:
+            # The server is gone for good: what came is in the spool.
+            for item in group:
+                item.done(None, error)
+            return
         except Exception as error:
             if len(group) > 1:
                 # One bad piece of work must not take the others with it.
                 for item in group:
                     self._commit([item])
                 return
-            failure = StateError(f"the state database cannot be written: {_cause(error)}")
-            group[0].done(None, failure)
+            said = cause(self._access.location, error)
+            group[0].done(None, StateError(f"the state database cannot be written: {said}"))
+            self._settle(group)
             return
-        for item, result in zip(group, results, strict=True):
+        self._settle(group)
+        for item, result in zip(works + calls, results, strict=True):
             item.done(result, None)
 
+    def _settle(self, group: Sequence[_Item]) -> None:
+        """Forget what is committed, and the file of what was not once all of it is."""
+        if self._spool is None:
+            return
+        with self._lock:
+            for item in group:
+                self._open.pop(id(item), None)
+            if self._out and not self._open:
+                self._out = False
+                self._spool.clear()
 
-def _cause(error: BaseException) -> str:
-    original = getattr(error, "orig", None)
-    return str(original if original is not None else error).splitlines()[0]
+    def _outage(self) -> None:
+        """Write down at once what came and is not committed: this process may not live to do it."""
+        if self._spool is None:
+            return
+        with self._lock:
+            self._out = True
+            for row in self._open.values():
+                self._spool.keep(row)

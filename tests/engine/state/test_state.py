@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lupom.engine.errors import StateError
-from lupom.engine.state import State
+from lupom.engine.state import Location, State, location_of
 
 CALL = {
     "provider": "openai",
@@ -41,6 +41,14 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / ".lupom" / "state.db"
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def where(request, tmp_path: Path) -> Path | Location:
+    """A database that is not made yet, of each kind."""
+    if request.param == "sqlite":
+        return tmp_path / ".lupom" / "state.db"
+    return location_of(request.getfixturevalue("postgres").database(), tmp_path)
+
+
 def record(state: State, *keys: str, **changes) -> None:
     """Record calls with these keys, all at once."""
 
@@ -50,14 +58,14 @@ def record(state: State, *keys: str, **changes) -> None:
     asyncio.run(work())
 
 
-def test_a_run_and_its_nodes_are_remembered(path):
-    with State(path) as state:
+def test_a_run_and_its_nodes_are_remembered(where):
+    with State(where) as state:
         run_id = state.start_run("run", target="dev", version="0.1.0", arguments={"threads": 2})
         assert state.runs()[0]["status"] == "running"
         state.record_node(run_id, "questions", "table", "success", rows=25, seconds=0.5)
         state.record_node(run_id, "notes", "llm", "warn", calls=10, invalid=1, cost=0.25)
         state.finish_run(run_id, "success")
-    with State(path) as state:
+    with State(where) as state:
         (run,) = state.runs()
         assert (run["run_id"], run["status"], run["target"]) == (run_id, "success", "dev")
         assert run["arguments"] == {"threads": 2}
@@ -68,20 +76,20 @@ def test_a_run_and_its_nodes_are_remembered(path):
         assert state.nodes("another") == []
 
 
-def test_runs_come_latest_first(path):
-    with State(path) as state:
+def test_runs_come_latest_first(where):
+    with State(where) as state:
         ids = [state.start_run("run") for _ in range(3)]
         assert {run["run_id"] for run in state.runs()} == set(ids)
         assert len(state.runs(limit=2)) == 2
 
 
-def test_a_field_a_node_does_not_have_is_an_error(path):
-    with State(path) as state, pytest.raises(TypeError, match="'rowss'"):
+def test_a_field_a_node_does_not_have_is_an_error(where):
+    with State(where) as state, pytest.raises(TypeError, match="'rowss'"):
         state.record_node("r", "n", "table", "success", rowss=3)
 
 
-def test_a_call_is_found_by_its_key(path):
-    with State(path) as state:
+def test_a_call_is_found_by_its_key(where):
+    with State(where) as state:
         record(state, "a", "b", status="ok", probabilities='{"Yes": 1.0}')
         record(state, "c", status="pending", history='[{"text": "x", "error": "y"}]')
         found = state.lookup(["a", "c", "gone"])
@@ -93,14 +101,14 @@ def test_a_call_is_found_by_its_key(path):
         assert state.lookup([]) == {}
 
 
-def test_many_keys_are_one_question(path):
-    with State(path) as state:
+def test_many_keys_are_one_question(where):
+    with State(where) as state:
         record(state, *(f"k{i}" for i in range(2000)))
         assert len(state.statuses(f"k{i}" for i in range(5000))) == 2000
 
 
-def test_what_was_written_since_can_be_read_an_update_included(path):
-    with State(path) as state:
+def test_what_was_written_since_can_be_read_an_update_included(where):
+    with State(where) as state:
         record(state, "a", status="pending")
         record(state, "b")
         seen = state.calls_since(0)
@@ -114,8 +122,8 @@ def test_what_was_written_since_can_be_read_an_update_included(path):
         assert len(state.calls_since(0)) == 2
 
 
-def test_what_the_latest_calls_took_by_node_alias_and_model(path):
-    with State(path) as state:
+def test_what_the_latest_calls_took_by_node_alias_and_model(where):
+    with State(where) as state:
         assert state.ledger.taken(node="notes") == []
         record(state, "a", tokens_in=30, tokens_out=2, characters=120)
         record(state, "b", tokens_in=40, tokens_out=4, characters=160, status="invalid")
@@ -130,8 +138,8 @@ def test_what_the_latest_calls_took_by_node_alias_and_model(path):
         assert [t.tokens_in for t in state.ledger.taken(node="notes", limit=1)] == [40]
 
 
-def test_all_that_was_ever_spent(path):
-    with State(path) as state:
+def test_all_that_was_ever_spent(where):
+    with State(where) as state:
         assert state.ledger.spent() == (0, 0.0)
         record(state, "a", tokens_in=30, tokens_out=2, cost=0.5)
         record(state, "b", tokens_in=40, tokens_out=4)
@@ -147,8 +155,8 @@ def test_a_record_is_durable_when_it_returns(path):
             assert other.execute("select key from calls").fetchall() == [("a",)]
 
 
-def test_answers_that_come_together_are_committed_together(path):
-    with State(path) as state:
+def test_answers_that_come_together_are_committed_together(where):
+    with State(where) as state:
         record(state, *(f"k{i}" for i in range(300)))
         rows = state.calls_since(0)
     assert [row["seq"] for row in rows] == list(range(1, 301))
@@ -156,8 +164,8 @@ def test_answers_that_come_together_are_committed_together(path):
     assert len({row["key"] for row in rows}) == 300
 
 
-def test_threads_write_at_once(path):
-    with State(path) as state:
+def test_threads_write_at_once(where):
+    with State(where) as state:
         threads = [
             threading.Thread(target=record, args=(state, *(f"{t}-{i}" for i in range(50))))
             for t in range(4)
@@ -169,15 +177,15 @@ def test_threads_write_at_once(path):
         assert [row["seq"] for row in state.calls_since(0)] == list(range(1, 201))
 
 
-def test_two_processes_worth_of_states_write_to_one_file(path):
-    with State(path) as one, State(path) as two:
+def test_two_processes_worth_of_states_write_to_one_file(where):
+    with State(where) as one, State(where) as two:
         record(one, "a", "b")
         record(two, "b", "c")
         assert set(one.statuses("abc")) == {"a", "b", "c"}
 
 
-def test_one_bad_record_takes_no_other_with_it(path):
-    with State(path) as state:
+def test_one_bad_record_takes_no_other_with_it(where):
+    with State(where) as state:
 
         async def work():
             good = [state.record({**CALL, "key": f"k{i}"}) for i in range(5)]
@@ -190,14 +198,14 @@ def test_one_bad_record_takes_no_other_with_it(path):
         assert len(state.calls_since(0)) == 5
 
 
-def test_closing_commits_what_waits(path):
-    state = State(path)
+def test_closing_commits_what_waits(where):
+    state = State(where)
     run_id = state.start_run("run")
     state.close()
     state.close()
     with pytest.raises(StateError, match="closed"):
         state.start_run("run")
-    with State(path) as again:
+    with State(where) as again:
         assert again.runs()[0]["run_id"] == run_id
 
 
@@ -239,9 +247,9 @@ pragma user_version = 1;
 """
 
 
-def test_batches_are_open_until_they_are_collected_or_lost(path):
+def test_batches_are_open_until_they_are_collected_or_lost(where):
     fields = {"endpoint": "e", "alias": "a", "node": "n", "run_id": "r", "tokens": 5, "money": 0.5}
-    with State(path) as state:
+    with State(where) as state:
         for token in ("one", "two"):
             asyncio.run(state.begin_batch(token, calls=[{"key": token}], **fields))
         assert state.promised() == (10, 1.0)
@@ -250,7 +258,7 @@ def test_batches_are_open_until_they_are_collected_or_lost(path):
         assert (found["one"]["batch_id"], found["two"]["batch_id"]) == ("b", None)
         assert found["one"]["calls"] == [{"key": "one"}]
         assert state.open_batches("another") == []
-    with State(path) as state:
+    with State(where) as state:
         asyncio.run(state.update_batch("one", status="done"))
         asyncio.run(state.update_batch("two", status="lost"))
         assert state.open_batches("e") == []

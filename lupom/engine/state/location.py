@@ -1,0 +1,154 @@
+"""Where a state database is: a SQLite file, or a database of a PostgreSQL server by its URL.
+
+Only `Location.password` holds a password. Nothing that is shown, kept or raised has it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from lupom.engine.errors import StateError, did_you_mean
+
+MASK = "***"
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+# As SQLAlchemy spells them, and as people and hosting services do.
+_SCHEMES = {
+    "sqlite": SQLITE,
+    "sqlite+pysqlite": SQLITE,
+    "postgresql": POSTGRESQL,
+    "postgresql+psycopg": POSTGRESQL,
+    "postgres": POSTGRESQL,
+}
+_SHAPES = "postgresql+psycopg://USER:PASSWORD@HOST:5432/DATABASE, or sqlite:///PATH"
+_PASSWORD = re.compile(r"(?P<before>[A-Za-z][\w+.-]*://[^/?#\s:@]*:)(?P<word>[^\s]*)(?P<at>@)")
+_PASSWORD_OPTION = re.compile(r"(?P<before>[?&]password=)(?P<word>[^&#\s'\"]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A state database's place.
+
+    Attributes
+    ----------
+    kind : 'sqlite' or 'postgresql'.
+    path : the file, of SQLite.
+    user, password, host, port, database, options : of PostgreSQL; what is None is as libpq finds it
+        (PGPASSWORD, ~/.pgpass).
+    """
+
+    kind: str
+    path: Path | None = None
+    user: str | None = None
+    password: str | None = field(default=None, repr=False, compare=False)
+    host: str | None = None
+    port: int | None = None
+    database: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> str:
+        """The place for people: a path, or a URL whose password is masked."""
+        if self.kind == SQLITE:
+            return str(self.path)
+        word = "" if self.password is None else f":{MASK}"
+        user = "" if self.user is None else f"{self.user}{word}@"
+        port = "" if self.port is None else f":{self.port}"
+        return f"postgresql://{user}{self.host or ''}{port}/{self.database or ''}"
+
+    def __str__(self) -> str:
+        return self.shown
+
+    def masked(self, text: str) -> str:
+        """Return a text of a driver or server without the password."""
+        if self.password:
+            text = text.replace(self.password, MASK)
+        return masked(text)
+
+
+def masked(text: str) -> str:
+    """Return a text with passwords of URLs in it masked."""
+    text = _PASSWORD.sub(rf"\g<before>{MASK}\g<at>", text)
+    return _PASSWORD_OPTION.sub(rf"\g<before>{MASK}", text)
+
+
+def has_password(text: str) -> bool:
+    """Tell whether a URL spells a password out; one made of templates ('{{ ... }}') does not."""
+    plain = re.sub(r"\{\{.*?\}\}", "", text)
+    found = [*_PASSWORD.finditer(plain), *_PASSWORD_OPTION.finditer(plain)]
+    return any(match["word"] for match in found)
+
+
+def file_of(path: Path) -> Location:
+    """Return the location of a SQLite file."""
+    return Location(SQLITE, path=path)
+
+
+def location_of(text: str, root: Path) -> Location:
+    """Read a URL, or the path of a SQLite file; relative paths are from `root`.
+
+    Raises StateError that says what is wrong; never with the password in it.
+    """
+    text = text.strip()
+    scheme, colon, rest = text.partition("://")
+    if not colon:
+        if re.match(r"[A-Za-z][\w+]*:", text) and not re.match(r"[A-Za-z]:[\\/]", text):
+            raise _unreadable(text, "a URL has '://' after its scheme")
+        if not text:
+            raise _unreadable(text, "it is empty")
+        return file_of(_path(text, root))
+    kind = _SCHEMES.get(scheme.lower())
+    if kind is None:
+        raise StateError(
+            f"state: there is no database '{scheme}://'",
+            hint=did_you_mean(scheme.lower(), _SCHEMES) or f"spell it {_SHAPES}",
+        )
+    if kind == SQLITE:
+        # As SQLAlchemy has it: three slashes before a relative path, four before an absolute one.
+        if not rest.startswith("/") or not rest[1:]:
+            raise _unreadable(text, "the file of SQLite stands after three slashes")
+        return file_of(_path(unquote(rest[1:].split("?")[0]), root))
+    return _server(text)
+
+
+def _server(text: str) -> Location:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+        host = parts.hostname
+    except ValueError:
+        raise _unreadable(
+            text, "its port is no number, or a character of the password is not escaped (%40 for @)"
+        ) from None
+    # A '/' or '#' in a password ends the host for any reader of URLs.
+    if "@" in parts.path or "@" in parts.fragment or "@" in parts.query.partition("=")[0]:
+        raise _unreadable(text, "a '/', '?' or '#' in the password is written %2F, %3F, %23")
+    database = unquote(parts.path.removeprefix("/"))
+    if not database:
+        raise _unreadable(text, "it names no database")
+    options = dict(parse_qsl(parts.query))
+    password = None if parts.password is None else unquote(parts.password)
+    password = options.pop("password", password)
+    return Location(
+        POSTGRESQL,
+        user=None if not parts.username else unquote(parts.username),
+        password=password or None,
+        host=host,
+        port=port,
+        database=database,
+        options=options,
+    )
+
+
+def _path(text: str, root: Path) -> Path:
+    return (root / Path(text).expanduser()).resolve()
+
+
+def _unreadable(text: str, why: str) -> StateError:
+    # Where a URL is not one, nobody knows what of it is a password: all before the '@' may be.
+    before, at, host = text.rpartition("@")
+    shown = re.match(r"[\w+]*:?/*", before)[0] + MASK + at + host if at else masked(text)  # type: ignore[index]
+    return StateError(f"state: '{shown}' cannot be read: {why}", hint=f"spell it {_SHAPES}")

@@ -1,0 +1,135 @@
+"""Opens a state database: connected, of this LUPoM's version, or one message that says why not."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from lupom.engine.errors import StateError
+from lupom.engine.state.dialect import Dialect, dialect_of
+from lupom.engine.state.location import POSTGRESQL, SQLITE, Location
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+# What a driver or server says, and what it means; the first that is found counts.
+_MEANINGS = (
+    ("password authentication failed", "the user or the password is wrong", "password"),
+    ("no password supplied", "it wants a password", "password"),
+    ("does not exist", "the database or the user does not exist", "missing"),
+    ("no pg_hba.conf entry", "the server does not let this user or machine in", "refused"),
+    ("connection refused", "no server answers there", "down"),
+    ("timeout expired", "no server answers there", "down"),
+    ("could not translate host name", "there is no such host", "host"),
+    ("failed to resolve host", "there is no such host", "host"),
+    ("name or service not known", "there is no such host", "host"),
+    ("too many clients", "the server has no connection left", "full"),
+    ("permission denied", "the user may not make tables there", "rights"),
+    ("invalid connection option", "an option after '?' is none of PostgreSQL's", "option"),
+)
+_HINTS = {
+    "password": "the URL takes it from the environment: \"{{ env_var('LUPOM_STATE') }}\"; without"
+    " one in the URL, PGPASSWORD and ~/.pgpass count",
+    "missing": "createdb makes a database, on the server; LUPoM makes the tables",
+    "refused": "pg_hba.conf of the server says who may come",
+    "down": "is the server running, and is host and port right?",
+    "host": "is the host spelled right?",
+    "full": "max_connections of the server; each run and worker takes a few",
+    "rights": "grant create on schema public to the user",
+    "option": "options are libpq's: ?sslmode=require",
+}
+
+
+def say(text: str) -> None:
+    """Tell whoever is at the terminal; stdout is for data."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def open_engine(location: Location, say: Callable[[str], None] = say) -> tuple[Engine, Dialect]:
+    """Connect to a state database, making or migrating its tables where that is due.
+
+    Raises StateError.
+    """
+    if location.kind == POSTGRESQL and importlib.util.find_spec("psycopg") is None:
+        raise StateError(
+            "state: PostgreSQL needs psycopg, which is not installed",
+            hint="pip install 'lupom[postgres]'",
+        )
+    from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+    from lupom.engine.state import tables
+
+    if location.path is not None:
+        try:
+            location.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StateError(f"{location.path.parent} cannot be made: {error.strerror}") from None
+    dialect = dialect_of(location)
+    engine = dialect.engine(location)
+    try:
+        with engine.connect() as connection:
+            version = dialect.version(connection)
+        if version > tables.VERSION:
+            raise StateError(
+                f"the state database{_at(location)} is of a newer LUPoM (version {version}, this"
+                f" one knows {tables.VERSION})",
+                file=location.path,
+                hint="update LUPoM, or move the file away"
+                if location.kind == SQLITE
+                else "update LUPoM: pip install -U lupom",
+            )
+        if version < tables.VERSION:
+            from lupom.engine.state.migration import migrate
+
+            with engine.execution_options(writes=True).begin() as connection:
+                copy = migrate(connection, dialect, location)
+            if copy is not None:
+                say(f"The state database was of an older LUPoM and is renewed; a copy: {copy}")
+    except DBAPIError as error:
+        engine.dispose()
+        raise failure(location, error) from None
+    except (SQLAlchemyError, UnicodeError) as error:
+        engine.dispose()
+        raise StateError(
+            f"the state database{_at(location)} cannot be opened:"
+            f" {location.masked(str(error).splitlines()[0])}",
+            file=location.path,
+        ) from None
+    except StateError:
+        engine.dispose()
+        raise
+    return engine, dialect
+
+
+def failure(location: Location, error: BaseException) -> StateError:
+    """Return the error of a database that cannot be opened or reached."""
+    said = cause(location, error)
+    if location.kind == SQLITE:
+        return StateError(
+            f"the state database cannot be opened: {said}",
+            file=location.path,
+            hint="it holds the answers paid for: keep a copy before you move it away",
+        )
+    lowered = location.masked(str(getattr(error, "orig", None) or error)).lower()
+    for words, meaning, hint in _MEANINGS:
+        if words in lowered:
+            return StateError(
+                f"the state database{_at(location)}: {meaning} ({said})", hint=_HINTS[hint]
+            )
+    return StateError(f"the state database{_at(location)} cannot be reached: {said}")
+
+
+def cause(location: Location, error: BaseException) -> str:
+    """Return in one line what a driver said, without the password."""
+    original = getattr(error, "orig", None)
+    text = str(original if original is not None else error).strip() or type(error).__name__
+    lines = [line.strip() for line in location.masked(text).splitlines() if line.strip()]
+    # psycopg begins with what it tried, one line an address; the server's own word is behind.
+    first = lines[0]
+    return first.rsplit("FATAL:", 1)[-1].strip() if "FATAL:" in first else first
+
+
+def _at(location: Location) -> str:
+    return "" if location.kind == SQLITE else f" at {location.shown}"

@@ -1,0 +1,190 @@
+"""Ledgers united: merged, exported and imported, between files and servers."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import struct
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from lupom.engine.errors import UsageError
+from lupom.engine.state import State, location_of
+from lupom.engine.state.transfer import export, import_file, merge_from
+
+CALL = {
+    **dict.fromkeys(("provider", "model", "alias", "node", "run_id"), "x"),
+    **dict.fromkeys(("messages_hash", "schema_hash"), "h"),
+    **{"parameters": "{}", "draw": 0, "status": "ok", "answer": "{}", "probabilities": None},
+    **{"missing_mass": None, "history": "[]", "tokens_in": 3, "tokens_out": 2, "cost": 0.5},
+    **{"latency": 0.1, "attempts": 1, "error": None},
+}
+
+
+def key(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def record(state: State, *names: str, **changes) -> None:
+    async def work():
+        await asyncio.gather(*(state.record({**CALL, **changes, "key": key(n)}) for n in names))
+
+    asyncio.run(work())
+
+
+def embed(state: State, name: str) -> None:
+    row = {"key": key(name), "provider": "openai", "model": "e", "vector": struct.pack("<f", 0.5)}
+    asyncio.run(state.record_embeddings([{**row, "tokens": 4, "cost": 0.25}]))
+
+
+def counts(done) -> tuple[int, int, int, int]:
+    return done.new, done.replaced, done.known, done.refused
+
+
+@pytest.fixture
+def make(tmp_path, postgres):
+    """Return a function that makes a state of a kind."""
+    opened = []
+
+    def make(kind: str) -> State:
+        if kind == "postgresql":
+            where = location_of(postgres.database(), tmp_path)
+        else:
+            where = location_of(f"{kind}{len(opened)}.db", tmp_path)
+        opened.append(State(where))
+        return opened[-1]
+
+    yield make
+    for state in opened:
+        state.close()
+
+
+BOTH_WAYS = pytest.mark.parametrize(
+    ("mine", "theirs"), [("sqlite", "postgresql"), ("postgresql", "sqlite"), ("sqlite", "sqlite")]
+)
+
+
+@BOTH_WAYS
+def test_a_ledger_takes_in_another_and_doing_it_again_changes_nothing(make, mine, theirs):
+    ours, other = make(mine), make(theirs)
+    record(ours, "both", answer='{"x": 1}')
+    record(ours, "open", status="pending", answer=None)
+    record(other, "both", answer='{"x": 2}')
+    record(other, "open", "theirs", answer='{"x": 3}')
+    embed(other, "text")
+    fields = {"endpoint": "e", "alias": "a", "node": "n", "run_id": "r", "tokens": 5, "money": 0.5}
+    asyncio.run(other.begin_batch("token", calls=[], **fields))
+    assert counts(merge_from(ours, other.location)) == (2, 1, 1, 0)
+    found = ours.lookup(map(key, ("both", "open", "theirs")))
+    assert [found[key(name)].answer for name in ("both", "open", "theirs")] == [
+        *('{"x": 1}', '{"x": 3}', '{"x": 3}'),
+    ]
+    assert ours.embeddings([key("text")]) == {key("text"): struct.pack("<f", 0.5)}
+    assert [batch["token"] for batch in ours.open_batches("e")] == ["token"]
+    tokens, money = ours.ledger.spent()
+    assert (tokens, money) == (3 * 5 + 4, 3 * 0.5 + 0.25)
+    assert counts(merge_from(ours, other.location)) == (0, 0, 4, 0)
+    assert ours.ledger.spent() == (tokens, money)
+
+
+def test_of_two_without_an_answer_the_later_stands(make):
+    ours, other = make("sqlite"), make("sqlite")
+    record(ours, "a", status="invalid", error="first")
+    record(other, "a", status="invalid", error="second")
+    assert counts(merge_from(ours, other.location)) == (0, 1, 0, 0)
+    assert ours.lookup([key("a")])[key("a")].error == "second"
+    record(ours, "a", status="invalid", error="third")
+    assert counts(merge_from(ours, other.location)) == (0, 0, 1, 0)
+
+
+def test_its_own_ledger_is_told_from_another(make):
+    ours = make("sqlite")
+    with pytest.raises(UsageError, match="this project's own ledger"):
+        merge_from(ours, ours.location)
+
+
+def test_another_s_file_is_not_changed(make, tmp_path):
+    import sqlite3
+
+    old = tmp_path / "old.db"
+    with sqlite3.connect(old) as database:
+        database.executescript(Path(__file__).with_name("version_0_1_0.sql").read_text())
+    before = old.read_bytes()
+    assert merge_from(make("postgresql"), location_of("old.db", tmp_path)).new == 2
+    assert old.read_bytes() == before
+
+
+@pytest.mark.parametrize("ending", ["parquet", "jsonl"])
+@BOTH_WAYS
+def test_what_is_exported_can_be_imported_elsewhere(make, mine, theirs, ending, tmp_path):
+    ours, other = make(mine), make(theirs)
+    record(other, "a", "b", probabilities='{"Yes": 1.0}', counted_tokens=7, repaired=True)
+    record(other, "c", status="invalid", answer=None, tokens_in=None, error="no", cost=None)
+    embed(other, "text")
+    path = tmp_path / "out" / f"ledger.{ending}"
+    assert export(other, path).new == 4
+    assert counts(import_file(ours, path)) == (4, 0, 0, 0)
+    assert counts(import_file(ours, path)) == (0, 0, 4, 0)
+    names = [key(name) for name in "abc"]
+    assert ours.lookup(names) == other.lookup(names)
+    assert ours.embeddings([key("text")]) == other.embeddings([key("text")])
+    assert ours.ledger.spent() == other.ledger.spent()
+    theirs_, mine_ = other.calls_since(0), ours.calls_since(0)
+    assert [(c["created_at"], c["key"]) for c in theirs_] == [
+        (c["created_at"], c["key"]) for c in mine_
+    ]
+
+
+def test_a_parquet_file_is_a_table_for_others(make, tmp_path):
+    state = make("sqlite")
+    record(state, "a")
+    export(state, tmp_path / "ledger.parquet")
+    table = pq.read_table(tmp_path / "ledger.parquet")
+    assert table.column("kind").to_pylist() == ["call"]
+    assert str(table.schema.field("tokens_in").type) == "int64"
+
+
+def test_rows_that_are_not_right_are_left_out_and_told(make, tmp_path):
+    state = make("sqlite")
+    record(state, "good")
+    path = tmp_path / "ledger.jsonl"
+    export(state, path)
+    (line,) = path.read_text().splitlines()
+    good = json.loads(line)
+    bad = [
+        {**good, "key": "no hash"},
+        {**good, "status": "fine"},
+        {**good, "tokens_in": -1},
+        {**good, "tokens_in": "3"},
+        {**good, "history": "{}"},
+        {**good, "more": 1},
+        {k: v for k, v in good.items() if k != "alias"},
+        {**good, "cost": float("nan")},
+        {**good, "updated_at": "yesterday"},
+        {"kind": "embedding", "key": good["key"], "vector": "###"},
+        {"kind": "drop table"},
+        [1],
+    ]
+    fresh = json.dumps({**good, "key": key("new")})
+    text = "\n".join([*map(json.dumps, bad), "{half", fresh])
+    path.write_text(text, encoding="utf-8")
+    done = import_file(state, path)
+    assert counts(done) == (1, 0, 0, len(bad) + 1)
+    assert done.reasons[0].startswith("row 1: key: ")
+    assert done.reasons[1].startswith("row 2: status: ")
+
+
+def test_other_endings_and_missing_files_are_refused(make, tmp_path):
+    state = make("sqlite")
+    with pytest.raises(UsageError, match=r"ends in neither .parquet nor .jsonl"):
+        export(state, tmp_path / "ledger.csv")
+    with pytest.raises(UsageError, match="there is no file"):
+        import_file(state, tmp_path / "ledger.jsonl")
+    (tmp_path / "ledger.parquet").write_bytes(b"no parquet")
+    with pytest.raises(UsageError, match="cannot be read as Parquet"):
+        import_file(state, tmp_path / "ledger.parquet")
+    with pytest.raises(UsageError, match="there is no ledger at"):
+        merge_from(state, location_of("gone.db", tmp_path))
