@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lupom.science.evaluation.groups import SMALLEST, attributes_of
+from lupom.science.evaluation.bootstrap import Ints
+from lupom.science.evaluation.groups import MISSING, SMALLEST, Traits, attributes_of
 from lupom.science.inputs import arrow, require
 
 SET_METRICS = pa.schema(
@@ -76,11 +77,23 @@ def set_metrics(
         dtype=bool,
     )
     known = np.array([p in truth for p in pairs], dtype=bool)
+    place: dict[tuple[str, str], int] = {}
     sizes = np.asarray(sets["size"], dtype=np.float64)
+    asked = np.array([question for _, _, question in pairs], dtype=object)
+    traits = {}
+    for survey in sorted({survey for survey, *_ in frame}):
+        everyone = sorted({person for of, person, _ in pairs if of == survey})
+        traits[survey] = Traits(people.get(survey, {}), everyone)
+        place.update(((survey, person), i) for i, person in enumerate(everyone))
+    who = np.array([place[pair[:2]] for pair in pairs], dtype=np.int64)
+    members: dict[Any, list[int]] = {}
+    for i in np.flatnonzero(known).tolist():
+        members.setdefault(frame[i], []).append(i)
     rows: list[dict[str, Any]] = []
-    for key in sorted(set(frame), key=str):
-        here = np.flatnonzero(np.array([k == key for k in frame], dtype=bool) & known)
-        for words, chosen in _parts(here, pairs, people.get(key[0], {}), attributes, smallest):
+    for key in sorted(members, key=str):
+        here = np.array(members[key], dtype=np.int64)
+        parts = _parts(here, asked[here], who[here], traits[key[0]], attributes, smallest)
+        for words, chosen in parts:
             n = len(chosen)
             if not n:
                 continue
@@ -103,22 +116,29 @@ def set_metrics(
 
 
 def _parts(
-    here: Any,
-    pairs: Sequence[tuple[str, str, str]],
-    people: dict[str, dict[str, str]],
+    here: Ints,
+    asked: Any,
+    who: Ints,
+    traits: Traits,
     attributes: Sequence[str] | None,
     smallest: int,
-) -> Iterator[tuple[dict[str, str], Any]]:
+) -> Iterator[tuple[dict[str, str], Ints]]:
+    """Yield all pairs, those of each question, and those of each group that is large enough.
+
+    Parameters
+    ----------
+    asked, who : the question of each pair, and the place of its person among those of the traits.
+    """
     yield {}, here
-    questions = np.array([pairs[i][2] for i in here])
-    for question in np.unique(questions):
-        yield {"question_id": str(question)}, here[questions == question]
-    names = sorted({a for of in people.values() for a in of}) if attributes is None else attributes
-    for attribute in names:
-        values = np.array([people.get(pairs[i][1], {}).get(attribute) or "" for i in here])
-        for value, count in zip(*np.unique(values, return_counts=True), strict=True):
-            if value and count >= smallest:
-                yield {"attribute": attribute, "group": str(value)}, here[values == value]
+    questions, of = np.unique(asked.astype(str), return_inverse=True)
+    for i, question in enumerate(questions):
+        yield {"question_id": str(question)}, here[of == i]
+    for attribute in traits.names if attributes is None else attributes:
+        values, codes = traits.codes(attribute)
+        mine = codes[who]
+        for i, count in enumerate(np.bincount(mine, minlength=len(values))):
+            if values[i] not in ("", MISSING) and count >= smallest:
+                yield {"attribute": attribute, "group": values[i]}, here[mine == i]
 
 
 def _wilson(share: float, n: int, level: float) -> tuple[float, float]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from lupom.science.blas import one_thread
-from lupom.science.evaluation.bootstrap import Draws, Floats, intervals, rounded
+from lupom.science.evaluation.bootstrap import Draws, Floats, Ints, intervals, rounded
 from lupom.science.evaluation.measures import measures
-from lupom.science.evaluation.sample import Bools, Sample, samples
+from lupom.science.evaluation.sample import Bools, samples
 from lupom.science.inputs import arrow, require
 
 GROUP_METRICS = pa.schema(
@@ -70,9 +70,9 @@ def group_metrics(
     for sample in samples(scores):
         words = (sample.survey, sample.scenario, sample.pairs)
         draws = Draws(len(sample.people), resamples, seed, words)
-        names = known.get(sample.survey, {})
-        for attribute in attributes or sorted({a for person in names.values() for a in person}):
-            members = list(groups(sample, names, attribute, smallest))
+        traits = Traits(known.get(sample.survey, {}), sample.people)
+        for attribute in attributes or traits.names:
+            members = list(groups(traits, attribute, smallest))
             if len(members) < 2:
                 continue
             own = [(group, mask, draws.of(mask)) for group, mask in members]
@@ -98,17 +98,34 @@ def group_metrics(
     return pa.Table.from_pylist(rows, schema=GROUP_METRICS)
 
 
-def groups(
-    sample: Sample, known: dict[str, dict[str, str]], attribute: str, smallest: int
-) -> Iterator[tuple[str, Bools]]:
-    """Yield each value of an attribute that enough people of a sample have, and who they are."""
-    values = np.array(
-        [known.get(person, {}).get(attribute, MISSING) for person in sample.people], dtype=object
-    )
-    for value in sorted(set(values)):
-        mask = values == value
-        if mask.sum() >= smallest:
-            yield str(value), mask
+class Traits:
+    """The attributes of some people, each as codes that are made once, however often it is read."""
+
+    def __init__(
+        self, known: Mapping[str, Mapping[str, str | None]], people: Sequence[str]
+    ) -> None:
+        """Take what is known of a survey's respondents, and whom to tell of, in this order."""
+        self.names = sorted({name for of in known.values() for name in of})
+        self._of: list[Mapping[str, str | None]] = [known.get(person, {}) for person in people]
+        self._made: dict[str, tuple[list[str], Ints]] = {}
+
+    def codes(self, attribute: str) -> tuple[list[str], Ints]:
+        """Return the values in their order, `MISSING` for what is not known, and each one's."""
+        if attribute not in self._made:
+            told = [of.get(attribute) for of in self._of]
+            said = [MISSING if value is None else str(value) for value in told]
+            values = sorted(set(said))
+            place = {value: i for i, value in enumerate(values)}
+            self._made[attribute] = values, np.array([place[v] for v in said], dtype=np.int64)
+        return self._made[attribute]
+
+
+def groups(traits: Traits, attribute: str, smallest: int) -> Iterator[tuple[str, Bools]]:
+    """Yield each value of an attribute that enough people have, and who they are."""
+    values, codes = traits.codes(attribute)
+    for i, count in enumerate(np.bincount(codes, minlength=len(values))):
+        if count >= smallest:
+            yield values[i], codes == i
 
 
 def attributes_of(respondents: Any) -> dict[str, dict[str, dict[str, str]]]:

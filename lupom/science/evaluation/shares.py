@@ -113,9 +113,7 @@ class Counter:
         columns = np.concatenate(who)
         data = np.concatenate(amount) * self._weights[columns]
         sums = self._draws.of_cells(np.concatenate(places), columns, data, 3 * size)
-        sums = sums.reshape(3, count, width, -1)
-        sums = np.ascontiguousarray(sums.transpose(0, 1, 3, 2))
-        given, predicted, answers = _shares(sums)
+        given, predicted, answers = _shares(sums.reshape(3, count, width, -1))
         return (
             similarity(given, predicted, scale.positions),
             variance(given, scale.positions),
@@ -128,31 +126,40 @@ def similarity(given: Floats, predicted: Floats, positions: Floats | None) -> Fl
 
     Parameters
     ----------
-    given, predicted : shares, (..., draws, options).
+    given, predicted : shares, (..., options, draws).
     positions : (options) from 0 to 1, NaN for options outside of the order, which are left out;
         None for options without an order.
     """
     if positions is None:
-        return np.asarray(1.0 - np.abs(given - predicted).sum(axis=-1) / 2.0)
+        return np.asarray(1.0 - np.abs(given - predicted).sum(axis=-2) / 2.0)
     there = np.flatnonzero(np.isfinite(positions))
     there = there[np.argsort(positions[there], kind="stable")]
-    one, other = _shares(given[..., there]), _shares(predicted[..., there])
-    steps = np.diff(positions[there])
-    apart = np.abs(np.cumsum(one, axis=-1) - np.cumsum(other, axis=-1))[..., :-1]
-    return np.asarray(1.0 - apart @ steps)
+    apart = _shares(given[..., there, :]) - _shares(predicted[..., there, :])
+    out = np.ones((*apart.shape[:-2], apart.shape[-1]))
+    beyond = np.zeros_like(out)
+    # Draws lie side by side, and options are few: one pass over these, none over so short an axis.
+    for i, step in enumerate(np.diff(positions[there])):
+        beyond += apart[..., i, :]
+        out -= step * np.abs(beyond)
+    return out
 
 
 def variance(shares: Floats, positions: Floats | None) -> Floats:
-    """Return the variance of answers, (..., draws): of positions, or 1 minus the squared shares."""
+    """Return the variance of answers, (..., draws): of positions, or 1 minus the squared shares.
+
+    Parameters
+    ----------
+    shares : (..., options, draws).
+    """
     if positions is None:
-        return np.asarray(1.0 - np.square(shares).sum(axis=-1))
+        return np.asarray(1.0 - np.square(shares).sum(axis=-2))
     there = np.isfinite(positions)
-    kept = _shares(shares[..., there])
-    mean = kept @ positions[there]
-    return np.asarray(kept @ np.square(positions[there]) - np.square(mean))
+    kept = _shares(shares[..., there, :])
+    mean = positions[there] @ kept
+    return np.asarray(np.square(positions[there]) @ kept - np.square(mean))
 
 
 def _shares(sums: Floats) -> Floats:
-    """Return what each is of the sum over the last axis, NaN where that is 0."""
-    totals = sums.sum(axis=-1, keepdims=True)
+    """Return what each is of the sum over options, the last axis but one; NaN where it is 0."""
+    totals = sums.sum(axis=-2, keepdims=True)
     return np.asarray(sums / np.where(totals > 0, totals, np.nan))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
 
 import numpy as np
 
 from lupom.science.estimates import crossfit
 from lupom.science.evaluation.bootstrap import Draws, Floats, Ints
+from lupom.science.evaluation.groups import MISSING, Traits
 from lupom.science.evaluation.sample import Judged, Sample
 
 FOLDS = 5
@@ -19,7 +19,7 @@ RAREST_VALUE = 20
 def told_apart(
     sample: Sample,
     judged: Judged,
-    attributes: Mapping[str, Mapping[str, str]],
+    traits: Traits,
     draws: Draws,
     seed: int = 0,
 ) -> tuple[Floats, int] | None:
@@ -33,7 +33,7 @@ def told_apart(
 
     Parameters
     ----------
-    attributes : of each respondent, by name.
+    traits : the attributes of the sample's people.
     draws : of the bootstrap over the sample's people.
 
     Returns
@@ -50,7 +50,7 @@ def told_apart(
     ).astype(np.int64)
     twice = np.concatenate([question, question])
     label = np.repeat([0.0, 1.0], len(kept))
-    features = _features(sample, person, twice, codes, attributes)
+    features = _features(sample, person, twice, codes, traits)
     folds = [zlib.crc32(f"{seed}|{r}".encode()) % FOLDS for r in sample.people]
     fold = np.array(folds, dtype=np.int64)[np.concatenate([person, person])]
     everyone = np.ones(len(label), dtype=bool)
@@ -67,7 +67,7 @@ def _features(
     person: Ints,
     question: Ints,
     codes: Ints,
-    attributes: Mapping[str, Mapping[str, str]],
+    traits: Traits,
 ) -> Floats:
     """Return which option of which question, and its place for each value of each attribute."""
     cells, cell = np.unique(np.stack([question, codes]), axis=1, return_inverse=True)
@@ -75,12 +75,12 @@ def _features(
     highest = np.zeros(len(sample.questions))
     np.maximum.at(highest, question, codes)
     place = (codes - 1.0) / np.maximum(highest[question] - 1.0, 1.0) - 0.5
-    known = [attributes.get(name, {}) for name in sample.people]
-    for attribute in sorted({a for of in known for a in of}):
-        values = np.array([known[p].get(attribute) or "" for p in person])
-        for value, count in zip(*np.unique(values, return_counts=True), strict=True):
-            if value and count >= RAREST_VALUE:
-                mine = np.tile(values == value, 2)
+    for attribute in traits.names:
+        values, told = traits.codes(attribute)
+        of_pair = told[person]
+        for i, count in enumerate(np.bincount(of_pair, minlength=len(values))):
+            if values[i] not in ("", MISSING) and count >= RAREST_VALUE:
+                mine = np.tile(of_pair == i, 2)
                 columns.append((mine * place)[:, None])
     return np.hstack(columns)
 

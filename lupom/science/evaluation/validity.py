@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from lupom.science.blas import one_thread
 from lupom.science.evaluation.bootstrap import Draws, Floats, interval, rounded
-from lupom.science.evaluation.groups import MISSING, SMALLEST, attributes_of, groups
+from lupom.science.evaluation.groups import MISSING, SMALLEST, Traits, attributes_of, groups
 from lupom.science.evaluation.sample import Judged, Sample, samples
 from lupom.science.evaluation.twosample import told_apart
 from lupom.science.inputs import arrow, require
@@ -107,7 +107,7 @@ def validity(
     for sample in samples(table):
         words = (sample.survey, sample.scenario, sample.pairs)
         draws = Draws(len(sample.people), resamples, seed, words)
-        known = people.get(sample.survey, {})
+        traits = Traits(people.get(sample.survey, {}), sample.people)
         most = ceiling.get(sample.survey) if isinstance(ceiling, Mapping) else ceiling
         by_majority = next((j for j in sample.judged if j.predictor == MAJORITY), None)
         for judged in sample.judged:
@@ -129,8 +129,8 @@ def validity(
                 ALIKE,
                 reference=given["value"] if given else None,
             )
-            _groups(add, sample, judged, draws, known, attributes, level)
-            apart = told_apart(sample, judged, known, draws, seed)
+            _groups(add, judged, draws, traits, attributes, level)
+            apart = told_apart(sample, judged, traits, draws, seed)
             if apart is not None:
                 areas, n = apart
                 low, high = interval(areas, level)
@@ -266,18 +266,16 @@ def _shares(judged: Judged, values: Floats, draws: Draws) -> Floats:
 
 def _groups(
     add: _Adder,
-    sample: Sample,
     judged: Judged,
     draws: Draws,
-    known: dict[str, dict[str, str]],
+    traits: Traits,
     attributes: Sequence[str] | None,
     level: float,
 ) -> None:
     found: list[tuple[float, float, str, int]] = []
-    names = sorted({a for of in known.values() for a in of}) if attributes is None else attributes
-    for attribute in names:
+    for attribute in traits.names if attributes is None else attributes:
         told = {}
-        for group, mask in groups(sample, known, attribute, SMALLEST):
+        for group, mask in groups(traits, attribute, SMALLEST):
             own = judged.of(mask)
             if group != MISSING and len(own.person) >= SMALLEST:
                 told[group] = _shares(own, own.numbers["correct"], draws.of(mask)), len(own.person)

@@ -151,12 +151,13 @@ def _points(
                 *(task, learned, predictors, predictions, tuning, questions, seed),
                 states if size == len(reference) else None,
             )
-            for row in made.to_pylist():
-                pair = (row["respondent_id"], row["question_id"])
+            for person, question, *of, answer in zip(
+                *(column.to_pylist() for column in made.columns), strict=True
+            ):
+                pair = (person, question)
                 if pair in truth:
-                    right = sums.setdefault((row["predictor"], row["llm"]), {})
-                    hit = float(row["answer"] == truth[pair]) / draws
-                    right[pair] = right.get(pair, 0.0) + hit
+                    right = sums.setdefault((of[0], of[1]), {})
+                    right[pair] = right.get(pair, 0.0) + float(answer == truth[pair]) / draws
         points += [_Point(size, name, llm, right) for (name, llm), right in sums.items()]
     return points
 

@@ -20,6 +20,9 @@ RATE = 6e-3
 # A share of .15 or .5 is .001 to .004 worse.
 DROPOUT = 0.3
 
+# Of a score below a person's largest. Its exponential is no denormal number of a float32.
+_LOWEST = np.float32(-80.0)
+
 _WEIGHTS = ("inner", "inner_bias", "outer", "outer_bias")
 
 
@@ -60,7 +63,10 @@ def autoencoder_answers(state: State, task: Task) -> Floats:
 
 def _softmax(starts: Ints, of: Ints, scores: Singles) -> Singles:
     """Return each question's options as probabilities, (n, options), in place of the scores."""
-    scores -= np.maximum.reduceat(scores, starts, axis=1)[:, of]
+    # By the largest score of a person, not of each question: that was a third of a step's time.
+    # A question of which all are far below it has options alike, in place of 0 by 0.
+    scores -= scores.max(axis=1, keepdims=True)
+    np.maximum(scores, _LOWEST, out=scores)
     np.exp(scores, out=scores)
     scores /= np.add.reduceat(scores, starts, axis=1)[:, of]
     return scores

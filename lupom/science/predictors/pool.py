@@ -98,13 +98,15 @@ def losses(probabilities: Floats, truth: Ints) -> Floats:
     return np.asarray(-np.log(np.maximum(probabilities[np.arange(len(truth)), truth], 1e-12)))
 
 
-def fit(evidence: Evidence, centre: Floats, shrinkage: Shrinkage) -> Weights:
+def fit(
+    evidence: Evidence, centre: Floats, shrinkage: Shrinkage, start: Weights | None = None
+) -> Weights:
     """Return the weights, none negative, with the least penalised log loss.
 
     The penalty is ridge / 2 |w - centre|^2 + group_ridge / 2 sum_g |w_g - w|^2: a normal prior, so
     that a group with few pairs has nearly the common weights (partial pooling). Found by projected
-    Newton steps (Bertsekas 1982) from the centre; the Hessian of group weights is of
-    blocks, whose Schur complement gives the step of the common ones.
+    Newton steps (Bertsekas 1982) from the centre or from `start`; the Hessian of group weights is
+    of blocks, whose Schur complement gives the step of the common ones.
     """
     groups = int(evidence.group.max(initial=-1)) + 1
     if shrinkage.centre == "best" and len(evidence.truth):
@@ -118,12 +120,15 @@ def fit(evidence: Evidence, centre: Floats, shrinkage: Shrinkage) -> Weights:
         # One group, pulled to a centre that stays.
         one = np.zeros(len(evidence.truth), dtype=np.int64)
         problem = _Problem(evidence, one, 1, centre, INFINITE, shrinkage.ridge)
-        own = problem.solve(centre, centre[None])[1]
+        begin = centre if start is None else start.common
+        own = problem.solve(centre, begin[None])[1]
         return Weights(own[0], np.tile(own[0], (groups, 1)))
     problem = _Problem(
         evidence, evidence.group, groups, centre, shrinkage.ridge, shrinkage.group_ridge
     )
-    return Weights(*problem.solve(centre, np.tile(centre, (groups, 1))))
+    if start is None:
+        return Weights(*problem.solve(centre, np.tile(centre, (groups, 1))))
+    return Weights(*problem.solve(start.common, start.of(np.arange(groups))))
 
 
 class _Problem:
@@ -237,14 +242,25 @@ def _best(evidence: Evidence) -> Floats:
     return np.asarray(np.eye(len(loss))[int(np.argmin(loss))])
 
 
-def crossed(evidence: Evidence, centre: Floats, shrinkage: Shrinkage) -> Floats:
-    """Return each pair's probabilities by weights fitted to the other folds, (N, K)."""
-    out = np.zeros(evidence.inside.shape)
+def crossed(evidence: Evidence, candidates: Sequence[tuple[Floats, Shrinkage]]) -> list[Floats]:
+    """Return each pair's probabilities by weights fitted to the other folds, (N, K).
+
+    One for each candidate, a centre and how much weights are held to it.
+    """
+    out = [np.zeros(evidence.inside.shape) for _ in candidates]
     for fold in _folds(evidence):
-        weights = fit(evidence.part(~fold), centre, shrinkage)
         held = evidence.part(fold)
-        out[fold] = pooled(held.logs, held.inside, weights.of(held.group))
+        for p, weights in zip(out, _each(evidence.part(~fold), candidates), strict=True):
+            p[fold] = pooled(held.logs, held.inside, weights.of(held.group))
     return out
+
+
+def _each(evidence: Evidence, candidates: Sequence[tuple[Floats, Shrinkage]]) -> Iterator[Weights]:
+    """Yield each candidate's weights; Newton starts where it found those of the one before."""
+    found = None
+    for centre, shrinkage in candidates:
+        found = fit(evidence, centre, shrinkage, found)
+        yield found
 
 
 def _folds(evidence: Evidence) -> Iterator[Bools]:
@@ -261,11 +277,12 @@ def tried(
 
     Where the weights are not `fitted`, which takes a sixth of the time, they are the centres.
     """
-    found = [
-        fit(evidence, centre, c) if fitted else Weights(centre, np.zeros((0, len(centre))))
-        for centre, c in candidates
-    ]
-    return found, [crossed(evidence, centre, c) for centre, c in candidates]
+    found = (
+        list(_each(evidence, candidates))
+        if fitted
+        else [Weights(centre, np.zeros((0, len(centre)))) for centre, _ in candidates]
+    )
+    return found, crossed(evidence, candidates)
 
 
 def shares(loss: Floats, unit: Ints) -> Floats:

@@ -134,10 +134,10 @@ class TestDistributions:
         for _ in range(20):
             p, q = rng.dirichlet(np.ones(4)), rng.dirichlet(np.ones(4))
             expected = 1 - wasserstein_distance(positions, positions, p, q)
-            assert similarity(p[None], q[None], positions)[0] == pytest.approx(expected)
+            assert similarity(p[:, None], q[:, None], positions)[0] == pytest.approx(expected)
 
     def test_variance_by_hand(self) -> None:
-        shares = np.array([[0.5, 0.0, 0.5]])
+        shares = np.array([[0.5], [0.0], [0.5]])
         assert variance(shares, np.array([0.0, 0.5, 1.0])) == pytest.approx([0.25])
         assert variance(shares, None) == pytest.approx([0.5])
 

@@ -94,11 +94,11 @@ def test_crossed_predictions_come_of_other_peoples_answers():
     m = made()
     e = evidence(m, m.true, noise(m))
     centre, shrinkage = np.full(2, 0.5), pool.Shrinkage(1.0)
-    before = pool.crossed(e, centre, shrinkage)
+    (before,) = pool.crossed(e, [(centre, shrinkage)])
     held = e.fold == 2
     changed = pool.Evidence(
         e.logs, e.inside, np.where(held, (e.truth + 1) % 3, e.truth), e.group, e.fold
     )
-    after = pool.crossed(changed, centre, shrinkage)
+    (after,) = pool.crossed(changed, [(centre, shrinkage)])
     assert (before[held] == after[held]).all()
     assert (before[~held] != after[~held]).any()
