@@ -202,7 +202,11 @@ def run_options(command: F) -> F:
             is_flag=True,
             help="Build everything selected anew; LLM answers still come from the ledger.",
         ),
-        click.option("--threads", type=click.IntRange(1), help="Nodes at a time."),
+        click.option(
+            "--threads",
+            type=click.IntRange(1),
+            help="Nodes at a time; 4 by default, and without LLM calls one a core.",
+        ),
     ):
         command = option(command)
     return command

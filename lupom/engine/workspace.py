@@ -203,7 +203,8 @@ class Project:
         Parameters
         ----------
         select, exclude : selectors, as one string or several.
-        threads : nodes at a time; the target's setting by default.
+        threads : nodes at a time; by default the target's setting, and without one four, of those
+            without LLM calls as many as there are cores.
         full_refresh : build everything selected; LLM answers still come from the ledger.
         no_llm : make LLM models empty tables, or leave what stands.
         retry_invalid : ask quarantined rows again.

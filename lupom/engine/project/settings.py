@@ -78,8 +78,8 @@ class Target(Strict):
 
     path: str = "lupom.duckdb"
     """The DuckDB file, from the project's folder."""
-    threads: int = Field(default=4, ge=1)
-    """Nodes at a time."""
+    threads: int | None = Field(default=None, ge=1)
+    """Nodes at a time. Left out: four, of which no more compute than there are cores."""
     store_wait: float = Field(default=60.0, ge=0)
     """Seconds that a commit waits for whoever holds the file."""
     state: str | None = Field(default=None, repr=False)

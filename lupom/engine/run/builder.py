@@ -22,7 +22,7 @@ from lupom.engine.store.records import TableRecord
 class Options:
     """How a run goes about its plan."""
 
-    threads: int = 4
+    threads: int | None = None
     full_refresh: bool = False
     fail_fast: bool = False
     no_llm: bool = False

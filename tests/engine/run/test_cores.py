@@ -1,8 +1,14 @@
-"""A run leaves the notebook it is called from with its BLAS threads."""
+"""How many cores a run takes, and what it leaves to the notebook it is called from."""
 
 from __future__ import annotations
 
+import sys
+import threading
+import types
+
 import numpy as np
+import pyarrow as pa
+import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from lupom import Project
@@ -30,3 +36,48 @@ def test_a_model_that_limits_them_limits_nothing_afterwards(tmp_path):
     with threadpool_limits(limits=2, user_api="blas"), Project(tmp_path) as project:
         assert project.run().status == "success"
         assert blas_threads() == {2}
+
+
+MEETS = """
+import sys
+
+
+def model(lupom):
+    return sys.modules["meeting"].meet()
+"""
+
+
+@pytest.fixture
+def meeting(monkeypatch):
+    """Return a way for two models to meet: a table that says whether both were at work at once."""
+    barrier = threading.Barrier(2)
+    module = types.ModuleType("meeting")
+
+    def meet():
+        try:
+            barrier.wait(module.patience)
+        except threading.BrokenBarrierError:
+            return pa.table({"met": [False]})
+        return pa.table({"met": [True]})
+
+    module.meet = meet
+    monkeypatch.setitem(sys.modules, "meeting", module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("cores", "threads", "together"),
+    [(1, None, False), (2, None, True), (1, 2, True)],
+    ids=["one core", "two cores", "one core, two threads asked for"],
+)
+def test_as_many_models_compute_at_a_time_as_there_are_cores(
+    make_project, meeting, monkeypatch, cores, threads, together
+):
+    monkeypatch.setattr("lupom.engine.run.runner.cores", lambda: cores)
+    # Whoever is alone waits for nobody.
+    meeting.patience = 30 if together else 0.05
+    folder = make_project({"models/a.py": MEETS, "models/b.py": MEETS})
+    with Project(folder) as project:
+        assert project.run(threads=threads).status == "success"
+        met = project.query("select met from a union all select met from b").arrow["met"]
+    assert met.to_pylist() == [together, together]

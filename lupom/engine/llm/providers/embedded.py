@@ -20,13 +20,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lupom.engine.cores import cores
 from lupom.engine.errors import LLMError
 from lupom.engine.llm import weights
 from lupom.engine.llm.providers.base import (
@@ -272,16 +272,3 @@ def reply_of(reply: Mapping[str, Any]) -> ProviderReply:
 def harmless(text: str) -> str:
     """Return a text without control tokens of chat formats: `<|im_end|>` becomes `< |im_end|>`."""
     return _CONTROL.sub(lambda found: found.group() + " ", text)
-
-
-def cores() -> int:
-    """Return the cores this process may use: its affinity, within the container's quota."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    count = len(affinity(0)) if affinity else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-        if quota != "max":
-            count = min(count, int(quota) // int(period))
-    except (OSError, ValueError):
-        pass
-    return max(1, count)
