@@ -58,10 +58,15 @@ def surveys(*tables: pa.Table) -> Iterator[tuple[str, tuple[pa.Table, ...]]]:
 
     names = [name for name in pc.unique(tables[0].column("survey")).to_pylist() if name is not None]
     for survey in sorted(names):
-        yield (
-            survey,
-            tuple(t.filter(pc.equal(t.column("survey"), survey)) for t in tables),
-        )
+        yield survey, tuple(_of(t, survey) for t in tables)
+
+
+def _of(table: pa.Table, survey: str) -> pa.Table:
+    import pyarrow.compute as pc
+
+    mine = pc.fill_null(pc.equal(table.column("survey"), survey), False)
+    # Most projects have one survey, of which a copy would be as large again.
+    return table if pc.all(mine, min_count=0).as_py() else table.filter(mine)
 
 
 def stack(parts: Mapping[str, pa.Table], schema: pa.Schema) -> pa.Table:
@@ -76,7 +81,7 @@ def stack(parts: Mapping[str, pa.Table], schema: pa.Schema) -> pa.Table:
 
     whole = pa.schema([pa.field("survey", pa.string()), *schema])
     tables = [
-        part.cast(schema).add_column(0, whole.field(0), pa.array([survey] * len(part), pa.string()))
+        part.cast(schema).add_column(0, whole.field(0), pa.repeat(survey, len(part)))
         for survey, part in parts.items()
     ]
     return pa.concat_tables(tables) if tables else whole.empty_table()

@@ -10,4 +10,6 @@ def model(lupom):
         lupom.ref("persona_network_parameters"),
         lupom.ref("persona_networks"),
         seed=lupom.var("seed", 1),
+        # By blocks of respondents, wherever the target says.
+        through=lupom.map,
     )

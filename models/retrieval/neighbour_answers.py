@@ -7,4 +7,5 @@ def model(lupom):
     return neighbours.neighbour_answers(
         lupom.ref("similar_respondents"),
         lupom.ref("known_responses").filter("status = 'answered'"),
+        through=lupom.map,
     )

@@ -13,6 +13,9 @@ def model(lupom):
         questions=lupom.ref("questions"),
         embed=lambda texts: lupom.embed(texts),
         method=lupom.var("neighbour_method", "auto"),
+        candidates=lupom.var("neighbour_candidates", 20_000),
+        seed=lupom.var("seed", 1),
+        through=lupom.map,
     )
     return neighbours.search_settings(
         inputs,

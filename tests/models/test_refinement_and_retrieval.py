@@ -8,6 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from lupom.batches import in_batches
+
 MODELS = Path(__file__).parents[2] / "models"
 SEEDS = Path(__file__).parents[2] / "seeds"
 CHAIN = [
@@ -37,6 +39,9 @@ class Handle:
 
     def config(self, **settings):
         pass
+
+    def map(self, function, table, **how):
+        return in_batches(function, table, **how)
 
     def embed(self, texts):
         return [[text.count("yes"), text.count("no"), 1.0] for text in texts]

@@ -1,5 +1,6 @@
 """Bayesian networks over persona dimensions: scores, structure, parameters, refinement."""
 
+from lupom.science.bayes.blocks import refine
 from lupom.science.bayes.exchange import (
     from_bif,
     from_pgmpy,
@@ -16,7 +17,7 @@ from lupom.science.bayes.networks import (
     refine_personas,
 )
 from lupom.science.bayes.personas import Personas, decode_refinement, encode_personas
-from lupom.science.bayes.refinement import Refinement, refine
+from lupom.science.bayes.refinement import Refinement
 from lupom.science.bayes.scores import Score
 from lupom.science.bayes.search import Structure, search
 from lupom.science.bayes.variants import Variant, persona_networks, variants_of

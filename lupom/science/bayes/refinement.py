@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
-from lupom.science.bayes.counting import MISSING, Codes, Floats, Ints, check_codes
+from lupom.science.bayes.counting import MISSING, Codes, Floats, Ints
 from lupom.science.bayes.reports import believe
 
 if TYPE_CHECKING:
@@ -120,48 +120,21 @@ class Refinement:
     error_rates: Floats
 
 
-def refine(
-    network: PersonaNetwork,
-    codes: Any,
-    *,
-    relearn: Callable[[Codes], PersonaNetwork] | None = None,
-    **given: Any,
+def one_pass(
+    network: PersonaNetwork, codes: Codes, raw: Codes, settings: Settings, *, first: int = 0
 ) -> Refinement:
-    """Replace values that the rest of a persona speaks against, and fill unknown ones.
+    """Refine codes once, by what a network says of them.
 
     Parameters
     ----------
-    codes : (n, d) as for `PersonaNetwork.fit`; rows the network was not fitted to are welcome.
-    relearn : makes the network of each further iteration of refined codes, structure and all,
-        as in the published system; without it the structure stays and its parameters are estimated
-        anew.
-    given : settings by name; see `Settings`.
+    codes, raw : (n, d) present and reported codes; equal at first.
+    first : the number of the first block, of `posterior.BLOCK_ROWS` rows, where these are not all.
     """
-    codes = check_codes(codes, network.cardinalities)
-    settings = Settings(**given)
-    raw = codes
-    if settings.reports == "noisy" and network.error_rates is None:
-        network = network.with_error_rates(codes, levels=settings.levels, seed=settings.seed)
-    result = _pass(network, codes, raw, settings)
-    for _ in range(settings.iterations - 1):
-        if relearn is None:
-            network = network.refit(result.codes, seed=settings.seed)
-        else:
-            network = relearn(result.codes)
-        again = _pass(network, result.codes, raw, settings)
-        same = bool((again.codes == result.codes).all())
-        result = again
-        if same:
-            break
-    return result
-
-
-def _pass(network: PersonaNetwork, codes: Codes, raw: Codes, settings: Settings) -> Refinement:
     refined = codes.copy()
     probability = np.full(codes.shape, np.nan)
     raw_probability = np.full(codes.shape, np.nan)
     entropy = np.zeros(codes.shape)
-    for target, rows, p in _posteriors(network, codes, settings):
+    for target, rows, p in _posteriors(network, codes, settings, first):
         level = network.levels[target]
         value = codes[rows, target]
         if level in settings.levels:
@@ -177,12 +150,17 @@ def _pass(network: PersonaNetwork, codes: Codes, raw: Codes, settings: Settings)
 
 
 def _posteriors(
-    network: PersonaNetwork, codes: Codes, settings: Settings
+    network: PersonaNetwork, codes: Codes, settings: Settings, first: int
 ) -> Iterator[tuple[int, Ints, Floats]]:
     if settings.reports == "noisy":
         assert network.error_rates is not None
         yield from believe(
-            network.engine, codes, network.error_rates, sweeps=settings.sweeps, seed=settings.seed
+            network.engine,
+            codes,
+            network.error_rates,
+            sweeps=settings.sweeps,
+            seed=settings.seed,
+            first=first,
         )
         return
     evidence = network.evidence(codes)

@@ -87,7 +87,13 @@ def estimate(
 
 
 def believe(
-    posterior: Posterior, codes: Codes, rates: Floats, *, sweeps: int = 40, seed: int = 0
+    posterior: Posterior,
+    codes: Codes,
+    rates: Floats,
+    *,
+    sweeps: int = 40,
+    seed: int = 0,
+    first: int = 0,
 ) -> Iterator[tuple[int, Ints, Floats]]:
     """Yield the distribution of each true value given all reports of its row.
 
@@ -98,12 +104,13 @@ def believe(
     rates : (d,) share of wrong reports.
     sweeps : averaged, after 10 that are not. The error of a probability falls with their root.
     seed : of the draws.
+    first : the number of the first block of rows, whose draws are its own.
 
     Yields
     ------
     target, rows and their (m, r) probabilities, as `Posterior.each`; all targets of a block first.
     """
-    for block, start in enumerate(range(0, len(codes), BLOCK_ROWS)):
+    for block, start in enumerate(range(0, len(codes), BLOCK_ROWS), first):
         part = codes[start : start + BLOCK_ROWS]
         rng = np.random.default_rng([seed, 3, block])
         state = _start(part, posterior.cardinalities, rng)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lupom.science.bayes.blocks import refine
 from lupom.science.bayes.counting import MISSING, Codes, Floats
 from lupom.science.bayes.network import PersonaNetwork
-from lupom.science.bayes.refinement import refine
 
 Known = tuple[list[int], list[list[int]], list[Floats]]
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lupom.batches import Map, in_batches
+from lupom.blas import one_thread
 from lupom.science.neighbours import hamming
 from lupom.science.neighbours.vectors import PersonaVectors
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Near = tuple[NDArray[np.int64], NDArray[np.float64]]
 
@@ -17,6 +22,8 @@ Near = tuple[NDArray[np.int64], NDArray[np.float64]]
 _BLOCK = 1 << 22
 # Reference respondents whose features are held at once: 42 MB at 160 features in float32.
 _TILE = 1 << 16
+# Respondents whose neighbours are one batch of work.
+_ROWS = 8192
 # Similarities are compared to nine digits, so that rounding does not decide between equals.
 DIGITS = 1_000_000_000
 # Above this many reference respondents the binary index is taken where it can be.
@@ -35,6 +42,7 @@ def nearest(
     certainty: ArrayLike | None = None,
     asked: ArrayLike | None = None,
     method: str = "auto",
+    through: Map = in_batches,
 ) -> Near:
     """Return the k reference respondents most similar to each respondent, never itself.
 
@@ -53,6 +61,7 @@ def nearest(
     method : 'numpy'; 'faiss', the binary index of faiss-cpu, for one-hot codes of whole weights and
         no certainty; or 'auto', which is faiss above 100,000 reference respondents where that is
         installed and serves, and numpy elsewhere.
+    through : works blocks of the rows asked about, here or elsewhere; see `lupom.batches`.
 
     Returns
     -------
@@ -84,13 +93,87 @@ def nearest(
     )
     if not len(others) or not len(wanted):
         return np.full((len(wanted), k), -1, dtype=np.int64), np.full((len(wanted), k), np.nan)
-    if by_bits:
-        near, similarity, unsure = hamming.search(vectors, wanted, others, k, DIGITS)
-        # Where a neighbour agrees in nothing, whether it shares a dimension takes a second look.
-        if len(unsure):
-            near[unsure], similarity[unsure] = _blocks(vectors, wanted[unsure], others, k)
-        return near, similarity
-    return _blocks(vectors, wanted, others, k)
+    if len(wanted) <= _ROWS:
+        with one_thread():
+            return _found(vectors, wanted, others, k, by_bits)
+    import pyarrow as pa
+
+    arrays = {"codes": _small(np.asarray(codes)), "others": others}
+    if certainty is not None:
+        arrays["certainty"] = np.asarray(certainty, dtype=np.float64)
+    said = {
+        "cardinalities": [int(c) for c in cardinalities],
+        "ordinal": None if ordinal is None else [bool(o) for o in ordinal],
+        "weights": None if weights is None else [float(w) for w in np.asarray(weights)],
+        "k": k,
+        "by_bits": by_bits,
+    }
+    del vectors
+    table = pa.table({"row": wanted})
+    found = through(Search, table, shared={**arrays, **said}, batch_rows=_ROWS)
+    return (
+        _matrix(found["neighbour"], k).astype(np.int64),
+        _matrix(found["similarity"], k),
+    )
+
+
+class Search:
+    """Searches for the neighbours of a batch of rows among others."""
+
+    def __init__(
+        self,
+        codes: NDArray[Any],
+        others: NDArray[np.int64],
+        cardinalities: Sequence[int],
+        k: int,
+        by_bits: bool,
+        certainty: NDArray[np.float64] | None = None,
+        **how: Any,
+    ) -> None:
+        self._vectors = PersonaVectors(codes, cardinalities, certainty=certainty, **how)
+        self._others, self._k, self._by_bits = others, k, by_bits
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        import pyarrow as pa
+
+        rows = batch["row"].to_numpy()
+        near, similarity = _found(self._vectors, rows, self._others, self._k, self._by_bits)
+        columns: dict[str, NDArray[Any]] = {
+            "neighbour": near.astype(np.int32),
+            "similarity": similarity,
+        }
+        return pa.table(
+            {
+                name: pa.FixedSizeListArray.from_arrays(pa.array(of.reshape(-1)), self._k)
+                for name, of in columns.items()
+            }
+        )
+
+
+def _small(codes: NDArray[Any]) -> NDArray[Any]:
+    """Return codes in the smallest type that holds them."""
+    return codes.astype(np.promote_types(np.min_scalar_type(codes.max(initial=0)), np.int8))
+
+
+def _matrix(column: pa.ChunkedArray, width: int) -> NDArray[Any]:
+    parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
+    return np.concatenate(parts).reshape(-1, width)
+
+
+def _found(
+    vectors: PersonaVectors,
+    wanted: NDArray[np.int64],
+    others: NDArray[np.int64],
+    k: int,
+    by_bits: bool,
+) -> Near:
+    if not by_bits:
+        return _blocks(vectors, wanted, others, k)
+    near, similarity, unsure = hamming.search(vectors, wanted, others, k, DIGITS)
+    # Where a neighbour agrees in nothing, whether it shares a dimension takes a second look.
+    if len(unsure):
+        near[unsure], similarity[unsure] = _blocks(vectors, wanted[unsure], others, k)
+    return near, similarity
 
 
 def _blocks(

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lupom.batches import Map, in_batches
 from lupom.science.bayes.personas import encode_personas
+from lupom.science.drawn import drawn
 from lupom.science.inputs import arrow, require
 from lupom.science.neighbours.embeddings import nearest_texts, texts
 from lupom.science.neighbours.nearest import Near, nearest
@@ -71,6 +73,9 @@ class People:
         embed: Embed | None = None,
         method: str = "auto",
         elsewhere: frozenset[str] = frozenset(),
+        candidates: int | None = None,
+        seed: int = 0,
+        through: Map = in_batches,
     ) -> None:
         rows = {str(r["respondent_id"]): r for r in roles.to_pylist()}
         self.ids = sorted(rows)
@@ -83,7 +88,9 @@ class People:
         self._values, self._dimensions = values, dimensions
         self._attributes, self._known, self._questions = attributes, known, questions
         self._embed, self._method, self._elsewhere = embed, method, elsewhere
+        self._candidates, self._seed, self._through = candidates, seed, through
         self._made: dict[tuple[str, str | None], Features] = {}
+        self._pools: dict[bool, Bools] = {}
 
     def compared_by(self, setting: Setting) -> str:
         """Return the similarity that is used: the setting's, or what serves in its place.
@@ -108,10 +115,19 @@ class People:
         return bool((self._personas(setting).codes >= 0).any())
 
     def pool(self, similarity: str) -> Bools:
-        """Return who may be a neighbour, (n): where personas count, those who have one."""
-        if similarity.startswith("persona"):
-            return np.asarray(self.reference & self._has_persona)
-        return self.reference
+        """Return who may be a neighbour, (n): where personas count, those who have one.
+
+        Of more than `candidates` so many are drawn.
+        """
+        by_persona = similarity.startswith("persona")
+        if by_persona not in self._pools:
+            mask = self.reference & self._has_persona if by_persona else self.reference
+            places = np.flatnonzero(mask)
+            chosen = drawn([self.ids[i] for i in places], self._candidates, self._seed)
+            pool = np.zeros(len(mask), dtype=bool)
+            pool[places[chosen]] = True
+            self._pools[by_persona] = pool
+        return self._pools[by_persona]
 
     def asked(self, similarity: str) -> Ints:
         """Return the rows of those whose neighbours are wanted."""
@@ -171,6 +187,7 @@ class People:
             certainty=certainty if setting.certainty and setting.has_persona else None,
             asked=asked,
             method=self._method,
+            through=self._through,
         )
 
     def _embedded(self, said: list[str | None]) -> NDArray[np.float32]:
@@ -335,6 +352,10 @@ class Inputs:
     questions : survey, question_id, options; question and kind where there are such columns.
     embed : texts to vectors, for encoding 'embedding'.
     method : see `nearest.nearest`; 'hnsw' for encoding 'embedding', see `nearest_texts`.
+    candidates : of more reference respondents so many, drawn by seed and id, may be neighbours; all
+        of them for None.
+    seed : of that draw.
+    through : works blocks of respondents, here or elsewhere; see `lupom.batches`.
     """
 
     values: Any
@@ -345,6 +366,9 @@ class Inputs:
     questions: Any = None
     embed: Embed | None = None
     method: str = "auto"
+    candidates: int | None = None
+    seed: int = 0
+    through: Map = in_batches
 
     def people(self) -> Iterator[tuple[str, People]]:
         """Yield each survey's name and its respondents."""
@@ -378,6 +402,9 @@ class Inputs:
                     embed=self.embed,
                     method=self.method,
                     elsewhere=elsewhere,
+                    candidates=self.candidates,
+                    seed=self.seed,
+                    through=self.through,
                 ),
             )
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from lupom.batches import Map, in_batches
 from lupom.science.inputs import arrow, columns_of
 from lupom.science.neighbours.people import Inputs
 from lupom.science.neighbours.retrieval import Key, keyed
@@ -69,15 +71,15 @@ def similar_respondents(inputs: Inputs, settings: Any = None, search: Any = None
                 near, closeness = people.nearest(setting, asked)
             except ValueError as error:
                 raise ValueError(f"survey {survey!r}: {error}") from error
-            ids = np.array(people.ids, dtype=object)
+            ids = pa.array(people.ids, pa.string())
             at, rank = np.nonzero(near >= 0)
             tables.append(
                 pa.table(
                     {
                         "retrieval": pa.repeat(key.retrieval, len(at)),
                         "network": pa.repeat(key.network, len(at)),
-                        "respondent_id": pa.array(ids[asked[at]], pa.string()),
-                        "neighbour_id": pa.array(ids[near[at, rank]], pa.string()),
+                        "respondent_id": ids.take(pa.array(asked[at])),
+                        "neighbour_id": ids.take(pa.array(near[at, rank])),
                         "rank": rank + 1,
                         "similarity": closeness[at, rank],
                         "compared_by": pa.repeat(similarity, len(at)),
@@ -89,7 +91,7 @@ def similar_respondents(inputs: Inputs, settings: Any = None, search: Any = None
     return stack(parts, schema)
 
 
-def neighbour_answers(similar: Any, responses: Any) -> pa.Table:
+def neighbour_answers(similar: Any, responses: Any, *, through: Map = in_batches) -> pa.Table:
     """Return what the neighbours of each respondent answered to each question.
 
     Parameters
@@ -98,6 +100,7 @@ def neighbour_answers(similar: Any, responses: Any) -> pa.Table:
         are such columns, which are then 'default' and 'none'.
     responses : table: survey, respondent_id, question_id, answer; known answers only. Rows of
         respondents who are nobody's neighbour are ignored.
+    through : works blocks of respondents, here or elsewhere; see `lupom.batches`.
 
     Returns
     -------
@@ -116,7 +119,7 @@ def neighbour_answers(similar: Any, responses: Any) -> pa.Table:
     ):
         tables = []
         for key, rows in _by_key(pairs):
-            votes = _votes(rows, given)
+            votes = _votes(rows, given, through)
             for place, name in enumerate(Key._fields):
                 word = pa.repeat(key[place], len(votes)).cast(pa.string())
                 votes = votes.add_column(place, name, word)
@@ -164,11 +167,14 @@ def _answers_schema() -> pa.Schema:
     )
 
 
-def _votes(pairs: pa.Table, given: pa.Table) -> pa.Table:
+# Respondents whose neighbours' answers are one batch of work.
+_ROWS = 16384
+
+
+def _votes(pairs: pa.Table, given: pa.Table, through: Map) -> pa.Table:
     """Return the votes of one setting's neighbours in one survey."""
     import pyarrow as pa
 
-    schema = _answers_schema()
     ids, near, voters = _neighbour_matrix(pairs)
     person, people = encoded(given, "respondent_id")
     asked, questions = encoded(given, "question_id")
@@ -176,31 +182,66 @@ def _votes(pairs: pa.Table, given: pa.Table) -> pa.Table:
     row_of = {v: i for i, v in enumerate(voters)}
     row = np.array([row_of.get(p, -1) for p in people], dtype=np.int64)[person]
     use = np.flatnonzero((row >= 0) & (word >= 0) & (asked >= 0))
+    row, word, asked = row[use], word[use], asked[use]
+    order = np.argsort(asked, kind="stable")
+    bounds = np.searchsorted(asked[order], np.arange(len(questions) + 1))
+    place = {question: i for i, question in enumerate(questions)}
+    answers = np.full((len(questions), len(voters)), -1, dtype=np.int32)
+    labels: list[list[str]] = []
+    for j, question in enumerate(sorted(questions)):
+        mine = order[bounds[place[question]] : bounds[place[question] + 1]]
+        labels.append(sorted(words[w] for w in np.unique(word[mine])))
+        code = {w: i for i, w in enumerate(labels[-1])}
+        code_of = np.array([code.get(w, -1) for w in words], dtype=np.int32)
+        answers[j, row[mine]] = code_of[word[mine]]
+    if not len(ids):
+        return _answers_schema().empty_table()
+    table = pa.table(
+        {
+            "respondent_id": ids,
+            "near": pa.FixedSizeListArray.from_arrays(pa.array(near.reshape(-1)), near.shape[1]),
+        }
+    )
+    shared = {"answers": answers, "questions": sorted(questions), "labels": labels}
+    return through(voted, table, shared=shared, batch_rows=_ROWS)
+
+
+def voted(
+    batch: pa.Table, answers: NDArray[np.int32], questions: list[str], labels: list[list[str]]
+) -> pa.Table:
+    """Return the votes of the neighbours of a batch of respondents.
+
+    Parameters
+    ----------
+    batch : respondent_id, and near, the columns of their neighbours in answers (-1 for none).
+    answers : (questions, voters) place in the question's labels of what each answered, -1 for none.
+    questions, labels : sorted ids, and answers of each.
+    """
+    import pyarrow as pa
+
+    schema = _answers_schema()
+    ids = batch["respondent_id"].combine_chunks()
+    parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in batch["near"].chunks]
+    near = np.concatenate(parts).reshape(len(batch), -1).astype(np.int64)
     blocks = []
-    for question in sorted(questions):
-        mine = use[asked[use] == questions.index(question)]
-        told = sorted(words[w] for w in np.unique(word[mine]))
-        code = {w: i for i, w in enumerate(told)}
-        code_of = np.array([code.get(w, -1) for w in words], dtype=np.int64)
-        answers = np.full(len(voters), -1, dtype=np.int64)
-        answers[row[mine]] = code_of[word[mine]]
-        result = vote(near, answers, len(told))
+    for question, given, told in zip(questions, answers, labels, strict=True):
+        result = vote(near, given, len(told))
         some = np.flatnonzero(result.n > 0)
         counts = result.counts[some]
         at, value = np.nonzero(counts)
         offsets = np.concatenate([[0], np.cumsum((counts > 0).sum(axis=1))])
-        labels = np.array(told, dtype=object)
+        words = pa.array(told, pa.string())
         blocks.append(
             pa.table(
                 {
-                    "respondent_id": pa.array(ids[some], pa.string()),
-                    "question_id": pa.array([question] * len(some), pa.string()),
-                    "answer": pa.array(labels[result.answer[some]], pa.string()),
+                    "respondent_id": ids.take(pa.array(some)),
+                    "question_id": pa.repeat(question, len(some)),
+                    "answer": words.take(pa.array(result.answer[some])),
                     "share": result.share[some],
                     "n": result.n[some],
                     "probabilities": pa.MapArray.from_arrays(
                         pa.array(offsets, pa.int32()),
-                        pa.array(labels[value], pa.string()),
+                        words.take(pa.array(value)),
                         pa.array(counts[at, value] / result.n[some][at]),
                     ),
                 },
@@ -209,20 +250,27 @@ def _votes(pairs: pa.Table, given: pa.Table) -> pa.Table:
         )
     if not blocks:
         return schema.empty_table()
+    # Respondents come in the order of their ids, so that batches follow each other in it.
     return pa.concat_tables(blocks).sort_by(
         [("respondent_id", "ascending"), ("question_id", "ascending")]
     )
 
 
-def _neighbour_matrix(
-    pairs: pa.Table,
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], list[str]]:
-    """Return respondents' ids, the (n, k) rows of their neighbours, and the neighbours' ids."""
-    person = np.array(pairs.column("respondent_id").to_pylist(), dtype=object)
-    other = np.array(pairs.column("neighbour_id").to_pylist(), dtype=object)
+def _neighbour_matrix(pairs: pa.Table) -> tuple[pa.Array, NDArray[np.int32], list[str]]:
+    """Return respondents' ids, the (n, k) places of their neighbours, and the neighbours' ids."""
+    import pyarrow as pa
+
+    row, ids = _sorted(*encoded(pairs, "respondent_id"))
+    place, voters = _sorted(*encoded(pairs, "neighbour_id"))
     rank = pairs.column("rank").to_numpy().astype(np.int64)
-    ids, row = np.unique(person, return_inverse=True)
-    voters, place = np.unique(other, return_inverse=True)
-    near = np.full((len(ids), int(rank.max(initial=1))), -1, dtype=np.int64)
+    near = np.full((len(ids), int(rank.max(initial=1))), -1, dtype=np.int32)
     near[row, rank - 1] = place
-    return ids, near, voters.tolist()
+    return pa.array(ids, pa.string()), near, voters
+
+
+def _sorted(codes: NDArray[np.int64], words: list[str]) -> tuple[NDArray[np.int64], list[str]]:
+    """Return codes of the words in order, and these."""
+    order = sorted(range(len(words)), key=words.__getitem__)
+    rank = np.empty(len(words), dtype=np.int64)
+    rank[order] = np.arange(len(words))
+    return rank[codes], [words[i] for i in order]

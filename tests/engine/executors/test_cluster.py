@@ -17,7 +17,7 @@ from lupom.batches import in_batches
 from lupom.engine.errors import ModelError
 from lupom.engine.executors import Executor, Stopped, WorkError
 from lupom.engine.project.executors import ExecutorSettings
-from tests.support import batch_work
+from tests.support import batch_work, split_science
 
 NUMBERS = pa.table({"x": range(7)})
 MATRIX = {"matrix": np.cos(np.arange(64 * 64, dtype=np.float64)).reshape(64, 64)}
@@ -69,6 +69,13 @@ def test_both_nodes_work_and_results_are_the_same_to_the_last_bit(executor):
     assert there["sum"].to_numpy().tobytes() == here["sum"].to_numpy().tobytes()
     found = executor.map(batch_work.node, NUMBERS, batch_rows=1)
     assert len(set(found["node"].to_pylist())) == 2
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_science_hands_out_is_the_same_too(nodes, executor, workers):
+    there = split_science.tables(nodes.executor(workers=workers).map)
+    here = split_science.tables(in_batches)
+    assert all(split_science.same(there[name], here[name]) for name in here)
 
 
 def test_a_worker_that_is_killed_costs_a_line_and_its_batch_again(nodes, executor, tmp_path):

@@ -16,7 +16,7 @@ from lupom.batches import in_batches
 from lupom.engine.errors import ModelError
 from lupom.engine.executors import Executor, Stopped, WorkError
 from lupom.engine.project.executors import ExecutorSettings
-from tests.support import batch_work
+from tests.support import batch_work, split_science
 
 NUMBERS = pa.table({"x": range(7)})
 MATRIX = {"matrix": np.cos(np.arange(64 * 64, dtype=np.float64)).reshape(64, 64)}
@@ -60,6 +60,12 @@ def test_results_are_the_same_to_the_last_bit(workers, batch_rows):
     here = in_batches(batch_work.Products, NUMBERS, shared=MATRIX, batch_rows=batch_rows)
     there = workers.map(batch_work.Products, shared=MATRIX, batch_rows=batch_rows)
     assert there["sum"].to_numpy().tobytes() == here["sum"].to_numpy().tobytes()
+
+
+def test_what_science_hands_out_is_the_same_too(workers):
+    there, here = split_science.tables(workers.executor.map), split_science.tables(in_batches)
+    assert all(split_science.same(there[name], here[name]) for name in here)
+    assert all(map(len, here.values()))
 
 
 def test_shared_values_come_over_as_they_are(workers):

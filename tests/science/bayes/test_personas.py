@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,6 +12,7 @@ from lupom.science.bayes import (
     network_edges,
     network_of,
     network_parameters,
+    networks,
     refine,
     refine_personas,
 )
@@ -193,3 +195,25 @@ def test_without_personas_the_tables_are_empty_and_typed():
     assert refined.schema == nothing.schema
     assert str(refined.schema.field("probability").type) == "double"
     assert str(edges.schema.field("p_value").type) == "double"
+
+
+def test_of_many_respondents_so_many_are_learned_from_and_all_are_refined(monkeypatch):
+    codes = np.random.default_rng(3).integers(0, 2, 400)
+    rows = [
+        {"survey": "s", "respondent_id": f"r{i:03}", "dimension_id": name, "value": "ab"[code]}
+        for i, code in enumerate(codes)
+        for name in ("x", "y")
+    ]
+    values = pa.Table.from_pylist(rows)
+    dimensions = pa.Table.from_pylist(
+        [
+            {"survey": "s", "dimension_id": n, "level": "mid", "candidate_values": ["a", "b"]}
+            for n in ("x", "y")
+        ]
+    )
+    monkeypatch.setattr(networks, "LEARN_FROM", 150)
+    edges = network_edges(values, dimensions)
+    assert edges["n"].to_pylist() == [150]
+    parameters = network_parameters(values, dimensions, edges)
+    assert sum(parameters["n"].to_pylist()) == pytest.approx(2 * 150)
+    assert len(refine_personas(values, dimensions, parameters)) == 800

@@ -263,3 +263,26 @@ def test_without_personas_the_tables_are_empty_and_typed():
 def test_a_survey_without_a_setting_is_named():
     with pytest.raises(ValueError, match="survey 'w' has no retrieval setting"):
         similar_respondents(Inputs(values(), DIMENSIONS, ROLES), {"v": PERSONA})
+
+
+def test_of_many_reference_respondents_so_many_may_be_neighbours():
+    ids = [f"r{i}" for i in range(40)]
+    personas = pa.Table.from_pylist(
+        [
+            {"survey": "w", "respondent_id": i, "dimension_id": "d", "refined_value": "ab"[n % 2]}
+            for n, i in enumerate(ids)
+        ]
+    )
+    described = [
+        {"survey": "w", "dimension_id": "d", "level": "mid", "candidate_values": ["a", "b"]}
+    ]
+    roles = [{"survey": "w", "respondent_id": i, "role": "reference"} for i in ids]
+    tables = (personas, pa.Table.from_pylist(described), pa.Table.from_pylist(roles))
+    setting = Setting("persona", k=3)
+    few = similar_respondents(Inputs(*tables, candidates=8), setting)
+    assert len(set(few["neighbour_id"].to_pylist())) <= 8
+    assert set(few["respondent_id"].to_pylist()) == set(ids)
+    assert similar_respondents(Inputs(*tables, candidates=8, seed=1), setting) != few
+    assert similar_respondents(Inputs(*tables, candidates=40), setting) == similar_respondents(
+        Inputs(*tables), setting
+    )
