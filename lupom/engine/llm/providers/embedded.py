@@ -166,8 +166,13 @@ class EmbeddedProvider:
         # The server listens on a loopback port, too. Nothing here uses it, and nobody else is to.
         params.api_keys = [secrets.token_urlsafe(32)]
         params.endpoint_slots = False
+        params.endpoint_metrics = True
         try:
-            return xllamacpp.Server(params)
+            server = xllamacpp.Server(params)
+            # A server that is dropped before its loop has begun waits for ever for the loop's end:
+            # five of six times on a busy machine. That it answers shows that the loop has begun.
+            server.handle_metrics()
+            return server
         except (RuntimeError, ValueError) as error:
             raise ProviderError(f"llm '{self._alias}': {path} cannot be loaded: {error}") from error
 
