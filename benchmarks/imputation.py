@@ -7,14 +7,21 @@ drawn with replacement, again and again, each is asked two of four blocks (`desi
 what was not asked is imputed. Prints JSON, of 95 % intervals of all shares and all associations of
 two questions (Fisher's z of the correlation of their first options):
 
-    held             share of intervals that hold; of associations by how strong they are
-    width            mean width against that of answers asked alone (of both questions)
-    width_full       against that with everybody asked everything
-    score            mean interval score against that of answers asked alone: an interval that
-                     misses costs 40 times by how much
-    predicted        what `design_blocks` and `design_associations` say of that
-    miceforest       the same of as many draws as --forest says, where it is installed (pip install
-                     miceforest 'lightgbm<4.6'), beside ours of the same draws
+    held         share of intervals that hold
+    width        mean width against that of answers asked alone (of both questions)
+    width_full   against that with everybody asked everything
+    score        mean interval score (Gneiting and Raftery 2007: the width, and 40 times by how much
+                 an interval misses) against that of answers asked alone
+    factor       by what intervals must be multiplied for 95 % to hold; below 1 they hold more often
+                 than they promise
+    width_95     the width once both are multiplied so
+    predicted    what `design_blocks` and `design_associations` say of the width
+    miceforest   the same of as many draws as --forest says, where it is installed (pip install
+                 miceforest 'lightgbm<4.6'), and under it what ours of the same draws are of theirs
+
+Each is of shares, of associations, and of those by how strong they are; brackets are 95 % intervals
+by a paired bootstrap of the draws. `well told` are shares of the questions that others tell most
+of, a quarter of them.
 """
 
 from __future__ import annotations
@@ -79,17 +86,56 @@ def asked_alone(codes: Ints, offsets: Ints) -> tuple[Floats, Floats, Floats, Flo
 
 @dataclass
 class Tally:
-    held: dict[str, list[Bools]] = field(default_factory=dict)
-    width: dict[str, list[Floats]] = field(default_factory=dict)
-    score: dict[str, list[Floats]] = field(default_factory=dict)
+    """Values and half-widths of intervals, a row for each draw."""
 
-    def add(self, what: str, low: Floats, high: Floats, truth: Floats) -> None:
-        self.held.setdefault(what, []).append((low <= truth) & (truth <= high))
-        self.width.setdefault(what, []).append(high - low)
-        # Of an interval of 95 % (Gneiting and Raftery 2007, 6.2): its width, and 40 times by how
-        # much it misses.
-        missed = np.maximum(low - truth, 0) + np.maximum(truth - high, 0)
-        self.score.setdefault(what, []).append(high - low + 40 * missed)
+    value: dict[str, list[Floats]] = field(default_factory=dict)
+    half: dict[str, list[Floats]] = field(default_factory=dict)
+
+    def add(self, what: str, value: Floats, half: Floats) -> None:
+        self.value.setdefault(what, []).append(value)
+        self.half.setdefault(what, []).append(half)
+
+    def errors(self, what: str, truth: Floats, draws: int) -> tuple[Floats, Floats]:
+        """Return by how much values are wrong, and half-widths, (draws, estimates)."""
+        return np.abs(np.array(self.value[what][:draws]) - truth), np.array(self.half[what][:draws])
+
+
+Errors = tuple[Floats, Floats]
+
+
+def held(errors: Errors) -> float:
+    return float((errors[0] <= errors[1]).mean())
+
+
+def score(errors: Errors) -> float:
+    # Of an interval of 95 % (Gneiting and Raftery 2007, 6.2).
+    return float((2 * errors[1] + 40 * np.maximum(errors[0] - errors[1], 0)).mean())
+
+
+def factor(errors: Errors) -> float:
+    return float(np.quantile(errors[0] / np.maximum(errors[1], 1e-12), 0.95))
+
+
+def width(errors: Errors, other: Errors) -> float:
+    return float((errors[1].mean(axis=0) / other[1].mean(axis=0)).mean())
+
+
+def against(ours: Errors, other: Errors, rng: np.random.Generator) -> dict[str, list[float]]:
+    """Return what ours is of another's, with intervals: the draws are drawn again, 1,000 times."""
+    measures: dict[str, Callable[[Errors, Errors], float]] = {
+        "width": width,
+        "score": lambda a, b: score(a) / score(b),
+        "factor": lambda a, _: factor(a),
+        "width_95": lambda a, b: width(a, b) * factor(a) / factor(b),
+    }
+    draws = len(ours[0])
+    lots = [rng.integers(0, draws, draws) for _ in range(1000 if draws > 1 else 0)]
+    out = {}
+    for name, measure in measures.items():
+        again = [measure((ours[0][k], ours[1][k]), (other[0][k], other[1][k])) for k in lots]
+        ends = list(np.quantile(again, [0.025, 0.975])) if lots else []
+        out[name] = [round(float(x), 3) for x in (measure(ours, other), *ends)]
+    return out
 
 
 def imputed(people: Cells, sets: int, seed: int) -> list[Ints]:
@@ -132,13 +178,13 @@ def main() -> None:
     population = everybody.only(complete)
     offsets, n = population.offsets, given.people
     owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    score = blocks.scores(fit(population, seed=1))
-    design = blocks.assign_blocks(score, 4, 2, seed=1)
+    contrasts = blocks.scores(fit(population, seed=1))
+    design = blocks.assign_blocks(contrasts, 4, 2, seed=1)
     true = statistics(population.codes, offsets)
     fillers: dict[str, tuple[Filler, int]] = {"ours": (imputed, given.draws)}
     if given.forest and importlib.util.find_spec("miceforest"):
         fillers["miceforest"] = (forests, given.forest)
-    tallies = {name: Tally() for name in (*fillers, "ours_of_these", "alone", "full")}
+    tallies = {name: Tally() for name in (*fillers, "alone", "full")}
     seconds = dict.fromkeys(fillers, 0.0)
     rng = np.random.default_rng(1)
     i, j = np.triu_indices(population.codes.shape[1], 1)
@@ -154,8 +200,7 @@ def main() -> None:
             ("alone", asked_alone(people.codes, offsets)),
         ):
             for what, at in (("shares", 0), ("associations", 2)):
-                half = 1.96 * np.sqrt(made[at + 1])
-                tallies[kind].add(what, made[at] - half, made[at] + half, true[at])
+                tallies[kind].add(what, made[at], 1.96 * np.sqrt(made[at + 1]))
         for name, (fill, most) in fillers.items():
             if draw >= most:
                 continue
@@ -164,56 +209,52 @@ def main() -> None:
                 found = [statistics(codes, offsets) for codes in fill(people, given.sets, draw)]
             seconds[name] += time.process_time() - began
             v = [np.array(part) for part in zip(*found, strict=True)]
-            for what, value, spread, truth in (
-                ("shares", v[0], v[1], true[0]),
-                ("associations", v[2], v[3], true[2]),
-            ):
-                pooled = rubin.pool(value, spread, n - 1)
-                tallies[name].add(what, pooled.low, pooled.high, truth)
-                if name == "ours" and draw < given.forest:
-                    tallies["ours_of_these"].add(what, pooled.low, pooled.high, truth)
+            for what, at in (("shares", 0), ("associations", 2)):
+                pooled = rubin.pool(v[at], v[at + 1], n - 1)
+                tallies[name].add(what, pooled.value, pooled.high - pooled.value)
+    # Widths against those asked alone, as they are predicted.
+    shares = (blocks.efficiency(contrasts, design.forms) / design.forms.mean(axis=0)) ** -0.5
+    together = design.together[i, j]
+    pairs = (blocks.association_efficiency(contrasts, design.forms)[i, j] / together) ** -0.5
     strength = np.abs(np.tanh(true[2]))
-    left = blocks.association_efficiency(score, design.forms)[i, j]
-    out: dict[str, Any] = {
-        "people": n,
-        "sets": given.sets,
-        "predicted": {
-            "shares": round(float((blocks.efficiency(score, design.forms) ** -0.5).mean()), 3),
-            "associations": round(float((left**-0.5).mean()), 3),
-        },
+    kinds: dict[str, tuple[str, Floats, Floats, Bools]] = {
+        "shares": ("shares", true[0], shares[owner], owner >= 0),
+        "well told": ("shares", true[0], shares[owner], shares[owner] < np.quantile(shares, 0.25)),
+        "associations": ("associations", true[2], pairs, strength >= 0),
+        "weaker than .1": ("associations", true[2], pairs, strength < 0.1),
+        ".1 to .3": ("associations", true[2], pairs, (strength >= 0.1) & (strength < 0.3)),
+        "stronger": ("associations", true[2], pairs, strength >= 0.3),
     }
-    for name in (*fillers, "ours_of_these", "alone"):
-        if name == "ours_of_these" and "miceforest" not in fillers:
-            continue
-        most = fillers[name][1] if name in fillers else len(tallies[name].held["shares"])
-        out[name] = {"draws": most, **summary(tallies, name, most, strength)}
-        if name in seconds:
-            out[name]["cpu_seconds_a_set"] = round(seconds[name] / most / given.sets, 2)
-    print(json.dumps(out, indent=2))
-
-
-def summary(tallies: dict[str, Tally], name: str, most: int, strength: Floats) -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for what in ("shares", "associations"):
-        width = np.mean(tallies[name].width[what], axis=0)
-        score, score_alone = (
-            np.mean(tallies[k].score[what][:most], axis=0) for k in (name, "alone")
-        )
-        alone, full = (np.mean(tallies[k].width[what][:most], axis=0) for k in ("alone", "full"))
-        held = np.mean(tallies[name].held[what], axis=0)
-        out[what] = {
-            "held": round(float(held.mean()), 3),
-            "width": round(float((width / alone).mean()), 3),
-            "width_full": round(float((width / full).mean()), 3),
-            "score": round(float(score.mean() / score_alone.mean()), 3),
+    out: dict[str, Any] = {"people": n, "sets": given.sets}
+    for name, (_, most) in fillers.items():
+        out[name] = {
+            "draws": most,
+            "cpu_seconds_a_set": round(seconds[name] / most / given.sets, 2),
         }
-        if what == "associations":
-            for low, high in ((0.0, 0.1), (0.1, 0.3), (0.3, 1.0)):
-                here = (strength >= low) & (strength < high)
-                out[what][f"held_from_{low}"] = round(float(held[here].mean()), 3)
-                ratio = score[here].mean() / score_alone[here].mean()
-                out[what][f"score_from_{low}"] = round(float(ratio), 3)
-    return out
+    for kind, (what, truth, predicted, here) in kinds.items():
+
+        def errors(name: str, most: int) -> Errors:
+            wrong, half = tallies[name].errors(what, truth, most)  # noqa: B023
+            return wrong[:, here], half[:, here]  # noqa: B023
+
+        asked_only = errors("alone", given.draws)
+        row: dict[str, Any] = {
+            "estimates": int(here.sum()),
+            "predicted": round(float(predicted[here].mean()), 3),
+            "alone": {"held": round(held(asked_only), 3), "factor": round(factor(asked_only), 3)},
+        }
+        for name, (_, most) in fillers.items():
+            mine, other = errors(name, most), errors("alone", most)
+            row[name] = {
+                "held": round(held(mine), 3),
+                "width_full": round(width(mine, errors("full", most)), 3),
+                **against(mine, other, rng),
+            }
+            if name == "miceforest":
+                ours = errors("ours", most)
+                row[name]["ours"] = {"held": round(held(ours), 3), **against(ours, mine, rng)}
+        out[kind] = row
+    print(json.dumps(out, indent=2))
 
 
 if __name__ == "__main__":

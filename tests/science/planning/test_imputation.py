@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lupom.science.planning import imputed, rubin
+from lupom.science.planning import imputation, imputed, rubin
+from lupom.science.planning.moments import cells
+from lupom.science.predictors.task import everyone
 from tests.science.planning.surveys import noisy, tables
 
 
@@ -130,3 +132,31 @@ def test_intervals_hold_as_often_as_they_promise():
         held += [r["low"] <= truth <= r["high"] for r in own]
     # Of 72 intervals of 95 % fewer than 62 hold once in a thousand times, of 85 % every other time.
     assert sum(held) >= 62
+
+
+def test_strong_associations_stay_as_strong_as_they_are():
+    # Five questions of one scale, of which the strongest pairs have correlations of .75, the
+    # others of .35, and eight that tell nothing.
+    rng = np.random.default_rng(3)
+    n = 1200
+    trait = rng.standard_normal(n)
+    answers = {
+        f"q{i}": (trait + noise * rng.standard_normal(n) > 0).astype(int)
+        for i, noise in enumerate((0.3, 0.3, 0.3, 1.2, 1.2))
+    }
+    answers |= {f"other{i}": rng.integers(0, 3, n) for i in range(8)}
+    luck = rng.integers(0, 4, n)
+    asked = {name: luck != place % 4 for place, name in enumerate(answers)}
+    (task,) = everyone(*gapped(answers, asked))
+    names = [task.questions.index(f"q{i}") for i in range(5)]
+    told = np.array([answers[f"q{i}"] for i in range(5)])
+    truth = np.arctanh(np.corrcoef(told)[np.triu_indices(5, 1)])
+    drawn = [
+        np.arctanh(np.corrcoef(codes[:, names].T)[np.triu_indices(5, 1)])
+        for codes in imputation.draws(cells(task), 5)
+    ]
+    ratio = np.mean(drawn, axis=0) / truth
+    strong = truth > 0.7
+    assert strong.sum() == 3
+    assert ratio[strong].mean() == pytest.approx(1, abs=0.06)
+    assert ratio[~strong].mean() == pytest.approx(1, abs=0.06)
