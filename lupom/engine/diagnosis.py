@@ -91,10 +91,10 @@ def _ledger(context: Context) -> Check:
 
 
 def _store(context: Context) -> Check:
-    path = context.files.store_path
-    if not context.store.exists:
-        return Check("store", True, f"{path} (not yet made)")
+    path = context.store.place
     try:
+        if not context.store.exists:
+            return Check("store", True, f"{path} (not yet made)")
         records = context.store.records()
     except LupomError as error:
         return Check("store", False, str(error))

@@ -32,7 +32,7 @@ def _node(project: Project, node: Node, tables: Tables, count: int | None) -> di
         "unique_id": unique_id(project.name, node),
         "metadata": {
             "type": "VIEW" if tables.kinds[node.name] == "view" else "BASE TABLE",
-            "database": project.files.store_path.stem,
+            "database": project.store.name,
             "schema": "main",
             "name": node.name,
             "comment": node.description or None,

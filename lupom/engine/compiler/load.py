@@ -86,7 +86,7 @@ def compile_project(
     out = Compiled(warnings=list(files.warnings))
     context = sql.Context(
         vars=_Vars(files.vars, out.used_vars),
-        target={"name": files.target_name, "path": files.target.path},
+        target={"name": files.target_name, **files.target.model_dump(include={"type", "path"})},
         llms={alias: traits_of(llm) for alias, llm in files.settings.llms.items()},
     )
     sources = _Sources(files, hashes, science)

@@ -104,7 +104,10 @@ class ProjectFiles:
 
     @property
     def store_path(self) -> Path:
-        return (self.root / self.target.path).resolve()
+        """The plain store's file, or that of a lake's catalog."""
+        lake = self.target.catalog
+        file = self.target.path if lake is None or "://" in lake else lake
+        return (self.root / file).resolve()
 
     @property
     def prompts(self) -> Path:

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from lupom.engine.project.aliases import with_ready
 from lupom.engine.project.executors import ExecutorSettings
 from lupom.engine.project.providers import EmbeddingSettings, LLMSettings
+from lupom.engine.project.s3 import S3Settings
 from lupom.engine.project.strict import Strict
 
 # A comparison of a number of rows: '!= 0', '> 10'.
@@ -74,14 +75,26 @@ class BudgetSettings(Strict):
 
 
 class Target(Strict):
-    """One store: a DuckDB file, and how long a commit waits for whoever holds it (seconds)."""
+    """One store: a DuckDB file, or a DuckLake that many read and write."""
 
+    type: Literal["duckdb", "ducklake"] = "duckdb"
+    """`duckdb`: one file, in `path`. `ducklake`: a catalog in a database and data in files."""
     path: str = "lupom.duckdb"
-    """The DuckDB file, from the project's folder."""
+    """duckdb: the file, from the project's folder."""
+    catalog: str | None = Field(default=None, repr=False)
+    """ducklake: `postgresql://USER@HOST/DATABASE`, or a file: `.sqlite` for several processes of
+    one machine, `.ducklake` for one at a time. A password comes from the environment, by
+    `env_var`."""
+    catalog_schema: str | None = None
+    """ducklake: the schema of the catalog's tables in PostgreSQL, `public` by default."""
+    data: str | None = None
+    """ducklake: folder, or `s3://bucket/prefix`, of the data."""
+    s3: S3Settings = Field(default_factory=S3Settings)
+    """ducklake: how S3 is reached."""
     threads: int | None = Field(default=None, ge=1)
     """Nodes at a time. Left out: four, of which no more compute than there are cores."""
-    store_wait: float = Field(default=60.0, ge=0)
-    """Seconds that a commit waits for whoever holds the file."""
+    store_wait: float | None = Field(default=None, ge=0)
+    """Seconds that a commit waits for whoever else has the store; 60 unless set, of a lake 600."""
     state: str | None = Field(default=None, repr=False)
     """The ledger that a team shares, by URL: `postgresql+psycopg://...` or `sqlite:///...`; without
     it the file `.lupom/state.db`. A password comes from the environment, by `env_var`."""
@@ -89,6 +102,26 @@ class Target(Strict):
     """Seconds that a run waits for a PostgreSQL server that is gone, before it stops."""
     executor: ExecutorSettings = Field(default_factory=lambda: ExecutorSettings())
     """Where Python models work in batches: `local`, `processes`, `ray`, or a block."""
+
+    @model_validator(mode="after")
+    def _of_its_type(self) -> Target:
+        given = self.model_fields_set
+        if self.type == "duckdb":
+            lakes = [k for k in ("catalog", "catalog_schema", "data", "s3") if k in given]
+            if lakes:
+                raise ValueError(f"'{lakes[0]}' belongs to a target of 'type: ducklake'")
+            return self
+        if "path" in given:
+            raise ValueError(
+                "'path' is the file of a plain store; one of 'type: ducklake' has 'catalog' and"
+                " 'data'"
+            )
+        for key in ("catalog", "data"):
+            if not getattr(self, key):
+                raise ValueError(f"'type: ducklake' wants '{key}'")
+        if "s3" in given and not str(self.data).startswith("s3://"):
+            raise ValueError("'s3' belongs to 'data: s3://...'")
+        return self
 
 
 class TestConfig(Strict):

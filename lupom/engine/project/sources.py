@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field
 
 from lupom.engine.project.documents import Document, Path_
+from lupom.engine.project.s3 import S3Settings
 from lupom.engine.project.strict import Strict
 
 # What a file's name says of its format; any other needs `format: blob`.
@@ -46,45 +47,6 @@ class ColumnBlock(Tested):
     """Its type, for people."""
     measured: bool = False
     """It was measured, as seconds are: other values in it make nobody who reads it stale."""
-
-
-class S3Settings(Strict):
-    """How S3 is reached; what is left out is found by AWS's own rules (environment, profile, role).
-
-    `timeout` (seconds) is how long a server may be silent, and `retries` how often a request is
-    made again. An object may take `timeout` and its size at 50 kB/s in all.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    endpoint_url: str | None = None
-    """An address other than AWS's."""
-    region: str | None = None
-    """Where the bucket is."""
-    profile: str | None = None
-    """A profile of the AWS configuration."""
-    anonymous: bool = False
-    """Ask without credentials, for public buckets."""
-    timeout: float = Field(default=30.0, gt=0, le=3600)
-    """Seconds a server may be silent."""
-    retries: int = Field(default=4, ge=0, le=20)
-    """How often a request is made again."""
-    concurrency: int = Field(default=8, ge=1, le=64)
-    """Requests in flight."""
-
-    @field_validator("endpoint_url", "region", "profile", mode="before")
-    @classmethod
-    def _blank(cls, value: Any) -> Any:
-        # env_var('AWS_PROFILE', '') is how "if it is set" is written.
-        return None if value == "" else value
-
-    @model_validator(mode="after")
-    def _one_identity(self) -> S3Settings:
-        if self.anonymous and self.profile:
-            raise ValueError("'anonymous' and 'profile' exclude each other")
-        if self.endpoint_url and not re.match(r"https?://", self.endpoint_url):
-            raise ValueError(f"'endpoint_url' begins with http:// or https://: {self.endpoint_url}")
-        return self
 
 
 class Age(Strict):

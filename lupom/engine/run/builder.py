@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lupom.engine.errors import BudgetError, LupomError, ModelError, WaitingError
 from lupom.engine.project.nodes import Node
@@ -16,6 +17,9 @@ from lupom.engine.run.identities import Identities
 from lupom.engine.run.plan import Step
 from lupom.engine.store import messages
 from lupom.engine.store.records import TableRecord
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,9 @@ class Builder:
         previous = self._known.record(node.name)
         read = {p: ids.sources_below(self._context.nodes, p) for p in node.parents}
 
-        def settle(record: TableRecord) -> None:
+        shared = self._context.store.shared
+
+        def settle(record: TableRecord, cursor: duckdb.DuckDBPyConnection) -> None:
             changed = self._context.changed_since({s for names in read.values() for s in names})
             ids.moved(
                 record,
@@ -102,6 +108,10 @@ class Builder:
                     and (changed & set(names) or self._known.again(parent) != inputs[parent])
                 ],
             )
+            if shared:
+                # Another run may have committed since this one looked.
+                now = self._known.among(self._context.store.records_on(cursor))
+                ids.moved(record, [p for p in inputs if now.of(p) != inputs[p]])
 
         no_llm = self._options.no_llm and node.materialization.needs_llm
         record = TableRecord(
@@ -112,7 +122,7 @@ class Builder:
             parts=ids.parts_with_inputs(node, inputs, no_llm=no_llm),
             run_id=self._run_id,
             measured=node.measured,
-            settle=settle if any(read.values()) else None,
+            settle=settle if shared or any(read.values()) else None,
         )
         result.reason = self._steps[node.name].reason
         if previous is not None and self._steps[node.name].action == "maybe":

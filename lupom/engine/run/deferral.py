@@ -26,7 +26,7 @@ def other_store(files: ProjectFiles, store: Store, target: str) -> Store:
             f"--defer: no target '{target}' in lupom_project.yml",
             hint=did_you_mean(target, targets) or "targets: " + ", ".join(sorted(targets)),
         )
-    other = store_of(files.root, targets[target])
+    other = store_of(files, target)
     if other.place == store.place:
         raise UsageError(f"--defer: '{target}' is the target of this run itself")
     if not other.exists:

@@ -56,6 +56,10 @@ class Identities:
             self._known.clear()
             return self.of(name)
 
+    def among(self, records: Mapping[str, TableRecord]) -> Identities:
+        """Return the identities of the same nodes where these records stand in the store."""
+        return Identities(self._nodes, records, frozenset(), self._source_hash, self._deferred)
+
     def record(self, name: str) -> TableRecord | None:
         """Return what the store knows of a node whose relation stands; None otherwise."""
         record = self._records.get(name)

@@ -36,7 +36,7 @@ def open_context(
     """
     files = read_project(folder, target=target, vars=vars)
     hashes = FileHashes(files.target_folder / "hashes.json")
-    store = store_of(files.root, files.target)
+    store = store_of(files, files.target_name)
     sources = Sources(files.sources, files.state_folder, hashes)
     store.attached = sources.attached
     nodes: dict[str, Node] = {}

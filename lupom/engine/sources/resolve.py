@@ -13,7 +13,8 @@ from typing import TypeVar
 from lupom.engine.errors import SourceError, StoreError, did_you_mean
 from lupom.engine.hashes import FileHashes, Seal, digest, stamped
 from lupom.engine.project.nodes import Properties
-from lupom.engine.project.sources import S3Settings, Source
+from lupom.engine.project.s3 import S3Settings
+from lupom.engine.project.sources import Source
 from lupom.engine.sources import reading
 from lupom.engine.sources.cache import Cache, Copy
 from lupom.engine.sources.s3 import S3, Object

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lupom.engine.errors import SourceError, did_you_mean
-from lupom.engine.project.sources import S3Settings, split_url
+from lupom.engine.project.s3 import S3Settings
+from lupom.engine.project.sources import split_url
+from lupom.engine.store.access import S3Access
 
 T = TypeVar("T")
 
@@ -134,7 +136,34 @@ class S3:
                 raise SourceError(f"{wanted.url} arrives damaged: two reads of it differ")
         return found[1]
 
-    def _page(self, bucket: str, prefix: str, more: dict[str, str]) -> dict[str, Any]:
+    def look(self, url: str) -> None:
+        """Raise SourceError where the bucket of a URL is not there or may not be listed."""
+        bucket, prefix = split_url(url)
+        self._call(url, partial(self._page, bucket, prefix, {"MaxKeys": 1}))
+
+    def access(self) -> S3Access:
+        """Return who asks S3 and where, for DuckDB; raises SourceError without credentials."""
+        return self._call("s3://", self._access)
+
+    def _access(self) -> S3Access:
+        import boto3  # type: ignore[import-untyped,import-not-found,unused-ignore]
+
+        session = boto3.Session(profile_name=self.settings.profile)
+        region = self.settings.region or session.region_name or "us-east-1"
+        place = {"region": region, "endpoint": self.address or None}
+        if self.settings.anonymous:
+            return S3Access(**place)
+        found = session.get_credentials()
+        if found is None:
+            from botocore.exceptions import (  # type: ignore[import-untyped,import-not-found,unused-ignore]
+                NoCredentialsError,
+            )
+
+            raise NoCredentialsError
+        frozen = found.get_frozen_credentials()
+        return S3Access(frozen.access_key, frozen.secret_key, frozen.token, **place)
+
+    def _page(self, bucket: str, prefix: str, more: dict[str, Any]) -> dict[str, Any]:
         page: dict[str, Any] = self._client().list_objects_v2(Bucket=bucket, Prefix=prefix, **more)
         return page
 

@@ -87,8 +87,10 @@ def file_of(path: Path) -> Location:
     return Location(SQLITE, path=path)
 
 
-def location_of(text: str, root: Path) -> Location:
+def location_of(text: str, root: Path, setting: str = "state") -> Location:
     """Read a URL, or the path of a SQLite file; relative paths are from `root`.
+
+    `setting` is what errors call it.
 
     Raises StateError that says what is wrong; never with the password in it.
     """
@@ -96,39 +98,43 @@ def location_of(text: str, root: Path) -> Location:
     scheme, colon, rest = text.partition("://")
     if not colon:
         if re.match(r"[A-Za-z][\w+]*:", text) and not re.match(r"[A-Za-z]:[\\/]", text):
-            raise _unreadable(text, "a URL has '://' after its scheme")
+            raise _unreadable(setting, text, "a URL has '://' after its scheme")
         if not text:
-            raise _unreadable(text, "it is empty")
+            raise _unreadable(setting, text, "it is empty")
         return file_of(_path(text, root))
     kind = _SCHEMES.get(scheme.lower())
     if kind is None:
         raise StateError(
-            f"state: there is no database '{scheme}://'",
+            f"{setting}: there is no database '{scheme}://'",
             hint=did_you_mean(scheme.lower(), _SCHEMES) or f"spell it {_SHAPES}",
         )
     if kind == SQLITE:
         # As SQLAlchemy has it: three slashes before a relative path, four before an absolute one.
         if not rest.startswith("/") or not rest[1:]:
-            raise _unreadable(text, "the file of SQLite stands after three slashes")
+            raise _unreadable(setting, text, "the file of SQLite stands after three slashes")
         return file_of(_path(unquote(rest[1:].split("?")[0]), root))
-    return _server(text)
+    return _server(text, setting)
 
 
-def _server(text: str) -> Location:
+def _server(text: str, setting: str) -> Location:
     try:
         parts = urlsplit(text)
         port = parts.port
         host = parts.hostname
     except ValueError:
         raise _unreadable(
-            text, "its port is no number, or a character of the password is not escaped (%40 for @)"
+            setting,
+            text,
+            "its port is no number, or a character of the password is not escaped (%40 for @)",
         ) from None
     # A '/' or '#' in a password ends the host for any reader of URLs.
     if "@" in parts.path or "@" in parts.fragment or "@" in parts.query.partition("=")[0]:
-        raise _unreadable(text, "a '/', '?' or '#' in the password is written %2F, %3F, %23")
+        raise _unreadable(
+            setting, text, "a '/', '?' or '#' in the password is written %2F, %3F, %23"
+        )
     database = unquote(parts.path.removeprefix("/"))
     if not database:
-        raise _unreadable(text, "it names no database")
+        raise _unreadable(setting, text, "it names no database")
     options = dict(parse_qsl(parts.query))
     password = None if parts.password is None else unquote(parts.password)
     password = options.pop("password", password)
@@ -147,8 +153,8 @@ def _path(text: str, root: Path) -> Path:
     return (root / Path(text).expanduser()).resolve()
 
 
-def _unreadable(text: str, why: str) -> StateError:
+def _unreadable(setting: str, text: str, why: str) -> StateError:
     # Where a URL is not one, nobody knows what of it is a password: all before the '@' may be.
     before, at, host = text.rpartition("@")
     shown = re.match(r"[\w+]*:?/*", before)[0] + MASK + at + host if at else masked(text)  # type: ignore[index]
-    return StateError(f"state: '{shown}' cannot be read: {why}", hint=f"spell it {_SHAPES}")
+    return StateError(f"{setting}: '{shown}' cannot be read: {why}", hint=f"spell it {_SHAPES}")

@@ -7,6 +7,7 @@ reached (`_open`, `attach`) and what about it is not as in DuckDB itself.
 
 from __future__ import annotations
 
+import copy
 import json
 import threading
 from abc import ABC, abstractmethod
@@ -15,7 +16,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.errors import StoreError
+from lupom.engine.errors import StoreError, UsageError
 from lupom.engine.store.attached import attach
 from lupom.engine.store.contents import content_hash
 from lupom.engine.store.instances import give_back
@@ -23,7 +24,11 @@ from lupom.engine.store.names import quoted
 from lupom.engine.store.records import TableRecord
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import duckdb
+
+    from lupom.engine.store.snapshots import Expired, Snapshot
 
 # LUPoM's own connections attach the store under this name whatever it is called, so that
 # `lupom.calls` means its table `calls`, here as in any client on lupom.duckdb. A schema
@@ -59,6 +64,9 @@ create table if not exists lupom_meta.quarantine (
 );
 """
 
+_NO_SNAPSHOTS = "a plain DuckDB file keeps its present state alone"
+_TO_HAVE_THEM = "a target of type: ducklake keeps a snapshot of each commit (docs/scaling.md)"
+
 Work = Callable[["duckdb.DuckDBPyConnection"], object]
 
 
@@ -75,10 +83,13 @@ class Store(ABC):
     place : where it is, for people.
     attached : other DuckDB files that are read along, by name.
     beside : other stores that are read along, by name.
+    shared : whether others may commit while somebody here holds it.
     """
 
+    shared = False
+
     def __init__(self, wait: float, on_wait: Callable[[str], None] | None = None) -> None:
-        self._wait = wait
+        self.wait = wait
         self.on_wait = on_wait
         self.attached: dict[str, Path] = {}
         self.beside: dict[str, Store] = {}
@@ -143,6 +154,33 @@ class Store(ABC):
     def _again(self, error: Exception, attempt: int) -> bool:
         """Tell whether a transaction that failed so is to be done again."""
         return False
+
+    def _begun(self) -> None:  # noqa: B027
+        """Take note that a transaction begins."""
+
+    def _landed(self, cursor: duckdb.DuckDBPyConnection, error: Exception) -> bool:
+        """Tell whether the transaction was committed, whatever error was raised."""
+        return False
+
+    @property
+    def name(self) -> str:
+        """What the database is called in catalogs of tables."""
+        return CATALOG
+
+    def at(self, text: str) -> Store:
+        """Return the store as it was after a run, at a snapshot's number or at a time.
+
+        Raises UsageError where there is no such state, or none but the present is kept.
+        """
+        raise UsageError(f"--at: {_NO_SNAPSHOTS}", hint=_TO_HAVE_THEM)
+
+    def snapshots(self) -> list[Snapshot]:
+        """Return the states that are kept, the oldest first; raises UsageError where none are."""
+        raise UsageError(_NO_SNAPSHOTS, hint=_TO_HAVE_THEM)
+
+    def expire(self, before: datetime, *, dry_run: bool = False) -> Expired:
+        """Give up states from before a time, but never the present; returns what that frees."""
+        raise UsageError(_NO_SNAPSHOTS, hint=_TO_HAVE_THEM)
 
     # What all share.
 
@@ -280,6 +318,7 @@ class Store(ABC):
             while True:
                 attempt += 1
                 with self._turn(run_id):
+                    self._begun()
                     cursor.execute("begin")
                     try:
                         work(cursor)
@@ -294,7 +333,11 @@ class Store(ABC):
                         # A commit that failed has ended its transaction.
                         with suppress(duckdb.Error):
                             cursor.execute("rollback")
-                        if not isinstance(error, Exception) or not self._again(error, attempt):
+                        if not isinstance(error, Exception):
+                            raise
+                        if self._landed(cursor, error):
+                            return
+                        if not self._again(error, attempt):
                             raise
 
     def commit(
@@ -315,13 +358,18 @@ class Store(ABC):
         quarantine : (key, call id, error, answer) of rows of an llm model that have no answer.
         """
 
+        given = (record.fingerprint, record.code, copy.deepcopy(record.parts))
+
         def make(cursor: duckdb.DuckDBPyConnection) -> None:
+            # A transaction that is done again begins with what was given.
+            record.fingerprint, record.code = given[:2]
+            record.parts = copy.deepcopy(given[2])
             standing = self._standing(cursor).get(record.node, record.kind)
             if standing != record.kind:
                 cursor.execute(f"drop {standing} {quoted('main', record.node)}")
             build(cursor)
             if record.settle is not None:
-                record.settle(record)
+                record.settle(record, cursor)
             if hashed:
                 record.content_hash, record.row_count = content_hash(
                     cursor, record.node, without=record.measured

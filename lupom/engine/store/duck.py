@@ -46,6 +46,10 @@ class DuckFile(Store):
         return str(self.path)
 
     @property
+    def name(self) -> str:
+        return self.path.stem
+
+    @property
     def exists(self) -> bool:
         return self.path.is_file()
 
@@ -65,7 +69,7 @@ class DuckFile(Store):
             raise StoreError(f"there is no store yet at {self.path}", hint="lupom run builds it")
         if not read_only:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-        deadline = time.monotonic() + self._wait
+        deadline = time.monotonic() + self.wait
         pause, told = 0.02, False
         while True:
             try:
@@ -77,7 +81,7 @@ class DuckFile(Store):
                 if time.monotonic() >= deadline:
                     raise StoreError(
                         f"the store {self.path} is held by {holder}",
-                        hint=f"close it there; waited {self._wait:g} s (store_wait)",
+                        hint=f"close it there; waited {self.wait:g} s (store_wait)",
                     ) from error
                 if not told and self.on_wait is not None:
                     self.on_wait(f"waiting for the store, held by {holder}")

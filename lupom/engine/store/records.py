@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+Settle = Callable[["TableRecord", Any], None]
+
 
 @dataclass(slots=True)
 class TableRecord:
@@ -20,8 +22,8 @@ class TableRecord:
     content_hash : of its rows, whatever their order, and its schema; None for a view.
     measured : columns whose values are no part of that; not kept.
     exists : whether the relation stands in the store now.
-    settle : called when the rows are there and nothing is noted yet, to put right in the record
-        what its inputs turned out to be; not kept.
+    settle : called with the record and the transaction's cursor when the rows are there and nothing
+        is noted yet, to put right in the record what its inputs turned out to be; not kept.
     """
 
     node: str
@@ -34,4 +36,4 @@ class TableRecord:
     run_id: str | None = None
     exists: bool = True
     measured: tuple[str, ...] = field(default=(), compare=False)
-    settle: Callable[[TableRecord], None] | None = field(default=None, repr=False, compare=False)
+    settle: Settle | None = field(default=None, repr=False, compare=False)

@@ -1,0 +1,347 @@
+"""A store that many read and write: a DuckLake, its catalog in a database, its data in files.
+
+Each commit makes a snapshot that names its run. One commits at a time, by a lease; who reads sees
+the snapshot before or the one after, and waits for nobody (but where the catalog is a DuckDB file,
+which one process has open at a time).
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lupom.engine.errors import StoreError
+from lupom.engine.store import messages
+from lupom.engine.store.access import S3Access
+from lupom.engine.store.base import CATALOG, Store
+from lupom.engine.store.catalog import POSTGRESQL, Catalog
+from lupom.engine.store.instances import give_back, instance, take
+from lupom.engine.store.kept import kept_select, kept_type
+from lupom.engine.store.lease import FileLease, Lease, LeaseLost, TableLease
+from lupom.engine.store.names import literal
+from lupom.engine.store.snapshots import Snapshot, read, wanted
+
+if TYPE_CHECKING:
+    import duckdb
+
+# Rows up to which a change of LUPoM's own notes is kept in the catalog: with a file for each note,
+# a run of 40 nodes would leave 80, and reading the notes would open one for each node.
+_INLINED = 1000
+# How often a commit is tried where others commit past LUPoM, and a connection that was lost.
+_TRIES = 10
+# Seconds for which an idle connection is good: credentials for S3 may be of an hour.
+_FRESH = 600.0
+# What PostgreSQL's client says where a connection broke off.
+_BROKEN = (
+    "server closed the connection",
+    "terminating connection",
+    "no connection to the server",
+    "connection to server at",
+)
+
+
+class DuckLake(Store):
+    """A DuckLake.
+
+    Parameters
+    ----------
+    catalog : its catalog.
+    data : folder or s3:// address of its files, which end there.
+    access : returns who asks S3, newly for each connection; None where `data` is a folder.
+    explain : returns what S3 says of the address; None where it says nothing.
+    wait, on_wait : as for `Store`.
+    at : the snapshot that is seen; None is the newest.
+    """
+
+    shared = True
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        data: str,
+        *,
+        access: Callable[[], S3Access] | None = None,
+        explain: Callable[[], StoreError | None] | None = None,
+        wait: float = 600.0,
+        at: int | None = None,
+    ) -> None:
+        super().__init__(wait)
+        self.catalog = catalog
+        self.data = data.rstrip("/") + "/"
+        self._access = access
+        self._explain = explain
+        self._at = at
+        self._there = False
+        self._opened = 0.0
+        self._turns = threading.Lock()
+        self._lease: Lease | None = None
+        self._token = ""
+
+    @property
+    def place(self) -> str:
+        return f"the lake in {self.catalog}"
+
+    @property
+    def exists(self) -> bool:
+        self._there = self._there or self.catalog.exists()
+        return self._there
+
+    def check(self) -> None:
+        """Raise StoreError where the folder of the data cannot be written, or S3 refuses it."""
+        if self._access is not None:
+            refused = self._explain() if self._explain is not None else None
+            if refused is not None:
+                raise refused
+            return
+        folder = Path(self.data)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"the folder {folder} of the lake's data cannot be made: {error.strerror or error}",
+                hint="'data' of the target names it",
+            ) from error
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise StoreError(
+                f"the folder {folder} of the lake's data cannot be written",
+                hint="'data' of the target names it",
+            )
+
+    def attach(self, connection: duckdb.DuckDBPyConnection, alias: str) -> None:
+        """Attach the lake read-only under a name; raises StoreError."""
+        if not self.exists:
+            raise StoreError(f"there is no lake in {self.catalog}", hint="lupom run makes it")
+        self._attach(connection, alias, read_only=True)
+
+    def at(self, text: str) -> DuckLake:
+        """Return the lake as it was after a run, at a snapshot's number or at a time.
+
+        Raises UsageError where there is no such snapshot.
+        """
+        snapshot = wanted(text, self.snapshots())
+        store = DuckLake(
+            self.catalog,
+            self.data,
+            access=self._access,
+            explain=self._explain,
+            wait=self.wait,
+            at=snapshot.id,
+        )
+        store.on_wait = self.on_wait
+        return store
+
+    def snapshots(self) -> list[Snapshot]:
+        """Return the snapshots there are, the oldest first."""
+        with self.hold(read_only=self.idle) as cursor:
+            return read(cursor, CATALOG)
+
+    def stored(self, cursor: duckdb.DuckDBPyConnection, select: str) -> str:
+        """Return a select with its columns in types that a lake keeps."""
+        return kept_select(cursor, select)
+
+    def stored_type(self, kind: str) -> str:
+        """Return the type in which values of a DuckDB type are kept."""
+        import duckdb
+
+        return kept_type(duckdb.type(kind)) or kind
+
+    def close(self) -> None:
+        """Close the lake, whoever holds it in this process, and the connection of its lease."""
+        super().close()
+        if isinstance(self._lease, TableLease):
+            self._lease.close()
+
+    def _open(self, read_only: bool) -> duckdb.DuckDBPyConnection:
+        import duckdb
+
+        if not self.exists:
+            if read_only:
+                raise StoreError(f"there is no lake yet in {self.catalog}", hint="lupom run")
+            self._make()
+        connection = take()
+        deadline = time.monotonic() + self.wait
+        pause, told = 0.02, False
+        while True:
+            try:
+                self._attach(connection, CATALOG, read_only=read_only or self._at is not None)
+                break
+            except StoreError as error:
+                cause = error.__cause__
+                # A catalog that is a DuckDB file is open in one process at a time.
+                holder = None if cause is None else messages.holder(cause)
+                if holder is None or time.monotonic() >= deadline:
+                    connection.close()
+                    if holder is not None:
+                        raise StoreError(
+                            f"the catalog {self.catalog} is held by {holder}",
+                            hint=f"waited {self.wait:g} s (store_wait); a catalog in SQLite or"
+                            " PostgreSQL is open to many",
+                        ) from cause
+                    raise
+                if not told and self.on_wait is not None:
+                    self.on_wait(f"waiting for the catalog, held by {holder}")
+                    told = True
+                time.sleep(pause)
+                pause = min(pause * 1.5, 0.5)
+        try:
+            connection.execute(f"use {CATALOG}")
+            # A commit that somebody came before fails, and is done again on what they made.
+            connection.execute("set ducklake_max_retry_count = 0")
+        except duckdb.Error as error:
+            connection.close()
+            raise self.catalog.explained(error) from error
+        self._opened = time.monotonic()
+        return connection
+
+    def _make(self) -> None:
+        """Make the lake, and LUPoM's own tables in it."""
+        import duckdb
+
+        self.check()
+        if self.catalog.path is not None:
+            self.catalog.path.parent.mkdir(parents=True, exist_ok=True)
+        with self._turn(None):
+            try:
+                with instance() as connection:
+                    self._attach(connection, CATALOG, read_only=False)
+                    connection.execute(f"use {CATALOG}")
+                    self._prepare(connection)
+            except duckdb.Error as error:
+                raise self.catalog.explained(error) from error
+
+    def _prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute("create schema if not exists lupom_meta")
+        connection.execute(
+            f"call {CATALOG}.set_option('data_inlining_row_limit', '{_INLINED}',"
+            " schema => 'lupom_meta')"
+        )
+        super()._prepare(connection)
+
+    def _attach(
+        self, connection: duckdb.DuckDBPyConnection, alias: str, *, read_only: bool
+    ) -> None:
+        import duckdb
+
+        options: dict[str, str | None] = {
+            "data_path": literal(self.data),
+            # Small tables too are files: what a database other than DuckDB would make of their
+            # values is another matter.
+            "data_inlining_row_limit": "0",
+        }
+        if read_only:
+            options["read_only"] = None
+        if self._at is not None:
+            options["snapshot_version"] = str(self._at)
+        try:
+            if self._access is not None:
+                from lupom.engine.store.extensions import load
+
+                load(connection, "httpfs")
+                connection.execute(self._access().sql(f"{alias}_data", self.data))
+            self.catalog.attach(connection, alias, options)
+        except duckdb.Error as error:
+            raise self.catalog.explained(error) from error
+
+    def _ready(self, read_only: bool) -> duckdb.DuckDBPyConnection:
+        kept = self._connection
+        if kept is not None:
+            fresh = time.monotonic() - self._opened < _FRESH
+            if fresh and self._read_only == read_only:
+                return kept
+            self._let_go()
+        return super()._ready(read_only)
+
+    def _unheld(self) -> None:
+        # To attach a lake again takes 70 ms of PostgreSQL, and an idle connection holds up nobody:
+        # other than one in a DuckDB file, be it the catalog or something read along.
+        if self.catalog.exclusive or self._spoilt or self.attached or self.beside:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._connection is not None:
+            if self._spoilt:
+                self._connection.close()
+            else:
+                with suppress(Exception):
+                    for name in ("data", "catalog"):
+                        self._connection.execute(f"drop secret if exists {CATALOG}_{name}")
+                give_back(self._connection)
+            self._connection, self._spoilt = None, False
+
+    @contextmanager
+    def _turn(self, run_id: str | None) -> Iterator[None]:
+        with self._turns:
+            if self._lease is None:
+                self._lease = self._make_lease()
+            self._lease.on_wait = self.on_wait
+            with self._lease.hold(run_id):
+                yield
+
+    def _make_lease(self) -> Lease:
+        if self.catalog.path is not None:
+            return FileLease(self.catalog.path, self.wait)
+        return TableLease(self.catalog, self.wait)
+
+    def _begun(self) -> None:
+        self._token = ""
+
+    def _seal(self, cursor: duckdb.DuckDBPyConnection, run_id: str | None, what: str) -> None:
+        self._token = secrets.token_hex(8)
+        author = f"{_user()}@{socket.gethostname()}"
+        message = f"{run_id}: {what}" if run_id else what
+        extra = json.dumps({"run": run_id, "what": what, "token": self._token})
+        cursor.execute(
+            f"call {CATALOG}.set_commit_message({literal(author)}, {literal(message)},"
+            f" extra_info => {literal(extra)})"
+        )
+        assert self._lease is not None
+        self._lease.check()
+
+    def _again(self, error: Exception, attempt: int) -> bool:
+        text = str(error)
+        conflict = "maximum retry count" in text or "conflict" in text.lower()
+        passing = isinstance(error, LeaseLost) or conflict or self._is_loss(error)
+        return passing and attempt < _TRIES
+
+    def _is_loss(self, error: Exception) -> bool:
+        """Tell whether an error is that of a connection to PostgreSQL which broke off."""
+        text = str(error)
+        return self.catalog.kind == POSTGRESQL and any(words in text for words in _BROKEN)
+
+    def _landed(self, cursor: duckdb.DuckDBPyConnection, error: Exception) -> bool:
+        """Wait for the server after a lost connection, and look whether it had committed."""
+        import duckdb
+
+        if not self._is_loss(error):
+            return False
+        deadline, pause = time.monotonic() + self.wait, 0.1
+        if self.on_wait is not None:
+            self.on_wait(f"the connection to {self.catalog} is lost; waiting for the server")
+        while True:
+            try:
+                ((count,),) = cursor.execute(
+                    f"select count(*) from {CATALOG}.snapshots() where"
+                    f" contains(commit_extra_info, {literal(self._token)})"
+                ).fetchall()
+                return bool(self._token and count)
+            except duckdb.Error as gone:
+                if not self._is_loss(gone) or time.monotonic() >= deadline:
+                    raise self.catalog.explained(gone) from error
+            time.sleep(pause)
+            pause = min(pause * 1.5, 2.0)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "somebody"

@@ -1,0 +1,102 @@
+"""The snapshots of a lake: one for each commit, and which of them somebody means."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from lupom.engine.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A state of a lake: its number, when it was committed, in which run (None: outside of one),
+    what was committed, and by whom (user@host)."""
+
+    id: int
+    at: datetime
+    run: str | None
+    what: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """What was given up, or would be: snapshots, and files of nobody else's."""
+
+    snapshots: list[Snapshot]
+    files: int
+
+
+def read(cursor: duckdb.DuckDBPyConnection, catalog: str) -> list[Snapshot]:
+    """Return a lake's snapshots, the oldest first."""
+    # As numbers: DuckDB 1 wants pytz for a time with a zone.
+    rows = cursor.execute(
+        "select snapshot_id, epoch_us(snapshot_time), author, commit_message, commit_extra_info"
+        f" from {catalog}.snapshots() order by snapshot_id"
+    ).fetchall()
+    found = []
+    for number, at, author, message, extra in rows:
+        noted = {}
+        with suppress(ValueError, TypeError):
+            noted = json.loads(extra)
+        if not isinstance(noted, dict):
+            noted = {}
+        found.append(
+            Snapshot(
+                int(number),
+                datetime.fromtimestamp(at / 1e6, UTC),
+                noted.get("run"),
+                noted.get("what") or message or "",
+                author or "",
+            )
+        )
+    return found
+
+
+def wanted(text: str, snapshots: Sequence[Snapshot]) -> Snapshot:
+    """Return the snapshot somebody means by a run's id, a snapshot's number or a time.
+
+    That of a run is its last one. A time without a zone is this machine's. Raises UsageError where
+    there is none.
+    """
+    text = text.strip()
+    number = int(text) if re.fullmatch(r"\d{1,9}", text) else None
+    numbered = [snapshot for snapshot in snapshots if snapshot.id == number]
+    if numbered:
+        return numbered[0]
+    runs = list(dict.fromkeys(s.run for s in snapshots if s.run))
+    meant = [run for run in runs if run == text] or [run for run in runs if run.startswith(text)]
+    if len(meant) > 1:
+        raise UsageError(f"--at: {len(meant)} runs begin with '{text}'", hint=", ".join(meant[-5:]))
+    if meant:
+        return [s for s in snapshots if s.run == meant[0]][-1]
+    if number is not None:
+        raise UsageError(
+            f"--at: there is no snapshot {text}",
+            hint=f"there are {snapshots[0].id} to {snapshots[-1].id}; lupom store snapshots",
+        )
+    try:
+        time = datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        raise UsageError(
+            f"--at: no run '{text}' committed anything that is still there",
+            hint=did_you_mean(text, runs)
+            or "a run's id, a snapshot's number or a time such as '2026-03-01 12:00';"
+            " lupom store snapshots lists them",
+        ) from None
+    before = [s for s in snapshots if s.at <= time]
+    if not before:
+        raise UsageError(
+            f"--at: there is no snapshot as old as {text}",
+            hint=f"the oldest is of {snapshots[0].at.astimezone():%Y-%m-%d %H:%M:%S}",
+        )
+    return before[-1]

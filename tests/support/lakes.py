@@ -1,0 +1,75 @@
+"""Lakes for tests: catalogs in files and in PostgreSQL, data in a folder.
+
+Without DuckDB's extensions a test that needs a lake is skipped with one plain line. With
+LUPOM_REQUIRE_DUCKLAKE=1, as CI sets it, that is a failure.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from lupom.engine.store.catalog import DUCKDB, POSTGRESQL, SQLITE, Catalog
+from lupom.engine.store.lake import DuckLake
+from lupom.engine.store.records import TableRecord
+from tests.support.postgres import PASSWORD, USER, Cluster
+
+
+def lacking() -> str | None:
+    """Say in a line what lacks for a lake; None where nothing does."""
+    found = importlib.util.find_spec("duckdb_extension_ducklake")
+    if found is None or found.origin is None:
+        return "no duckdb-extension-ducklake: pip install 'lupom[ducklake]'"
+    if not (Path(found.origin).parent / "extensions" / f"v{duckdb.__version__}").is_dir():
+        return f"duckdb-extension-ducklake is not for DuckDB {duckdb.__version__}"
+    return None
+
+
+def require() -> None:
+    """Skip the test where there is no DuckLake."""
+    lack = lacking()
+    if lack is not None:
+        if os.environ.get("LUPOM_REQUIRE_DUCKLAKE") == "1":
+            pytest.fail(lack)
+        pytest.skip(lack)
+
+
+def catalog_of(kind: str, folder: Path, cluster: Cluster | None = None) -> Catalog:
+    """Return the place of a new catalog of a kind."""
+    if kind == POSTGRESQL:
+        assert cluster is not None
+        database = cluster.database().rpartition("/")[2]
+        return Catalog(
+            POSTGRESQL,
+            user=USER,
+            password=PASSWORD,
+            host="127.0.0.1",
+            port=cluster.port,
+            database=database,
+        )
+    return Catalog(kind, folder / ("lake.ducklake" if kind == DUCKDB else "lake.sqlite"))
+
+
+def again(store: DuckLake, wait: float | None = None) -> DuckLake:
+    """Return another store on the same lake."""
+    return DuckLake(store.catalog, store.data, wait=store.wait if wait is None else wait)
+
+
+KINDS = (DUCKDB, SQLITE, POSTGRESQL)
+
+
+def record(name="t", kind="table", run="20260301T120000-abcdef"):
+    return TableRecord(name, kind, fingerprint="f", code="c", parts={"SQL": "x"}, run_id=run)
+
+
+def making(sql, name="t"):
+    return lambda cursor: cursor.execute(f"create or replace table main.{name} as {sql}")
+
+
+def rows(store, sql="from main.t order by all"):
+    with store.hold(read_only=store.idle) as cursor:
+        return cursor.execute(sql).fetchall()
