@@ -41,6 +41,10 @@ class VarBlock(Strict):
     """The largest."""
     values: list[str] = Field(default_factory=list)
     """What a text may be; by default anything."""
+    keys: list[str] = Field(default_factory=list)
+    """The keys that a map may have; by default any."""
+    entries: Kind | None = None
+    """What each entry of a map is, with `min`, `max` and `values`; by default anything."""
 
     @property
     def kinds(self) -> list[Kind]:
@@ -57,6 +61,18 @@ class VarBlock(Strict):
     def allows(self, value: Any) -> bool:
         """Tell whether a value is one that it may be."""
         return not self.kinds or any(self._is(kind, value) for kind in self.kinds)
+
+    def unfit_entry(self, value: Any) -> tuple[str, str, str | None] | None:
+        """Return a map's first key that is wrong, what is, and what was likely meant, if any is."""
+        for key, entry in value.items() if isinstance(value, dict) else ():
+            if self.keys and key not in self.keys:
+                known = ", ".join(self.keys)
+                return key, f"has no '{key}', only {known}", did_you_mean(str(key), self.keys)
+            if self.entries is not None and not self._is(self.entries, entry):
+                words = " or ".join(self._words(self.entries))
+                meant = did_you_mean(entry, self.values) if isinstance(entry, str) else None
+                return key, f"must have {words} as '{key}', not {_seen(entry)}", meant
+        return None
 
     def _words(self, kind: Kind) -> list[str]:
         if kind == "text" and self.values:
@@ -129,14 +145,22 @@ def check_vars(
     """
     for name, var in known.items():
         values = given if name in given else declared
-        if name in values and not var.block.allows(values[name]):
-            raise _unfit(var.block, values[name], None if name in given else document)
+        if name not in values:
+            continue
+        block, value, at = var.block, values[name], None if name in given else document
+        if not block.allows(value):
+            hint = did_you_mean(value, block.values) if isinstance(value, str) else None
+            raise _unfit(at, f"must be {block.described()}, not {_seen(value)}", hint, name)
+        if entry := block.unfit_entry(value):
+            raise _unfit(at, entry[1], entry[2], name, entry[0])
 
 
-def _unfit(block: VarBlock, value: Any, document: Document | None) -> LupomError:
-    seen = "null" if value is None else repr(value)
-    message = f"the var '{block.name}' must be {block.described()}, not {seen}"
-    hint = did_you_mean(value, block.values) if isinstance(value, str) else None
+def _seen(value: Any) -> str:
+    return "null" if value is None else repr(value)
+
+
+def _unfit(document: Document | None, what: str, hint: str | None, *path: str) -> LupomError:
+    message = f"the var '{path[0]}' {what}"
     if document is None:
         return UsageError(f"--vars: {message}", hint=hint)
-    return document.error(message, ("vars", block.name), hint)
+    return document.error(message, ("vars", *path), hint)

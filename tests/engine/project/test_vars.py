@@ -13,6 +13,7 @@ vars:
   - {name: pairs, type: integer, min: 0}
   - {name: sample, type: text, values: [compact, spread]}
   - {name: share, type: [number, map, none], min: 0, max: 1}
+  - {name: prices, type: map, keys: [interview, question], entries: number, min: 0}
 """
 
 
@@ -47,6 +48,36 @@ def test_another_value_is_an_error_that_says_what_it_must_be(project, name, valu
         project(vars={name: value})
     assert str(caught.value).startswith(f"--vars: the var '{name}' must be ")
     assert must_be in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (
+            {"interviw": 1},
+            "has no 'interviw', only interview, question (did you mean 'interview'?)",
+        ),
+        ({"interview": "x"}, "must have a number of at least 0 as 'interview', not 'x'"),
+        (
+            {"interview": 1, "question": -1},
+            "must have a number of at least 0 as 'question', not -1",
+        ),
+    ],
+)
+def test_a_maps_entries_are_held_to_theirs(project, value, message):
+    with pytest.raises(UsageError) as caught:
+        project(vars={"prices": value})
+    assert str(caught.value) == f"--vars: the var 'prices' {message}"
+    assert project(vars={"prices": {"question": 0.1}}).vars["prices"] == {"question": 0.1}
+
+
+def test_a_wrong_entry_has_its_line(project):
+    with pytest.raises(ProjectError) as caught:
+        project("  prices:\n    interview: 2\n    questions: 1\n")
+    assert str(caught.value) == (
+        "lupom_project.yml:6: the var 'prices' has no 'questions', only interview, question"
+        " (did you mean 'question'?)"
+    )
 
 
 def test_in_the_project_file_the_error_has_its_line(project):
