@@ -7,10 +7,14 @@ def model(lupom):
     # Where there are options: number_baselines has numeric questions, and texts have no baseline.
     closed = lupom.ref("closed_questions")
     known = lupom.ref("known_responses").join(closed, "survey, question_id", how="semi")
+    pairs = known.filter("role in ('test', 'tuning')")
+    # Who is learned from and who is predicted, of however many there are.
+    people = lupom.ref("learning_respondents").select("survey, respondent_id")
+    people = people.union(pairs.select("survey, respondent_id")).distinct()
     return baselines.predict(
-        known,
-        known.filter("role in ('test', 'tuning')"),
-        lupom.ref("respondents"),
+        known.join(people, "survey, respondent_id", how="semi"),
+        pairs,
+        lupom.ref("respondents").join(people, "survey, respondent_id", how="semi"),
         closed,
         seed=lupom.var("seed", 1),
         group=lupom.var("majority_group", []),

@@ -11,4 +11,6 @@ def model(lupom):
         seed=lupom.var("seed", 1),
         group=lupom.var("majority_group", []),
         predictors=lupom.entry_points("lupom.predictors", "predictors"),
+        # A predictor at a time, wherever the target says.
+        through=lupom.map,
     )

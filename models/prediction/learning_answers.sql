@@ -1,11 +1,9 @@
 {{ config(materialized='table') }}
--- What predictors learn from: the known answers of reference respondents, who have no test pair. It stays
+-- What predictors learn from: the known answers of learning_respondents, who have no test pair. It stays
 -- as it is when those who are tested change, and so does what is fitted to it.
 
 select survey, respondent_id, question_id, answer
 from {{ ref('known_responses') }}
 semi join {{ ref('closed_questions') }} using (survey, question_id)
-anti join (
-    select survey, respondent_id from {{ ref('known_responses') }} where role = 'test'
-) using (survey, respondent_id)
+semi join {{ ref('learning_respondents') }} using (survey, respondent_id)
 where answer is not null

@@ -1,8 +1,16 @@
 {{ config(materialized='table') }}
--- Reference respondents, as predictors see them.
+{%- set most = var('learn_from', 50000) %}
+-- Reference respondents, as predictors see them. Of very many a number is drawn by hash of seed and id: what
+-- predictors learn does not get better with more, and takes as much longer.
 
 select survey, respondent_id, attributes, weight
 from {{ ref('respondents') }}
 anti join (
     select survey, respondent_id from {{ ref('known_responses') }} where role = 'test'
 ) using (survey, respondent_id)
+{% if most is not none -%}
+qualify row_number() over (
+    partition by survey
+    order by md5(concat_ws('|', '{{ var("seed", 1) }}', 'learn', survey, respondent_id)), respondent_id
+) <= {{ most }}
+{%- endif %}

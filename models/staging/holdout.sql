@@ -1,8 +1,10 @@
 {{ config(materialized='table', tags=['holdout']) }}
-{#- A number of the respondents or questions `of` a survey, drawn by hash, or those of a list. -#}
+{#- A number of the respondents or questions `of` a survey, drawn by hash, or those of a list. Answers are
+    read again wherever they are needed: kept in memory, those of a million respondents would be 8 GB. -#}
 {% macro drawn(of, id, number, other=none) %}
+    {%- set none_ = number is number and number <= 0 or number is iterable and number | length == 0 %}
     select survey, {{ id }}
-    from (select distinct survey, {{ id }} from {{ of }})
+    from (select distinct survey, {{ id }} from {{ of }}{{ ' where false' if none_ }})
     {% if other %}anti join {{ other }} using (survey, {{ id }}){% endif %}
     {% if number is string or number is mapping or number is not iterable %}
     qualify row_number() over (
@@ -12,6 +14,11 @@
     {% else %}
     where {{ id }} in (null{% for one in number %}, '{{ one | string | replace("'", "''") }}'{% endfor %})
     {% endif %}
+{% endmacro -%}
+{#- The draw of a survey's last pair among the first `number`, by a heap of so many: sorting all pairs takes
+    more memory than there may be. -#}
+{% macro last_of(of, number) %}
+    select survey, list_last(min(draw, greatest({{ number }}, 1))) as last_draw from {{ of }} group by survey
 {% endmacro -%}
 -- The pairs of respondent and question that are hidden from every model, with their answers.
 --   test    what predictors are scored on. A respondent with a test pair is a test respondent.
@@ -27,7 +34,7 @@
 -- is drawn for either role, and test pairs are of no more than half of the respondents, so that small
 -- surveys keep somebody to learn from: 1,000 pairs of 300 people, drawn of all, left 7 of them.
 
-with all_answered as (
+with all_answered as not materialized (
     select
         survey, respondent_id, question_id, answer,
         md5(concat_ws('|', '{{ var("seed", 1) }}', survey, respondent_id, question_id)) as draw
@@ -51,7 +58,7 @@ new_questions_tuning as (
     {{ drawn('all_answered', 'question_id', var('new_questions_tuning', 0), 'new_questions') }}
 ),
 
-marked as (
+marked as not materialized (
     select
         a.*,
         case when r.respondent_id is not null then 'test'
@@ -65,9 +72,17 @@ marked as (
     left join new_questions_tuning as qt using (survey, question_id)
 ),
 
-answered as (
-    select *, count(*) over (partition by survey) as n
+sizes as (
+    select survey, count(*) as n
     from marked
+    where respondent_role is null and question_role is null
+    group by survey
+),
+
+answered as not materialized (
+    select *
+    from marked
+    join sizes using (survey)
     where respondent_role is null and question_role is null
 ),
 
@@ -97,24 +112,37 @@ testable as (
         <= greatest(count(*) over (partition by survey) // 2, 1)
 ),
 
+tested as not materialized (
+    select * from answered semi join testable using (survey, respondent_id)
+),
+
+test_draws as ({{ last_of('tested', var('test_pairs', 1000)) }}),
+
 test as (
     select survey, respondent_id, question_id, answer
-    from answered
-    semi join testable using (survey, respondent_id)
+    from tested
+    join test_draws using (survey)
+    where draw <= last_draw
     qualify row_number() over (partition by survey order by draw, respondent_id, question_id)
         <= least({{ var('test_pairs', 1000) }}, n // 5)
 ),
 {% endif %}
 
-reference as (
-    select *, count(*) over (partition by survey) as n_reference
-    from answered
-    anti join test using (survey, respondent_id)
+untested as not materialized (
+    select * from answered anti join test using (survey, respondent_id)
+),
+
+tuning_draws as (
+    select *
+    from ({{ last_of('untested', var('tuning_pairs', 1000)) }})
+    join (select survey, count(*) as n_reference from untested group by survey) using (survey)
 ),
 
 tuning as (
     select survey, respondent_id, question_id, answer
-    from reference
+    from untested
+    join tuning_draws using (survey)
+    where draw <= last_draw
     qualify row_number() over (partition by survey order by draw, respondent_id, question_id)
         <= least({{ var('tuning_pairs', 1000) }}, n_reference // 5)
 ),

@@ -57,8 +57,8 @@ def test_who_is_tested_and_wording_change_nothing(project, before, change) -> No
 @pytest.mark.parametrize(
     ("change", "table"),
     [
-        (f"delete from known_responses where (survey, respondent_id) in {OTHER}", 0),
-        (f"update respondents set weight = 9 where (survey, respondent_id) in {OTHER}", 1),
+        (f"delete from known_responses where (survey, respondent_id) in {OTHER}", 1),
+        (f"update respondents set weight = 9 where (survey, respondent_id) in {OTHER}", 0),
         ("update closed_questions set options = list_reverse(options)", 2),
     ],
 )
@@ -77,3 +77,13 @@ def test_nobody_with_a_test_pair_is_learned_from(project, before) -> None:
     assert not tested & {row[1] for row in before[1]}
     everyone = {r for (r,) in project.rows("select respondent_id from respondents")}
     assert {row[1] for row in before[1]} == everyone - tested
+
+
+def test_of_many_so_many_are_learned_from_and_the_same_when_one_is_added(project, before) -> None:
+    project.vars["learn_from"] = 50
+    people, answers, _ = learned(project)
+    assert len(people) == 50
+    assert {row[:2] for row in answers} <= {row[:2] for row in people}
+    project.connection.execute(f"delete from respondents where (survey, respondent_id) in {OTHER}")
+    assert len(set(map(str, people)) ^ set(map(str, learned(project)[0]))) <= 2
+    del project.vars["learn_from"]

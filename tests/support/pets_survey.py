@@ -127,7 +127,7 @@ MODELS = (
 
 
 BASELINES = (
-    *("learning_answers", "learning_respondents", "learning_questions"),
+    *("learning_respondents", "learning_answers", "learning_questions"),
     *("fitted_predictors", "baselines"),
 )
 SCORED = (

@@ -12,6 +12,7 @@ from lupom.batches import Map
 from lupom.science.bayes import blocks, network_edges, network_parameters, refine_personas
 from lupom.science.neighbours import Inputs, Setting, neighbour_answers, similar_respondents
 from lupom.science.neighbours import respondents as voting
+from lupom.science.predictors import baselines, fitted
 
 PEOPLE, DIMENSIONS = 120, 4
 
@@ -74,7 +75,29 @@ def _tables(through: Map) -> dict[str, pa.Table]:
         if (i + q) % 5
     ]
     votes = neighbour_answers(similar, pa.Table.from_pylist(answers), through=through)
-    return {"refined": refined, "facts": facts, "similar": similar, "votes": votes}
+    names = ("majority", "logistic_demographics", "factors_answers", "gaussian_answers")
+    shipped = baselines.shipped()
+    fits = fitted.fit(
+        pa.Table.from_pylist(answers),
+        pa.Table.from_pylist(
+            [{"survey": "w", "respondent_id": one, "attributes": [("x", "y")]} for one in ids]
+        ),
+        pa.Table.from_pylist(
+            [
+                {"survey": "w", "question_id": f"q{q}", "options": ["a0", "a1", "a2"]}
+                for q in range(2)
+            ]
+        ),
+        predictors={name: shipped[name] for name in names},
+        through=through,
+    )
+    return {
+        "fitted": fits.drop(["seconds"]),
+        "refined": refined,
+        "facts": facts,
+        "similar": similar,
+        "votes": votes,
+    }
 
 
 def same(one: pa.Table, other: pa.Table) -> bool:

@@ -10,7 +10,7 @@ STAGING = (
 )
 
 # What predictors learn from.
-LEARNING = ("learning_answers.sql", "learning_respondents.sql", "learning_questions.sql")
+LEARNING = ("learning_respondents.sql", "learning_answers.sql", "learning_questions.sql")
 
 
 def with_baselines(project: FakeProject) -> None:

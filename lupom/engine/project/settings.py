@@ -95,6 +95,9 @@ class Target(Strict):
     """Nodes at a time. Left out: four, of which no more compute than there are cores."""
     store_wait: float | None = Field(default=None, ge=0)
     """Seconds that a commit waits for whoever else has the store; 60 unless set, of a lake 600."""
+    memory: str | None = Field(default=None, pattern=r"^\d+(\.\d+)?\s*[KMGT]i?B$")
+    """What DuckDB may take of memory, `4GB`, before it goes on in files; unless set four fifths of
+    the machine's."""
     state: str | None = Field(default=None, repr=False)
     """The ledger that a team shares, by URL: `postgresql+psycopg://...` or `sqlite:///...`; without
     it the file `.lupom/state.db`. A password comes from the environment, by `env_var`."""

@@ -27,9 +27,13 @@ def store_of(files: ProjectFiles, name: str) -> Store:
     """
     target = files.settings.targets[name]
     wait = target.store_wait
+    store: Store
     if target.type == "duckdb":
-        return DuckFile((files.root / target.path).resolve(), WAIT if wait is None else wait)
-    return _lake(files, name, target, WAIT_FOR_LAKE if wait is None else wait)
+        store = DuckFile((files.root / target.path).resolve(), WAIT if wait is None else wait)
+    else:
+        store = _lake(files, name, target, WAIT_FOR_LAKE if wait is None else wait)
+    store.memory = target.memory
+    return store
 
 
 def _lake(files: ProjectFiles, name: str, target: Target, wait: float) -> Store:

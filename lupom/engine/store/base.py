@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+import tempfile
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -20,7 +22,7 @@ from lupom.engine.errors import StoreError, UsageError
 from lupom.engine.store.attached import attach
 from lupom.engine.store.contents import content_hash
 from lupom.engine.store.instances import give_back
-from lupom.engine.store.names import quoted
+from lupom.engine.store.names import literal, quoted
 from lupom.engine.store.records import TableRecord
 
 if TYPE_CHECKING:
@@ -93,6 +95,8 @@ class Store(ABC):
         self.on_wait = on_wait
         self.attached: dict[str, Path] = {}
         self.beside: dict[str, Store] = {}
+        # What DuckDB may take of memory ('4GB'); None leaves it to DuckDB.
+        self.memory: str | None = None
         self._lock = threading.Lock()
         self._note_lock = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
@@ -123,6 +127,11 @@ class Store(ABC):
         """Return a connection on which it is attached as CATALOG; raises StoreError."""
 
     # What an adapter may say otherwise.
+
+    @property
+    def spill(self) -> str:
+        """Where DuckDB puts what goes beyond `memory`; it is deleted when the store is closed."""
+        return str(Path(tempfile.gettempdir()) / f"lupom-{os.getpid()}-spill")
 
     def check(self) -> None:  # noqa: B027 -- an adapter need not
         """Raise StoreError where nothing can be kept at this place, before a run begins."""
@@ -234,10 +243,19 @@ class Store(ABC):
         connection = self._open(read_only)
         try:
             self._attach_others(connection)
+            if self.memory is not None:
+                self._bound(connection, self.memory)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _bound(self, connection: duckdb.DuckDBPyConnection, memory: str) -> None:
+        """Let DuckDB take so much memory, and go on in files beside the store."""
+        connection.execute(f"set memory_limit = {literal(memory)}")
+        connection.execute(f"set temp_directory = {literal(self.spill)}")
+        # Once it was used the directory cannot be another: nobody else gets this instance.
+        self._spoilt = True
 
     def _unheld(self) -> None:
         """Give up the connection: nobody holds it any more."""

@@ -53,6 +53,10 @@ class DuckFile(Store):
     def exists(self) -> bool:
         return self.path.is_file()
 
+    @property
+    def spill(self) -> str:
+        return f"{self.path}.tmp"
+
     def check(self) -> None:
         """Raise StoreError for a path at which DuckDB cannot keep a database."""
         check_path(self.path)

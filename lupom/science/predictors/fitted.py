@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from lupom import entry_points
+from lupom.batches import Map, in_batches
 from lupom.science.inputs import arrow, require
 from lupom.science.predictors import baselines, states
 from lupom.science.predictors.learners import logistic_demographics
-from lupom.science.predictors.predictor import State
-from lupom.science.predictors.task import tasks
+from lupom.science.predictors.predictor import GROUP, Predictor, State
+from lupom.science.predictors.task import Task, tasks
 
 FITTED = pa.schema(
     [
@@ -34,6 +37,7 @@ def fit(
     seed: int = 0,
     group: Sequence[str] | Mapping[str, Sequence[str]] = (),
     predictors: Mapping[str, Any] | None = None,
+    through: Map = in_batches,
 ) -> pa.Table:
     """Fit every predictor that has something to keep to every survey.
 
@@ -43,6 +47,7 @@ def fit(
     respondents : survey, respondent_id, attributes of these, and weight where there is one.
     questions : survey, question_id, options.
     seed, group, predictors : as `baselines.predict` takes them.
+    through : works a predictor at a time, here or elsewhere; see `lupom.batches`.
 
     Returns
     -------
@@ -59,23 +64,97 @@ def fit(
     require(known, ("survey", "respondent_id", "question_id", "answer"), "answers")
     known = known.append_column("role", pa.repeat("known", known.num_rows))
     given = baselines.prepared(predictors)
-    rows = []
-    for task in tasks(known, None, respondents, questions):
+    names = [
+        name
+        for name, one in {states.STAND_IN: logistic_demographics, **given}.items()
+        if one.fit is not None
+    ]
+    jobs = [
+        {"survey": survey, "predictor": name}
+        for survey in sorted(pc.unique(known["survey"]).to_pylist())
+        for name in names
+    ]
+    if not jobs:
+        return FITTED.empty_table()
+    people, asked = arrow(respondents), arrow(questions)
+    if not registered(predictors):
+        # What nobody registered others do not find.
+        fitter = Fitter(known, people, asked, seed, group, given)
+        return pa.concat_tables([fitter.fitted(**job) for job in jobs]).combine_chunks()
+    # What takes longest stands last, and is begun first.
+    order = pa.array(range(len(jobs) - 1, -1, -1))
+    found = through(
+        Fitter,
+        pa.Table.from_pylist(jobs).take(order),
+        shared={
+            "known": known,
+            "respondents": people,
+            "questions": asked,
+            "seed": seed,
+            "group": group,
+            "predictors": list(given),
+        },
+        batch_rows=1,
+    )
+    return found.take(order).combine_chunks()
+
+
+class Fitter:
+    """Fits predictors to surveys, each by its name; a survey's task is made once.
+
+    `predictors` are names of those that are registered, or predictors by name, prepared.
+    """
+
+    def __init__(
+        self,
+        known: Any,
+        respondents: Any,
+        questions: Any,
+        seed: int,
+        group: Sequence[str] | Mapping[str, Sequence[str]],
+        predictors: Sequence[str] | Mapping[str, Predictor],
+    ) -> None:
+        self._tables = known, respondents, questions
+        self._seed, self._group = seed, group
+        if isinstance(predictors, Mapping):
+            self._given = dict(predictors)
+        else:
+            self._given = baselines.prepared(
+                {name: entry_points.find(GROUP, name).load() for name in predictors}
+            )
+        self._tasks: dict[str, Task] = {}
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        return pa.concat_tables([self.fitted(**job) for job in batch.to_pylist()])
+
+    def fitted(self, survey: str, predictor: str) -> pa.Table:
+        """Return a row of `FITTED`."""
+        if survey not in self._tasks:
+            known, respondents, questions = self._tables
+            mine = known.filter(pc.equal(known["survey"], survey))
+            (self._tasks[survey],) = tasks(mine, None, respondents, questions)
+        task = self._tasks[survey]
         chosen = {
             states.STAND_IN: logistic_demographics,
-            **baselines.grouped(given, group, task.survey),
+            **baselines.grouped(self._given, self._group, survey),
         }
-        for name, one in chosen.items():
-            if one.fit is not None:
-                # Of this thread: other models are built at the same time.
-                begun = time.thread_time()
-                state = states.fit(one, task, seed)
-                seconds = round(time.thread_time() - begun, 3)
-                data = states.to_bytes(state)
-                n = len(task.respondents)
-                rows.append((task.survey, name, n, len(data), seconds, data))
-    columns = zip(*rows, strict=True) if rows else ([] for _ in FITTED)
-    return pa.table([pa.array(c, f.type) for c, f in zip(columns, FITTED, strict=True)], FITTED)
+        # Of this thread: other models are built at the same time.
+        begun = time.thread_time()
+        state = states.fit(chosen[predictor], task, self._seed)
+        seconds = round(time.thread_time() - begun, 3)
+        data = states.to_bytes(state)
+        row = (survey, predictor, len(task.respondents), len(data), seconds, data)
+        return pa.table(
+            [pa.array([value], f.type) for value, f in zip(row, FITTED, strict=True)], FITTED
+        )
+
+
+def registered(predictors: Mapping[str, Any] | None) -> bool:
+    """Tell whether predictors are those that installed packages register under their names."""
+    offered = entry_points.offers(GROUP)
+    return predictors is None or all(
+        name in offered and offered[name].load() is one for name, one in predictors.items()
+    )
 
 
 def read(fitted: Any) -> dict[str, dict[str, State]]:

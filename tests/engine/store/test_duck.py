@@ -165,3 +165,17 @@ def test_the_hash_covers_names_and_types():
 
 def test_exchanging_values_between_rows_changes_the_hash():
     assert hash_of([(1, "x"), (2, "y")]) != hash_of([(1, "y"), (2, "x")])
+
+
+def test_beyond_its_memory_it_goes_on_in_files_that_are_gone_afterwards(tmp_path):
+    store = DuckFile(tmp_path / "store.duckdb")
+    store.memory = "40MB"
+    with store.hold() as cursor:
+        assert cursor.execute("select current_setting('memory_limit')").fetchone() == ("38.1 MiB",)
+        cursor.execute("set threads = 1")
+        many = "select i, md5(i::varchar) as word from range(1_000_000) as t(i) order by word"
+        cursor.execute(f"create table words as {many}")
+        assert (tmp_path / "store.duckdb.tmp").is_dir()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["store.duckdb"]
+    with DuckFile(tmp_path / "other.duckdb").hold() as cursor:
+        assert cursor.execute("select current_setting('memory_limit')").fetchone() != ("38.1 MiB",)
