@@ -10,6 +10,7 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -39,10 +40,11 @@ MISSING = "it is missing from the answer"
 class Recorder(Protocol):
     """What sends a request, and records what came of it: the dispatcher, as it is needed here."""
 
-    async def reply(
+    def replied(
         self, client: Client, asking: AskState, request: ProviderRequest, name: str
-    ) -> ProviderReply:
-        """Send a request within budget and rate limits until it has a reply."""
+    ) -> AbstractAsyncContextManager[ProviderReply]:
+        """Send a request within budget and rate limits until it has a reply, to be recorded
+        within."""
         ...
 
     async def receive(
@@ -84,8 +86,8 @@ class Recorder(Protocol):
 
     async def record(
         self, client: Client, asking: AskState, pending: PendingCall, entry: Entry
-    ) -> None:
-        """Write a call to the ledger as it stands."""
+    ) -> Entry | None:
+        """Write a call to the ledger as it stands; returns what stands instead, if anything."""
         ...
 
     def end(self, asking: AskState, pending: PendingCall, outcome: Outcome) -> None:
@@ -132,9 +134,13 @@ async def ask_together(
         request = request_for(client, group, part_of(asked, [row.pending for row in group]))
         begun = asyncio.get_running_loop().time()
         try:
-            reply = await dispatcher.reply(
+            async with dispatcher.replied(
                 client, asking, request, f"{group[0].pending.key}/{round_ - 1}"
-            )
+            ) as reply:
+                taken = asyncio.get_running_loop().time() - begun
+                for row in group:
+                    row.entry.latency += taken
+                await receive_together(dispatcher, client, asking, group, reply)
         except ProviderError as error:
             if is_of_limit(error.message) and len(group) > 1 and client.limit_per_row:
                 # No model's own limit is a multiple of what one row is allowed.
@@ -153,10 +159,6 @@ async def ask_together(
                 outcome = await dispatcher.refuse(client, asking, row.pending, row.entry, error)
                 _end(dispatcher, asking, row, outcome)
             continue
-        taken = asyncio.get_running_loop().time() - begun
-        for row in group:
-            row.entry.latency += taken
-        await receive_together(dispatcher, client, asking, group, reply)
         left = [row for row in group if not row.ended]
         if left:
             none = len(left) == len(group) and len(left) > 1

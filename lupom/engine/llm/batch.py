@@ -80,19 +80,68 @@ class Batches:
         out: set[str] = set()
         batched = client.by_batch(True)
         for batch in self._state.open_batches(client.endpoint):
-            out |= await self._collect(batched, asking, batch, waiting)
+            out |= await self._collected(batched, asking, batch, waiting)
         rest = [i for key, i in waiting.items() if key not in out and key not in asking.own]
         if client.settings.by_batch and asking.verdict is not None and len(rest) > BATCH:
             rest = await self._first(client, asking, rest)
         few = rest
         if client.settings.by_batch:
-            submitted, few = await self._submit(client, asking, rest)
+            submitted, few = await self._submit_once(client, asking, rest)
             out |= submitted
         if few:
             await self._dispatcher.ask(client.by_batch(False), asking, few)
         count = sum(key in out for key in waiting)
         if count:
             raise WaitingError(f"{count} calls are out in a batch")
+
+    async def _collected(
+        self,
+        client: Client,
+        asking: AskState,
+        batch: Mapping[str, Any],
+        waiting: Mapping[str, PendingCall],
+    ) -> set[str]:
+        """Record what a batch brought back, unless another process is just doing so."""
+        members, name = self._state.members, f"batch {batch['token']}"
+        mine = {row["key"] for row in batch["calls"]} & set(waiting)
+        if name in (await members.take([name], {})).busy:
+            return mine
+        try:
+            still = self._state.open_batches(client.endpoint)
+            if batch["token"] not in {one["token"] for one in still}:
+                # It was collected a moment ago; a later ask finds the answers in the ledger.
+                return mine
+            return await self._collect(client, asking, batch, waiting)
+        finally:
+            await members.release([name])
+
+    async def _submit_once(
+        self, client: Client, asking: AskState, pending_calls: Sequence[PendingCall]
+    ) -> tuple[set[str], list[PendingCall]]:
+        """Submit what no other process submits, has submitted or has answered meanwhile.
+
+        Returns as `_submit` does.
+        """
+        keys = {pending.key: pending for pending in pending_calls}
+        known = {
+            key: pending.entry.attempts
+            for key, pending in keys.items()
+            if pending.fresh and pending.entry is not None
+        }
+        if not keys:
+            return set(), []
+        taken = await self._state.members.take(list(keys), known)
+        try:
+            for key in taken.ended:
+                entry = taken.known[key]
+                asking.borrowed[key] = entry
+                asking.count(key, entry.status, cached=True)
+            out = taken.busy | (taken.held & self._state.batched(client.endpoint))
+            rest = [pending for key, pending in keys.items() if key in taken.held - out]
+            submitted, few = await self._submit(client, asking, rest)
+        finally:
+            await self._state.members.release(taken.held)
+        return out | submitted, few
 
     async def _first(
         self, client: Client, asking: AskState, pending_calls: Sequence[PendingCall]
@@ -252,15 +301,18 @@ class Batches:
             budget = self._dispatcher.budget
             if budget is not None:
                 await budget.hold(most, asking.halt)
-                # Nothing of it comes back in this run.
-                budget.settle(most, most)
             token = secrets.token_hex(8)
-            await self._state.begin_batch(
-                token,
-                **{"endpoint": client.endpoint, "alias": client.alias, "node": asking.node},
-                **{"run_id": asking.run_id, "tokens": most.tokens, "money": most.money},
-                calls=[row for record in part for row in record.calls(client, asking)],
-            )
+            try:
+                await self._state.begin_batch(
+                    token,
+                    **{"endpoint": client.endpoint, "alias": client.alias, "node": asking.node},
+                    **{"run_id": asking.run_id, "tokens": most.tokens, "money": most.money},
+                    calls=[row for record in part for row in record.calls(client, asking)],
+                )
+            finally:
+                if budget is not None:
+                    # Nothing of it comes back in this run.
+                    budget.settle(most, most)
             submit = self._submitting(provider, lines, token)
             batch_id = await self._send(client, asking, token, submit)
             await self._state.update_batch(token, batch_id=batch_id, status="out")

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from lupom.engine.llm.booking import book
 from lupom.engine.llm.budget import Amount, Budget
 from lupom.engine.llm.client import Client, size_of
 from lupom.engine.llm.doubts import Doubts, Suspect
+from lupom.engine.llm.leases import Leases, wait_for_others
 from lupom.engine.llm.pending import (
     AskState,
     Outcome,
@@ -54,26 +56,69 @@ class Dispatcher:
     async def ask(
         self, client: Client, asking: AskState, pending_calls: Sequence[PendingCall]
     ) -> None:
-        """Ask calls in their order, as many requests at once as the alias allows."""
+        """Ask calls in their order, as many requests at once as the alias allows.
+
+        Calls that another process has in flight are put aside, and waited for when there is nothing
+        else left to do.
+        """
+        rest: Sequence[PendingCall] = pending_calls
+        aside: list[PendingCall] = []
+        while rest and not asking.halt.is_set():
+            aside += await self._ask(client, asking, rest)
+            rest = []
+            if aside:
+                rest, aside = await wait_for_others(self._state, aside, asking.halt)
+        if self.budget is not None:
+            await self.budget.rest()
+
+    async def _ask(
+        self, client: Client, asking: AskState, pending_calls: Sequence[PendingCall]
+    ) -> list[PendingCall]:
+        """Ask calls; returns those that another process has in flight."""
         requests = planned(pending_calls, client.cached_from)
         turns = Turns(requests, client.patient)
         doubts = Doubts(turns, answered=client.adaptive_limiter.successes > 0)
-        workers = min(len(requests), client.settings.concurrency)
-        await asyncio.gather(*(self._work(client, asking, doubts) for _ in range(workers)))
-        if doubts.suspects and not asking.halt.is_set():
+        places = min(len(requests), client.settings.concurrency)
+        in_order = (pending for request in requests for pending in request.pending_calls)
+        leases = Leases(self._state, in_order, places)
+        aside: list[PendingCall] = []
+        try:
             await asyncio.gather(
-                *(self._judge(client, asking, doubts, suspect) for suspect in doubts.suspects)
+                *(self._work(client, asking, doubts, leases, aside) for _ in range(places))
             )
+            if doubts.suspects and not asking.halt.is_set():
+                await asyncio.gather(
+                    *(self._judge(client, asking, doubts, suspect) for suspect in doubts.suspects)
+                )
+        finally:
+            # What was recorded as ended is leased no more.
+            leases.held.difference_update(
+                key for key, outcome in asking.own.items() if outcome.entry.status != PENDING
+            )
+            await leases.release(self._flying)
+        return aside
 
-    async def _work(self, client: Client, asking: AskState, doubts: Doubts) -> None:
+    async def _work(
+        self,
+        client: Client,
+        asking: AskState,
+        doubts: Doubts,
+        leases: Leases,
+        aside: list[PendingCall],
+    ) -> None:
         clock = asyncio.get_running_loop().time
         while (request := await doubts.next(asking.halt)) is not None:
             try:
                 if asking.verdict is not None:
                     await asking.verdict.turn(len(request.pending_calls), asking.halt)
                 begun = clock()
-                await self._end(client, asking, request)
-                doubts.passed(begun)
+                asked, busy = await self._end(client, asking, request, leases)
+                if busy:
+                    aside += busy
+                    if asking.verdict is not None:
+                        asking.verdict.put_aside(len(busy))
+                if asked:
+                    doubts.passed(begun)
             except Halted:
                 return
             except ProviderError as error:
@@ -127,17 +172,37 @@ class Dispatcher:
         )
         return any(call.ok for call in taken)
 
-    async def _end(self, client: Client, asking: AskState, request: Request) -> None:
-        """See to it that the calls of a request have their ends: others', or asked for here."""
-        pending_calls = request.pending_calls
-        free = [i for i in pending_calls if i.key not in self.recent and i.key not in self._flying]
-        if len(free) == len(pending_calls):
-            await self._own(client, asking, request)
-        elif free:
+    async def _end(
+        self, client: Client, asking: AskState, request: Request, leases: Leases | None = None
+    ) -> tuple[bool, list[PendingCall]]:
+        """See to it that the calls of a request have their ends: others', or asked for here.
+
+        Returns whether anything was asked, and the calls that another process has in flight.
+        Without `leases` they are this process's already.
+        """
+        busy: list[PendingCall] = []
+        asked = False
+        if leases is not None and (free := self._free(request.pending_calls)):
+            found = await leases.hold(free)
+            busy = found.busy
+            for pending, entry in found.ended:
+                asking.borrowed[pending.key] = entry
+                asking.count(pending.key, entry.status, cached=True)
+        out = {pending.key for pending in busy} | set(asking.borrowed)
+        pending_calls = [pending for pending in request.pending_calls if pending.key not in out]
+        # While leases were waited for, another node may have begun to ask the same.
+        if free := self._free(pending_calls):
+            asked = True
             await self._own(client, asking, part_of(request, free))
         for pending in pending_calls:
             if pending.key not in asking.own:
+                asked = True
                 await self._borrow(client, asking, request, pending)
+        return asked, busy
+
+    def _free(self, pending_calls: Sequence[PendingCall]) -> list[PendingCall]:
+        """Return the calls that nobody in this process asks, or asked a moment ago."""
+        return [i for i in pending_calls if i.key not in self.recent and i.key not in self._flying]
 
     async def _borrow(
         self, client: Client, asking: AskState, request: Request, pending: PendingCall
@@ -207,15 +272,17 @@ class Dispatcher:
             request = request_of(client, pending, tries, asked.shared)
             begun = loop.time()
             try:
-                reply = await self.reply(client, asking, request, f"{pending.key}/{len(tries)}")
+                async with self.replied(
+                    client, asking, request, f"{pending.key}/{len(tries)}"
+                ) as reply:
+                    entry.latency += loop.time() - begun
+                    outcome = await self.receive(client, asking, pending, entry, tries, reply)
             except ProviderError as error:
                 if not error.refused:
                     # Should it be asked again, its tries so far are not forgotten.
                     pending.entry, pending.fresh = entry, False
                     raise
                 return await self.refuse(client, asking, pending, entry, error)
-            entry.latency += loop.time() - begun
-            outcome = await self.receive(client, asking, pending, entry, tries, reply)
             if outcome is not None:
                 return outcome
             if asking.halt.is_set():
@@ -231,8 +298,8 @@ class Dispatcher:
     ) -> Outcome:
         """Record a call that the provider will never answer."""
         entry.status, entry.error = INVALID, f"refused: {error.message}"
-        await self.record(client, asking, pending, entry)
-        return Outcome(entry, None)
+        standing = await self.record(client, asking, pending, entry)
+        return Outcome(entry, None) if standing is None else _another(pending, standing)
 
     async def receive(
         self,
@@ -262,13 +329,20 @@ class Dispatcher:
             if len(tries) >= client.settings.attempts or reply.refused:
                 # A model that refuses is not asked again in the same words, nor past a filter.
                 entry.status = INVALID
-        await self.record(client, asking, pending, entry)
+        standing = await self.record(client, asking, pending, entry)
+        if standing is not None:
+            return _another(pending, standing)
         return None if entry.status == PENDING else Outcome(entry, value)
 
-    async def reply(
+    @asynccontextmanager
+    async def replied(
         self, client: Client, asking: AskState, request: ProviderRequest, name: str
-    ) -> ProviderReply:
-        """Send a request within budget and rate limits until it has a reply."""
+    ) -> AsyncIterator[ProviderReply]:
+        """Send a request within budget and rate limits until it has a reply.
+
+        What the request was promised of the budget is kept until the reply is recorded, which is to
+        be done within.
+        """
         budget, limiter = self.budget, client.limiter
         size, most = 0, Amount()
         if budget is not None or limiter is not None:
@@ -289,14 +363,12 @@ class Dispatcher:
                 tokens=most.tokens,
             )
             asking.usage += Usage(requests=1)
+            if limiter is not None:
+                limiter.give_back(most.tokens - client.spent(size, reply).tokens)
+            yield reply
         finally:
-            if budget is not None or limiter is not None:
-                spent = client.spent(size, reply)
-                if budget is not None:
-                    budget.settle(most, spent)
-                if limiter is not None and reply is not None:
-                    limiter.give_back(most.tokens - spent.tokens)
-        return reply
+            if budget is not None:
+                budget.settle(most, client.spent(size, reply))
 
     def _read(
         self,
@@ -351,10 +423,13 @@ class Dispatcher:
 
     async def record(
         self, client: Client, asking: AskState, pending: PendingCall, entry: Entry
-    ) -> None:
-        await self._state.record(
+    ) -> Entry | None:
+        """Write a call to the ledger as it stands; returns what stands instead, if anything."""
+        since, pending.attempts = pending.attempts, entry.attempts
+        return await self._state.record(
             {
                 **row_of(client, asking, pending),
+                "since": since,
                 "status": entry.status,
                 "answer": entry.answer,
                 "probabilities": None
@@ -375,6 +450,15 @@ class Dispatcher:
                 "counted_cost": entry.counted_cost,
             }
         )
+
+
+def _another(pending: PendingCall, standing: Entry) -> Outcome:
+    """Return the answer that another process has written first: both have the same table then."""
+    try:
+        return Outcome(standing, pending.response.parse(standing.answer or ""))
+    except InvalidAnswer as error:
+        standing.status, standing.error = INVALID, error.message
+        return Outcome(standing, None)
 
 
 def _size(

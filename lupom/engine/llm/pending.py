@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 class PendingCall:
     """A call to ask: what it says, and what the ledger knows of it.
 
-    `characters` is what it takes of its request's messages, as far as that is known.
+    `characters` is what it takes of its request's messages, as far as that is known; `attempts` are
+    those that the ledger has, as far as this process knows.
     """
 
     key: str
@@ -36,6 +37,11 @@ class PendingCall:
     entry: Entry | None
     fresh: bool = False
     characters: int | None = None
+    attempts: int = 0
+
+    def __post_init__(self) -> None:
+        if self.entry is not None:
+            self.attempts = self.entry.attempts
 
     @property
     def messages(self) -> Sequence[Mapping[str, str]]:

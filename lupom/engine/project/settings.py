@@ -103,6 +103,8 @@ class Target(Strict):
     it the file `.lupom/state.db`. A password comes from the environment, by `env_var`."""
     state_wait: float = Field(default=300.0, ge=0)
     """Seconds that a run waits for a PostgreSQL server that is gone, before it stops."""
+    lease: float = Field(default=30.0, ge=1)
+    """Seconds after which others ask what a dead process of a shared ledger had in flight."""
     executor: ExecutorSettings = Field(default_factory=lambda: ExecutorSettings())
     """Where Python models work in batches: `local`, `processes`, `ray`, or a block."""
 

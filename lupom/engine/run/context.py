@@ -98,6 +98,7 @@ class Context:
                     self.state_location,
                     folder=None if self.shared_state is None else self.files.state_folder,
                     wait=self.files.target.state_wait,
+                    lease=self.files.target.lease,
                 )
                 if self.shared_state is not None:
                     self._take_back(self._state)

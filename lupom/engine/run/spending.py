@@ -33,25 +33,24 @@ def read_limit(given: Any) -> Limit:
 def make_budget(settings: BudgetSettings, given: str | None, context: Context) -> Budget | None:
     """Return what a run may spend; None where nothing limits it.
 
-    `given` takes the place of the run's budget in the settings. What earlier runs spent of the
-    project's budget is read from the ledger; calls whose price was unknown count with their tokens,
-    and batches that are out with the most they may take.
+    `given` takes the place of the run's budget in the settings. The project's budget is kept in the
+    ledger, whoever spends of it: calls whose price was unknown count with their tokens, and batches
+    that are out with the most they may take.
     """
     run = settings.run if given is None else read_limit(given)
     if run is None and settings.project is None:
         return None
-    from lupom.engine.llm.budget import Budget, Pot
+    from lupom.engine.llm.budget import Budget, Pot, SharedPot
 
-    pots = []
+    pots: list[Pot] = []
+    shared: list[SharedPot] = []
     if run is not None:
         pots.append(Pot("the run's budget", run.money, run.tokens))
     if settings.project is not None:
-        tokens, money = context.state.ledger.spent()
-        promised = context.state.promised()
-        tokens, money = tokens + promised[0], money + promised[1]
         whole = settings.project
-        pots.append(Pot("the project's budget", whole.money, whole.tokens, money, tokens))
-    return Budget(*pots)
+        named = "the project's budget"
+        shared.append(SharedPot(context.state, "project", named, whole.money, whole.tokens))
+    return Budget(*pots, shared=shared)
 
 
 def check_prices(context: Context, plan: Plan, budget: Budget) -> None:

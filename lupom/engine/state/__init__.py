@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +17,9 @@ from lupom.engine.errors import StateError
 from lupom.engine.state.access import Access
 from lupom.engine.state.ledger import Entry, Ledger, now
 from lupom.engine.state.location import Location, file_of, location_of
+from lupom.engine.state.members import PROMISED, Members
 from lupom.engine.state.opening import open_engine, say
+from lupom.engine.state.process import new_owner
 from lupom.engine.state.spool import Spool
 from lupom.engine.state.writer import Writer
 
@@ -45,6 +48,7 @@ class State:
         *,
         folder: Path | None = None,
         wait: float = 300.0,
+        lease: float = 30.0,
         say: Callable[[str], None] = say,
     ) -> None:
         """Open the database, making it where there is none; raises StateError.
@@ -54,11 +58,13 @@ class State:
         folder : of a project whose checkout this is, `.lupom/`: there go calls that cannot be
             written, and the runs of other checkouts are told from its own.
         wait : seconds that a server may be gone before all that waits for it fails.
+        lease : seconds after which others ask what a process had in flight that is dead.
         say : told of what happens to the database, a line each.
         """
         location = where if isinstance(where, Location) else file_of(Path(where))
         self.location = location
-        self.owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self.owner = new_owner()
+        self._closed = False
         self.place = None if folder is None else place_of(folder)
         engine, self._dialect = open_engine(location, say)
         self._access = Access(engine, self._dialect, location, wait=wait, say=say)
@@ -68,6 +74,8 @@ class State:
             spool = Spool(folder, self.owner)
         self._writer = Writer(self._access, self.ledger.write, spool)
         self.ledger.writer = self._writer
+        place = self.place or place_of(Path.cwd())
+        self.members = Members(self._access, self._writer, self.ledger, self.owner, place, lease)
         # Callers ask the state; that the ledger is a part with a class of its own is our affair.
         self.lookup = self.ledger.lookup
         self.statuses = self.ledger.statuses
@@ -246,11 +254,7 @@ class State:
 
     def promised(self) -> tuple[int, float]:
         """Return tokens and USD that the batches still out may take."""
-        query = (
-            "select coalesce(sum(tokens), 0), coalesce(sum(money), 0) from batches"
-            " where status in ('submitting', 'out')"
-        )
-        tokens, money = self._access.read(lambda c: c.exec_driver_sql(query).one())
+        tokens, money = self._access.read(lambda c: c.exec_driver_sql(PROMISED).one())
         return int(tokens), float(money)
 
     async def begin_batch(self, token: str, **fields: Any) -> None:
@@ -325,6 +329,10 @@ class State:
 
     def close(self) -> None:
         """Commit what waits and close; safe to call twice."""
+        if not self._closed:
+            self._closed = True
+            with suppress(StateError):
+                self.members.leave()
         self._writer.close()
         self._access.engine.dispose()
 

@@ -51,6 +51,10 @@ class Dialect:
         """Return the condition that a column is one of the keys bound as `name`."""
         raise NotImplementedError
 
+    def table(self, name: str) -> str:
+        """Return the table, of one column `value`, of the keys bound as `name`."""
+        raise NotImplementedError
+
     def keys(self, keys: Iterable[str]) -> Any:
         """Return keys as `among` wants them bound: one value, however many they are."""
         raise NotImplementedError
@@ -107,6 +111,9 @@ class SQLite(Dialect):
 
     def among(self, column: str, name: str) -> str:
         return f"{column} in (select value from json_each(:{name}))"
+
+    def table(self, name: str) -> str:
+        return f"json_each(:{name})"
 
     def keys(self, keys: Iterable[str]) -> Any:
         return json.dumps(list(keys))
@@ -184,6 +191,9 @@ class PostgreSQL(Dialect):
 
     def among(self, column: str, name: str) -> str:
         return f"{column} = any(cast(:{name} as text[]))"
+
+    def table(self, name: str) -> str:
+        return f"unnest(cast(:{name} as text[])) as one(value)"
 
     def keys(self, keys: Iterable[str]) -> Any:
         return list(keys)

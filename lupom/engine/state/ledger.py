@@ -133,6 +133,10 @@ class Ledger:
         self._dialect = access.dialect
         self._owner = owner
         self._upsert = upsert(access.dialect)
+        # A call that has its end is leased no more.
+        self._free = access.dialect.driver(
+            f"delete from leases where owner = :owner and {access.dialect.among('key', 'keys')}"
+        )
         self.writer: Writer | None = None
 
     def lookup(self, keys: Iterable[str]) -> dict[str, Entry]:
@@ -169,7 +173,8 @@ class Ledger:
 
         `row` has the columns of the table but `seq` and the times; `parameters`, `history` and
         `probabilities` are JSON texts. The first writing sets `created_at`. `characters`,
-        `repaired`, what budgets count and the tokens of the prompt cache may be left out.
+        `repaired`, what budgets count and the tokens of the prompt cache may be left out. `since`:
+        how many attempts its writer knew of.
 
         Where another process has written an answer meanwhile, that one stands and is returned, and
         what this one took is added to it; else None.
@@ -182,11 +187,16 @@ class Ledger:
         self, connection: Connection, rows: Sequence[Mapping[str, Any]]
     ) -> list[Entry | None]:
         """Write calls within a transaction; returns for each the entry that stands before it."""
+        ended = [row["key"] for row in rows if row["status"] != PENDING]
+        if ended:
+            bound = {"owner": self._owner, "keys": self._dialect.keys(ended)}
+            connection.exec_driver_sql(self._free, bound)
         self.lock(connection)
         keys = [row["key"] for row in rows]
-        query = f"key, status, {TOKENS}, {MONEY}"
+        query = f"key, status, {TOKENS}, {MONEY}, attempts"
         before = {row[0]: row[1:] for row in self._rows(connection, query, keys)}
-        answered = [key for key, known in before.items() if known[0] == OK]
+        since = {row["key"]: row.get("since", 0) for row in rows}
+        answered = [k for k, known in before.items() if known[0] == OK and known[3] > since[k]]
         standing = self.entries(connection, answered) if answered else {}
         times = dict.fromkeys(("created_at", "updated_at"), now())
         values = []
@@ -194,6 +204,7 @@ class Ledger:
             old = standing.get(row["key"])
             out = row if old is None else _besides(old, row)
             made = {**times, **out, "repaired": bool(out["repaired"])}
+            made.pop("since", None)
             values.append(self._dialect.row(made))
         connection.exec_driver_sql(self._upsert, values)
         spent: dict[str, tuple[int, float]] = {}
@@ -201,7 +212,7 @@ class Ledger:
             tokens, money = _counted(row)
             if (known := before.get(row["key"])) is not None:
                 tokens, money = tokens - int(known[1]), money - float(known[2])
-            before[row["key"]] = (row["status"], *_counted(row))
+            before[row["key"]] = (row["status"], *_counted(row), row["attempts"])
             of_run = spent.get(row["run_id"], (0, 0.0))
             spent[row["run_id"]] = (of_run[0] + tokens, of_run[1] + money)
         self.spend(connection, spent)
@@ -228,7 +239,8 @@ class Ledger:
             known[key] = (status, row["updated_at"])
             taken[key] = row
         if taken:
-            self.write(connection, list(taken.values()))
+            # Whatever stands there is to be replaced.
+            self.write(connection, [{**row, "since": 1 << 30} for row in taken.values()])
         return new, len(taken) - new
 
     def lock(self, connection: Connection) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import JSON, BigInteger, Column, LargeBinary, Table
 from sqlmodel import Field, SQLModel
 
 # Raised with any change to the tables; a newer database is not opened.
-VERSION = 6
+VERSION = 7
 
 
 class Run(SQLModel, table=True):
@@ -198,9 +198,10 @@ class Lease(SQLModel, table=True):
 
 
 class Pot(SQLModel, table=True):
-    """What was spent, in all (`name` 'project') or by one run: written with each answer.
+    """What was spent, in all (`name` 'project') or by one run ('run ID'): written with each answer.
 
-    The row 'project' is also the lock of whoever numbers rows of the ledger.
+    `most_tokens` and `most_money` are the budget of a run that workers ask for. The row 'project'
+    is also the lock of whoever numbers rows of the ledger.
     """
 
     __tablename__ = "pots"
@@ -208,6 +209,8 @@ class Pot(SQLModel, table=True):
     name: str = Field(primary_key=True)
     tokens: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, default=0))
     money: float = 0.0
+    most_tokens: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    most_money: float | None = None
 
 
 class Grant(SQLModel, table=True):

@@ -56,7 +56,7 @@ class Writer:
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._closed = False
-        self._regular: Callable[[], None] | None = None
+        self._regular: Work | None = None
         self._every = 0.0
         self._next = 0.0
         # Calls that came and are not committed yet, which a lost connection must not lose.
@@ -107,6 +107,13 @@ class Writer:
         self._put(_Item(done, **what))
         return await future
 
+    def every(self, seconds: float, work: Work) -> None:
+        """Run work again and again, first in so many seconds, for as long as this writer runs."""
+        self._every, self._next = seconds, time.monotonic() + seconds
+        self._regular = work
+        # Wakes the thread, which may be waiting for something to do for ever.
+        self._put(_Item(lambda _result, _error: None, lambda _connection: None))
+
     def close(self) -> None:
         """Commit what waits and end the thread; safe to call twice."""
         with self._lock:
@@ -129,11 +136,17 @@ class Writer:
 
     def _run(self) -> None:
         while True:
-            first = self._queue.get()
+            try:
+                first = self._queue.get(timeout=self._left())
+            except queue.Empty:
+                self._commit([self._due()])
+                continue
             if first is None:
                 return
             time.sleep(WINDOW)
             group = [first]
+            if self._left() == 0:
+                group.append(self._due())
             last = False
             while len(group) < MOST:
                 try:
@@ -147,6 +160,15 @@ class Writer:
             self._commit(group)
             if last:
                 return
+
+    def _left(self) -> float | None:
+        """Return the seconds until the regular work is due; None where there is none."""
+        return None if self._regular is None else max(0.0, self._next - time.monotonic())
+
+    def _due(self) -> _Item:
+        assert self._regular is not None
+        self._next = time.monotonic() + self._every
+        return _Item(lambda _result, _error: None, self._regular)
 
     def _commit(self, group: list[_Item]) -> None:
         works = [item for item in group if item.work is not None]

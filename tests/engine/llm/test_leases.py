@@ -1,0 +1,198 @@
+"""Several processes that ask from one ledger: each call is asked by one of them.
+
+A state of its own, with its own writer, is what another process is to the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+
+from lupom.engine.errors import BudgetError, LLMError
+from lupom.engine.llm.budget import Budget, SharedPot
+from lupom.engine.llm.gateway import Call
+from lupom.engine.state import Location, State, location_of
+from tests.support.gateways import make_gateway, user
+from tests.support.llm_server import Fault
+
+TEXTS = [f"Question {i:03d} with some words to it" for i in range(40)]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def where(request, tmp_path: Path) -> Path | Location:
+    if request.param == "sqlite":
+        return tmp_path / "shared.db"
+    return location_of(request.getfixturevalue("postgres").database(), tmp_path)
+
+
+@pytest.fixture
+def join(where, server):
+    """Return a function that makes a gateway of another process, so to speak."""
+    opened = []
+
+    def join(**settings):
+        state = State(where)
+        opened.append((state, make_gateway(server.base_url, state, **settings)))
+        return opened[-1]
+
+    yield join
+    for state, gateway in opened:
+        gateway.close()
+        state.close()
+
+
+def ask(gateway, spec, texts=TEXTS, **options):
+    calls = [Call(user(text), spec.for_row({})) for text in texts]
+    return gateway.ask("default", calls, node="notes", run_id="r", **options)
+
+
+def at_once(*works):
+    """Run functions in threads; return what they returned or raised."""
+    out: list = [None] * len(works)
+
+    def run(i, work):
+        try:
+            out[i] = work()
+        except Exception as error:
+            out[i] = error
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(works)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return out
+
+
+def expire(state: State) -> None:
+    """Let a process be dead as far as the others can tell."""
+    owner = state.owner
+    statement = state.dialect.driver("update members set until = 0 where owner = :owner")
+    state.write(lambda connection: connection.exec_driver_sql(statement, {"owner": owner}))
+
+
+def test_runs_at_once_share_their_calls_and_have_the_same_answers(join, note, server):
+    server.latency = 0.005
+    gateways = [join(concurrency=4)[1] for _ in range(3)]
+    found = at_once(*(lambda g=g: ask(g, note) for g in gateways))
+    assert server.requests == len(TEXTS)
+    values = [[answer.value for answer in answers] for answers in found]
+    assert values[0] == values[1] == values[2]
+    assert sum(not a.cached for answers in found for a in answers) == len(TEXTS)
+
+
+def test_what_another_has_in_flight_is_waited_for(join, note, server):
+    (state, gateway), (_, other) = join(), join(concurrency=4)
+    keys = [gateway.key("default", Call(user(t), note.for_row({}))) for t in TEXTS[:2]]
+    taken = asyncio.run(state.members.take(keys, {}))
+    assert taken.held == set(keys)
+    seen = []
+
+    def progress(now):
+        # All others are done while these two are waited for, and only then they are given back.
+        seen.append(now.done)
+        if now.done == 8 and seen.count(8) == 2:
+            assert server.requests == 8
+            asyncio.run(state.members.release(keys))
+
+    answers = ask(other, note, TEXTS[:10], progress=progress)
+    assert [answer.status for answer in answers] == ["ok"] * 10
+    assert server.requests == 10
+
+
+def test_what_a_dead_one_had_in_flight_is_asked_by_another(join, note, server):
+    (state, gateway), (_, other) = join(), join()
+    keys = [gateway.key("default", Call(user(t), note.for_row({}))) for t in TEXTS[:3]]
+    asyncio.run(state.members.take(keys, {}))
+    expire(state)
+    assert len(ask(other, note, TEXTS[:3])) == 3
+    assert server.requests == 3
+
+
+def test_attempts_of_another_are_gone_on_with(join, note, server):
+    """The first one gives up after an invalid answer; the next one corrects that."""
+    replies = iter([{"text": ["no", "text"]}, Fault(status=401)])
+    server.answers = lambda _body: next(replies, None)
+    (_, first), (_, second) = join(), join()
+    with pytest.raises(LLMError):
+        ask(first, note, TEXTS[:1])
+    (answer,) = ask(second, note, TEXTS[:1])
+    assert answer.status == "ok"
+    assert len(server.bodies[-1]["messages"]) == 3
+
+
+def test_what_is_stopped_is_free_for_others(join, note, server):
+    stop = threading.Event()
+    (state, first), (_, second) = join(concurrency=2), join()
+    server.answers = lambda _body: stop.set()
+    assert None in ask(first, note, stop=stop)
+    assert (
+        state.members.still_busy(
+            [first.key("default", Call(user(t), note.for_row({}))) for t in TEXTS]
+        )
+        == set()
+    )
+    server.answers = None
+    assert all(answer.status == "ok" for answer in ask(second, note))
+    assert server.requests == len(TEXTS)
+
+
+def test_an_invalid_answer_is_asked_again_once_by_all_who_want_to(join, note, server):
+    server.answers = lambda _body: {"text": ["no", "text"]}
+    (_, first), (_, second) = join(attempts=1), join(attempts=1)
+    ask(first, note, TEXTS[:4])
+    server.answers, server.latency = None, 0.005
+    at_once(*(lambda g=g: ask(g, note, TEXTS[:4], retry_invalid=True) for g in (first, second)))
+    assert 8 <= server.requests <= 12
+    assert all(answer.status == "ok" for answer in ask(second, note, TEXTS[:4]))
+
+
+# A budget that all of them spend from
+
+
+def pot(state: State, tokens: int) -> Budget:
+    shared = SharedPot(state, "project", "the project's budget", None, tokens)
+    return Budget(shared=[shared])
+
+
+def test_a_team_s_budget_is_never_passed_and_little_is_left(join, note, server):
+    server.latency = 0.002
+    members = [join(concurrency=4, max_tokens=20) for _ in range(3)]
+    for state, gateway in members:
+        gateway.budget = pot(state, 900)
+    # Each has its own calls, so that only the budget is shared.
+    texts = [[f"{i} {text}" for text in TEXTS] for i in range(3)]
+    found = at_once(
+        *(lambda g=g, t=t: ask(g, note, t) for (_, g), t in zip(members, texts, strict=True))
+    )
+    assert all(isinstance(error, BudgetError) for error in found)
+    assert "the project's budget of 900 tokens is reached: " in found[0].message
+    tokens, _ = members[0][0].ledger.spent()
+    # What one request may take: a third of its bytes, 16 tokens around it, 20 tokens of answer.
+    assert 900 - 130 < tokens <= 900
+
+
+def test_what_a_dead_one_had_reserved_is_free(join, note, server):
+    (dead, _), (state, gateway) = join(), join(max_tokens=20)
+    asyncio.run(dead.members.grant("project", (1000, None), (0, 0.0), (950, 0.0), 0))
+    gateway.budget = pot(state, 1000)
+    found: list = []
+    waiting = threading.Thread(target=lambda: found.append(ask(gateway, note, TEXTS[:2])))
+    waiting.start()
+    assert server.requests == 0
+    expire(dead)
+    waiting.join(60)
+    assert [answer.status for answer in found[0]] == ["ok", "ok"]
+
+
+def test_what_is_reserved_and_not_needed_is_given_back(join, note):
+    (one, first), (two, second) = join(max_tokens=20), join(max_tokens=20)
+    first.budget, second.budget = pot(one, 400), pot(two, 400)
+    ask(first, note, TEXTS[:1])
+    # Two of the four requests that fit are left, and the first process holds on to none of them.
+    ask(second, note, TEXTS[1:3])
+    with pytest.raises(BudgetError):
+        ask(second, note, TEXTS[3:])
