@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("report", "Write one page on how good the predictions are."),
     "export": ("export", "Write models to Parquet, CSV, JSON lines or SPSS files."),
     "query": ("query", "Run SQL on the store, read-only."),
+    "store": ("store", "List and expire snapshots of a lake, copy between targets."),
     "docs": ("docs", "Make pages of the project, to show and to explore, and serve them."),
     "source": ("source", "Check how fresh the sources are."),
     "setup": ("setup", "Fetch and prepare the weights of the embedded LLM."),

@@ -13,10 +13,16 @@ from lupom.cli.options import open_project, project_options
 
 @click.command()
 @click.argument("sql")
+@click.option(
+    "--at",
+    metavar="WHEN",
+    help="As of a run's id, a snapshot's number or a time; of a lake only.",
+)
 @format_options
 @project_options
 def query(
     sql: str,
+    at: str | None,
     form: str,
     spreadsheet_safe: bool,
     project_dir: Path | None,
@@ -28,11 +34,12 @@ def query(
     \b
     Example:
       lupom query "select value, count(*) from persona_values group by 1" --format csv
+      lupom query --at 20260301T120000-3fa2b1 "select * from metrics"
     """
     from lupom.cli.formats import render
 
     if sql == "-":
         sql = sys.stdin.read()
     with open_project(project_dir, target, vars_) as project:
-        table = project.query(sql)
+        table = project.query(sql, at=at)
     click.echo(render(table.columns, table.rows(), form, spreadsheet_safe=spreadsheet_safe))

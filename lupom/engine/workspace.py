@@ -6,6 +6,8 @@ import shutil
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -27,6 +29,7 @@ from lupom.engine.store.records import TableRecord
 if TYPE_CHECKING:
     from lupom.engine.run.explanation import Explanation
     from lupom.engine.run.export import Written
+    from lupom.engine.store.snapshots import Expired, Snapshot
 
 
 class Project:
@@ -127,9 +130,43 @@ class Project:
         """Return the LLM models that have rows without a valid answer."""
         return staleness.quarantined(self.context)
 
-    def query(self, sql: str, parameters: Sequence[Any] | None = None) -> Table:
-        """Run SQL on the store, read-only; raises StoreError with DuckDB's message."""
-        return reading.query(self.store, sql, parameters)
+    def query(
+        self, sql: str, parameters: Sequence[Any] | None = None, *, at: str | None = None
+    ) -> Table:
+        """Run SQL on the store, read-only; raises StoreError with DuckDB's message.
+
+        `at` is a run's id, a snapshot's number or a time: the rows are those of then. Raises
+        UsageError where the store has none, as a plain DuckDB file has.
+        """
+        if at is None:
+            return reading.query(self.store, sql, parameters)
+        with closing(self.store.at(at)) as store:
+            return reading.query(store, sql, parameters)
+
+    def snapshots(self) -> list[Snapshot]:
+        """Return the states of the store that are kept, the oldest first, as `lupom store
+        snapshots`; raises UsageError where none are."""
+        return self.store.snapshots()
+
+    def expire_snapshots(self, older_than: str | timedelta, *, dry_run: bool = False) -> Expired:
+        """Give up snapshots that are older than '30d', '12h' or '90m', as `lupom store expire`.
+
+        The newest stays. Raises UsageError where none are kept.
+        """
+        from lupom.engine.run.stores import age_of
+
+        before = datetime.now(UTC) - age_of(older_than)
+        return self.store.expire(before, dry_run=dry_run)
+
+    def copy_store(self, to: str, *, replace: bool = False) -> int:
+        """Copy all tables, views and notes to the store of another target, as `lupom store copy`.
+
+        Returns how many tables and views. `replace` drops what stands there. Raises UsageError
+        where something does, or for a target there is not.
+        """
+        from lupom.engine.run.stores import copy_to
+
+        return copy_to(self.context, to, replace=replace)
 
     def table(self, name: str, limit: int | None = None) -> Table:
         """Return a model's rows; raises UsageError if it is unknown, StoreError if not built."""

@@ -20,8 +20,8 @@ from lupom.engine.project.materializations import MATERIALIZATIONS, names_for
 from lupom.engine.project.nodes import Node, Properties, Ref, llm_part
 from lupom.engine.project.settings import ModelConfig
 from lupom.engine.project.traits import traits_of
-from lupom.engine.store.base import RESERVED
 from lupom.engine.store.dialect import RULES
+from lupom.engine.store.relations import RESERVED
 
 if TYPE_CHECKING:
     from lupom.engine.llm.classes import Imports

@@ -22,8 +22,8 @@ from lupom.engine.run.scratch import Scratch, scratch
 from lupom.engine.run.selection import read_by, select_nodes, with_seeds
 from lupom.engine.run.spending import taking
 from lupom.engine.run.staleness import plan_of
-from lupom.engine.store.base import relation_kinds
 from lupom.engine.store.names import quoted
+from lupom.engine.store.relations import relation_kinds
 
 if TYPE_CHECKING:
     import duckdb

@@ -10,8 +10,8 @@ from lupom.engine.errors import LLMError, UsageError, did_you_mean
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import not_built
 from lupom.engine.run.explanation import Attempt, Explanation, Input
-from lupom.engine.store.base import relation_kinds
 from lupom.engine.store.names import literal, quoted
+from lupom.engine.store.relations import relation_kinds
 
 if TYPE_CHECKING:
     import duckdb

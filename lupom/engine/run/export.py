@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from lupom.engine.errors import StoreError, UsageError, did_you_mean
 from lupom.engine.project.sources import split_url
 from lupom.engine.run.context import not_built
-from lupom.engine.store.base import relation_kinds
 from lupom.engine.store.export import FORMATS, write
+from lupom.engine.store.relations import relation_kinds
 
 if TYPE_CHECKING:
     from lupom.engine.run.context import Context

@@ -9,7 +9,8 @@ from lupom.engine.errors import ModelError, StoreError, UsageError
 from lupom.engine.run.context import Context, not_built
 from lupom.engine.run.tables import Table
 from lupom.engine.store import messages
-from lupom.engine.store.base import Store, relation_kinds
+from lupom.engine.store.base import Store
+from lupom.engine.store.relations import relation_kinds
 
 
 def query(store: Store, sql: str, parameters: Sequence[Any] | None = None) -> Table:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from lupom.engine.errors import LupomError, ModelError, StoreError
 from lupom.engine.run.context import Context
-from lupom.engine.store.base import CATALOG, Store, relation_kinds
+from lupom.engine.store.base import CATALOG, Store
 from lupom.engine.store.instances import take
 from lupom.engine.store.names import quoted
 from lupom.engine.store.records import TableRecord
+from lupom.engine.store.relations import relation_kinds
 
 if TYPE_CHECKING:
     import duckdb

@@ -10,9 +10,9 @@ from lupom.engine.run.context import Context
 from lupom.engine.run.deferral import deferrable
 from lupom.engine.run.identities import Identities, asked_of, set_llms
 from lupom.engine.run.plan import Plan, make_plan
-from lupom.engine.store.base import relation_kinds
 from lupom.engine.store.contents import content_hash
 from lupom.engine.store.records import TableRecord
+from lupom.engine.store.relations import relation_kinds
 
 
 def records(context: Context) -> dict[str, TableRecord]:

@@ -2,22 +2,62 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lupom.engine.errors import StateError, StoreError, did_you_mean
+from lupom.engine.errors import StateError, StoreError, UsageError, did_you_mean
 from lupom.engine.project.discovery import ProjectFiles
 from lupom.engine.project.settings import Target
 from lupom.engine.store.base import Store
 from lupom.engine.store.duck import DuckFile
 
 if TYPE_CHECKING:
+    from lupom.engine.run.context import Context
     from lupom.engine.store.catalog import Catalog
 
 # Seconds that a commit waits for whoever else has the store: a plain one is held for moments, and
 # to a lake somebody else may be committing a large table.
 WAIT, WAIT_FOR_LAKE = 60.0, 600.0
+
+
+def age_of(text: str | timedelta) -> timedelta:
+    """Read an age such as '30d', '12h' or '90m'; raises UsageError."""
+    if isinstance(text, timedelta):
+        return text
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(d|h|m)[a-z]*\s*", text.lower())
+    if found is None:
+        raise UsageError(f"'{text}' is no age", hint="30d, 12h or 90m")
+    unit = {"d": "days", "h": "hours", "m": "minutes"}[found[2]]
+    return timedelta(**{unit: float(found[1])})
+
+
+def copy_to(context: Context, to: str, *, replace: bool) -> int:
+    """Copy a project's store to that of another of its targets, while nobody runs it here.
+
+    Returns the number of relations; raises what `store.copying.copy` does.
+    """
+    from lupom.engine.run.lock import run_lock
+    from lupom.engine.store.copying import copy
+
+    files = context.files
+    if to not in files.settings.targets:
+        raise UsageError(
+            f"no target '{to}' in lupom_project.yml",
+            hint=did_you_mean(to, files.settings.targets)
+            or "targets: " + ", ".join(sorted(files.settings.targets)),
+        )
+    source, other = context.store, store_of(files, to)
+    if source.place == other.place:
+        raise UsageError(f"'{to}' is the target that is copied")
+    if not source.exists:
+        raise StoreError(f"there is no store yet at {source.place}", hint="lupom run builds it")
+    other.check()
+    with run_lock(files.state_folder):
+        source.close()
+        return copy(source, other, context.graph.order, replace=replace)
 
 
 def store_of(files: ProjectFiles, name: str) -> Store:

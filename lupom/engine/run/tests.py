@@ -15,8 +15,9 @@ from lupom.engine.project.settings import COMPARISON
 from lupom.engine.run import results as r
 from lupom.engine.run.context import Context, not_built
 from lupom.engine.store import messages
-from lupom.engine.store.base import FAILURES, Store, relation_kinds
+from lupom.engine.store.base import FAILURES, Store
 from lupom.engine.store.names import quoted
+from lupom.engine.store.relations import relation_kinds
 
 if TYPE_CHECKING:
     import duckdb

@@ -19,10 +19,11 @@ from lupom.engine.run import results as r
 from lupom.engine.run.context import Context
 from lupom.engine.run.scratch import ScratchStore
 from lupom.engine.store import messages
-from lupom.engine.store.base import Store, relation_kinds
+from lupom.engine.store.base import Store
 from lupom.engine.store.dialect import csv_relation, found_types
 from lupom.engine.store.names import literal, quoted
 from lupom.engine.store.records import TableRecord
+from lupom.engine.store.relations import relation_kinds
 
 if TYPE_CHECKING:
     import duckdb

@@ -19,11 +19,11 @@ from lupom.engine.sources import reading
 from lupom.engine.sources.cache import Cache, Copy
 from lupom.engine.sources.s3 import S3, Object
 from lupom.engine.store.attached import attach
-from lupom.engine.store.base import relation_kinds
 from lupom.engine.store.contents import content_hash
 from lupom.engine.store.dialect import RULES
 from lupom.engine.store.instances import instance
 from lupom.engine.store.names import quoted
+from lupom.engine.store.relations import relation_kinds
 
 A = TypeVar("A")
 B = TypeVar("B")

@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lupom.engine.errors import StoreError, UsageError
 from lupom.engine.store.attached import attach
@@ -24,6 +24,7 @@ from lupom.engine.store.contents import content_hash
 from lupom.engine.store.instances import give_back
 from lupom.engine.store.names import literal, quoted
 from lupom.engine.store.records import TableRecord
+from lupom.engine.store.relations import relation_kinds
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,9 +41,6 @@ CATALOG = "lupom"
 
 # The schema of failing rows that data tests keep.
 FAILURES = "lupom_failures"
-
-# Tables of the schema main that are LUPoM's own.
-RESERVED = ("runs", "nodes", "calls")
 
 _META = """
 create schema if not exists lupom_meta;
@@ -436,18 +434,6 @@ def _note(
                 "insert into lupom_meta.quarantine values (?, ?, ?, ?, ?)",
                 [(record.node, *row) for row in quarantine],
             )
-
-
-def relation_kinds(cursor: duckdb.DuckDBPyConnection, schema: str = "main") -> dict[str, str]:
-    """Return 'table' or 'view' by name, for every relation of a schema."""
-    found: Any = cursor.execute(
-        "select table_name, 'table' from duckdb_tables() where schema_name = $schema"
-        " and database_name = current_database()"
-        " union all select view_name, 'view' from duckdb_views() where schema_name = $schema"
-        " and database_name = current_database()",
-        {"schema": schema},
-    ).fetchall()
-    return dict(found)
 
 
 def _has_meta(cursor: duckdb.DuckDBPyConnection) -> bool:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from lupom.engine.errors import StoreError
 from lupom.engine.store import messages
 from lupom.engine.store.attached import attach, check_path
-from lupom.engine.store.base import CATALOG, Store, relation_kinds
+from lupom.engine.store.base import CATALOG, Store
 from lupom.engine.store.instances import take
 from lupom.engine.store.names import literal
 from lupom.engine.store.records import TableRecord
+from lupom.engine.store.relations import relation_kinds
 
 if TYPE_CHECKING:
     import duckdb

@@ -28,9 +28,11 @@ from lupom.engine.store.instances import give_back, instance, take
 from lupom.engine.store.kept import kept_select, kept_type
 from lupom.engine.store.lease import FileLease, Lease, LeaseLost, TableLease
 from lupom.engine.store.names import literal
-from lupom.engine.store.snapshots import Snapshot, read, wanted
+from lupom.engine.store.snapshots import Expired, Snapshot, expire, old, read, wanted
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import duckdb
 
 # Rows up to which a change of LUPoM's own notes is kept in the catalog: with a file for each note,
@@ -143,6 +145,18 @@ class DuckLake(Store):
         """Return the snapshots there are, the oldest first."""
         with self.hold(read_only=self.idle) as cursor:
             return read(cursor, CATALOG)
+
+    def expire(self, before: datetime, *, dry_run: bool = False) -> Expired:
+        """Give up snapshots from before a time, but never the newest, and the files that only they
+        need; many small files of LUPoM's own tables become few.
+
+        With `dry_run` nothing is given up, and files are not counted.
+        """
+        with self.hold(read_only=dry_run and self.idle) as cursor:
+            if dry_run:
+                return Expired(old(read(cursor, CATALOG), before), 0)
+            with self._turn(None):
+                return expire(cursor, CATALOG, before)
 
     def stored(self, cursor: duckdb.DuckDBPyConnection, select: str) -> str:
         """Return a select with its columns in types that a lake keeps."""

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from lupom.engine.errors import UsageError, did_you_mean
+from lupom.engine.errors import StoreError, UsageError, did_you_mean
+from lupom.engine.store.names import literal
+from lupom.engine.store.relations import RESERVED, relation_kinds
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,7 +32,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """What was given up, or would be: snapshots, and files of nobody else's."""
+    """What was given up, or would be: snapshots, and files that nothing else needs."""
 
     snapshots: list[Snapshot]
     files: int
@@ -100,3 +102,55 @@ def wanted(text: str, snapshots: Sequence[Snapshot]) -> Snapshot:
             hint=f"the oldest is of {snapshots[0].at.astimezone():%Y-%m-%d %H:%M:%S}",
         )
     return before[-1]
+
+
+def old(snapshots: Sequence[Snapshot], before: datetime) -> list[Snapshot]:
+    """Return those from before a time; the newest is never among them."""
+    return [snapshot for snapshot in snapshots[:-1] if snapshot.at < before]
+
+
+def expire(cursor: duckdb.DuckDBPyConnection, catalog: str, before: datetime) -> Expired:
+    """Give up snapshots from before a time, and delete the files that only they need.
+
+    Raises StoreError, with no file deleted, where DuckLake would delete one that a table has now.
+    """
+    standing = relation_kinds(cursor)
+    for name in RESERVED:
+        # A few rows are added to these in each run.
+        if standing.get(name) == "table":
+            cursor.execute(f"call ducklake_merge_adjacent_files('{catalog}', '{name}')").fetchall()
+    gone = old(read(cursor, catalog), before)
+    if gone:
+        numbers = ", ".join(str(snapshot.id) for snapshot in gone)
+        cursor.execute(
+            f"select count(*) from ducklake_expire_snapshots('{catalog}', versions => [{numbers}])"
+        ).fetchall()
+    cleanup = f"ducklake_cleanup_old_files('{catalog}', cleanup_all => true"
+    # Expiry has deleted files of live tables before (DuckLake 0.3, of tables that were renamed).
+    doomed = {
+        path
+        for (path,) in cursor.execute(f"select path from {cleanup}, dry_run => true)").fetchall()
+    }
+    live = _live(cursor, catalog)
+    if doomed & live:
+        raise StoreError(
+            f"DuckLake would delete {min(doomed & live)}, which a table has: no file was deleted"
+        )
+    deleted = cursor.execute(f"select count(*) from {cleanup})").fetchall()
+    return Expired(gone, int(deleted[0][0]))
+
+
+def _live(cursor: duckdb.DuckDBPyConnection, catalog: str) -> set[str]:
+    """Return the files of all tables as they are now."""
+    tables = cursor.execute(
+        "select schema_name, table_name from duckdb_tables()"
+        " where database_name = current_database()"
+    ).fetchall()
+    found: set[str] = set()
+    for schema, table in tables:
+        rows = cursor.execute(
+            "select data_file, delete_file from"
+            f" ducklake_list_files('{catalog}', {literal(table)}, schema => {literal(schema)})"
+        ).fetchall()
+        found |= {path for row in rows for path in row if path}
+    return found
