@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lupom.engine.run.selection import Names
     from lupom.engine.run.tables import Table
     from lupom.engine.run.trial import Trial
+    from lupom.engine.state.transfer import Transfer
 
 
 class Project(workspace.Project):
@@ -214,6 +215,35 @@ class Project(workspace.Project):
         from lupom.site import generate
 
         return generate(self)
+
+    def merge_ledger(self, other: str | Path) -> Transfer:
+        """Take in what another ledger has, as `lupom ledger merge`; the other stays as it is.
+
+        `other` is a target of this project, another project's folder, a state.db or a URL. Raises
+        UsageError where there is none, StateError where it cannot be opened.
+        """
+        from lupom.engine.run.ledgers import merge
+
+        return merge(self.context, other)
+
+    def export_ledger(self, path: str | Path) -> Transfer:
+        """Write the ledger to a .parquet or .jsonl file, as `lupom ledger export`."""
+        from pathlib import Path
+
+        from lupom.engine.run.ledgers import export
+
+        return export(self.context, Path(path))
+
+    def import_ledger(self, path: str | Path) -> Transfer:
+        """Take in what a file has that `export_ledger` wrote, as `lupom ledger import`.
+
+        Rows that are not right are left out; the result says how many, and why the first were.
+        """
+        from pathlib import Path
+
+        from lupom.engine.run.ledgers import import_
+
+        return import_(self.context, Path(path))
 
     def freshness(self, select: Names = None, exclude: Names = None) -> list[Measured]:
         """Return how old the sources with a `freshness` are, as `lupom source freshness`."""
