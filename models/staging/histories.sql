@@ -15,25 +15,34 @@ with roles as (
     group by survey, respondent_id
 ),
 
-asked as (
+placed as (
     select *,
         if(battery = '', position, min(position) over (partition by survey, battery)) as place
     from {{ ref('questions') }}
 ),
 
-answers as (
+ranked as (
+    select *, row_number() over (partition by survey order by place, position) as number
+    from placed
+),
+
+-- What is the same for all who answered: put beside each answer only as the rows are written, since lists
+-- are gathered in memory.
+asked as (
     select
-        k.survey,
-        k.respondent_id,
+        survey,
         list(
-            struct_pack(
-                question_id := k.question_id, battery := q.battery, item := q.item,
-                options := q.options, answer := k.answer
-            )
-            order by q.place, q.position
-        ) as history
+            struct_pack(question_id := question_id, battery := battery, item := item, options := options)
+            order by number
+        ) as questions
+    from ranked
+    group by survey
+),
+
+answers as (
+    select k.survey, k.respondent_id, list(struct_pack(number := q.number, answer := k.answer)) as given
     from {{ ref('known_responses') }} as k
-    join asked as q using (survey, question_id)
+    join ranked as q using (survey, question_id)
     where k.status = 'answered'
     group by k.survey, k.respondent_id
 )
@@ -42,8 +51,14 @@ select
     survey,
     respondent_id,
     role,
-    coalesce(len(history), 0) as n_answers,
-    coalesce(history, []) as history,
+    coalesce(len(given), 0) as n_answers,
+    coalesce(
+        list_transform(
+            list_sort(given), lambda one: struct_insert(questions[one.number], answer := one.answer)
+        ),
+        []
+    ) as history,
     has_tuning
 from roles
 left join answers using (survey, respondent_id)
+left join asked using (survey)

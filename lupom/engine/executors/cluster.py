@@ -60,15 +60,16 @@ class Cluster:
             where = {"address": "local", "num_cpus": workers or cores(), "include_dashboard": False}
         try:
             self._ray.init(**where, log_to_driver=False, logging_level="ERROR")
+        except ConnectionError as error:
+            raise ModelError(
+                "no Ray cluster runs on this machine"
+                if address == "auto"
+                else f"no Ray cluster answers at {address}",
+                hint="'ray start --head' starts one; without an address LUPoM does, for the run",
+            ) from error
         except Exception as error:
             what = "started" if address is None else f"reached at {address}"
-            raise ModelError(
-                f"Ray cannot be {what}: {str(error).splitlines()[0]}",
-                hint="'ray start --head' starts a cluster; without an address one of this machine"
-                " is started"
-                if address
-                else None,
-            ) from error
+            raise ModelError(f"Ray cannot be {what}: {str(error).splitlines()[0]}") from error
 
     def work(self, job: bytes, parts: Sequence[Any], done: Callable[[], None]) -> list[Any]:
         """Return the result of each batch; see `backend.Backend`."""

@@ -42,6 +42,13 @@ class Nodes:
         return Executor(ExecutorSettings(type="ray", **given), self.notes.append, self.stop)
 
 
+def alive(process: str) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
+    except OSError:
+        return False
+
+
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:
     made = Nodes()
@@ -114,8 +121,7 @@ def test_a_run_that_is_stopped_leaves_no_batch_at_work(nodes, executor, tmp_path
     with pytest.raises(Stopped, match="the run was stopped"):
         executor.map(batch_work.waits, NUMBERS, shared={"file": str(file)})
     nodes.stop.clear()
-    worker = Path("/proc") / file.read_text()
-    while worker.is_dir() and "Z" not in (worker / "stat").read_text().split()[2]:
+    while alive(file.read_text()):
         pass
 
 
