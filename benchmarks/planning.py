@@ -8,7 +8,7 @@ no part in the choice, with 95 % intervals over people:
     nll               mean log loss of all answers not asked for, and before anything was asked
     against_random    of the chosen form, less that of forms drawn by lot (mean over 10)
     against_entropy   less that of the least certain questions
-    adaptive          of each person's own, less that of the chosen form (of up to 1,000 people)
+    adaptive          of each person's own, less that of the chosen form
     abortion          of gss_2018 alone: 3 of 7 questions on one scale, where item response theory
                       applies: a 2PL model by girth and catsim's choice by maximal information,
                       beside ours (installed apart: pip install girth catsim)
@@ -28,7 +28,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from lupom.science.planning import forms
+from lupom.science.planning import classes, forms
+from lupom.science.planning.classes import Pool
 from lupom.science.planning.moments import Cells, cells, fit
 from lupom.science.planning.question_plan import Judge, Sums, answered, question_plan, summary
 from lupom.science.predictors.task import Floats, Ints, everyone
@@ -96,7 +97,7 @@ def masculinity(folder: Path) -> Tables:
 
 
 def plan(given: Tables, seed: int) -> dict[str, Any]:
-    rows = question_plan(*given, seed=seed).to_pylist()
+    rows = question_plan(*given, interviewed=given[1].num_rows, seed=seed).to_pylist()
     found = {(r["strategy"], r["questions"]): r for r in rows if r["attribute"] is None}
     out: dict[str, Any] = {
         "form": [found["chosen", k]["question_id"] for k in range(1, 6)],
@@ -139,9 +140,10 @@ def irt(given: Tables, seed: int, size: int = 3) -> dict[str, Any]:
     for k in range(5):
         learned, part = people.only(fold != k), people.only(fold == k)
         moments = fit(learned, seed=seed)
-        judge, at = Judge(moments, part), np.flatnonzero(fold == k)
+        pool = Pool(moments, classes.fit(learned, seed=seed))
+        judge, at = Judge(pool, part), np.flatnonzero(fold == k)
         found["chosen"].append((at, judge.sums(forms.choose(moments, learned, size), size)))
-        found["adaptive"].append((at, judge.sums(forms.adaptive(moments, part, size), size)))
+        found["adaptive"].append((at, judge.sums(forms.adaptive(pool, part, size), size)))
         found["irt"].append((at, _irt(learned, part, size)))
     whole = {name: _joined(parts) for name, parts in found.items()}
     everybody = np.ones(len(people.codes), dtype=bool)

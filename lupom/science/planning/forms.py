@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from lupom.science.planning.classes import Pool
 from lupom.science.planning.moments import Cells, Moments
 from lupom.science.predictors.task import HIDDEN, Bools, Floats, Ints
 
@@ -100,7 +101,7 @@ def _by_size(moments: Moments) -> list[tuple[int, Ints]]:
     return [(int(k), np.flatnonzero(moments.sizes == k)) for k in np.unique(moments.sizes)]
 
 
-def adaptive(moments: Moments, people: Cells, most: int) -> Ints:
+def adaptive(pool: Pool, people: Cells, most: int) -> Ints:
     """Return the questions asked of each person, (n, most), each by the answers before it.
 
     The next question is the one of which the expected entropy of the rest is least: over its
@@ -114,11 +115,11 @@ def adaptive(moments: Moments, people: Cells, most: int) -> Ints:
     missing = people.codes == HIDDEN
     for step in range(most):
         told = people.told(asked)
-        means = moments.means(people.values, told)
-        for rows, of, covariance in moments.covariances(told):
+        means, kinds = pool.known(people, told)
+        for rows, of, covariance in pool.moments.covariances(told):
             rest = np.zeros((len(covariance), count), dtype=bool)
             rest[of] = ~asked[rows]
-            expected = expected_entropy(moments, means[rows], of, covariance, rest)
+            expected = expected_entropy(pool, means[rows], kinds[rows], of, covariance, rest)
             expected[missing[rows]] = np.inf
             some = np.isfinite(expected).any(axis=1)
             out[rows[some], step] = expected[some].argmin(axis=1)
@@ -128,7 +129,7 @@ def adaptive(moments: Moments, people: Cells, most: int) -> Ints:
 
 
 def expected_entropy(
-    moments: Moments, means: Floats, of: Ints, covariance: Floats, rest: Bools
+    pool: Pool, means: Floats, kinds: Floats, of: Ints, covariance: Floats, rest: Bools
 ) -> Floats:
     """Return the entropy of the rest that is expected after each question, (n, Q), in nats.
 
@@ -137,16 +138,17 @@ def expected_entropy(
 
     Parameters
     ----------
-    means : (n, options), given what is known of each person.
+    means, kinds : (n, options) and (n, kinds), given what is known of each person.
     of : (n), which of m covariances each has. covariance : (m, options, options).
     rest : (m, Q), the questions not asked.
     """
+    moments = pool.moments
     out = np.full((len(means), rest.shape[1]), np.inf)
     left = variance_left(moments, covariance, rest)
     tried = np.zeros(rest.shape, dtype=bool)
     np.put_along_axis(tried, left.argsort(axis=1, kind="stable")[:, :SHORTLIST], True, axis=1)
     tried &= rest
-    shares = moments.shares(means)
+    shares = pool.shares(means, kinds)
     others = rest[:, moments.owner]
     for question in np.flatnonzero(tried.any(axis=0)):
         part = moments.columns(int(question))
@@ -158,7 +160,9 @@ def expected_entropy(
         mine = slopes[of[rows]]
         # Had the person given an option, it were 1 in place of what is expected.
         base = means[rows] - (means[rows, None, part] @ mine)[:, 0]
-        entropy = moments.entropy(base[:, None] + mine)
+        likely = pool.classes.answered(kinds[rows], part)
+        after = pool.shares(base[:, None] + mine, likely)
+        entropy = -after * np.log(after)
         counted = others[of[rows]]
         counted[:, part] = False
         total = (entropy * counted[:, None]).sum(axis=2)

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from lupom.science.planning import forms
-from lupom.science.planning.moments import Moments, cells, fit
+from lupom.science.blas import one_thread
+from lupom.science.planning import classes, forms
+from lupom.science.planning.classes import Pool
+from lupom.science.planning.moments import cells, fit
 from lupom.science.planning.question_plan import answered
 from lupom.science.predictors.task import Bools, Floats, Task
 
@@ -22,7 +24,9 @@ class Interviewer:
 
     def __init__(self, task: Task, *, seed: int = 0) -> None:
         self.task = answered(task)
-        self._moments: Moments = fit(cells(self.task), seed=seed)
+        people = cells(self.task)
+        with one_thread():
+            self._pool = Pool(fit(people, seed=seed), classes.fit(people, seed=seed))
 
     def predict(
         self, attributes: Mapping[int, int], answers: Mapping[int, int]
@@ -35,11 +39,11 @@ class Interviewer:
             `trait_values` (-1: blank); what is not among them is not known.
         answers : the option given by the question's place.
         """
-        means, _ = self._known(attributes, answers)
-        shares = self._moments.shares(means)[0]
+        means, kinds, _ = self._known(attributes, answers)
+        shares = self._pool.shares(means, kinds)[0]
         out = {}
         for question, options in enumerate(self.task.options):
-            part = shares[self._moments.columns(question)]
+            part = shares[self._pool.moments.columns(question)]
             if question in answers:
                 part = np.eye(len(options))[answers[question]]
             out[question] = np.asarray(part)
@@ -53,23 +57,23 @@ class Interviewer:
 
         Parameters are as of `predict`.
         """
-        means, covariance = self._known(attributes, answers)
+        means, kinds, covariance = self._known(attributes, answers)
         rest = np.ones(len(self.task.questions), dtype=bool)
         rest[list(answers)] = False
-        shares = self._moments.shares(means)[0]
+        shares = self._pool.shares(means, kinds)[0]
         spread = -shares * np.log(shares)
-        now = float(spread[rest[self._moments.owner]].sum())
+        now = float(spread[rest[self._pool.moments.owner]].sum())
         same = np.zeros(1, dtype=np.int64)
-        expected = forms.expected_entropy(self._moments, means, same, covariance[None], rest[None])[
-            0
-        ]
+        (expected,) = forms.expected_entropy(
+            self._pool, means, kinds, same, covariance[None], rest[None]
+        )
         order = [int(q) for q in np.argsort(expected, kind="stable") if np.isfinite(expected[q])]
         return [(q, now - float(expected[q])) for q in order]
 
     def _known(
         self, attributes: Mapping[int, int], answers: Mapping[int, int]
-    ) -> tuple[Floats, Floats]:
-        moments = self._moments
+    ) -> tuple[Floats, Floats, Floats]:
+        moments = self._pool.moments
         told: Bools = np.zeros(len(moments.mean), dtype=bool)
         values = np.zeros((1, len(moments.mean)))
         for question, option in answers.items():
@@ -81,4 +85,5 @@ class Interviewer:
                 values[0, moments.width + place] = float(attributes[attribute] == value)
         slope, covariance = moments.given(told)
         centred = values[:, told] - moments.mean[told]
-        return moments.mean[: moments.width] + centred @ slope, covariance
+        means = moments.mean[: moments.width] + centred @ slope
+        return means, self._pool.classes.posterior(values, told[None]), covariance

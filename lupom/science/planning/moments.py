@@ -124,11 +124,6 @@ class Moments:
             whole = covariance[at]
             yield rows, of, covariance - whole.transpose(0, 2, 1) @ np.linalg.solve(known, whole)
 
-    def entropy(self, means: Floats) -> Floats:
-        """Return each option's part in the entropy in nats, of conditional means (..., options)."""
-        shares = self.shares(means)
-        return np.asarray(-shares * np.log(shares))
-
     def shares(self, means: Floats) -> Floats:
         """Return conditional means as probabilities of each question's options, (..., options)."""
         inside = np.clip(means, self.least, 1.0)
@@ -188,12 +183,14 @@ class Cells:
         inside = np.clip(means, moments.least, 1.0)
         return self._losses(inside, np.take_along_axis(inside, given, axis=1), codes)
 
-    def losses_and_right(self, moments: Moments, means: Floats) -> tuple[Floats, Bools]:
-        """Return `losses`, and where the option given is the likeliest, (n, Q)."""
-        inside = np.clip(means, moments.least, 1.0)
-        given = np.take_along_axis(inside, self._given, axis=1)
-        right = given >= np.maximum.reduceat(inside, self.offsets[:-1], axis=1)
-        return self._losses(inside, given, self.codes), right
+    def losses_and_right(self, shares: Floats) -> tuple[Floats, Bools]:
+        """Return log losses of probabilities, (n, options), in nats, and which are right, (n, Q).
+
+        The option given is the likeliest there. Losses are NaN where there is no answer.
+        """
+        given = np.take_along_axis(shares, self._given, axis=1)
+        right = given >= np.maximum.reduceat(shares, self.offsets[:-1], axis=1)
+        return np.where(self.codes != HIDDEN, -np.log(given), np.nan), right
 
     def _losses(self, inside: Floats, given: Floats, codes: Ints) -> Floats:
         loss = -np.log(given / np.add.reduceat(inside, self.offsets[:-1], axis=1))

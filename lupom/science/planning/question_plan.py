@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from lupom.science.blas import one_thread
-from lupom.science.planning import forms
+from lupom.science.planning import classes, forms
+from lupom.science.planning.classes import Pool
 from lupom.science.planning.moments import Cells, Moments, cells, fit
 from lupom.science.predictors.task import HIDDEN, Bools, Floats, Ints, Task, everyone
 
@@ -71,6 +72,7 @@ def question_plan(
     attributes: Sequence[str] | None = None,
     known_attributes: bool = True,
     smallest: int = 100,
+    interviewed: int | None = None,
     seed: int = 0,
 ) -> pa.Table:
     """Return which questions tell most of the others, and how much that is.
@@ -86,6 +88,8 @@ def question_plan(
     attributes : those to show groups of; None is all.
     known_attributes : whether attributes are known of the people to ask.
     smallest : groups of fewer people are left out.
+    interviewed : how many people adaptive forms are judged by; None is as many as give 40,000
+        answers, from 200 to 1,000.
 
     Returns
     -------
@@ -108,7 +112,7 @@ def question_plan(
     for task in everyone(responses, respondents, questions):
         with one_thread():
             rows = list(
-                _rows(task, most, attributes, known_attributes, smallest, seed)
+                _rows(task, most, attributes, known_attributes, smallest, interviewed, seed)
                 if len(task.questions) > 1
                 else ()
             )
@@ -133,6 +137,7 @@ def _rows(
     attributes: Sequence[str] | None,
     known: bool,
     smallest: int,
+    many: int | None,
     seed: int,
 ) -> Iterator[dict[str, Any]]:
     task = answered(task)
@@ -143,7 +148,7 @@ def _rows(
     rng = np.random.default_rng(seed)
     fold = rng.permutation(n) % FOLDS
     interviewed = np.zeros(n, dtype=bool)
-    interviewed[rng.permutation(n)[: _enough(count)]] = True
+    interviewed[rng.permutation(n)[: _enough(count) if many is None else many]] = True
     lots = [rng.permutation(count) for _ in range(DRAWS)]
     whole = fit(people, seed=seed)
     order = _chosen(whole, people, most, rng)
@@ -156,7 +161,8 @@ def _rows(
         # Longer than is shown, for people who have no answer to some of them.
         own = _chosen(moments, people.only(~here), most + SPARE, rng)
         uncertain = _uncertain(moments)
-        judge = Judge(moments, part)
+        pool = Pool(moments, classes.fit(people.only(~here), seed=seed))
+        judge = Judge(pool, part)
         for size in range(most + 1):
             _put(found, (CHOSEN, size), here, judge.sums(own, size))
         for size in sizes:
@@ -164,8 +170,8 @@ def _rows(
             drawn = [judge.sums(form, size) for form in lots]
             _put(found, (RANDOM, size), here, _stacked(drawn))
         if members.any():
-            some = Judge(moments, part.only(members))
-            asked = forms.adaptive(moments, some.people, min(most, LONGEST))
+            some = Judge(pool, part.only(members))
+            asked = forms.adaptive(pool, some.people, min(most, LONGEST))
             for size in range(1, asked.shape[1] + 1):
                 _put(found, (ADAPTIVE, size), here & interviewed, some.sums(asked, size))
     groups = _groups(task, attributes, smallest)
@@ -191,7 +197,7 @@ def _rows(
 class Judge:
     """Predicts people's answers to what they are not asked, and says how well."""
 
-    moments: Moments
+    pool: Pool
     people: Cells
 
     def sums(self, order: Any, size: int) -> Sums:
@@ -209,7 +215,7 @@ class Judge:
         row, place = np.nonzero(has & (has.cumsum(axis=1) <= size))
         mask = np.zeros((n, count), dtype=bool)
         mask[row, order[row, place]] = True
-        loss, right = self.people.losses_and_right(self.moments, self._means(mask))
+        loss, right = self.people.losses_and_right(self._shares(mask))
         there = (self.people.codes != HIDDEN) & ~mask
         loss, before, right = (
             np.where(there, part, 0.0).sum(axis=1) for part in (loss, self._before, right)
@@ -219,10 +225,10 @@ class Judge:
     @cached_property
     def _before(self) -> Floats:
         none = np.zeros(self.people.codes.shape, dtype=bool)
-        return self.people.losses(self.moments, self._means(none))
+        return self.people.losses_and_right(self._shares(none))[0]
 
-    def _means(self, mask: Bools) -> Floats:
-        return self.moments.means(self.people.values, self.people.told(mask))
+    def _shares(self, mask: Bools) -> Floats:
+        return self.pool.shares(*self.pool.known(self.people, self.people.told(mask)))
 
 
 def summary(sums: Sums, against: Sums | None, weights: Floats, here: Bools) -> dict[str, Any]:

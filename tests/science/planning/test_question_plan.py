@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lupom.science.planning import forms
+from lupom.science.planning import classes, forms
+from lupom.science.planning.classes import Pool
 from lupom.science.planning.interview import Interviewer
 from lupom.science.planning.moments import cells, fit
 from lupom.science.planning.question_plan import question_plan
@@ -83,7 +84,7 @@ def test_the_same_seed_gives_the_same_plan():
 def test_an_adaptive_form_asks_nobody_twice():
     (task,) = everyone(*tables(two_ways(n=400)))
     people = cells(task)
-    asked = forms.adaptive(fit(people), people, 4)
+    asked = forms.adaptive(Pool(fit(people), classes.fit(people)), people, 4)
     assert asked.shape == (400, 4)
     assert all(len(set(row)) == 4 for row in asked.tolist())
 
