@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -56,3 +59,30 @@ def test_an_error_restores_them_too():
     with pytest.raises(ZeroDivisionError), one_thread():
         raise ZeroDivisionError
     assert blas_threads() == before
+
+
+LATER = """
+import numpy
+from lupom.blas import one_thread
+from threadpoolctl import threadpool_info
+
+blas = lambda: [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+with one_thread():
+    import scipy.linalg
+
+    assert len(blas()) == 2
+    with one_thread():
+        print(blas())
+print(blas())
+"""
+
+
+def test_a_blas_that_is_loaded_meanwhile_is_limited_by_who_comes_next():
+    said = subprocess.run(
+        [sys.executable, "-c", LATER],
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.split("\n")[:2] == ["[1, 1]", "[2, 2]"]
