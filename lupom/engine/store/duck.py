@@ -101,7 +101,13 @@ class DuckFile(Store):
                 return connection
 
     def _closed(self, error: duckdb.Error) -> StoreError:
-        return StoreError(f"cannot open {self.path}: {messages.first_line(error)}")
+        hint = None
+        if "version number" in str(error):
+            hint = (
+                f"another DuckDB than the one here, {duckdb.__version__}, has written it:"
+                " pip install --upgrade duckdb, or give the target another path"
+            )
+        return StoreError(f"cannot open {self.path}: {messages.first_line(error)}", hint=hint)
 
     def _ready(self, read_only: bool) -> duckdb.DuckDBPyConnection:
         connection = super()._ready(read_only)

@@ -121,6 +121,17 @@ def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path):
         pass
 
 
+def test_a_file_of_a_newer_duckdb_is_said_to_be_one(tmp_path):
+    path = tmp_path / "s.duckdb"
+    duckdb.connect(path).close()
+    # The version of the file's form, behind a checksum and the letters DUCK.
+    header = bytearray(path.read_bytes())
+    header[12:20] = (999_999).to_bytes(8, "little")
+    path.write_bytes(header)
+    with pytest.raises(StoreError, match="pip install --upgrade duckdb"), DuckFile(path).hold():
+        pass
+
+
 def test_reading_before_anything_was_built_says_what_to_do(store):
     with pytest.raises(StoreError, match="lupom run builds it"), store.hold(read_only=True):
         pass
