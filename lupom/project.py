@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lupom.engine.diagnosis import Check
+    from lupom.engine.llm.worker import Served
     from lupom.engine.run.diff import Difference
     from lupom.engine.run.freshness import Measured
     from lupom.engine.run.results import Reporter, RunResult
@@ -215,6 +216,32 @@ class Project(workspace.Project):
         from lupom.site import generate
 
         return generate(self)
+
+    def work(
+        self,
+        *,
+        concurrency: int | None = None,
+        llms: Collection[str] = (),
+        idle_exit: float | None = None,
+        stop: threading.Event | None = None,
+        note: Callable[[str], None] = lambda _text: None,
+    ) -> Served:
+        """Ask calls of runs that leave them to workers, as `lupom worker`.
+
+        It returns when there was nothing to ask for `idle_exit` seconds (None: never), or after
+        what is in flight once `stop` is set. Parameters and what is raised as for
+        `lupom.engine.run.working.work`.
+        """
+        from lupom.engine.run.working import work
+
+        return work(
+            self.context,
+            concurrency=concurrency,
+            llms=llms,
+            idle_exit=idle_exit,
+            stop=stop,
+            note=note,
+        )
 
     def merge_ledger(self, other: str | Path) -> Transfer:
         """Take in what another ledger has, as `lupom ledger merge`; the other stays as it is.

@@ -62,6 +62,7 @@ CALLS = {
     "store expire": "Project.expire_snapshots",
     "store copy": "Project.copy_store",
     "docs generate": "Project.docs",
+    "worker": "Project.work",
     "ledger merge": "Project.merge_ledger",
     "ledger export": "Project.export_ledger",
     "ledger import": "Project.import_ledger",

@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "query": ("query", "Run SQL on the store, read-only."),
     "store": ("store", "List and expire snapshots of a lake, copy between targets."),
     "docs": ("docs", "Make pages of the project, to show and to explore, and serve them."),
+    "worker": ("worker", "Ask the LLM calls of runs that leave them to workers."),
     "ledger": ("ledger", "Take answers from one ledger to another: merge, export, import."),
     "source": ("source", "Check how fresh the sources are."),
     "setup": ("setup", "Fetch and prepare the weights of the embedded LLM."),

@@ -164,6 +164,8 @@ class Budget:
     def __init__(self, *pots: Pot, shared: Sequence[SharedPot] = ()) -> None:
         self._pots = pots
         self._shared = shared
+        # Tokens and USD of the run's own, which workers that ask its calls keep for it.
+        self.of_run: tuple[int | None, float | None] | None = None
         self._queue = asyncio.Lock()
         self._settled = asyncio.Event()
         self._out = 0

@@ -68,8 +68,9 @@ class Dispatcher:
             rest = []
             if aside:
                 rest, aside = await wait_for_others(self._state, aside, asking.halt)
-        if self.budget is not None:
-            await self.budget.rest()
+        budget = asking.budget or self.budget
+        if budget is not None:
+            await budget.rest()
 
     async def _ask(
         self, client: Client, asking: AskState, pending_calls: Sequence[PendingCall]
@@ -343,7 +344,7 @@ class Dispatcher:
         What the request was promised of the budget is kept until the reply is recorded, which is to
         be done within.
         """
-        budget, limiter = self.budget, client.limiter
+        budget, limiter = asking.budget or self.budget, client.limiter
         size, most = 0, Amount()
         if budget is not None or limiter is not None:
             size = size_of(request)

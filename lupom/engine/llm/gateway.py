@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import BudgetError, LLMError, did_you_mean
 from lupom.engine.llm.answers import (
@@ -26,9 +24,12 @@ from lupom.engine.llm.answers import (
 from lupom.engine.llm.batch import Batches
 from lupom.engine.llm.client import Client
 from lupom.engine.llm.dispatcher import Dispatcher, failure_of
+from lupom.engine.llm.event_loop import EventLoop
 from lupom.engine.llm.keys import parameters
 from lupom.engine.llm.pending import AskOptions, AskState, PendingCall
+from lupom.engine.llm.queueing import Queueing
 from lupom.engine.llm.together import requests
+from lupom.engine.llm.worker import Maker, Served, Worker
 from lupom.engine.state.ledger import OK, PENDING
 
 if TYPE_CHECKING:
@@ -43,10 +44,6 @@ if TYPE_CHECKING:
     from lupom.engine.state import State
 
 __all__ = ["Answer", "Call", "Gateway", "Progress", "Unanswered"]
-
-T = TypeVar("T")
-# Seconds between two looks of a waiting thread at progress and `stop`.
-_LOOK = 0.1
 
 
 class Gateway:
@@ -63,11 +60,15 @@ class Gateway:
         *,
         cache_dir: Path | None = None,
         backoff: float = 0.5,
+        workers: bool = False,
+        note: Callable[[str], None] = lambda _text: None,
     ) -> None:
         """Open nothing yet.
 
         Parameters
         ----------
+        workers : whether calls are left to workers; else they are asked here.
+        note : told of what goes otherwise than it should, a line each.
         cache_dir : where embedded providers keep converted weights.
         backoff : seconds before the first retry of a failed request; doubles with each.
         """
@@ -76,12 +77,12 @@ class Gateway:
         self._cache_dir = cache_dir
         self._backoff = backoff
         self._lock = threading.RLock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
+        self._loop = EventLoop()
         self._clients: dict[str, Client] = {}
         self._embedders: dict[str, Embedder] = {}
         self._dispatcher = Dispatcher(state)
         self._batches = Batches(state, self._dispatcher)
+        self._queueing = Queueing(state, note) if workers else None
         self._active = 0
         self._closed = False
 
@@ -112,10 +113,16 @@ class Gateway:
     @budget.setter
     def budget(self, budget: Budget | None) -> None:
         self._dispatcher.budget = budget
+        if self._queueing is not None:
+            self._queueing.budget = budget
 
     def key(self, alias: str, call: Call) -> str:
         """Return the key of a call, SHA-256 in hex; no network."""
         return self._client(alias).keys.key(call.messages, call.form, call.draw)[0]
+
+    def hash_of(self, alias: str, call: Call) -> str:
+        """Return the hash of a call's messages, as the ledger has it."""
+        return self._client(alias).keys.key(call.messages, call.form, call.draw)[1]
 
     def lookup(self, keys: Iterable[str]) -> dict[str, str]:
         """Return the status ('ok' or 'invalid') of those keys whose calls are ended."""
@@ -273,11 +280,34 @@ class Gateway:
                 answers[i] = answer
         return answers
 
+    def serve(
+        self,
+        aliases: Iterable[str],
+        make: Maker,
+        *,
+        stop: threading.Event | None = None,
+        look: Callable[[Served], None] = lambda _served: None,
+        **options: Any,
+    ) -> Served:
+        """Ask calls of the queue, as a worker of these aliases; see `Worker` for the options.
+
+        `look` is called about ten times a second. Once `stop` is set nothing further is leased,
+        and what is in flight is awaited and recorded.
+        """
+        clients = {alias: self._client(alias) for alias in aliases}
+        worker = Worker(self._state, self._dispatcher, clients, make, **options)
+
+        def watch() -> bool:
+            look(worker.served)
+            return stop is not None and stop.is_set()
+
+        return self._open().watch(worker.serve(), watch, worker.halt)
+
     def check(self, alias: str) -> str:
         """Return one line on whether an alias can be reached; costs no tokens. Raises LLMError."""
         client = self._client(alias)
         try:
-            return self._run(client.provider.check())
+            return self._open().run(client.provider.check())
         except LLMError as error:
             raise LLMError(f"{client.where}: {error.message}", hint=error.hint) from None
 
@@ -298,7 +328,7 @@ class Gateway:
                 self._embedders[name] = make_embedder(settings)
             embedder = self._embedders[name]
         try:
-            return self._run(
+            return self._open().run(
                 embeddings.embed_there(
                     self._state,
                     embedder,
@@ -321,16 +351,12 @@ class Gateway:
             if self._closed:
                 return
             self._closed = True
-            loop, thread = self._loop, self._thread
-        if loop is None or thread is None:
-            return
-        closing = [client.provider.close() for client in self._clients.values()]
-        closing += [embedder.close() for embedder in self._embedders.values()]
-        for work in closing:
-            self._wait(asyncio.run_coroutine_threadsafe(work, loop))
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+        self._loop.close(
+            lambda: [
+                *(client.provider.close() for client in self._clients.values()),
+                *(embedder.close() for embedder in self._embedders.values()),
+            ]
+        )
 
     # The two halves of an ask
 
@@ -427,25 +453,20 @@ class Gateway:
         pending_calls.sort(
             key=lambda pending: (*(m["content"] for m in pending.messages), str(pending.draw))
         )
-        loop = self._running()
         if stop is not None and stop.is_set():
             asking.halt.set()
-        batched = client.settings.by_batch or self._state.open_batches(client.endpoint)
-        ask = self._batches.ask if batched else self._dispatcher.ask
-        future = asyncio.run_coroutine_threadsafe(ask(client, asking, pending_calls), loop)
-        try:
-            while not future.done():
-                self._wait(future, _LOOK)
-                if stop is not None and stop.is_set():
-                    loop.call_soon_threadsafe(asking.halt.set)
-                if not future.done():
-                    report()
-        except BaseException:
-            # Ctrl-C, or a progress callback that fails: what is in flight is still recorded.
-            loop.call_soon_threadsafe(asking.halt.set)
-            self._wait(future)
-            raise
-        future.result()
+        if client.settings.by_batch or self._state.open_batches(client.endpoint):
+            work = self._batches.ask(client, asking, pending_calls)
+        elif self._queueing is not None:
+            work = self._queueing.ask(client, asking, pending_calls)
+        else:
+            work = self._dispatcher.ask(client, asking, pending_calls)
+
+        def look() -> bool:
+            report()
+            return stop is not None and stop.is_set()
+
+        self._open().watch(work, look, asking.halt)
 
     def _client(self, alias: str) -> Client:
         from lupom.engine.llm.providers import make_provider
@@ -467,24 +488,8 @@ class Gateway:
                 self._clients[alias] = Client(alias, settings, provider, self._backoff)
             return self._clients[alias]
 
-    def _running(self) -> asyncio.AbstractEventLoop:
+    def _open(self) -> EventLoop:
         with self._lock:
             if self._closed:
                 raise LLMError("the gateway is closed")
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=self._loop.run_forever, name="lupom-llm", daemon=True
-                )
-                self._thread.start()
             return self._loop
-
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._running()).result()
-
-    @staticmethod
-    def _wait(future: Future[Any], seconds: float | None = None) -> None:
-        """Wait for a future to be done, or for some seconds; its result or error is not taken."""
-        import concurrent.futures
-
-        concurrent.futures.wait([future], seconds)

@@ -17,6 +17,7 @@ from lupom.engine.state.ledger import INVALID, PENDING, Entry
 
 if TYPE_CHECKING:
     from lupom.engine.llm.answers import Call
+    from lupom.engine.llm.budget import Budget
     from lupom.engine.llm.client import Client
     from lupom.engine.llm.forecast import Asked
     from lupom.engine.llm.responses import RowResponse
@@ -97,6 +98,7 @@ class AskState:
     halt : set when no further request may be sent; those in flight are awaited and recorded.
     failure : what ended it, if anything did.
     verdict : on the first answers; None where all are asked whatever comes back.
+    budget : of these calls; None where that of the whole process counts.
     """
 
     node: str
@@ -106,6 +108,7 @@ class AskState:
     borrowed: dict[str, Entry] = field(default_factory=dict)
     failure: BaseException | None = None
     verdict: Verdict | None = None
+    budget: Budget | None = None
     done: int = 0
     cached: int = 0
     invalid: int = 0

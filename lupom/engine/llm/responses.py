@@ -113,6 +113,7 @@ class ResponseSpec:
         known = self._known.get(key)
         if known is None:
             known = RowResponse(self, self._layout, self._schema, allowed, each, self._marks)
+            known.limits = {column: self._column(values, column) for column in self.limits}
             if len(self._known) >= _MOST_RESPONSES:
                 self._known.clear()
             self._known[key] = known
@@ -179,6 +180,8 @@ class RowResponse:
         Distribution; None otherwise.
     top_logprobs : how many alternatives a choice wants at each token; 0 otherwise.
     only_field : the name of the answer's one field; None where it has several.
+    source_hash : as of the class.
+    limits : the row's values that limit the answer, by column.
     """
 
     def __init__(
@@ -191,6 +194,8 @@ class RowResponse:
         marks: Mapping[str, OneOfEach],
     ) -> None:
         self.name = spec.name
+        self.source_hash = spec.source_hash
+        self.limits: Mapping[str, Any] = {}
         self._layout = layout
         context: dict[str, Any] = {c: dict.fromkeys(v) for c, v in allowed.items()}
         context.update(each)

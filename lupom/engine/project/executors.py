@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 
 from lupom.engine.project.strict import Strict
 
+WORKERS = "workers"
+
 
 class ExecutorSettings(Strict):
     """Where Python models do what they hand to `lupom.map`; `executor: ray` is `{type: ray}`.
@@ -18,6 +20,9 @@ class ExecutorSettings(Strict):
     type: Literal["local", "processes", "ray"] = "local"
     """`local`: in the run's own process; `processes`: in several on this machine; `ray`: on a
     cluster (`pip install 'lupom[ray]'`)."""
+    calls: Literal["here", "workers"] = "here"
+    """Who asks LLMs: the run itself, or processes of `lupom worker`; `executor: workers` is
+    `{calls: workers}`."""
     workers: int | None = Field(default=None, ge=1)
     """Batches at a time; one for each core, of the machine or the cluster, unless set."""
     address: str | None = None
@@ -41,6 +46,8 @@ class ExecutorSettings(Strict):
     @model_validator(mode="before")
     @classmethod
     def _spelled(cls, value: Any) -> Any:
+        if value == WORKERS:
+            return {"calls": WORKERS}
         return {"type": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")

@@ -75,7 +75,7 @@ def _project(installed: bool) -> dict[str, Any]:
     schema["definitions"]["Limit"] = {"anyOf": [limit, {"type": ["string", "number"]}]}
     executor = schema["definitions"]["ExecutorSettings"]
     kinds = executor["properties"]["type"]["enum"]
-    schema["definitions"]["ExecutorSettings"] = {"anyOf": [executor, {"enum": kinds}]}
+    schema["definitions"]["ExecutorSettings"] = {"anyOf": [executor, {"enum": [*kinds, "workers"]}]}
     for root in (LLMSettings, EmbeddingSettings):
         _by_provider(schema, root, root.kinds(installed=installed))
     return schema

@@ -133,7 +133,12 @@ class Context:
             if self._gateway is None:
                 from lupom.engine.llm.gateway import Gateway
 
-                self._gateway = Gateway(self.state, self.files.settings.llms)
+                self._gateway = Gateway(
+                    self.state,
+                    self.files.settings.llms,
+                    workers=self.files.target.executor.calls == "workers",
+                    note=lambda text: self.reporter.note(text),
+                )
             return self._gateway
 
     @property

@@ -50,7 +50,9 @@ def make_budget(settings: BudgetSettings, given: str | None, context: Context) -
         whole = settings.project
         named = "the project's budget"
         shared.append(SharedPot(context.state, "project", named, whole.money, whole.tokens))
-    return Budget(*pots, shared=shared)
+    budget = Budget(*pots, shared=shared)
+    budget.of_run = None if run is None else (run.tokens, run.money)
+    return budget
 
 
 def check_prices(context: Context, plan: Plan, budget: Budget) -> None:

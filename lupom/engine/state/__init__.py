@@ -20,6 +20,7 @@ from lupom.engine.state.location import Location, file_of, location_of
 from lupom.engine.state.members import PROMISED, Members
 from lupom.engine.state.opening import open_engine, say
 from lupom.engine.state.process import new_owner
+from lupom.engine.state.queue import Queue
 from lupom.engine.state.spool import Spool
 from lupom.engine.state.writer import Writer
 
@@ -76,6 +77,7 @@ class State:
         self.ledger.writer = self._writer
         place = self.place or place_of(Path.cwd())
         self.members = Members(self._access, self._writer, self.ledger, self.owner, place, lease)
+        self.queue = Queue(self._access, self._writer, self.members)
         # Callers ask the state; that the ledger is a part with a class of its own is our affair.
         self.lookup = self.ledger.lookup
         self.statuses = self.ledger.statuses

@@ -32,7 +32,8 @@ class Dialect:
     clock : SQL of seconds since 1970, by the clock that all who share the database have.
     next_seq : SQL of the next number of a write to the ledger.
     latest_first : SQL that orders runs which began in the same millisecond.
-    skip_locked : what ends the reading of a queue, so that two readers never wait for each other.
+    skip_locked : what ends the reading of a queue (as `q`), so that two readers never wait for each
+        other.
     shared : whether other machines may be at it.
     """
 
@@ -183,7 +184,7 @@ class PostgreSQL(Dialect):
     clock = "extract(epoch from clock_timestamp())::double precision"
     next_seq = "nextval('calls_seq')"
     latest_first = "run_id desc"
-    skip_locked = " for update skip locked"
+    skip_locked = " for update of q skip locked"
     shared = True
 
     def driver(self, sql: str) -> str:

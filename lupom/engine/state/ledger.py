@@ -133,7 +133,10 @@ class Ledger:
         self._dialect = access.dialect
         self._owner = owner
         self._upsert = upsert(access.dialect)
-        # A call that has its end is leased no more.
+        # A call that has its end is leased no more, and waits for no worker.
+        self._done = access.dialect.driver(
+            f"delete from queue where {access.dialect.among('key', 'keys')}"
+        )
         self._free = access.dialect.driver(
             f"delete from leases where owner = :owner and {access.dialect.among('key', 'keys')}"
         )
@@ -191,6 +194,7 @@ class Ledger:
         if ended:
             bound = {"owner": self._owner, "keys": self._dialect.keys(ended)}
             connection.exec_driver_sql(self._free, bound)
+            connection.exec_driver_sql(self._done, bound)
         self.lock(connection)
         keys = [row["key"] for row in rows]
         query = f"key, status, {TOKENS}, {MONEY}, attempts"

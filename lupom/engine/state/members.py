@@ -118,13 +118,14 @@ class Members:
         `known` has, for those that are to be asked again though they ended, how many attempts they
         had then: only with more have they ended anew.
         """
-        await self._joining()
-        taken: Taken = await self._writer.do_async(lambda c: self._take(c, keys, known))
+        await self.joined()
+        taken: Taken = await self._writer.do_async(lambda c: self.take_within(c, keys, known))
         return taken
 
-    def _take(
+    def take_within(
         self, connection: Connection, keys: Collection[str], known: Mapping[str, int]
     ) -> Taken:
+        """Lease calls within a transaction; see `take`."""
         self.say_alive(connection)
         bound = {"owner": self._owner, "keys": self._dialect.keys(keys)}
         connection.exec_driver_sql(self._lease, bound)
@@ -189,7 +190,8 @@ class Members:
             self._joined = True
             self._writer.every(self.lease * _RENEWED, self.say_alive)
 
-    async def _joining(self) -> None:
+    async def joined(self) -> None:
+        """Be known as alive from now on, if this process is not yet."""
         # Committed before anything is leased: whoever waits for the end of a transaction that
         # leases looks with the eyes of before, and must see then that its owner is alive.
         if not self._joined:
@@ -237,7 +239,7 @@ class Members:
         an eighth of the rest, so that not every request has to ask; else nothing but what is
         promised. `limits` are tokens and USD; None is none.
         """
-        await self._joining()
+        await self.joined()
         granted: Granted = await self._writer.do_async(
             lambda c: self._grant(c, pot, limits, promised, more, ahead)
         )

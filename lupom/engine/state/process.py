@@ -31,6 +31,10 @@ def is_dead(owner: str) -> bool:
         return True
     except OSError:
         return False
+    with suppress(OSError, IndexError):
+        # Ended, but whoever started it has not looked yet.
+        stat = Path(f"/proc/{parts[1]}/stat").read_text(encoding="utf-8", errors="replace")
+        return stat.rpartition(")")[2].split()[0] == "Z"
     return False
 
 

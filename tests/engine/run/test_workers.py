@@ -1,0 +1,279 @@
+"""Runs that leave their calls to workers: each is asked once, whoever is killed."""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from lupom import Project
+from lupom.engine.run.results import Silent
+from tests.support.postgres import PASSWORD
+from tests.support.worker_processes import start
+
+FILES = {
+    "models/notes.sql": """
+{{ config(materialized='llm', prompt='note', response='Note', key=['id']) }}
+select id from {{ ref('people') }}
+""",
+    "prompts/note.jinja": "Say something of person {{ id }}.",
+    "prompts/responses.py": """
+from pydantic import BaseModel, Field
+
+
+class Note(BaseModel):
+    text: str = Field(max_length=20)
+""",
+}
+SETTINGS = """
+name: demo
+targets:
+  dev: {{path: dev.duckdb, state: "{state}", lease: 2, executor: workers}}
+llms:
+  default:
+    {{provider: openai, base_url: "{url}", model: m, concurrency: 4, max_tokens: 20, max_retries: 0,
+     api_key_env: LUPOM_TEST_KEY}}
+"""
+
+
+class Heard(Silent):
+    """Keeps what a run says."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.changed = threading.Condition()
+
+    def note(self, text: str) -> None:
+        with self.changed:
+            self.notes.append(text)
+            self.changed.notify_all()
+
+    def wait_for(self, pattern: str) -> str:
+        found = []
+
+        def heard():
+            found[:] = [note for note in self.notes if re.search(pattern, note)]
+            return bool(found)
+
+        with self.changed:
+            assert self.changed.wait_for(heard, 60), self.notes
+        return found[0]
+
+
+@pytest.fixture
+def state(postgres, monkeypatch):
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    monkeypatch.setenv("LUPOM_TEST_KEY", "here")
+    # Of what nobody has to wait for in a test.
+    monkeypatch.setattr("lupom.engine.llm.queueing._PATIENCE", 0.2)
+    return postgres.database().replace(f":{PASSWORD}", "")
+
+
+@pytest.fixture
+def make(tmp_path, server, state):
+    """Return a function that makes a checkout of a project with so many people."""
+
+    def make(name: str, people: int = 20, changed: Mapping[str, str] | None = None) -> Path:
+        folder = tmp_path / name
+        files = {**FILES, "lupom_project.yml": SETTINGS.format(state=state, url=server.base_url)}
+        files["seeds/people.csv"] = "id\n" + "".join(f"{i}\n" for i in range(people))
+        for file, text in {**files, **(changed or {})}.items():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).write_text(text, encoding="utf-8")
+        return folder
+
+    return make
+
+
+@contextmanager
+def working(folder: Path, **options):
+    """Have a worker at work in a thread; yields what it says."""
+    stop, said, out = threading.Event(), [], []
+
+    def work():
+        with Project(folder) as project:
+            out.append(project.work(stop=stop, note=said.append, **options))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield said
+    finally:
+        stop.set()
+        thread.join(60)
+    said.append(out[0])
+
+
+def run(folder: Path, reporter=None, **options):
+    with Project(folder) as project:
+        result = project.run(reporter=reporter, **options)
+        rows = project.table("notes").rows() if result.status == "success" else []
+    return result, rows
+
+
+def test_a_worker_asks_what_a_run_wants(make, server):
+    folder = make("run")
+    with working(make("worker")) as said:
+        result, rows = run(folder)
+    assert (result.status, len(rows)) == ("success", 20)
+    assert server.requests == 20
+    (notes,) = [node for node in result.nodes if node.node == "notes"]
+    assert (notes.calls.asked, notes.calls.usage.requests) == (20, 20)
+    assert notes.calls.usage.tokens > 0
+    assert (said[-1].asked, said[-1].failed) == (20, 0)
+
+
+def test_without_a_worker_the_run_says_how_to_start_one_and_goes_on_when_there_is(make, server):
+    folder, heard = make("run", 3), Heard()
+    done: list = []
+    thread = threading.Thread(target=lambda: done.append(run(folder, heard)))
+    thread.start()
+    assert "lupom worker" in heard.wait_for("No worker is alive")
+    assert server.requests == 0
+    with working(folder):
+        thread.join(60)
+    assert done[0][0].status == "success"
+
+
+def test_a_run_that_is_stopped_leaves_nothing_in_the_queue(make, server):
+    folder, heard, stop = make("run", 3), Heard(), threading.Event()
+    done: list = []
+    thread = threading.Thread(target=lambda: done.append(run(folder, heard, stop=stop)))
+    thread.start()
+    heard.wait_for("No worker is alive")
+    stop.set()
+    thread.join(60)
+    assert done[0][0].status == "stopped"
+    with Project(folder) as project:
+        assert project.work(idle_exit=0).asked == 0
+
+
+def test_a_worker_with_another_class_refuses_and_both_sides_say_so(make, server):
+    folder, heard, stop = make("run", 3), Heard(), threading.Event()
+    other = {"prompts/responses.py": FILES["prompts/responses.py"].replace("20", "30")}
+    done: list = []
+    with working(make("other", 3, other)) as said:
+        thread = threading.Thread(target=lambda: done.append(run(folder, heard, stop=stop)))
+        thread.start()
+        note = heard.wait_for("its class Note is another than the run's")
+        stop.set()
+        thread.join(60)
+    assert "calls of 'notes' are not for this checkout" in note
+    assert len([text for text in said[:-1] if "is another" in text]) == 1
+    assert server.requests == 0
+
+
+def test_what_several_workers_cannot_ask_fails_the_run_with_the_reason(make, server, monkeypatch):
+    server.api_key = "right"
+    monkeypatch.setattr("lupom.engine.llm.worker._SULK", 0.0)
+    folder = make("run", 2)
+    with working(folder):
+        result, _ = run(folder)
+    assert result.status == "error"
+    (notes,) = [node for node in result.nodes if node.node == "notes"]
+    assert re.search(r"workers tried \d+ times: ", notes.message)
+    assert "Incorrect API key" in notes.message
+
+
+def test_a_run_s_budget_holds_for_all_workers_together(make, server):
+    server.latency = 0.002
+    folder = make("run", 60)
+    with working(make("one")), working(make("two")):
+        result, _ = run(folder, budget="400 tokens")
+    assert (result.status, result.exit_code) == ("budget", 3)
+    assert result.message.startswith("the run's budget of 400 tokens is reached")
+    with Project(folder) as project:
+        tokens, _ = project.context.state.ledger.spent()
+    # What one request may take: a third of its bytes, 16 tokens around it, 20 tokens of answer.
+    assert 400 - 130 < tokens <= 400
+
+
+def test_two_runs_at_once_share_the_calls(make, server):
+    server.latency = 0.002
+    folders = [make("a", 40), make("b", 40)]
+    done: list = []
+    with working(make("worker")):
+        threads = [threading.Thread(target=lambda f=f: done.append(run(f))) for f in folders]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+    (_, one), (_, two) = done
+    assert sorted(one) == sorted(two)
+    assert len(one) == 40
+    assert server.requests == 40
+
+
+def test_rows_that_are_asked_together_are_so_by_workers(make, server):
+    changed = {
+        "models/notes.sql": FILES["models/notes.sql"]
+        .replace("key=", "rows_per_call=5, rows_together=['town'], key=")
+        .replace("select id", "select id, 'Here' as town"),
+        "prompts/note.jinja": "{% for row in rows %}{{ row.label }}: {{ row.id }}. {% endfor %}",
+    }
+    folder = make("run", 20, changed)
+    with working(make("worker", 20, changed)):
+        result, rows = run(folder)
+    assert (result.status, len(rows)) == ("success", 20)
+    assert server.requests < 20
+
+
+def person(body) -> str:
+    return re.search(r"person \d+", body["messages"][-1]["content"])[0]
+
+
+def test_fifty_workers_are_killed_and_only_what_they_had_in_flight_is_asked_twice(make, server):
+    """20 s of two cores: eight workers, each killed at a moment that a seed chooses."""
+    rows, workers, kills, places = 900, 8, 50, 4
+    drawn = random.Random(1)
+    server.latency, server.keep = 0.02, 10 * rows
+    folder = make("run", rows)
+    alive, killed = {}, set()
+    moment = threading.Condition()
+
+    def begin() -> None:
+        name = f"worker-{len(alive) + len(killed)}"
+        alive[name] = start(folder, name, places)
+
+    def answers(_body):
+        with moment:
+            moment.notify_all()
+
+    server.answers = answers
+    for _ in range(workers):
+        begin()
+    done: list = []
+    thread = threading.Thread(target=lambda: done.append(run(folder)))
+    thread.start()
+    for number in range(kills):
+        # Some twelve requests after the last one, by one of those at work.
+        wanted = server.requests + drawn.randint(8, 16)
+        with moment:
+            assert moment.wait_for(lambda w=wanted: server.requests >= w, 120), number
+        name = drawn.choice(sorted(alive))
+        process = alive.pop(name)
+        process.kill()
+        process.join()
+        killed.add(name)
+        begin()
+    thread.join(180)
+    for process in alive.values():
+        process.kill()
+    ((result, found),) = done
+    assert (result.status, len(found)) == ("success", rows)
+
+    asked = defaultdict(list)
+    for body, headers in zip(server.bodies, server.headers, strict=True):
+        asked[person(body)].append(headers["authorization"].removeprefix("Bearer "))
+    assert len(asked) == rows
+    # Whoever asked a call that was asked again was killed, and had no more of them than places.
+    lost = Counter(name for names in asked.values() for name in names[:-1])
+    assert set(lost) <= killed
+    assert all(count <= places for count in lost.values()), lost
+    assert sum(lost.values()) == server.requests - rows
