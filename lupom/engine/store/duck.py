@@ -80,7 +80,7 @@ class DuckFile(Store):
             try:
                 connection = _attach(self.path, read_only)
             except duckdb.IOException as error:
-                if "lock" not in str(error):
+                if not messages.is_held(error):
                     raise self._closed(error) from error
                 holder = messages.holder(error) or "another process"
                 if time.monotonic() >= deadline:
@@ -103,6 +103,8 @@ class DuckFile(Store):
     def _closed(self, error: duckdb.Error) -> StoreError:
         hint = None
         if "version number" in str(error):
+            import duckdb
+
             hint = (
                 f"another DuckDB than the one here, {duckdb.__version__}, has written it:"
                 " pip install --upgrade duckdb, or give the target another path"

@@ -15,6 +15,12 @@ def first_line(error: BaseException) -> str:
     return lines(error).splitlines()[0].strip().removeprefix("Invalid Input Error: ")
 
 
+def is_held(error: BaseException) -> bool:
+    """Tell whether a file cannot be opened because another process has it."""
+    # Not by "lock" alone: of a file that is broken it is said in which block.
+    return bool(re.search(r"set lock|conflicting lock|used by another", str(error), re.IGNORECASE))
+
+
 def holder(error: BaseException) -> str | None:
     """Return who holds a file: X and n of "lock is held in X (PID n)"; None if it is not said."""
     match = re.search(r"held in (.+?) \(PID (\d+)\)", str(error))

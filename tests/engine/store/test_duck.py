@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -121,14 +122,29 @@ def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path):
         pass
 
 
-def test_a_file_of_a_newer_duckdb_is_said_to_be_one(tmp_path):
+@pytest.fixture
+def broken(tmp_path):
+    """Return a database whose header has another version of the file's form than its checksum."""
     path = tmp_path / "s.duckdb"
     duckdb.connect(path).close()
-    # The version of the file's form, behind a checksum and the letters DUCK.
     header = bytearray(path.read_bytes())
+    # Behind the checksum and the letters DUCK.
     header[12:20] = (999_999).to_bytes(8, "little")
     path.write_bytes(header)
-    with pytest.raises(StoreError, match="pip install --upgrade duckdb"), DuckFile(path).hold():
+    return path
+
+
+def test_a_broken_file_is_not_taken_for_one_that_is_held(broken):
+    with pytest.raises(StoreError, match="Corrupt database file"), DuckFile(broken).hold():
+        pass
+
+
+def test_a_file_of_a_newer_duckdb_is_said_to_be_one(broken):
+    with pytest.raises(StoreError) as caught, DuckFile(broken).hold():
+        pass
+    (right,) = re.findall(r"computed checksum (\d+)", str(caught.value))
+    broken.write_bytes(int(right).to_bytes(8, "little") + broken.read_bytes()[8:])
+    with pytest.raises(StoreError, match="pip install --upgrade duckdb"), DuckFile(broken).hold():
         pass
 
 
