@@ -18,5 +18,8 @@ def model(lupom):
         lupom.ref("respondents"),
     )
     return metrics.metrics(
-        scored, seed=lupom.var("seed", 1), resamples=lupom.var("bootstrap_resamples", 1000)
+        scored,
+        seed=lupom.var("seed", 1),
+        resamples=lupom.var("bootstrap_resamples", 1000),
+        through=lupom.map,
     )

@@ -17,4 +17,5 @@ def model(lupom):
         seed=lupom.var("seed", 1),
         resamples=lupom.var("bootstrap_resamples", 1000),
         ceiling=lupom.var("retest_ceiling", None),
+        through=lupom.map,
     )

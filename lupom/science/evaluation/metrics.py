@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
 
-from lupom.science.blas import one_thread
+from lupom.batches import Map, in_batches
 from lupom.science.evaluation.bootstrap import Draws, Floats, interval, rounded
 from lupom.science.evaluation.measures import Measured, effective, measures
-from lupom.science.evaluation.sample import KINDS, OPTIONS, Sample, samples
+from lupom.science.evaluation.sample import KINDS, OPTIONS, Judged, Sample, samples
+from lupom.science.inputs import arrow, require
 
 METRICS = pa.schema(
     [
@@ -29,8 +30,12 @@ METRICS = pa.schema(
     ]
 )
 
+# What is judged by itself, and where its rows belong.
+_JUDGED = ("survey", "predictor", "llm")
+_PLACE = ("number_of_sample", "place_in_sample", "place_of_row")
+_PLACED = pa.schema([*((name, pa.int64()) for name in _PLACE), *METRICS])
 
-@one_thread()
+
 def metrics(
     scores: Any,
     *,
@@ -38,6 +43,7 @@ def metrics(
     resamples: int = 1000,
     level: float = 0.95,
     ceiling: float | Mapping[str, float] | None = None,
+    through: Map = in_batches,
 ) -> pa.Table:
     """Return every metric of every predictor, with an interval.
 
@@ -48,6 +54,7 @@ def metrics(
         their pairs, since the answers of one person hang together; all predictors of a survey are
         judged on the same draws.
     ceiling : the share of answers that people give again when asked again, one or by survey.
+    through : works a predictor at a time, here or elsewhere; see `lupom.batches`.
 
     Returns
     -------
@@ -91,43 +98,92 @@ def metrics(
     """
     if resamples < 1 or not 0 < level < 1:
         raise ValueError(f"resamples must be at least 1 and level in (0, 1): {resamples}, {level}")
-    rows: list[dict[str, Any]] = []
-    for sample in samples(scores, KINDS):
-        most = ceiling.get(sample.survey) if isinstance(ceiling, Mapping) else ceiling
-        if most is not None and not 0 < most <= 1:
-            raise ValueError(f"{sample.survey}: a retest ceiling is a share, not {most}")
-        words: tuple[str, ...] = (sample.survey, sample.scenario, sample.pairs)
-        if sample.kind != OPTIONS:
-            words = (*words, sample.kind)
-        draws = Draws(len(sample.people), resamples, seed, words)
+    table = arrow(scores)
+    require(table, _JUDGED, "scores")
+    jobs = table.select(_JUDGED).group_by(list(_JUDGED), use_threads=False).aggregate([])
+    shared = {
+        "scores": table,
+        "seed": seed,
+        "resamples": resamples,
+        "level": level,
+        "ceiling": dict(ceiling) if isinstance(ceiling, Mapping) else ceiling,
+    }
+    found = through(Judge, jobs, shared=shared, batch_rows=1)
+    order = [(name, "ascending") for name in _PLACE]
+    return found.sort_by(order).drop(list(_PLACE)).combine_chunks()
+
+
+class Judge:
+    """Measures a survey's predictors, each by its name and LLM; samples are made once."""
+
+    def __init__(
+        self,
+        scores: Any,
+        seed: int,
+        resamples: int,
+        level: float,
+        ceiling: float | Mapping[str, float] | None,
+    ) -> None:
+        self._level, self._ceiling = level, ceiling
+        self._samples = list(samples(scores, KINDS))
+        for sample in self._samples:
+            most = self._most(sample)
+            if most is not None and not 0 < most <= 1:
+                raise ValueError(f"{sample.survey}: a retest ceiling is a share, not {most}")
+        self._drawn = seed, resamples
+        self._draws: dict[int, Draws] = {}
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        rows: list[dict[str, Any]] = []
+        for job in batch.to_pylist():
+            for number, sample in enumerate(self._samples):
+                for place, judged in enumerate(sample.judged):
+                    who = (sample.survey, judged.predictor, judged.llm)
+                    if who == tuple(job[name] for name in _JUDGED):
+                        for i, row in enumerate(self._measured(number, judged)):
+                            at = zip(_PLACE, (number, place, i), strict=True)
+                            rows.append({**dict(at), **row})
+        return pa.Table.from_pylist(rows, schema=_PLACED)
+
+    def _most(self, sample: Sample) -> float | None:
+        ceiling = self._ceiling
+        return ceiling.get(sample.survey) if isinstance(ceiling, Mapping) else ceiling
+
+    def _draws_of(self, number: int) -> Draws:
+        """Return the draws of a sample, on which all its predictors are judged."""
+        if number not in self._draws:
+            sample, (seed, resamples) = self._samples[number], self._drawn
+            words: tuple[str, ...] = (sample.survey, sample.scenario, sample.pairs)
+            if sample.kind != OPTIONS:
+                words = (*words, sample.kind)
+            self._draws[number] = Draws(len(sample.people), resamples, seed, words)
+        return self._draws[number]
+
+    def _measured(self, number: int, judged: Judged) -> Iterator[dict[str, Any]]:
+        sample, draws = self._samples[number], self._draws_of(number)
+        most = self._most(sample)
         ways: list[tuple[str, Any]] = [("none", None)]
         if sample.weighted:
             ways.append(("survey", sample.weights))
-        for judged in sample.judged:
-            for weighting, weights in ways:
-                measured = measures(judged, draws, weights)
-                say = {
-                    name: effective(judged, name, weights, len(sample.people)) for name in measured
+        for weighting, weights in ways:
+            measured = measures(judged, draws, weights)
+            say = {name: effective(judged, name, weights, len(sample.people)) for name in measured}
+            found = _named(sample, measured)
+            if most is not None and "accuracy" in found:
+                _, values, n = found["accuracy"]
+                found["ceiling_share"] = "accuracy", values / most, n
+            for name, (of, values, n) in found.items():
+                low, high = interval(values, self._level)
+                yield {
+                    **sample.named(judged),
+                    "weighting": weighting,
+                    "metric": name,
+                    "value": rounded(values[0]),
+                    "low": low,
+                    "high": high,
+                    "n": n,
+                    "n_eff": rounded(say[of]),
                 }
-                found = _named(sample, measured)
-                if most is not None and "accuracy" in found:
-                    _, values, n = found["accuracy"]
-                    found["ceiling_share"] = "accuracy", values / most, n
-                for name, (of, values, n) in found.items():
-                    low, high = interval(values, level)
-                    rows.append(
-                        {
-                            **sample.named(judged),
-                            "weighting": weighting,
-                            "metric": name,
-                            "value": rounded(values[0]),
-                            "low": low,
-                            "high": high,
-                            "n": n,
-                            "n_eff": rounded(say[of]),
-                        }
-                    )
-    return pa.Table.from_pylist(rows, schema=METRICS)
 
 
 def _named(sample: Sample, found: Measured) -> dict[str, tuple[str, Floats, int]]:
