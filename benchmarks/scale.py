@@ -62,7 +62,7 @@ STEPS: dict[str, tuple[str, ...]] = {
         *("similar_respondents", "neighbour_answers"),
     ),
     "baselines": (
-        *("learning_answers", "learning_questions", "learning_respondents"),
+        *("learning_respondents", "learning_answers", "learning_questions"),
         *("fitted_predictors", "baselines"),
     ),
 }
@@ -230,7 +230,9 @@ def step(folder: Path, node: str, limit: float) -> dict[str, Any]:
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     begun = time.perf_counter()
     with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, env=env)
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=said, env=env, start_new_session=True
+        )
         peak, over = 0, False
         ended = threading.Event()
 

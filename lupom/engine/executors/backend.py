@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from lupom.engine.errors import ModelError
@@ -27,6 +27,9 @@ class Backend(Protocol):
         WorkError : what the function raised.
         ModelError : where workers were lost too often or cannot be started.
         """
+
+    def everywhere(self, name: str, arguments: Mapping[str, Any]) -> None:
+        """Have each node do something until `close`; see `Executor.everywhere`."""
 
     def close(self) -> None:
         """End all workers; nothing of them is left."""

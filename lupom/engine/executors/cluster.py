@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import socket
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +54,8 @@ class Cluster:
             raise
         found = int(self._ray.cluster_resources().get("CPU", 1))
         self._at_once = settings.workers or max(found, 1)
+        self._everywhere: dict[str, list[Any]] = {}
+        self._closed = threading.Event()
 
     def _start(self) -> None:
         address, workers = self._settings.address, self._settings.workers
@@ -114,8 +118,39 @@ class Cluster:
                 ray.cancel(ref, force=True)
         return results
 
+    def everywhere(self, name: str, arguments: Mapping[str, Any]) -> None:
+        """Have each node do something until `close`, with no core of its own; see `Backend`."""
+        if name in self._everywhere:
+            return
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        refs = self._everywhere[name] = []
+        for node in self._ray.nodes():
+            if node["Alive"]:
+                there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+                task = self._ray.remote(num_cpus=0, max_retries=3, scheduling_strategy=there)
+                refs.append(task(worker.called).remote(name, json.dumps(arguments, default=str)))
+        threading.Thread(target=self._watch, args=(list(refs),), daemon=True).start()
+
+    def _watch(self, refs: list[Any]) -> None:
+        """Tell whatever ends before it should."""
+        ray = self._ray
+        while refs and not self._closed.is_set():
+            ended, refs = ray.wait(refs, num_returns=1, timeout=1.0)
+            for ref in ended:
+                try:
+                    ray.get(ref)
+                except ray.exceptions.RayError as error:
+                    if not self._closed.is_set():
+                        cause = getattr(error, "cause", None) or error
+                        said = (str(cause).strip().splitlines() or [""])[-1]
+                        self._note(f"A node's worker ended: {type(cause).__name__}: {said}")
+
     def close(self) -> None:
         """Leave the cluster, and end it where it was started here."""
+        self._closed.set()
+        for ref in (ref for refs in self._everywhere.values() for ref in refs):
+            self._ray.cancel(ref, force=True)
         if self._own:
             self._thread.submit(self._ray.shutdown).result()
         self._thread.shutdown()

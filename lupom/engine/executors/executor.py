@@ -94,6 +94,16 @@ class Executor:
             out += [wire.from_bytes(data) for data in found]
         return batches.joined(out)
 
+    def everywhere(self, name: str, arguments: Mapping[str, Any]) -> None:
+        """Have each node of the cluster do something until `close`; what is at it goes on.
+
+        Parameters
+        ----------
+        name : 'module:name' of a function, which need not return.
+        arguments : by name, what JSON can say.
+        """
+        self._workers().everywhere(name, arguments)
+
     def close(self) -> None:
         """End what was started; the next table starts it anew."""
         with self._lock:

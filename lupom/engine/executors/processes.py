@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -100,6 +100,9 @@ class Processes:
             job.over = True
             self._todo = deque(one for one in self._todo if one[0] is not job)
         job.path.unlink(missing_ok=True)
+
+    def everywhere(self, name: str, arguments: Mapping[str, Any]) -> None:
+        raise NotImplementedError("processes of one machine are no cluster")
 
     def close(self) -> None:
         """End all workers."""

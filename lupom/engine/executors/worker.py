@@ -111,6 +111,11 @@ def answered(key: str, job: Any, batch: Any) -> tuple[bool, bytes]:
         return False, wire.told(error)
 
 
+def called(name: str, arguments: str) -> None:
+    """Call a function by 'module:name' with arguments in JSON: what a cluster's nodes do."""
+    wire.found(name)(**json.loads(arguments))
+
+
 def main() -> None:
     """Serve the parent on stdin and stdout until stdin ends."""
     source = os.fdopen(os.dup(0), "rb")

@@ -21,8 +21,8 @@ class ExecutorSettings(Strict):
     """`local`: in the run's own process; `processes`: in several on this machine; `ray`: on a
     cluster (`pip install 'lupom[ray]'`)."""
     calls: Literal["here", "workers"] = "here"
-    """Who asks LLMs: the run itself, or processes of `lupom worker`; `executor: workers` is
-    `{calls: workers}`."""
+    """Who asks LLMs: the run itself, or processes of `lupom worker`, which with `type: ray` the run
+    starts on the cluster's nodes; `executor: workers` is `{calls: workers}`."""
     workers: int | None = Field(default=None, ge=1)
     """Batches at a time; one for each core, of the machine or the cluster, unless set."""
     address: str | None = None

@@ -151,6 +151,14 @@ class Context:
                 self._executor = Executor(self.files.target.executor, self.reporter.note, self.stop)
             return self._executor
 
+    def ask_elsewhere(self) -> None:
+        """Have the nodes of a Ray cluster ask LLMs, where the target says so; once in a run."""
+        target = self.files.target.executor
+        if target.type == "ray" and target.calls == "workers":
+            name = "lupom.engine.run.working:serve"
+            where = {"root": str(self.files.root), "target": self.files.target_name}
+            self.executor.everywhere(name, {**where, "vars": dict(self.files.vars)})
+
     def end_work(self) -> None:
         """End the workers of the executor, if there are any."""
         with self._lock:

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import LupomError, UsageError, did_you_mean
@@ -60,6 +61,20 @@ def work(
         idle_exit=idle_exit,
         project_limits=None if project is None else (project.tokens, project.money),
     )
+
+
+def serve(root: str, target: str, vars: Mapping[str, Any]) -> None:
+    """Ask queued calls with the checkout in a folder of this machine, for as long as it may.
+
+    What a run on a Ray cluster has each node do (`executor: {type: ray, calls: workers}`).
+    """
+    from lupom.engine.run.opening import open_context
+
+    context = open_context(Path(root), target=target, vars=vars)
+    try:
+        work(context)
+    finally:
+        context.close()
 
 
 def _of_models(context: Context) -> list[str]:

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from lupom import Project
 from lupom.batches import in_batches
 from lupom.engine.errors import ModelError
 from lupom.engine.executors import Executor, Stopped, WorkError
@@ -123,6 +124,45 @@ def test_a_run_that_is_stopped_leaves_no_batch_at_work(nodes, executor, tmp_path
     nodes.stop.clear()
     while alive(file.read_text()):
         pass
+
+
+MODELS = {
+    "models/notes.sql": """
+        {{ config(materialized='llm', prompt='note', response='Note', key=['id']) }}
+        select unnest(range(12)) as id
+        """,
+    "prompts/note.jinja": "Say something of person {{ id }}.",
+    "prompts/responses.py": """
+        from pydantic import BaseModel, Field
+
+
+        class Note(BaseModel):
+            text: str = Field(max_length=20)
+        """,
+}
+PROJECT = """
+name: demo
+targets:
+  dev:
+    state: "sqlite:///{state}"
+    executor: {{type: ray, address: "{address}", calls: workers}}
+llms:
+  default: {{provider: openai, base_url: "{url}", model: m, max_tokens: 20}}
+"""
+
+
+def test_the_nodes_ask_an_llm_model_s_calls_and_stop_with_the_run(
+    nodes, executor, make_project, server, tmp_path
+):
+    settings = PROJECT.format(
+        state=tmp_path / "team.db", address=nodes.cluster.address, url=server.base_url
+    )
+    folder = make_project({"lupom_project.yml": settings, **MODELS})
+    with Project(folder) as project:
+        result = project.run()
+        assert result.status == "success"
+        assert len(project.table("notes").rows()) == 12
+    assert server.requests == 12
 
 
 def test_a_node_that_falls_costs_a_line_and_its_batches_again(nodes, executor, tmp_path):

@@ -72,6 +72,8 @@ def build(
         set_llms(node, {alias: identity_part(identity, alias) for alias in prepared.asked})
         record = renewed(node, record)
     counts.total = len(prepared)
+    if counts.total:
+        context.ask_elsewhere()
     verdicts = verdicts_of(context, node, prepared)
     asker = NodeAsker(context, node, prepared, run_id, progress, counts, retry_invalid, verdicts)
     tables: list[pa.Table] = []
