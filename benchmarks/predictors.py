@@ -9,7 +9,8 @@ Copies a project (the one that ships), holds out pairs by each seed, and prints 
 loss of every predictor on the test pairs, and what the stack has more or less than each, with 95 %
 intervals by a bootstrap clustered on respondents (over all seeds: a respondent counts with all of
 their pairs). --scenarios holds out new respondents and new questions besides. --llm adds made-up
-LLMs to the stack: one that knows nothing, one that always gives the first option, and ones that are
+LLMs to the stack (with --learn-from-tested predictors learn from the known answers of people who
+are tested, too): one that knows nothing, one that always gives the first option, and ones that are
 right more often than chance by some evidence of the truth. The last line is JSON.
 """
 
@@ -49,12 +50,12 @@ METRICS = ("accuracy", "nll")
 
 
 def tables(
-    folder: Path, survey: str, seeds: list[int], scenarios: bool
+    folder: Path, survey: str, seeds: list[int], scenarios: bool, tested: bool
 ) -> Iterator[dict[str, Any]]:
     """Yield the tables of every seed's held-out pairs, as Arrow tables, and the CPU seconds."""
     names = ("baselines", "questions", "tuning_answers", "holdout")
     for seed in seeds:
-        settings = {"seed": seed, **(SCENARIOS if scenarios else {})}
+        settings = {"seed": seed, "learn_from_tested": tested, **(SCENARIOS if scenarios else {})}
         with Project(folder, vars=settings) as project:
             start = time.process_time()
             result = project.run(select=[f"+{name}" for name in names], no_llm=True)
@@ -148,6 +149,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--scenarios", action="store_true")
     parser.add_argument("--llm", action="store_true")
+    parser.add_argument("--learn-from-tested", action="store_true")
     args = parser.parse_args()
     frames, routers, seconds = [], [], []
     with tempfile.TemporaryDirectory(prefix="lupom-predictors-") as name:
@@ -155,7 +157,9 @@ def main() -> None:
         for part in ("models", "prompts", "seeds"):
             shutil.copytree(args.project / part, folder / part)
         shutil.copy(args.project / "lupom_project.yml", folder)
-        for found in tables(folder, args.survey, args.seeds, args.scenarios):
+        for found in tables(
+            folder, args.survey, args.seeds, args.scenarios, args.learn_from_tested
+        ):
             predictions = found["baselines"].slice(0, 0)
             if args.llm:
                 predictions = made_up(found, args.survey)

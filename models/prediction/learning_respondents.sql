@@ -1,12 +1,15 @@
 {{ config(materialized='table') }}
 {%- set most = var('learn_from', 50000) %}
--- Reference respondents, as predictors see them. Of very many a number is drawn by hash of seed and id: what
+{%- set tested = var('learn_from_tested', false) %}
+-- Reference respondents{{ ', and all others of whom an answer is known' if tested }}, as predictors see them. Of very many a number is drawn by hash of seed and id: what
 -- predictors learn does not get better with more, and takes as much longer.
 
 select survey, respondent_id, attributes, weight
 from {{ ref('respondents') }}
 anti join (
-    select survey, respondent_id from {{ ref('known_responses') }} where role = 'test'
+    select survey, respondent_id from {{ ref('known_responses') }}
+    group by survey, respondent_id
+    having count(*) filter (role = 'test') > 0{{ ' and count(answer) = 0' if tested }}
 ) using (survey, respondent_id)
 {% if most is not none -%}
 qualify row_number() over (

@@ -79,6 +79,19 @@ def test_nobody_with_a_test_pair_is_learned_from(project, before) -> None:
     assert {row[1] for row in before[1]} == everyone - tested
 
 
+def test_the_other_answers_of_who_is_tested_are_learned_from_where_that_is_said(project, before):
+    project.vars["learn_from_tested"] = True
+    try:
+        people, answers, _ = learned(project)
+        known = "select respondent_id from known_responses group by all having count(answer) > 0"
+        assert {row[1] for row in people} == {r for (r,) in project.rows(known)}
+        assert {row[1] for row in before[1]} < {row[1] for row in people}
+        hidden = "select respondent_id, question_id from known_responses where role = 'test'"
+        assert not {row[1:3] for row in answers} & set(project.rows(hidden))
+    finally:
+        del project.vars["learn_from_tested"]
+
+
 def test_of_many_so_many_are_learned_from_and_the_same_when_one_is_added(project, before) -> None:
     project.vars["learn_from"] = 50
     people, answers, _ = learned(project)

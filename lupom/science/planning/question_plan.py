@@ -267,12 +267,13 @@ def _ratio(top: Floats, count: Floats, weights: Floats, here: Bools) -> tuple[fl
 
 
 def _interval(value: float, parts: Floats) -> tuple[float, float]:
-    from scipy.stats import t
+    # As scipy.stats has it, which takes a second to import.
+    from scipy.special import stdtrit
 
     n = len(parts)
     if n < 2:
         return float("nan"), float("nan")
-    error = float(np.sqrt((parts**2).sum() * n / (n - 1))) * float(t.ppf(0.975, n - 1))
+    error = float(np.sqrt((parts**2).sum() * n / (n - 1))) * float(stdtrit(n - 1, 0.975))
     return value - error, value + error
 
 
