@@ -6,7 +6,10 @@ from lupom.science import neighbours
 def model(lupom):
     lupom.config(tags=["holdout"])
     inputs = neighbours.Inputs(
-        values=lupom.ref("refined_persona_values"),
+        values=lupom.ref("refined_persona_values").select(
+            "survey, network, respondent_id, dimension_id, "
+            "value, raw_probability, refined_value, probability"
+        ),
         dimensions=lupom.ref("persona_dimensions"),
         roles=lupom.ref("retrieval_respondents"),
         attributes=lupom.ref("respondents"),

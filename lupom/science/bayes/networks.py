@@ -74,11 +74,10 @@ def network_edges(
     pairs = {edge for of in plan.values() for v in of.values() for edge in _constraints(v)}
     parts: dict[str, dict[str, pa.Table]] = {}
     for survey, (its, given) in surveys(described, columns_of(values, _VALUES)):
-        personas = encode_personas(given, its)
+        personas = encode_personas(_to_learn_from(given, seed), its)
         pairs -= {edge for edge in pairs if set(edge) <= set(personas.dimensions)}
-        learned = personas.codes[_learning(personas, seed)]
         parts[survey] = {
-            name: _fit(personas, learned, variant, seed).edges()
+            name: _fit(personas, personas.codes, variant, seed).edges()
             for name, variant in _of(plan, survey).items()
         }
     if parts and pairs:
@@ -120,15 +119,14 @@ def network_parameters(
         columns_of(values, _VALUES),
         columns_of(edges, ("survey", "network", "parent", "child")),
     ):
-        personas = encode_personas(given, its)
-        learned = personas.codes[_learning(personas, seed)]
+        personas = encode_personas(_to_learn_from(given, seed), its)
         found: dict[str, list[NamedEdge]] = {}
         for row in drawn.to_pylist():
             found.setdefault(row["network"], []).append((row["parent"], row["child"]))
         parts[survey] = {
             name: _parameters(
                 PersonaNetwork.from_edges(
-                    learned,
+                    personas.codes,
                     personas.cardinalities,
                     personas.dimensions,
                     personas.levels,
@@ -172,29 +170,41 @@ def refine_personas(
     described = columns_of(dimensions, _DIMENSIONS)
     plan = _plan(networks, described, score, settings)
     parts: dict[str, dict[str, pa.Table]] = {}
-    for survey, (its, given, fitted) in surveys(
-        described,
-        columns_of(values, _VALUES),
-        columns_of(parameters, ("survey", "network", *_PARAMETERS)),
-    ):
-        personas = encode_personas(given, its)
+    for survey, (personas, fitted) in _encoded(values, described, parameters).items():
         parts[survey] = {}
         learning = _learning(personas, seed)
         for name, variant in _of(plan, survey).items():
             network = network_of(
                 personas, _rows_of(fitted, name), Score(variant.score, variant.iss), variant.prior
             )
-            refined = refine(
-                network,
-                personas.codes,
-                relearn=_relearn(personas, variant, seed),
-                learning=learning,
-                through=through,
-                seed=seed,
-                **variant.refining(),
+            # Held by nobody once it is a table: of a million people it is 1 GB.
+            parts[survey][name] = decode_refinement(
+                personas,
+                refine(
+                    network,
+                    personas.codes,
+                    relearn=_relearn(personas, variant, seed),
+                    learning=learning,
+                    through=through,
+                    seed=seed,
+                    **variant.refining(),
+                ),
             )
-            parts[survey][name] = decode_refinement(personas, refined)
     return _stack(parts, refined_schema())
+
+
+def _encoded(
+    values: Any, described: pa.Table, parameters: Any
+) -> dict[str, tuple[Personas, pa.Table]]:
+    """Return each survey's personas and parameters; the table of values is held no longer."""
+    tables = surveys(
+        described,
+        columns_of(values, _VALUES),
+        columns_of(parameters, ("survey", "network", *_PARAMETERS)),
+    )
+    return {
+        survey: (encode_personas(given, its), fitted) for survey, (its, given, fitted) in tables
+    }
 
 
 def _plan(
@@ -220,6 +230,18 @@ def _of(plan: Mapping[str, dict[str, Variant]], survey: str) -> dict[str, Varian
 
 def _constraints(variant: Variant) -> Iterable[NamedEdge]:
     return {(p, c) for p, c in (*variant.required, *variant.forbidden)}
+
+
+def _to_learn_from(values: pa.Table, seed: int) -> pa.Table:
+    """Return the values of the respondents that a network is learned from."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    ids = pc.unique(values["respondent_id"].cast(pa.string())).to_pylist()
+    if len(ids) <= LEARN_FROM or None in ids:
+        return values
+    chosen = [ids[i] for i in among(ids, LEARN_FROM, seed)]
+    return values.filter(pc.is_in(values["respondent_id"].cast(pa.string()), pa.array(chosen)))
 
 
 def _learning(personas: Personas, seed: int) -> Ints:

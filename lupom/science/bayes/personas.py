@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lupom.science.bayes.counting import MISSING, Codes
 from lupom.science.bayes.refinement import Refinement
@@ -15,6 +16,12 @@ from lupom.science.tables import encoded
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+# Rows of values that are read at a time: of 40 million at once the arrays take 5 GB.
+_ROWS = 2_000_000
+# The code of a word that is no candidate value.
+_STRANGE = -2
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,9 @@ def encode_personas(
     ValueError : for a dimension that appears twice, unknown or without candidate values, a value
         that is not a candidate, or a cell that appears twice.
     """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     described = columns_of(dimensions, ("dimension_id", "level", "candidate_values")).to_pylist()
     by_id: dict[str, tuple[str, tuple[str, ...]]] = {}
     for row in described:
@@ -78,46 +88,48 @@ def encode_personas(
             raise ValueError(f"dimension {name!r} has no candidate values")
         by_id[name] = (str(row["level"]), candidates)
     names = sorted(by_id)
-    place = {name: i for i, name in enumerate(names)}
 
     table = columns_of(values, ("respondent_id", "dimension_id", column))
-    person, people = encoded(table, "respondent_id")
-    of_dimension, found = encoded(table, "dimension_id")
-    word, words = encoded(table, column)
-    if (person < 0).any() or (of_dimension < 0).any():
+    table = table.cast(pa.schema([(name, pa.string()) for name in table.column_names]))
+    if table["respondent_id"].null_count or table["dimension_id"].null_count:
         raise ValueError("respondent_id and dimension_id must not be null")
-    unknown = sorted(set(found) - set(names))
+    unknown = sorted(set(pc.unique(table["dimension_id"]).to_pylist()) - set(names))
     if unknown:
         raise ValueError(f"values name dimension {unknown[0]!r}, which is not among the dimensions")
+    people = pc.unique(table["respondent_id"]).to_pylist()
     everyone = sorted({*people, *(str(r) for r in respondents)})
-    row_of = {name: i for i, name in enumerate(everyone)}
-    rows = np.array([row_of[p] for p in people], dtype=np.int64)[person]
-    columns = np.array([place[f] for f in found], dtype=np.int64)[of_dimension]
-    cells = rows * max(len(names), 1) + columns
-    if len(np.unique(cells)) < len(cells):
-        order = np.argsort(cells, kind="stable")
-        twice = order[1:][np.diff(cells[order]) == 0][0]
-        raise ValueError(
-            f"respondent {everyone[rows[twice]]!r} has two values on dimension "
-            f"{names[columns[twice]]!r}"
-        )
-    word_of = {w: i for i, w in enumerate(words)}
+    ids, dimension_ids = pa.array(everyone, pa.string()), pa.array(names, pa.string())
     codes = np.full((len(everyone), len(names)), MISSING, dtype=np.int32)
-    for j, name in enumerate(names):
-        mine = np.flatnonzero(columns == j)
-        code_of = np.full(len(words) + 1, -2, dtype=np.int32)
-        code_of[-1] = MISSING
-        for code, candidate in enumerate(by_id[name][1]):
-            if candidate in word_of:
-                code_of[word_of[candidate]] = code
-        mapped = code_of[word[mine]]
-        if (mapped == -2).any():
-            wrong = words[word[mine][mapped == -2][0]]
+    seen = np.zeros(codes.shape, dtype=bool)
+    for start in range(0, len(table), _ROWS):
+        part = table.slice(start, _ROWS)
+        rows, columns = (
+            _places(part["respondent_id"], ids),
+            _places(part["dimension_id"], dimension_ids),
+        )
+        again = np.flatnonzero(seen[rows, columns])
+        if not len(again):
+            # Within these rows, where one cell appears twice it is the second that is too many.
+            cells = rows.astype(np.int64) * len(names) + columns
+            order = np.argsort(cells, kind="stable")
+            again = order[1:][np.diff(cells[order]) == 0]
+        if len(again):
             raise ValueError(
-                f"value {wrong!r} is not a candidate value of dimension {name!r}; "
+                f"respondent {everyone[rows[again[0]]]!r} has two values on dimension "
+                f"{names[columns[again[0]]]!r}"
+            )
+        seen[rows, columns] = True
+        word, words = encoded(part, column)
+        mapped = _code_of(words, [by_id[name][1] for name in names])[word, columns]
+        wrong = np.flatnonzero(mapped == _STRANGE)
+        if len(wrong):
+            first = wrong[np.argmin(columns[wrong])]
+            name = names[columns[first]]
+            raise ValueError(
+                f"value {words[word[first]]!r} is not a candidate value of dimension {name!r}; "
                 f"candidates are {', '.join(map(repr, by_id[name][1]))}"
             )
-        codes[rows[mine], j] = mapped
+        codes[rows, columns] = mapped
     return Personas(
         tuple(everyone),
         tuple(names),
@@ -125,6 +137,25 @@ def encode_personas(
         tuple(by_id[name][1] for name in names),
         codes,
     )
+
+
+def _places(column: pa.ChunkedArray, among: pa.Array) -> NDArray[np.int32]:
+    import pyarrow.compute as pc
+
+    found = pc.index_in(column, value_set=among)
+    return np.asarray(found.combine_chunks(), dtype=np.int32)
+
+
+def _code_of(words: Sequence[str], candidates: Sequence[Sequence[str]]) -> NDArray[np.int32]:
+    """Return each word's code in each dimension, (words + 1, d); the last row is of none."""
+    place = {word: i for i, word in enumerate(words)}
+    out = np.full((len(words) + 1, len(candidates)), _STRANGE, dtype=np.int32)
+    out[-1] = MISSING
+    for column, of in enumerate(candidates):
+        for code, candidate in enumerate(of):
+            if candidate in place:
+                out[place[candidate], column] = code
+    return out
 
 
 def _words(personas: Personas, codes: Codes) -> pa.Array:
@@ -158,8 +189,10 @@ def decode_refinement(personas: Personas, refinement: Refinement) -> pa.Table:
     raw = refinement.raw_probability.reshape(-1)
     return pa.table(
         {
-            "respondent_id": _taken(personas.respondents, np.repeat(np.arange(n), d)),
-            "dimension_id": _taken(personas.dimensions, np.tile(np.arange(d), n)),
+            "respondent_id": _taken(
+                personas.respondents, np.repeat(np.arange(n, dtype=np.int32), d)
+            ),
+            "dimension_id": _taken(personas.dimensions, np.tile(np.arange(d, dtype=np.int32), n)),
             "value": _words(personas, personas.codes),
             "refined_value": _words(personas, refinement.codes),
             "probability": pa.array(probability, mask=np.isnan(probability)),

@@ -27,6 +27,8 @@ Embed = Callable[[list[str]], Any]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+# Rows of values that are read at a time.
+_ROWS = 2_000_000
 _VALUES = {"refined": ("refined_value", "probability"), "raw": ("value", "raw_probability")}
 
 
@@ -39,7 +41,7 @@ class Features:
     codes : (n, d) integers, -1 where missing.
     names, words : (d) what a dimension is called, and the text of each of its values.
     ordered : (d) whether a dimension's values are in order.
-    certainty : (n, d) from 0 to 1.
+    certainty : (n, d) from 0 to 1; None where it was not asked for, or all are sure.
     ids : (d) of the questions, where they are answers.
     """
 
@@ -47,7 +49,7 @@ class Features:
     names: list[str]
     words: list[list[str]]
     ordered: list[bool]
-    certainty: NDArray[np.float64]
+    certainty: NDArray[np.float64] | None = None
     ids: list[str] = field(default_factory=list)
 
 
@@ -89,7 +91,7 @@ class People:
         self._attributes, self._known, self._questions = attributes, known, questions
         self._embed, self._method, self._elsewhere = embed, method, elsewhere
         self._candidates, self._seed, self._through = candidates, seed, through
-        self._made: dict[tuple[str, str | None], Features] = {}
+        self._made: dict[tuple[str, str | None, bool], Features] = {}
         self._pools: dict[bool, Bools] = {}
 
     def compared_by(self, setting: Setting) -> str:
@@ -176,7 +178,6 @@ class People:
         in_order = [o and setting.encoding == "ordinal" for p in parts for o in p.ordered]
         # A dimension keeps a place where nobody knows a value, so that codes and counts fit.
         cards = [max(len(word), 1) for p in parts for word in p.words]
-        certainty = np.concatenate([p.certainty for p in parts], axis=1)
         return nearest(
             codes,
             cards,
@@ -184,7 +185,7 @@ class People:
             setting.k,
             ordinal=in_order,
             weights=np.array(weights, dtype=np.float64) * keep,
-            certainty=certainty if setting.certainty and setting.has_persona else None,
+            certainty=_certainties(parts) if setting.certainty and setting.has_persona else None,
             asked=asked,
             method=self._method,
             through=self._through,
@@ -205,7 +206,7 @@ class People:
         return out
 
     def _personas(self, setting: Setting) -> Features:
-        key = (setting.personas, setting.network)
+        key = (setting.personas, setting.network, setting.certainty)
         if key not in self._made:
             self._made[key] = self._persona_features(*key)
         return self._made[key]
@@ -220,7 +221,7 @@ class People:
         wanted = pc.min(of) if network == NO_NETWORK else network
         return self._values.filter(pc.equal(of, wanted))
 
-    def _persona_features(self, personas: str, network: str | None) -> Features:
+    def _persona_features(self, personas: str, network: str | None, certainly: bool) -> Features:
         column, certain = _VALUES[personas]
         table = self._values_of(network)
         n = len(self.ids)
@@ -228,16 +229,20 @@ class People:
         chosen = np.array([self.row_of.get(r, -1) for r in personas_.respondents], dtype=np.int64)
         codes = np.full((n, len(personas_.dimensions)), -1, dtype=np.int64)
         codes[chosen[chosen >= 0]] = personas_.codes[chosen >= 0]
-        certainty = np.ones(codes.shape)
-        if certain in table.column_names and len(table):
-            person, people = encoded(table, "respondent_id")
-            dimension, found = encoded(table, "dimension_id")
-            place = {name: j for j, name in enumerate(personas_.dimensions)}
-            mine = np.array([self.row_of.get(p, -1) for p in people], dtype=np.int64)[person]
-            at = np.array([place[f] for f in found], dtype=np.int64)[dimension]
-            probability = table.column(certain).to_numpy().astype(np.float64)
-            ours = (mine >= 0) & np.isfinite(probability)
-            certainty[mine[ours], at[ours]] = np.clip(probability[ours], 0.0, 1.0)
+        certainty = None
+        if certainly:
+            certainty = np.ones(codes.shape)
+        if certainty is not None and certain in table.column_names:
+            for start in range(0, len(table), _ROWS):
+                part = table.slice(start, _ROWS)
+                person, people = encoded(part, "respondent_id")
+                dimension, found = encoded(part, "dimension_id")
+                place = {name: j for j, name in enumerate(personas_.dimensions)}
+                mine = np.array([self.row_of.get(p, -1) for p in people], dtype=np.int64)[person]
+                at = np.array([place[f] for f in found], dtype=np.int64)[dimension]
+                probability = part.column(certain).to_numpy().astype(np.float64)
+                ours = (mine >= 0) & np.isfinite(probability)
+                certainty[mine[ours], at[ours]] = np.clip(probability[ours], 0.0, 1.0)
         described = self._dimensions.to_pylist()
         called = {
             str(d["dimension_id"]): str(d.get("name") or d["dimension_id"]) for d in described
@@ -272,7 +277,7 @@ class People:
             words.append(sorted({w for w in mine if w is not None}))
             order = {w: i for i, w in enumerate(words[-1])}
             codes[:, j] = [-1 if w is None else order[w] for w in mine]
-        return Features(codes, names, words, [False] * len(names), np.ones(codes.shape))
+        return Features(codes, names, words, [False] * len(names))
 
     @cached_property
     def _held(self) -> list[dict[str, str]]:
@@ -290,7 +295,7 @@ class People:
         """Return the known answers, a question a dimension."""
         n = len(self.ids)
         if self._known is None:
-            return Features(np.full((n, 0), -1), [], [], [], np.ones((n, 0)))
+            return Features(np.full((n, 0), -1), [], [], [])
         table = self._known
         person, people = encoded(table, "respondent_id")
         asked, questions = encoded(table, "question_id")
@@ -317,8 +322,7 @@ class People:
             [called.get(q, q) for q in place],
             words,
             [ordered.get(q, False) for q in place],
-            np.ones(codes.shape),
-            list(place),
+            ids=list(place),
         )
 
     def _described(self) -> tuple[dict[str, list[str]], dict[str, str], dict[str, bool]]:
@@ -329,6 +333,12 @@ class People:
             {r["question_id"]: r.get("question") or r["question_id"] for r in rows},
             {r["question_id"]: r.get("kind") == "ordinal" for r in rows},
         )
+
+
+def _certainties(parts: Sequence[Features]) -> NDArray[np.float64]:
+    return np.concatenate(
+        [np.ones(p.codes.shape) if p.certainty is None else p.certainty for p in parts], axis=1
+    )
 
 
 @dataclass(frozen=True)
