@@ -101,6 +101,7 @@ class SharedPot:
         # Promised to requests in flight, and reserved beyond that.
         self._held = Amount()
         self._spare = Amount()
+        self._asked = False
 
     def covers(self, more: Amount) -> bool:
         """Tell whether what is reserved is enough for a request; it is promised then."""
@@ -113,7 +114,7 @@ class SharedPot:
     async def reserve(self, more: Amount) -> tuple[str | None, bool]:
         """Reserve for a request, and promise it; else say why it does not fit, and whether other
         processes may yet give something back."""
-        held = self._held
+        held, self._asked = self._held, True
         granted = await self._members.grant(
             self._pot,
             (self.tokens, self.money),
@@ -139,8 +140,9 @@ class SharedPot:
 
     async def rest(self) -> None:
         """Give back what is reserved and not promised."""
-        if self._spare != Amount():
-            self._spare = Amount()
+        # Not by what is left here: what requests gave back while the ledger was asked is in it too.
+        if self._asked:
+            self._asked, self._spare = False, Amount()
             await self._members.give_back(self._pot, (self._held.tokens, self._held.money))
 
 
@@ -191,13 +193,13 @@ class Budget:
                     raise BudgetError(self.reached)
                 lacks = [lack for pot in self._pots if (lack := pot.lack(most))]
                 self._settled.clear()
-                others = False
+                others, in_flight = False, self._out
                 if not lacks:
                     lack, others = await self._reserved(most)
                     if lack is None:
                         break
                     lacks = [lack]
-                if not self._out and not others:
+                if not in_flight and not others:
                     self.reached = lacks[0]
                     continue
                 with suppress(TimeoutError):
@@ -224,7 +226,8 @@ class Budget:
 
     async def rest(self) -> None:
         """Give back what no request needs for now."""
-        if not self._out:
+        # Who is just asking for some says with it what is promised.
+        if not self._out and not self._queue.locked():
             for pot in self._shared:
                 await pot.rest()
 

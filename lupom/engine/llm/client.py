@@ -12,10 +12,11 @@ from lupom.engine.llm.adaptive_rate_limiter import AdaptiveRateLimiter
 from lupom.engine.llm.budget import Amount
 from lupom.engine.llm.keys import KeyMaker, parameters
 from lupom.engine.llm.providers.base import Provider, ProviderReply, ProviderRequest
-from lupom.engine.llm.rate_limiter import RateLimiter
+from lupom.engine.llm.rate_limiter import RateLimiter, SharedRateLimiter
 
 if TYPE_CHECKING:
     from lupom.engine.project.providers import LLMSettings
+    from lupom.engine.state.members import Members
 
 # Bytes of a request per token that are taken for the fewest, and tokens around it.
 _BYTES_PER_TOKEN, _OVERHEAD = 3.0, 16
@@ -25,8 +26,14 @@ class Client:
     """Asks one alias: its provider, its semaphore and its rate limiters, on the gateway's loop."""
 
     def __init__(
-        self, alias: str, settings: LLMSettings, provider: Provider, backoff: float
+        self,
+        alias: str,
+        settings: LLMSettings,
+        provider: Provider,
+        backoff: float,
+        members: Members | None = None,
     ) -> None:
+        """`members` share the alias's limits a minute; None where this process has them alone."""
         self.alias = alias
         self.settings = settings
         self.provider = provider
@@ -40,7 +47,12 @@ class Client:
         self.limit_per_row = True
         self.limiter: RateLimiter | None = None
         if settings.requests_per_minute or settings.tokens_per_minute:
-            self.limiter = RateLimiter(settings.requests_per_minute, settings.tokens_per_minute)
+            limits = settings.requests_per_minute, settings.tokens_per_minute
+            self.limiter = (
+                RateLimiter(*limits)
+                if members is None
+                else SharedRateLimiter(*limits, members, self.endpoint)
+            )
         self._overhead = float(settings.overhead or _OVERHEAD)
 
     @property

@@ -63,14 +63,15 @@ class Dispatcher:
         """
         rest: Sequence[PendingCall] = pending_calls
         aside: list[PendingCall] = []
+        budget = asking.budget or self.budget
         while rest and not asking.halt.is_set():
             aside += await self._ask(client, asking, rest)
             rest = []
+            if budget is not None:
+                # Those who are waited for may wait for what this process has reserved.
+                await budget.rest()
             if aside:
                 rest, aside = await wait_for_others(self._state, aside, asking.halt)
-        budget = asking.budget or self.budget
-        if budget is not None:
-            await budget.rest()
 
     async def _ask(
         self, client: Client, asking: AskState, pending_calls: Sequence[PendingCall]

@@ -485,7 +485,11 @@ class Gateway:
                 settings = self._llms[alias]
                 around = Surroundings(memory=self._state, cache_dir=self._cache_dir)
                 provider = make_provider(alias, settings, around)
-                self._clients[alias] = Client(alias, settings, provider, self._backoff)
+                # A ledger that others have, too: then its limits are theirs as well.
+                several = self._queueing is not None or self._state.place is not None
+                members = self._state.members if several else None
+                client = Client(alias, settings, provider, self._backoff, members)
+                self._clients[alias] = client
             return self._clients[alias]
 
     def _open(self) -> EventLoop:

@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +103,9 @@ class Writer:
                 future.set_result(result)
 
         def done(result: Any, error: BaseException | None) -> None:
-            loop.call_soon_threadsafe(settle, result, error)
+            # Whoever waited may have given up, and its loop be closed.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(settle, result, error)
 
         self._put(_Item(done, **what))
         return await future

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,41 @@ def test_an_invalid_answer_is_asked_again_once_by_all_who_want_to(join, note, se
     assert all(answer.status == "ok" for answer in ask(second, note, TEXTS[:4]))
 
 
+# Limits a minute that all of them share
+
+
+def test_requests_a_minute_are_those_of_all_together(where, note, server, tmp_path):
+    """40 a second: the twenty requests of two processes take 19 intervals, but for what is lost."""
+    times = []
+    server.answers = lambda _body: times.append(time.monotonic())
+    states = [State(where, folder=tmp_path / name / ".lupom") for name in ("one", "two")]
+    gateways = [make_gateway(server.base_url, s, requests_per_minute=2400) for s in states]
+    texts = [TEXTS[:10], TEXTS[10:20]]
+    begun = time.monotonic()
+    at_once(*(lambda g=g, t=t: ask(g, note, t) for g, t in zip(gateways, texts, strict=True)))
+    for gateway, state in zip(gateways, states, strict=True):
+        gateway.close()
+        state.close()
+    assert len(times) == 20
+    # Late wake-ups are made up for within .05 s.
+    assert max(times) - begun >= 19 * 0.025 - 0.05
+
+
+def test_tokens_a_minute_that_were_not_taken_are_given_back(where, note, server, tmp_path):
+    """400 tokens a second. Each request may take some 80, takes 17, and returns the others."""
+    times = []
+    server.answers = lambda _body: times.append(time.monotonic())
+    with State(where, folder=tmp_path / ".lupom") as state:
+        begun = time.monotonic()
+        gateway = make_gateway(
+            server.base_url, state, tokens_per_minute=24_000, max_tokens=40, concurrency=1
+        )
+        ask(gateway, note, TEXTS[:6])
+        gateway.close()
+        taken = [row["tokens_in"] + row["tokens_out"] for row in state.calls_since(0)]
+    assert times[-1] - begun >= sum(taken[:-1]) / 400 - 0.05
+
+
 # A budget that all of them spend from
 
 
@@ -196,3 +232,16 @@ def test_what_is_reserved_and_not_needed_is_given_back(join, note):
     ask(second, note, TEXTS[1:3])
     with pytest.raises(BudgetError):
         ask(second, note, TEXTS[3:])
+
+
+def test_those_who_want_the_same_calls_and_the_same_money_come_to_an_end(join, note, server):
+    """Each waits for calls that the other has leased, which waits for what the first reserved."""
+    server.latency = 0.002
+    members = [join(concurrency=4, max_tokens=20) for _ in range(2)]
+    for state, gateway in members:
+        gateway.budget = pot(state, 400)
+    found = at_once(*(lambda g=g: ask(g, note) for _, g in members))
+    assert all(isinstance(error, BudgetError) for error in found)
+    tokens, _ = members[0][0].ledger.spent()
+    assert 400 - 130 < tokens <= 400
+    assert server.requests == len(members[0][0].calls_since(0))
