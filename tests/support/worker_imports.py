@@ -6,6 +6,7 @@ import duckdb  # noqa: F401
 import openai  # noqa: F401
 import psycopg  # noqa: F401
 import pyarrow  # noqa: F401
+import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401
 
 import lupom.engine.llm.gateway
 import lupom.engine.llm.providers.endpoint

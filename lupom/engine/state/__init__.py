@@ -75,8 +75,11 @@ class State:
             spool = Spool(folder, self.owner)
         self._writer = Writer(self._access, self.ledger.write, spool)
         self.ledger.writer = self._writer
-        place = self.place or place_of(Path.cwd())
-        self.members = Members(self._access, self._writer, self.ledger, self.owner, place, lease)
+        self.members = Members(
+            *(self._access, self._writer, self.ledger, self.owner),
+            lambda: self.place or place_of(Path.cwd() / ".lupom"),
+            lease,
+        )
         self.queue = Queue(self._access, self._writer, self.members)
         # Callers ask the state; that the ledger is a part with a class of its own is our affair.
         self.lookup = self.ledger.lookup

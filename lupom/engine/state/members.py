@@ -7,7 +7,7 @@ so no longer is free. Whatever is reserved of budgets and rates goes the same wa
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +72,13 @@ class Members:
     """
 
     def __init__(
-        self, access: Access, writer: Writer, ledger: Ledger, owner: str, place: str, lease: float
+        self,
+        access: Access,
+        writer: Writer,
+        ledger: Ledger,
+        owner: str,
+        place: Callable[[], str],
+        lease: float,
     ) -> None:
         self._access = access
         self._writer = writer
@@ -177,7 +183,7 @@ class Members:
         connection.exec_driver_sql(
             self._beat,
             {
-                **{"owner": self._owner, "kind": self.kind, "place": self._place},
+                **{"owner": self._owner, "kind": self.kind, "place": self._place()},
                 **{"lease": self.lease, "now": now()},
             },
         )
@@ -219,6 +225,9 @@ class Members:
                 )
             connection.exec_driver_sql(
                 f"delete from members where until < {self._dialect.clock} - 86400"
+            )
+            connection.exec_driver_sql(
+                "delete from queue where owner not in (select owner from members)"
             )
 
         self._writer.do(work)

@@ -28,7 +28,7 @@ _COLUMNS = "key, position, run_id, owner, alias, node, content, fresh, known, fa
 
 @dataclass(frozen=True, slots=True)
 class QueuedCall:
-    """A call as it is put into the queue; see `tables.Queued`."""
+    """A call as it is put into the queue; see `tables.QUEUE`."""
 
     key: str
     alias: str

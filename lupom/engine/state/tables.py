@@ -1,14 +1,14 @@
-"""The tables of the state database, as SQLModel classes."""
+"""The tables of the state database: SQLModel classes of what is kept, and plain tables."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, LargeBinary, Table
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, LargeBinary, String, Table
 from sqlmodel import Field, SQLModel
 
 # Raised with any change to the tables; a newer database is not opened.
-VERSION = 7
+VERSION = 8
 
 
 class Run(SQLModel, table=True):
@@ -170,99 +170,94 @@ class Batch(SQLModel, table=True):
     updated_at: str
 
 
-class Member(SQLModel, table=True):
-    """A process that has the database open and takes part in the asking.
-
-    `kind` is 'run' or 'worker'. It is alive while `until` (seconds since 1970, the database's
-    clock) lies ahead; what a dead one held is free. `message` is what it wants others to know.
-    """
-
-    __tablename__ = "members"
-
-    owner: str = Field(primary_key=True)
-    kind: str
-    place: str
-    run_id: str | None = None
-    until: float
-    started_at: str
-    message: str | None = None
+# What processes say to one another stands in plain tables: nobody makes objects of their rows, and
+# a class of Pydantic takes 4 ms of every start.
 
 
-class Lease(SQLModel, table=True):
-    """A call that a member has in flight, or is about to have; it is worth what its member is."""
-
-    __tablename__ = "leases"
-
-    key: str = Field(primary_key=True)
-    owner: str = Field(index=True)
+def _made(name: str, *columns: Column[Any]) -> Table:
+    return Table(name, SQLModel.metadata, *columns)
 
 
-class Pot(SQLModel, table=True):
-    """What was spent, in all (`name` 'project') or by one run ('run ID'): written with each answer.
-
-    `most_tokens` and `most_money` are the budget of a run that workers ask for. The row 'project'
-    is also the lock of whoever numbers rows of the ledger.
-    """
-
-    __tablename__ = "pots"
-
-    name: str = Field(primary_key=True)
-    tokens: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, default=0))
-    money: float = 0.0
-    most_tokens: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
-    most_money: float | None = None
+def _text(name: str, **options: Any) -> Column[Any]:
+    return Column(name, String, **{"nullable": False, **options})
 
 
-class Grant(SQLModel, table=True):
-    """What a member may yet spend of a pot: promised to its requests in flight, or about to be."""
-
-    __tablename__ = "grants"
-
-    pot: str = Field(primary_key=True)
-    owner: str = Field(primary_key=True)
-    tokens: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, default=0))
-    money: float = 0.0
+def _whole(name: str, **options: Any) -> Column[Any]:
+    return Column(name, BigInteger, **{"nullable": False, **options})
 
 
-class Rate(SQLModel, table=True):
-    """When what was sent to an endpoint is worked off, by its alias's limits a minute."""
-
-    __tablename__ = "rates"
-
-    endpoint: str = Field(primary_key=True)
-    requests_at: float = 0.0
-    tokens_at: float = 0.0
+def _real(name: str, **options: Any) -> Column[Any]:
+    return Column(name, Float, **{"nullable": False, **options})
 
 
-class Queued(SQLModel, table=True):
-    """A call that a run wants workers to ask, in the order of `position`.
+MEMBERS = _made(
+    "members",
+    _text("owner", primary_key=True),
+    _text("kind"),
+    _text("place"),
+    _real("until"),
+    _text("started_at"),
+    _text("message", nullable=True),
+)
+"""Processes that have the database open and take part in the asking, as 'run' or 'worker'.
 
-    `content` is JSON: what it says, the class that reads its answer and what limits that. `known`
-    is how many attempts the run knew of: a call that ended with more has its end.
-    """
+One is alive while `until` (seconds since 1970, the database's clock) lies ahead; what a dead one
+held is free. `message` is what it wants others to know.
+"""
 
-    __tablename__ = "queue"
+LEASES = _made("leases", _text("key", primary_key=True), _text("owner", index=True))
+"""Calls that a member has in flight, or is about to have; each is worth what its member is."""
 
-    key: str = Field(primary_key=True)
-    position: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
-    run_id: str = Field(index=True)
-    owner: str
-    alias: str
-    node: str
-    content: str
-    fresh: bool = False
-    known: int = 0
-    failures: int = 0
-    error: str | None = None
+POTS = _made(
+    "pots",
+    _text("name", primary_key=True),
+    _whole("tokens"),
+    _real("money"),
+    _whole("most_tokens", nullable=True),
+    _real("most_money", nullable=True),
+)
+"""What was spent, in all ('project') or by one run ('run ID'): written with each answer.
 
+`most_tokens` and `most_money` are the budget of a run that workers ask for. The row 'project' is
+also the lock of whoever numbers rows of the ledger.
+"""
 
-class Fact(SQLModel, table=True):
-    """What is so of the database as a whole: its `id`, by which others know it again."""
+GRANTS = _made(
+    "grants",
+    _text("pot", primary_key=True),
+    _text("owner", primary_key=True),
+    _whole("tokens"),
+    _real("money"),
+)
+"""What a member may yet spend of a pot: promised to its requests in flight, or about to be."""
 
-    __tablename__ = "facts"
+RATES = _made(
+    "rates", _text("endpoint", primary_key=True), _real("requests_at"), _real("tokens_at")
+)
+"""When what was sent to an endpoint is worked off, by its alias's limits a minute."""
 
-    name: str = Field(primary_key=True)
-    value: str
+QUEUE = _made(
+    "queue",
+    _text("key", primary_key=True),
+    _whole("position", index=True),
+    _text("run_id", index=True),
+    _text("owner"),
+    _text("alias"),
+    _text("node"),
+    _text("content"),
+    Column("fresh", Boolean, nullable=False),
+    _whole("known"),
+    _whole("failures"),
+    _text("error", nullable=True),
+)
+"""Calls that runs want workers to ask, in the order of `position`.
+
+`content` is JSON: what a call says, the class that reads its answer and what limits that. `known`
+is how many attempts the run knew of: a call that ended with more has its end.
+"""
+
+FACTS = _made("facts", _text("name", primary_key=True), _text("value"))
+"""What is so of the database as a whole: its `id`, by which others know it again."""
 
 
 def _table(model: type[SQLModel]) -> Table:
@@ -271,8 +266,6 @@ def _table(model: type[SQLModel]) -> Table:
 
 RUNS, NODES, CALLS = _table(Run), _table(NodeRun), _table(Call)
 EMBEDDINGS, MANNERS, BATCHES = _table(Embedding), _table(EndpointCapabilities), _table(Batch)
-MEMBERS, LEASES, POTS = _table(Member), _table(Lease), _table(Pot)
-GRANTS, RATES, QUEUE, FACTS = _table(Grant), _table(Rate), _table(Queued), _table(Fact)
 ALL = (
     *(RUNS, NODES, CALLS, EMBEDDINGS, MANNERS, BATCHES),
     *(MEMBERS, LEASES, POTS, GRANTS, RATES, QUEUE, FACTS),

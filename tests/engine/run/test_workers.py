@@ -230,7 +230,7 @@ def person(body) -> str:
 
 def test_fifty_workers_are_killed_and_only_what_they_had_in_flight_is_asked_twice(make, server):
     """20 s of two cores: eight workers, each killed at a moment that a seed chooses."""
-    rows, workers, kills, places = 900, 8, 50, 4
+    rows, workers, kills, places = 650, 8, 50, 4
     drawn = random.Random(1)
     server.latency, server.keep = 0.02, 10 * rows
     folder = make("run", rows)
@@ -252,8 +252,8 @@ def test_fifty_workers_are_killed_and_only_what_they_had_in_flight_is_asked_twic
     thread = threading.Thread(target=lambda: done.append(run(folder)))
     thread.start()
     for number in range(kills):
-        # Some twelve requests after the last one, by one of those at work.
-        wanted = server.requests + drawn.randint(8, 16)
+        # Some nine requests after the last one, by one of those at work.
+        wanted = server.requests + drawn.randint(6, 12)
         with moment:
             assert moment.wait_for(lambda w=wanted: server.requests >= w, 120), number
         name = drawn.choice(sorted(alive))
@@ -277,3 +277,20 @@ def test_fifty_workers_are_killed_and_only_what_they_had_in_flight_is_asked_twic
     assert set(lost) <= killed
     assert all(count <= places for count in lost.values()), lost
     assert sum(lost.values()) == server.requests - rows
+
+
+def test_invalid_answers_are_quarantined_and_asked_again_by_workers(make, server):
+    server.answers = lambda _body: {"text": ["no", "text"]}
+    changed = {
+        "models/notes.sql": FILES["models/notes.sql"].replace("key=", "max_invalid_share=1, key=")
+    }
+    folder = make("run", 4, changed)
+    with working(make("worker", 4, changed)):
+        result, rows = run(folder)
+        (notes,) = [node for node in result.nodes if node.node == "notes"]
+        assert (len(rows), notes.calls.invalid) == (0, 4)
+        server.answers = None
+        before = server.requests
+        result, rows = run(folder, retry_invalid=True)
+    assert (result.status, len(rows)) == ("success", 4)
+    assert server.requests == before + 4
