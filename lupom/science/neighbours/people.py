@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lupom.batches import Map, in_batches
 from lupom.science.bayes.personas import encode_personas
 from lupom.science.drawn import drawn
-from lupom.science.inputs import arrow, require
+from lupom.science.inputs import arrow, columns_in, columns_of, require
 from lupom.science.neighbours.embeddings import nearest_texts, texts
 from lupom.science.neighbours.nearest import Near, nearest
 from lupom.science.neighbours.settings import NO_NETWORK, Setting
@@ -29,6 +29,7 @@ Bools = NDArray[np.bool_]
 
 # Rows of values that are read at a time.
 _ROWS = 2_000_000
+_KNOWN = ("survey", "respondent_id", "question_id", "answer")
 _VALUES = {"refined": ("refined_value", "probability"), "raw": ("value", "raw_probability")}
 
 
@@ -380,20 +381,27 @@ class Inputs:
     seed: int = 0
     through: Map = in_batches
 
-    def people(self) -> Iterator[tuple[str, People]]:
-        """Yield each survey's name and its respondents."""
+    def people(self, personas: Collection[str] = tuple(_VALUES)) -> Iterator[tuple[str, People]]:
+        """Yield each survey's name and its respondents.
+
+        `personas` are the kinds of persona values that will be compared, 'refined' and 'raw'.
+        """
         required: list[tuple[Any, tuple[str, ...]]] = [
             (self.roles, ("survey", "respondent_id", "role")),
             (self.dimensions, ("survey", "dimension_id", "level", "candidate_values")),
-            (self.values, ("survey", "respondent_id", "dimension_id")),
         ]
+        own = ("survey", "respondent_id", "dimension_id")
+        more = ("network", *(name for kind in sorted(personas) for name in _VALUES[kind]))
+        values = columns_of(
+            self.values, [*own, *(name for name in more if name in columns_in(self.values))]
+        )
         optional: Sequence[tuple[Any, tuple[str, ...]]] = [
             (self.attributes, ("survey", "respondent_id", "attributes")),
-            (self.known, ("survey", "respondent_id", "question_id", "answer")),
             (self.questions, ("survey", "question_id", "options")),
         ]
-        tables = [_whole(table, columns) for table, columns in required]
+        tables = [*(_whole(table, columns) for table, columns in required), values]
         extra = [None if t is None else _whole(t, columns) for t, columns in optional]
+        extra[1:1] = [None if self.known is None else columns_of(self.known, _KNOWN)]
         there = [table for table in extra if table is not None]
         elsewhere = _attribute_names(extra[0])
         for survey, (roles, dimensions, values, *rest) in surveys(*tables, *there):
@@ -423,7 +431,15 @@ def _attribute_names(attributes: pa.Table | None) -> frozenset[str]:
     """Return the names of all attributes in a table of respondents."""
     if attributes is None:
         return frozenset()
-    maps = attributes["attributes"].to_pylist()
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = attributes["attributes"]
+    if pa.types.is_map(column.type):
+        # A million maps as Python objects take 1 GB.
+        keys = (pc.unique(chunk.keys).to_pylist() for chunk in column.chunks)
+        return frozenset(name for some in keys for name in some)
+    maps = column.to_pylist()
     return frozenset(name for one in maps for name in dict(one or ()))
 
 

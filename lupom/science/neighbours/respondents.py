@@ -60,7 +60,8 @@ def similar_respondents(inputs: Inputs, settings: Any = None, search: Any = None
         given = dict.fromkeys(roles["survey"].unique().to_pylist(), given)
     wanted = keyed(given) if search is None else tuned(given, search)
     parts = {}
-    for survey, people in inputs.people():
+    compared = {setting.personas for of in wanted.values() for setting in of.values()}
+    for survey, people in inputs.people(compared):
         if survey not in wanted:
             raise ValueError(f"survey {survey!r} has no retrieval setting")
         tables = []
