@@ -23,7 +23,6 @@ from lupom.engine.run.selection import read_by, select_nodes, with_seeds
 from lupom.engine.run.spending import taking
 from lupom.engine.run.staleness import plan_of
 from lupom.engine.store.names import quoted
-from lupom.engine.store.relations import relation_kinds
 
 if TYPE_CHECKING:
     import duckdb
@@ -108,7 +107,7 @@ def checked(context: Context, name: str) -> Node:
     if not context.store.exists:
         raise not_built(name)
     with context.store.hold(read_only=True) as cursor:
-        if name not in relation_kinds(cursor):
+        if name not in context.store.relations(cursor):
             raise not_built(name)
     return node
 

@@ -11,7 +11,6 @@ from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import not_built
 from lupom.engine.run.explanation import Attempt, Explanation, Input
 from lupom.engine.store.names import literal, quoted
-from lupom.engine.store.relations import relation_kinds
 
 if TYPE_CHECKING:
     import duckdb
@@ -63,7 +62,7 @@ def explain(
             options=_options(part),
             rows_per_call=1 if together is None else together.most,
         )
-        _answered(cursor, node, key, out)
+        _answered(context, cursor, node, key, out)
         _called(context, part, out)
         out.inputs = list(_inputs(context, cursor, node, key, truth, out))
     return out
@@ -85,7 +84,7 @@ def _llm_node(context: Context, model: str) -> Node:
 
 def _stands(context: Context, cursor: duckdb.DuckDBPyConnection, name: str) -> bool:
     node = context.nodes[name]
-    return not node.materialization.is_built or name in relation_kinds(cursor)
+    return not node.materialization.is_built or name in context.store.relations(cursor)
 
 
 def _column(node: Node, name: str) -> str:
@@ -190,13 +189,14 @@ def _options(part: Part) -> list[str] | None:
 
 
 def _answered(
+    context: Context,
     cursor: duckdb.DuckDBPyConnection,
     node: Node,
     key: Mapping[str, str],
     out: Explanation,
 ) -> None:
     """Add what the model's own table says."""
-    if node.name not in relation_kinds(cursor):
+    if node.name not in context.store.relations(cursor):
         return
     table = cursor.sql(
         f"select * from {quoted('main', node.name)} where {_where(node, key)}"
@@ -276,7 +276,7 @@ def _inputs(
     joins = {name: on for name, on in chosen if on}
     if truth:
         names += [n for n in context.graph.sort(guarded) if n not in names]
-    standing = relation_kinds(cursor)
+    standing = context.store.relations(cursor)
     shown: dict[str, tuple[str, str]] = {}
     for name in names:
         if name not in context.nodes:

@@ -12,7 +12,6 @@ from lupom.engine.errors import StoreError, UsageError, did_you_mean
 from lupom.engine.project.sources import split_url
 from lupom.engine.run.context import not_built
 from lupom.engine.store.export import FORMATS, write
-from lupom.engine.store.relations import relation_kinds
 
 if TYPE_CHECKING:
     from lupom.engine.run.context import Context
@@ -54,7 +53,7 @@ def export(
         if context.node(name).materialization.inlined:
             raise UsageError(f"'{name}' is ephemeral: it has no table")
     with context.store.hold(read_only=True) as cursor:
-        standing = relation_kinds(cursor)
+        standing = context.store.relations(cursor)
     missing = [name for name in models if name not in standing]
     if missing:
         raise not_built(missing[0])

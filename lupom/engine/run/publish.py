@@ -113,7 +113,7 @@ def _know_again(cursor: duckdb.DuckDBPyConnection, context: Context) -> None:
         "select comment from duckdb_tables() where database_name = current_database()"
         " and schema_name = 'main' and table_name = 'calls'"
     ).fetchall()
-    if noted is None and context.shared_state is None:
+    if noted is None and context.shared_state is None and not context.store.shared:
         return
     ours = context.state.id
     if noted != ours:

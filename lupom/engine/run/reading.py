@@ -10,7 +10,6 @@ from lupom.engine.run.context import Context, not_built
 from lupom.engine.run.tables import Table
 from lupom.engine.store import messages
 from lupom.engine.store.base import Store
-from lupom.engine.store.relations import relation_kinds
 
 
 def query(store: Store, sql: str, parameters: Sequence[Any] | None = None) -> Table:
@@ -42,7 +41,7 @@ def table(context: Context, name: str, limit: int | None = None) -> Table:
     if context.node(name).materialization.inlined:
         raise UsageError(f"'{name}' is ephemeral: it has no table", hint="lupom compile shows it")
     with context.store.hold(read_only=True) as cursor:
-        if name not in relation_kinds(cursor):
+        if name not in context.store.relations(cursor):
             raise not_built(name)
     tail = "" if limit is None else f" limit {int(limit)}"
     return query(context.store, f"select * from {quoted('main', name)}{tail}")

@@ -16,7 +16,6 @@ from lupom.engine.store.base import CATALOG, Store
 from lupom.engine.store.instances import take
 from lupom.engine.store.names import quoted
 from lupom.engine.store.records import TableRecord
-from lupom.engine.store.relations import relation_kinds
 
 if TYPE_CHECKING:
     import duckdb
@@ -56,7 +55,7 @@ class ScratchStore(Store):
         if self._real is not None and self._real.exists:
             self._real.attach(connection, _BUILT)
             connection.execute(f"use {_BUILT}")
-            standing = relation_kinds(connection)
+            standing = self._real.relations(connection, alias=_BUILT)
             connection.execute(f"use {CATALOG}")
             for name in standing:
                 connection.execute(

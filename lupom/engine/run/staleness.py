@@ -12,7 +12,6 @@ from lupom.engine.run.identities import Identities, asked_of, set_llms
 from lupom.engine.run.plan import Plan, make_plan
 from lupom.engine.store.contents import content_hash
 from lupom.engine.store.records import TableRecord
-from lupom.engine.store.relations import relation_kinds
 
 
 def records(context: Context) -> dict[str, TableRecord]:
@@ -87,6 +86,6 @@ def _source_hash(context: Context, name: str) -> str | None:
         return None
     source, _ = context.files.sources[name]
     with context.store.hold(read_only=context.store.idle) as cursor:
-        if source.identifier not in relation_kinds(cursor, source.schema):
+        if source.identifier not in context.store.relations(cursor, source.schema):
             return None
         return content_hash(cursor, source.identifier, source.schema)[0]

@@ -17,7 +17,6 @@ from lupom.engine.run.context import Context, not_built
 from lupom.engine.store import messages
 from lupom.engine.store.base import FAILURES, Store
 from lupom.engine.store.names import quoted
-from lupom.engine.store.relations import relation_kinds
 
 if TYPE_CHECKING:
     import duckdb
@@ -97,7 +96,7 @@ def run_test(context: Context, test: Node, *, keep: bool = False) -> r.NodeResul
 
 
 def _check_built(context: Context, test: Node, cursor: duckdb.DuckDBPyConnection) -> None:
-    kinds = relation_kinds(cursor)
+    kinds = context.store.relations(cursor)
     for name in test.parents:
         node = context.nodes[name]
         stands = not node.materialization.is_built or name in kinds

@@ -23,7 +23,6 @@ from lupom.engine.store.base import Store
 from lupom.engine.store.dialect import csv_relation, found_types
 from lupom.engine.store.names import literal, quoted
 from lupom.engine.store.records import TableRecord
-from lupom.engine.store.relations import relation_kinds
 
 if TYPE_CHECKING:
     import duckdb
@@ -152,7 +151,7 @@ def _real_types(context: Context, test: UnitTest) -> dict[str, dict[str, str]]:
         return {}
     out = {}
     with context.store.hold(read_only=context.store.idle) as cursor:
-        standing = relation_kinds(cursor)
+        standing = context.store.relations(cursor)
         for name in test.given:
             if name in standing:
                 described = cursor.execute(f"describe {quoted('main', name)}").fetchall()

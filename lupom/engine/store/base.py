@@ -146,9 +146,18 @@ class Store(ABC):
         """Hold back whoever else would commit at the same time."""
         return nullcontext()
 
+    def relations(
+        self, cursor: duckdb.DuckDBPyConnection, schema: str = "main", alias: str = CATALOG
+    ) -> dict[str, str]:
+        """Return 'table' or 'view' by name, for every relation of a schema.
+
+        `alias` is the name it is attached under, as the cursor's current database.
+        """
+        return relation_kinds(cursor, schema)
+
     def _standing(self, cursor: duckdb.DuckDBPyConnection) -> dict[str, str]:
-        """Return 'table' or 'view' of each relation, as `relation_kinds`."""
-        return relation_kinds(cursor)
+        """Return the relations of the schema main."""
+        return self.relations(cursor)
 
     def _committed(self, record: TableRecord) -> None:  # noqa: B027
         """Take note that a relation stands."""
@@ -288,7 +297,7 @@ class Store(ABC):
 
     def records_on(self, cursor: duckdb.DuckDBPyConnection) -> dict[str, TableRecord]:
         """Return the same as somebody sees it who has a transaction open on a cursor."""
-        if not _has_meta(cursor):
+        if "tables" not in self.relations(cursor, "lupom_meta"):
             return {}
         rows = cursor.execute(
             "select node, kind, fingerprint, code, parts, content_hash, row_count, run_id"
@@ -434,11 +443,3 @@ def _note(
                 "insert into lupom_meta.quarantine values (?, ?, ?, ?, ?)",
                 [(record.node, *row) for row in quarantine],
             )
-
-
-def _has_meta(cursor: duckdb.DuckDBPyConnection) -> bool:
-    ((count,),) = cursor.execute(
-        "select count(*) from duckdb_tables() where schema_name = 'lupom_meta'"
-        " and table_name = 'tables' and database_name = current_database()"
-    ).fetchall()
-    return bool(count)

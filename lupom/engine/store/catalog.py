@@ -63,6 +63,11 @@ class Catalog:
         return f"postgresql://{self.host or ''}{port}/{self.database}{schema}"
 
     @property
+    def schemas(self) -> tuple[str, ...]:
+        """The schema of the catalog's tables within its database, where it has any."""
+        return (self.schema,) if self.kind == POSTGRESQL else ("main",)
+
+    @property
     def exclusive(self) -> bool:
         """Whether nobody else can read it while it is open: a file of DuckDB."""
         return self.kind == DUCKDB

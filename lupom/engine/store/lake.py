@@ -27,7 +27,7 @@ from lupom.engine.store.catalog import POSTGRESQL, Catalog
 from lupom.engine.store.instances import give_back, instance, take
 from lupom.engine.store.kept import kept_select, kept_type
 from lupom.engine.store.lease import FileLease, Lease, LeaseLost, TableLease
-from lupom.engine.store.names import literal
+from lupom.engine.store.names import literal, quoted
 from lupom.engine.store.snapshots import Expired, Snapshot, expire, old, read, wanted
 
 if TYPE_CHECKING:
@@ -157,6 +157,28 @@ class DuckLake(Store):
                 return Expired(old(read(cursor, CATALOG), before), 0)
             with self._turn(None):
                 return expire(cursor, CATALOG, before)
+
+    def relations(
+        self, cursor: duckdb.DuckDBPyConnection, schema: str = "main", alias: str = CATALOG
+    ) -> dict[str, str]:
+        """Return what stands in a schema, by the tables of DuckLake's catalog.
+
+        DuckDB's own list takes .15 s of CPU for 100 tables, these 4 ms.
+        """
+        where = quoted(f"__ducklake_metadata_{alias}", *self.catalog.schemas)
+        now = "{0}.end_snapshot is null"
+        if self._at is not None:
+            now = (
+                f"{{0}}.begin_snapshot <= {self._at} and ({now} or {{0}}.end_snapshot > {self._at})"
+            )
+        parts = [
+            f"select {kind}_name, '{kind}' from {where}.ducklake_{kind} as r"
+            f" join {where}.ducklake_schema as s using (schema_id)"
+            f" where s.schema_name = $schema and {now.format('r')} and {now.format('s')}"
+            for kind in ("table", "view")
+        ]
+        found = cursor.execute(" union all ".join(parts), {"schema": schema}).fetchall()
+        return {str(name): str(kind) for name, kind in found}
 
     def stored(self, cursor: duckdb.DuckDBPyConnection, select: str) -> str:
         """Return a select with its columns in types that a lake keeps."""

@@ -1,0 +1,100 @@
+"""Lakes whose data are in S3: moto's, and rclone's, which checks signatures."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from lupom import Project
+from lupom.engine.errors import LupomError
+from tests.support import lakes, s3_servers
+
+_BUCKETS = itertools.count(1)
+
+
+@pytest.fixture
+def make_lake(make_project):
+    lakes.require()
+
+    def make(data, address, more=""):
+        return make_project(
+            {
+                "lupom_project.yml": f"""
+                    name: demo
+                    models: {{+materialized: table}}
+                    targets:
+                      dev:
+                        type: ducklake
+                        catalog: lake.sqlite
+                        data: {data}
+                        s3: {{endpoint_url: '{address}'{more}}}
+                    """,
+                "models/a.sql": "select range as n from range(100)",
+                "models/b.sql": "select sum(n) as n from {{ ref('a') }}",
+            }
+        )
+
+    return make
+
+
+def test_the_data_are_objects_of_the_bucket(make_lake, moto_server, monkeypatch):
+    s3_servers.keyed(monkeypatch)
+    s3, bucket = s3_servers.client(moto_server), f"lake-{next(_BUCKETS)}"
+    s3.create_bucket(Bucket=bucket)
+    folder = make_lake(f"s3://{bucket}/team/panel", moto_server)
+    with Project(folder) as project:
+        result = project.run()
+        assert [node.status for node in result.nodes] == ["success", "success"]
+        assert project.run().nodes == []
+        assert project.query("from b").rows() == [(4950,)]
+        assert project.query("select count(*) from a", at=result.run_id).rows() == [(100,)]
+    found = [one["Key"] for one in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    assert any(key.startswith("team/panel/main/a/") for key in found)
+    assert not list(folder.rglob("*.parquet"))
+
+
+def test_requests_are_signed(make_lake, rclone_server, monkeypatch):
+    s3_servers.keyed(monkeypatch)
+    address, files = rclone_server
+    (files / "lake").mkdir()
+    folder = make_lake("s3://lake/signed", address)
+    with Project(folder) as project:
+        assert project.run().status == "success"
+        assert project.query("from b").rows() == [(4950,)]
+    assert list((files / "lake" / "signed").rglob("*.parquet"))
+
+
+def said(folder):
+    with Project(folder) as project:
+        try:
+            result = project.run()
+        except LupomError as error:
+            return str(error)
+    return result.nodes[0].message
+
+
+def test_a_bucket_that_is_not_there(make_lake, moto_server, monkeypatch):
+    s3_servers.keyed(monkeypatch)
+    message = said(make_lake("s3://nowhere-at-all/x", moto_server))
+    assert "data: there is no bucket 'nowhere-at-all'" in message
+    assert moto_server in message
+
+
+def test_credentials_that_s3_refuses(make_lake, rclone_server, monkeypatch):
+    s3_servers.keyed(monkeypatch, secret="wrong")
+    message = said(make_lake("s3://waves/lake", rclone_server[0], ", retries: 0"))
+    assert "S3 refuses the credentials" in message
+    assert "wrong" not in message
+
+
+def test_no_credentials(make_lake, rclone_server, monkeypatch):
+    s3_servers.keyed(monkeypatch, key=None)
+    message = said(make_lake("s3://waves/lake", rclone_server[0]))
+    assert "no credentials for S3" in message
+
+
+def test_a_server_that_is_not_there(make_lake, monkeypatch):
+    s3_servers.keyed(monkeypatch)
+    message = said(make_lake("s3://waves/lake", "http://127.0.0.1:9", ", retries: 0"))
+    assert "S3 at http://127.0.0.1:9 cannot be read" in message
