@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,8 @@ _INLINED = 1000
 _TRIES = 10
 # Seconds for which an idle connection is good: credentials for S3 may be of an hour.
 _FRESH = 600.0
+# As many as threads of a run.
+_MOST_IDLE = 8
 # What PostgreSQL's client says where a connection broke off.
 _BROKEN = (
     "server closed the connection",
@@ -49,6 +52,16 @@ _BROKEN = (
     "no connection to the server",
     "connection to server at",
 )
+
+
+@dataclass(slots=True)
+class _One:
+    """A connection on which the lake is attached: how, and since when."""
+
+    connection: duckdb.DuckDBPyConnection
+    read_only: bool
+    opened: float
+    spoilt: bool = False
 
 
 class DuckLake(Store):
@@ -83,7 +96,9 @@ class DuckLake(Store):
         self._explain = explain
         self._at = at
         self._there = False
-        self._opened = 0.0
+        self._alone = threading.RLock()
+        self._idle: list[_One] = []
+        self._of_thread = threading.local()
         self._turns = threading.Lock()
         self._lease: Lease | None = None
         self._token = ""
@@ -193,6 +208,10 @@ class DuckLake(Store):
     def close(self) -> None:
         """Close the lake, whoever holds it in this process, and the connection of its lease."""
         super().close()
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for one in idle:
+            self._retire(one)
         if isinstance(self._lease, TableLease):
             self._lease.close()
 
@@ -235,7 +254,6 @@ class DuckLake(Store):
         except duckdb.Error as error:
             connection.close()
             raise self.catalog.explained(error) from error
-        self._opened = time.monotonic()
         return connection
 
     def _make(self) -> None:
@@ -287,31 +305,90 @@ class DuckLake(Store):
         except duckdb.Error as error:
             raise self.catalog.explained(error) from error
 
-    def _ready(self, read_only: bool) -> duckdb.DuckDBPyConnection:
-        kept = self._connection
-        if kept is not None:
-            fresh = time.monotonic() - self._opened < _FRESH
-            if fresh and self._read_only == read_only:
-                return kept
-            self._let_go()
-        return super()._ready(read_only)
+    @contextmanager
+    def hold(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield a connection that nobody else in this process has; raises StoreError.
+
+        Threads that share an instance of DuckDB share DuckLake's catalog in it, and that is not
+        safe: of 97 nodes by four threads one or two failed ("Referenced table not found",
+        "basic_string::_M_create"). A catalog that is a DuckDB file can be open in one instance
+        alone, so there one thread waits for the other.
+        """
+        if self.catalog.exclusive:
+            with self._alone, super().hold(read_only=read_only) as cursor:
+                yield cursor
+            return
+        self.acquire(read_only=read_only)
+        try:
+            one = self._take(read_only)
+            self._mine.append(one)
+            try:
+                yield one.connection
+            finally:
+                self._mine.pop()
+                self._give(one)
+        finally:
+            self.release()
+
+    def acquire(self, *, read_only: bool = False) -> None:
+        """Take a share; each needs one `release`."""
+        if self.catalog.exclusive:
+            super().acquire(read_only=read_only)
+            return
+        with self._lock:
+            self._holders += 1
+
+    def spoil(self) -> None:
+        """Say that the connection held now is not to be used again once it is released."""
+        if self.catalog.exclusive:
+            super().spoil()
+            return
+        for one in self._mine[-1:]:
+            one.spoilt = True
+
+    @property
+    def _mine(self) -> list[_One]:
+        """The connections that this thread holds."""
+        if not hasattr(self._of_thread, "held"):
+            self._of_thread.held = []
+        held: list[_One] = self._of_thread.held
+        return held
+
+    def _take(self, read_only: bool) -> _One:
+        """Return an idle connection, or a new one."""
+        now = time.monotonic()
+        while True:
+            with self._lock:
+                fit = [one for one in self._idle if one.read_only == read_only]
+                if fit:
+                    self._idle.remove(fit[-1])
+            if not fit:
+                return _One(self._ready(read_only), read_only, now)
+            if now - fit[-1].opened < _FRESH:
+                return fit[-1]
+            self._retire(fit[-1])
+
+    def _give(self, one: _One) -> None:
+        """Keep a connection for the next who needs one: to attach a lake again takes 70 ms, and an
+        idle connection holds up nobody, but where it has a DuckDB file open beside."""
+        if not (one.spoilt or self.attached or self.beside):
+            with self._lock:
+                if len(self._idle) < _MOST_IDLE:
+                    self._idle.append(one)
+                    return
+        self._retire(one)
+
+    def _retire(self, one: _One) -> None:
+        if one.spoilt:
+            one.connection.close()
+        else:
+            _forget_secrets(one.connection)
+            give_back(one.connection)
 
     def _unheld(self) -> None:
-        # To attach a lake again takes 70 ms of PostgreSQL, and an idle connection holds up nobody:
-        # other than one in a DuckDB file, be it the catalog or something read along.
-        if self.catalog.exclusive or self._spoilt or self.attached or self.beside:
-            self._let_go()
-
-    def _let_go(self) -> None:
-        if self._connection is not None:
-            if self._spoilt:
-                self._connection.close()
-            else:
-                with suppress(Exception):
-                    for name in ("data", "catalog"):
-                        self._connection.execute(f"drop secret if exists {CATALOG}_{name}")
-                give_back(self._connection)
-            self._connection, self._spoilt = None, False
+        if self._connection is not None and not self._spoilt:
+            _forget_secrets(self._connection)
+        super()._unheld()
 
     @contextmanager
     def _turn(self, run_id: str | None) -> Iterator[None]:
@@ -374,6 +451,12 @@ class DuckLake(Store):
                     raise self.catalog.explained(gone) from error
             time.sleep(pause)
             pause = min(pause * 1.5, 2.0)
+
+
+def _forget_secrets(connection: duckdb.DuckDBPyConnection) -> None:
+    with suppress(Exception):
+        for name in ("data", "catalog"):
+            connection.execute(f"drop secret if exists {CATALOG}_{name}")
 
 
 def _user() -> str:

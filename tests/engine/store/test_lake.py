@@ -196,12 +196,14 @@ def test_threads_of_one_process_take_turns(store):
         for i in range(3):
             store.commit(record(name=name), making(f"select {i} as x", name))
 
-    with store.hold():
-        threads = [threading.Thread(target=work, args=(name,)) for name in ("a", "b", "c")]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+    # As a run does for nodes in threads.
+    store.acquire()
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("a", "b", "c")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    store.release()
     assert {name for name, known in store.records().items() if known.exists} == {*"abct"}
     assert [rows(store, f"from {name}") for name in "abc"] == [[(2,)]] * 3
 
