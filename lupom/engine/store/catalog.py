@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,7 +80,7 @@ class Catalog:
     def exists(self) -> bool:
         """Tell whether there is a lake; raises StoreError where the server cannot be asked."""
         if self.path is not None:
-            return self.path.is_file()
+            return self.path.is_file() and (self.kind != SQLITE or _has_lake(self.path))
         with self.connect() as connection:
             name = f"{_identifier(self.schema)}.ducklake_metadata"
             found = connection.execute("select to_regclass(%s)", [name]).fetchone()
@@ -214,6 +215,21 @@ class Catalog:
             else "back up the catalog, then have DuckDB migrate it: attach it once with"
             " (automatic_migration true); older DuckDBs cannot read it afterwards",
         )
+
+
+def _has_lake(path: Path) -> bool:
+    """Tell whether a SQLite file holds a lake: while somebody makes one, it does not yet."""
+    import sqlite3
+
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+        try:
+            found = connection.execute(
+                "select 1 from sqlite_master where name = 'ducklake_metadata'"
+            ).fetchone()
+        except sqlite3.Error:
+            # Whoever opens it gets to know what is wrong.
+            return True
+    return found is not None
 
 
 def _numbers(version: str) -> list[int]:

@@ -24,7 +24,7 @@ from lupom.engine.errors import StoreError
 from lupom.engine.store import messages
 from lupom.engine.store.access import S3Access
 from lupom.engine.store.base import CATALOG, Store
-from lupom.engine.store.catalog import POSTGRESQL, Catalog
+from lupom.engine.store.catalog import POSTGRESQL, SQLITE, Catalog
 from lupom.engine.store.instances import give_back, instance, take
 from lupom.engine.store.kept import kept_select, kept_type
 from lupom.engine.store.lease import FileLease, Lease, LeaseLost, TableLease
@@ -233,6 +233,8 @@ class DuckLake(Store):
                 cause = error.__cause__
                 # A catalog that is a DuckDB file is open in one process at a time.
                 holder = None if cause is None else messages.holder(cause)
+                if self.catalog.kind == SQLITE and "database is locked" in str(cause):
+                    holder = "another process"
                 if holder is None or time.monotonic() >= deadline:
                     connection.close()
                     if holder is not None:
@@ -251,6 +253,11 @@ class DuckLake(Store):
             connection.execute(f"use {CATALOG}")
             # A commit that somebody came before fails, and is done again on what they made.
             connection.execute("set ducklake_max_retry_count = 0")
+            whole = read_only or self._at is not None
+            if not whole and "tables" not in self.relations(connection, "lupom_meta"):
+                # Whoever made the lake was killed at it, or was not LUPoM.
+                with self._turn(None):
+                    self._prepare(connection)
         except duckdb.Error as error:
             connection.close()
             raise self.catalog.explained(error) from error
@@ -422,6 +429,8 @@ class DuckLake(Store):
     def _again(self, error: Exception, attempt: int) -> bool:
         text = str(error)
         conflict = "maximum retry count" in text or "conflict" in text.lower()
+        # SQLite gives up after five seconds of waiting for another's commit.
+        conflict = conflict or (self.catalog.kind == SQLITE and "database is locked" in text)
         passing = isinstance(error, LeaseLost) or conflict or self._is_loss(error)
         return passing and attempt < _TRIES
 
