@@ -11,6 +11,7 @@ import importlib
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
 from pathlib import Path
@@ -38,6 +39,16 @@ class _Loader(BytesLoader):
     """Makes a module that other modules import."""
 
 
+class _Folder(Loader):
+    """Makes the module of a folder without an __init__.py, which holds nothing but others."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def exec_module(self, module: ModuleType) -> None:
+        pass
+
+
 class _Finder:
     """Finds modules below a project's folder among the files that were read."""
 
@@ -45,12 +56,16 @@ class _Finder:
         self.root = Path()
         self.code: Mapping[Path, bytes] = {}
         self._names: frozenset[str] = frozenset()
+        self._folders: frozenset[Path] = frozenset()
 
     def read_from(self, root: Path, code: Mapping[Path, bytes]) -> None:
         """Find modules among these files from now on."""
         self.root, self.code = root, code
         # By name: 2,800 modules of other people are compared with them before each model.
         self._names = frozenset(map(str, code))
+        self._folders = frozenset(
+            folder for file in code for folder in file.parents if root in folder.parents
+        )
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -64,6 +79,12 @@ class _Finder:
                 return spec_from_file_location(
                     name, file, loader=loader, submodule_search_locations=folders
                 )
+        if place in self._folders and (path is None or str(place.parent) in path):
+            # Python would take a module of this name from elsewhere on sys.path first, and there
+            # the folders of other projects of this process are.
+            spec = ModuleSpec(name, _Folder(place), is_package=True)
+            spec.submodule_search_locations = [str(place)]
+            return spec
         return None
 
     def is_stale(self, module: ModuleType) -> bool:
@@ -71,11 +92,14 @@ class _Finder:
         loader = getattr(getattr(module, "__spec__", None), "loader", None)
         if isinstance(loader, _Loader):
             return self.code.get(Path(loader.path)) != loader.content
+        if isinstance(loader, _Folder):
+            return loader.place not in self._folders
         file = getattr(module, "__file__", None)
         return isinstance(file, str) and file in self._names
 
     def is_own(self, module: ModuleType) -> bool:
-        return isinstance(getattr(getattr(module, "__spec__", None), "loader", None), _Loader)
+        loader = getattr(getattr(module, "__spec__", None), "loader", None)
+        return isinstance(loader, (_Loader, _Folder))
 
 
 _finder = _Finder()
@@ -103,7 +127,6 @@ def use(root: Path, code: Mapping[Path, bytes]) -> None:
 
 def _forget(name: str, module: ModuleType) -> None:
     sys.modules.pop(name, None)
-    # A folder without an __init__.py is nobody's file and stays, and with it what it holds.
     parent, _, last = name.rpartition(".")
     if parent and getattr(sys.modules.get(parent), last, None) is module:
         delattr(sys.modules[parent], last)

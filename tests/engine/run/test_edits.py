@@ -191,6 +191,24 @@ def test_two_projects_of_one_process_have_modules_of_their_own(folder):
     assert "20a" in tables(folder)["scaled"][0][0]
 
 
+def test_a_folder_of_one_project_is_not_taken_for_a_module_of_another(folder):
+    with Project(folder) as project:
+        project.run()
+    other = folder.with_name("other")
+    shutil.copytree(folder, other, ignore=shutil.ignore_patterns(".lupom", "lupom.duckdb*"))
+    (other / "helpers.py").unlink()
+    write(other, "helpers/numbers.py", "BASE, FACTOR = 'x', 3\n")
+    model = (other / "models/scaled.py").read_text()
+    write(other, "models/scaled.py", model.replace("from helpers", "from helpers.numbers"))
+    for _ in range(2):
+        with Project(other) as project:
+            assert project.run(full_refresh=True).status == "success"
+        assert "xxxa" in tables(other)["scaled"][0][0]
+        with Project(folder) as project:
+            assert project.run(full_refresh=True).status == "success"
+        assert "20a" in tables(folder)["scaled"][0][0]
+
+
 DIES = """
 import os, signal
 from helpers import FACTOR
