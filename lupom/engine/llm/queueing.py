@@ -115,6 +115,8 @@ class Queueing:
             self._look_at_failures(asking, left)
             if out and not any(one.leased for one in left.values()):
                 if asking.halt.is_set():
+                    # It has just failed: nobody waits for these any more.
+                    await queue.withdraw(list(out))
                     return
                 alone_since = await self._look_for_workers(client, alone_since)
             else:

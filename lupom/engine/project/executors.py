@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
+from lupom.engine.errors import did_you_mean
 from lupom.engine.project.strict import Strict
 
 WORKERS = "workers"
+_TYPES = ("local", "processes", "ray")
 
 
 class ExecutorSettings(Strict):
@@ -48,6 +51,11 @@ class ExecutorSettings(Strict):
     def _spelled(cls, value: Any) -> Any:
         if value == WORKERS:
             return {"calls": WORKERS}
+        if isinstance(value, str) and value not in _TYPES:
+            known = (*_TYPES, WORKERS)
+            said = {"message": f"{value!r} is none of {', '.join(known)}"}
+            hint = {"hint": did_you_mean(value, known)}
+            raise PydanticCustomError("value_error", "{message}", {**said, **hint})
         return {"type": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")

@@ -106,7 +106,8 @@ class Target(Strict):
     lease: float = Field(default=30.0, ge=1)
     """Seconds after which others ask what a dead process of a shared ledger had in flight."""
     executor: ExecutorSettings = Field(default_factory=lambda: ExecutorSettings())
-    """Where Python models work in batches: `local`, `processes`, `ray`, or a block."""
+    """Where Python models work in batches: `local`, `processes`, `ray`, or a block; `workers`: LLMs
+    are asked by processes of `lupom worker`."""
 
     @model_validator(mode="after")
     def _of_its_type(self) -> Target:

@@ -105,8 +105,13 @@ def test_only_a_name_is_required(make_project):
         ("name: demo\nname: two\n", "lupom_project.yml:2: the key 'name' appears twice here"),
         (
             "name: demo\ntargets:\n  dev:\n    executor: rya\n",
-            "lupom_project.yml:4: 'targets.dev.executor.type': input should be 'local', 'processes'"
-            " or 'ray', not 'rya' (did you mean 'ray'?)",
+            "lupom_project.yml:4: 'targets.dev.executor': 'rya' is none of local, processes, ray,"
+            " workers (did you mean 'ray'?)",
+        ),
+        (
+            "name: demo\ntargets:\n  dev:\n    executor: worker\n",
+            "lupom_project.yml:4: 'targets.dev.executor': 'worker' is none of local, processes,"
+            " ray, workers (did you mean 'workers'?)",
         ),
         (
             "name: demo\ntargets:\n  dev:\n    executor: {type: ray, wrokers: 2}\n",

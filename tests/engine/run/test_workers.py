@@ -181,6 +181,18 @@ def test_what_several_workers_cannot_ask_fails_the_run_with_the_reason(make, ser
     assert "Incorrect API key" in notes.message
 
 
+def test_a_run_that_fails_leaves_nothing_in_the_queue(make, server, state, monkeypatch):
+    psycopg = pytest.importorskip("psycopg")
+    server.api_key = "right"
+    monkeypatch.setattr("lupom.engine.llm.queueing._FAILURES", 1)
+    folder = make("run", 1)
+    with working(folder):
+        result, _ = run(folder)
+        assert result.status == "error"
+        with psycopg.connect(state.replace("+psycopg", "")) as connection:
+            assert connection.execute("select count(*) from queue").fetchone() == (0,)
+
+
 def test_a_run_s_budget_holds_for_all_workers_together(make, server):
     server.latency = 0.002
     folder = make("run", 60)
