@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _MEANINGS = (
     ("password authentication failed", "the user or the password is wrong", "password"),
     ("no password supplied", "it wants a password", "password"),
+    ('column "', "its tables are not those of a ledger", "others"),
+    ('relation "', "its tables are not those of a ledger", "others"),
     ("does not exist", "the database or the user does not exist", "missing"),
     ("no pg_hba.conf entry", "the server does not let this user or machine in", "refused"),
     ("connection refused", "no server answers there", "down"),
@@ -33,6 +35,7 @@ _HINTS = {
     "password": "the URL takes it from the environment: \"{{ env_var('LUPOM_STATE') }}\"; without"
     " one in the URL, PGPASSWORD and ~/.pgpass count",
     "missing": "createdb makes a database, on the server; LUPoM makes the tables",
+    "others": "give the ledger a database of its own",
     "refused": "pg_hba.conf of the server says who may come",
     "down": "is the server running, and is host and port right?",
     "host": "is the host spelled right?",

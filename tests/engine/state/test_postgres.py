@@ -154,6 +154,13 @@ def test_what_is_wrong_is_said_in_one_line_without_the_password(url, change, mes
     assert "at postgresql://lupom" in said or "state: " in said
 
 
+def test_a_database_with_tables_of_another_program_is_not_taken_for_a_missing_one(url):
+    with psycopg.connect(plain(url), autocommit=True) as connection:
+        connection.execute("create table calls (x int)")
+    with pytest.raises(StateError, match=r"its tables are not those of a ledger.*of its own"):
+        opened(url)
+
+
 def test_a_newer_schema_is_left_alone(url):
     opened(url).close()
     with psycopg.connect(plain(url), autocommit=True) as connection:
