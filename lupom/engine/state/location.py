@@ -35,7 +35,7 @@ class Location:
     Attributes
     ----------
     kind : 'sqlite' or 'postgresql'.
-    path : the file, of SQLite.
+    path : the file, of SQLite. named : whether a target names it, and it is not the default.
     user, password, host, port, database, options : of PostgreSQL; what is None is as libpq finds it
         (PGPASSWORD, ~/.pgpass).
     """
@@ -48,6 +48,7 @@ class Location:
     port: int | None = None
     database: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    named: bool = field(default=False, compare=False)
 
     @property
     def shown(self) -> str:
@@ -101,7 +102,7 @@ def location_of(text: str, root: Path, setting: str = "state") -> Location:
             raise _unreadable(setting, text, "a URL has '://' after its scheme")
         if not text:
             raise _unreadable(setting, text, "it is empty")
-        return file_of(_path(text, root))
+        return Location(SQLITE, path=_path(text, root), named=True)
     kind = _SCHEMES.get(scheme.lower())
     if kind is None:
         raise StateError(
@@ -112,7 +113,8 @@ def location_of(text: str, root: Path, setting: str = "state") -> Location:
         # As SQLAlchemy has it: three slashes before a relative path, four before an absolute one.
         if not rest.startswith("/") or not rest[1:]:
             raise _unreadable(setting, text, "the file of SQLite stands after three slashes")
-        return file_of(_path(unquote(rest[1:].split("?")[0]), root))
+        path = _path(unquote(rest[1:].split("?")[0]), root)
+        return Location(SQLITE, path=path, named=True)
     return _server(text, setting)
 
 

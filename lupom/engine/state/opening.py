@@ -65,6 +65,14 @@ def open_engine(location: Location, say: Callable[[str], None] = say) -> tuple[E
     from lupom.engine.state import tables
 
     if location.path is not None:
+        folder = location.path.parent
+        # Of what a target names. A folder that is not mounted would be made, and every answer in
+        # the ledger that should be there paid for again.
+        if location.named and not folder.is_dir():
+            raise StateError(
+                f"state: there is no folder {folder}",
+                hint="make it, or mount it; a ledger that seems empty would be paid for again",
+            )
         try:
             location.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:

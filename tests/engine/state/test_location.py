@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lupom.engine.errors import StateError
+from lupom.engine.state import State
 from lupom.engine.state.location import has_password, location_of, masked
 
 ROOT = Path("/project")
@@ -72,3 +73,13 @@ def test_a_text_with_a_url_in_it_is_masked():
     said = f'could not connect to "postgresql://ann:{WORD}@db/team?password={WORD}": no'
     assert WORD not in masked(said)
     assert "ann:***@db" in masked(said)
+
+
+def test_a_file_in_a_folder_that_is_not_there_is_refused(tmp_path):
+    """A share that is not mounted is no reason to begin a ledger anew and pay again."""
+    named = location_of(str(tmp_path / "share" / "state.db"), ROOT)
+    with pytest.raises(StateError, match="there is no folder .*share.*mount it"):
+        State(named)
+    assert not (tmp_path / "share").exists()
+    (tmp_path / "share").mkdir()
+    State(named).close()
