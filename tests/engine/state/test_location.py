@@ -78,7 +78,7 @@ def test_a_text_with_a_url_in_it_is_masked():
 def test_a_file_in_a_folder_that_is_not_there_is_refused(tmp_path):
     """A share that is not mounted is no reason to begin a ledger anew and pay again."""
     named = location_of(str(tmp_path / "share" / "state.db"), ROOT)
-    with pytest.raises(StateError, match="there is no folder .*share.*mount it"):
+    with pytest.raises(StateError, match=r"there is no folder .*share.*mount it"):
         State(named)
     assert not (tmp_path / "share").exists()
     (tmp_path / "share").mkdir()
