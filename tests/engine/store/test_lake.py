@@ -22,11 +22,20 @@ from tests.support.lakes import making, record, rows
 
 
 @pytest.fixture(params=lakes.KINDS)
-def store(request, tmp_path):
+def every(request, tmp_path):
     """An empty lake, its catalog of each kind there is."""
     lakes.require()
     cluster = request.getfixturevalue("postgres") if request.param == POSTGRESQL else None
     made = DuckLake(lakes.catalog_of(request.param, tmp_path, cluster), str(tmp_path / "data"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def store(tmp_path):
+    """An empty lake whose catalog is a file."""
+    lakes.require()
+    made = DuckLake(lakes.catalog_of(SQLITE, tmp_path), str(tmp_path / "data"))
     yield made
     made.close()
 
@@ -41,12 +50,12 @@ def shared(request, tmp_path):
     made.close()
 
 
-def test_a_commit_makes_the_table_and_the_note_of_it(store):
-    assert not store.exists
-    assert store.records() == {}
-    made = store.commit(record(), making("select 1 as x"))
+def test_a_commit_makes_the_table_and_the_note_of_it(every):
+    assert not every.exists
+    assert every.records() == {}
+    made = every.commit(record(), making("select 1 as x"))
     assert made.row_count == 1
-    known = store.records()["t"]
+    known = every.records()["t"]
     assert (known.content_hash, known.fingerprint, known.exists) == (made.content_hash, "f", True)
 
 
@@ -148,19 +157,19 @@ def test_a_commit_says_whose_it_is(store):
     assert "@" in last.author
 
 
-def test_the_lake_as_it_was_after_a_run(store):
-    store.commit(record(run="20260301T120000-aaaaaa"), making("select 1 as x"))
-    store.commit(record(run="20260301T120000-aaaaaa", name="u"), making("select 7 as x", "u"))
-    store.commit(record(run="20260302T120000-bbbbbb"), making("select 2 as x"))
-    then = store.at("20260301T120000-aaaaaa")
+def test_the_lake_as_it_was_after_a_run(shared):
+    shared.commit(record(run="20260301T120000-aaaaaa"), making("select 1 as x"))
+    shared.commit(record(run="20260301T120000-aaaaaa", name="u"), making("select 7 as x", "u"))
+    shared.commit(record(run="20260302T120000-bbbbbb"), making("select 2 as x"))
+    then = shared.at("20260301T120000-aaaaaa")
     assert rows(then) == [(1,)]
     assert rows(then, "from u") == [(7,)]
-    assert rows(store.at("20260302")) == [(2,)]
-    number = store.snapshots()[-2].id
-    assert rows(store.at(str(number))) == [(1,)]
-    between = store.snapshots()[-2].at.isoformat()
-    assert rows(store.at(between)) == [(1,)]
-    assert rows(store) == [(2,)]
+    assert rows(shared.at("20260302")) == [(2,)]
+    number = shared.snapshots()[-2].id
+    assert rows(shared.at(str(number))) == [(1,)]
+    between = shared.snapshots()[-2].at.isoformat()
+    assert rows(shared.at(between)) == [(1,)]
+    assert rows(shared) == [(2,)]
 
 
 @pytest.mark.parametrize(
@@ -189,23 +198,23 @@ def test_a_plain_file_says_that_it_keeps_no_states(tmp_path):
         store.at("20260301")
 
 
-def test_threads_of_one_process_take_turns(store):
-    store.commit(record(), making("select 0 as x"))
+def test_threads_of_one_process_take_turns(every):
+    every.commit(record(), making("select 0 as x"))
 
     def work(name):
         for i in range(3):
-            store.commit(record(name=name), making(f"select {i} as x", name))
+            every.commit(record(name=name), making(f"select {i} as x", name))
 
     # As a run does for nodes in threads.
-    store.acquire()
+    every.acquire()
     threads = [threading.Thread(target=work, args=(name,)) for name in ("a", "b", "c")]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    store.release()
-    assert {name for name, known in store.records().items() if known.exists} == {*"abct"}
-    assert [rows(store, f"from {name}") for name in "abc"] == [[(2,)]] * 3
+    every.release()
+    assert {name for name, known in every.records().items() if known.exists} == {*"abct"}
+    assert [rows(every, f"from {name}") for name in "abc"] == [[(2,)]] * 3
 
 
 def test_a_reader_sees_the_old_or_the_new_and_waits_for_nobody(shared):
@@ -326,8 +335,8 @@ def child(store):
     return process
 
 
-def test_a_committer_that_is_killed_leaves_the_tables_whole(store, monkeypatch):
-    if store.catalog.kind == POSTGRESQL:
+def test_a_committer_that_is_killed_leaves_the_tables_whole(every, monkeypatch):
+    if every.catalog.kind == POSTGRESQL:
         # The lease of whoever was killed ends by itself.
         ended = []
         take = TableLease._take
@@ -338,20 +347,20 @@ def test_a_committer_that_is_killed_leaves_the_tables_whole(store, monkeypatch):
                 ended.append(1)
             return take(self, run_id)
 
-    first = store.commit(record(), making("select 1 as x"))
-    store.close()
-    process = child(store)
+    first = every.commit(record(), making("select 1 as x"))
+    every.close()
+    process = child(every)
     try:
         os.kill(process.pid, signal.SIGKILL)
     finally:
         process.communicate()
-    assert store.records()["t"].content_hash == first.content_hash
-    if store.catalog.kind == POSTGRESQL:
-        owner = TableLease(store.catalog, 0.0).owner()
+    assert every.records()["t"].content_hash == first.content_hash
+    if every.catalog.kind == POSTGRESQL:
+        owner = TableLease(every.catalog, 0.0).owner()
         assert (owner.pid, owner.run) == (process.pid, "killed")
         monkeypatch.setattr(TableLease, "_take", soon)
-    store.commit(record(), making("select 2 as x"))
-    assert rows(store) == [(2,)]
+    every.commit(record(), making("select 2 as x"))
+    assert rows(every) == [(2,)]
 
 
 def test_a_lease_that_is_not_renewed_is_taken_over_and_whoever_had_it_commits_nothing(
@@ -433,10 +442,10 @@ def test_a_connection_that_breaks_within_a_commit_is_waited_for(tmp_path, postgr
     store.close()
 
 
-def test_a_lake_is_read_along_with_another_store(store, tmp_path):
-    store.commit(record(), making("select 1 as x"))
-    store.close()
+def test_a_lake_is_read_along_with_another_store(every, tmp_path):
+    every.commit(record(), making("select 1 as x"))
+    every.close()
     plain = DuckFile(tmp_path / "s.duckdb")
-    plain.beside["there"] = store
+    plain.beside["there"] = every
     with plain.hold() as cursor:
         assert cursor.execute("select x from there.main.t").fetchall() == [(1,)]
