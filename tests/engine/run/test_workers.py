@@ -247,34 +247,28 @@ def test_fifty_workers_are_killed_and_only_what_they_had_in_flight_is_asked_twic
     server.latency, server.keep = 0.02, 10 * rows
     folder = make("run", rows)
     alive, killed = {}, set()
-    moment = threading.Condition()
+    moments = [0]
 
     def begin() -> None:
         name = f"worker-{len(alive) + len(killed)}"
         alive[name] = start(folder, name, places)
 
     def answers(_body):
-        with moment:
-            moment.notify_all()
+        """Kill one of those at work every so many requests, while no other request is taken."""
+        if len(killed) < kills and server.requests >= moments[-1]:
+            moments.append(server.requests + drawn.randint(6, 12))
+            name = drawn.choice(sorted(alive))
+            process = alive.pop(name)
+            process.kill()
+            process.join()
+            killed.add(name)
+            begin()
 
     server.answers = answers
     for _ in range(workers):
         begin()
-    done: list = []
-    thread = threading.Thread(target=lambda: done.append(run(folder)))
-    thread.start()
-    for number in range(kills):
-        # Some nine requests after the last one, by one of those at work.
-        wanted = server.requests + drawn.randint(6, 12)
-        with moment:
-            assert moment.wait_for(lambda w=wanted: server.requests >= w, 120), number
-        name = drawn.choice(sorted(alive))
-        process = alive.pop(name)
-        process.kill()
-        process.join()
-        killed.add(name)
-        begin()
-    thread.join(180)
+    done = [run(folder)]
+    assert len(killed) == kills
     for process in alive.values():
         process.kill()
     ((result, found),) = done
