@@ -108,7 +108,7 @@ def benchmark(
         folder = project(
             *(Path(name) / "workers", rows, each, server, shared(", executor: workers"))
         )
-        found["workers"] = measured([folder], workers, rows, server)
+        found["by workers"] = measured([folder], workers, rows, server)
     return found
 
 
