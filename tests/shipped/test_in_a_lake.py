@@ -1,7 +1,7 @@
-"""The whole shipped pipeline in a lake has the tables it has in a plain file.
+"""The shipped pipeline in a lake has the tables it has in a plain file.
 
-Half a minute of CPU, most of it DuckLake's, which reads its catalog anew after each of a hundred
-commits: what is proved is that no model needs more than a lake has.
+Most of its time is DuckLake's, which reads its catalog anew after each commit, so that what follows
+from scores (SQL and Python like the rest) is left out: with it all 97 tables were the same.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from lupom import Project
 from tests.support import lakes
 from tests.support.shipped import SMALL_EVALUATION, copy_project
+
+SELECTED = "+scores"
 
 
 def test_every_table_has_the_digest_it_has_in_a_file(tmp_path):
@@ -20,9 +22,9 @@ def test_every_table_has_the_digest_it_has_in_a_file(tmp_path):
     found = {}
     for target in ("dev", "lake"):
         with Project(folder, target=target, vars=SMALL_EVALUATION) as project:
-            result = project.run(no_llm=True)
+            result = project.run(SELECTED, no_llm=True)
             assert [node.message for node in result.nodes if node.status == "error"] == []
             found[target] = {name: r.content_hash for name, r in project.records().items()}
             if target == "lake":
-                assert project.run(no_llm=True).nodes == []
+                assert project.run(SELECTED, no_llm=True).nodes == []
     assert found["lake"] == found["dev"]
