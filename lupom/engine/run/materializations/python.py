@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     import duckdb
     import numpy as np
     import pyarrow as pa
+
+_importing = threading.Lock()
 
 
 class ModelHandle:
@@ -160,7 +163,10 @@ def _call(context: Context, node: Node, handle: ModelHandle) -> Any:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        loader.exec_module(module)
+        # One model imports at a time. Two that meet within a package see half of it: where each
+        # has a module that the other waits for, Python hands out one that is not made yet.
+        with _importing:
+            loader.exec_module(module)
         return module.model(handle)
     except LupomError as error:
         if error.file is None:
