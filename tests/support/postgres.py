@@ -13,6 +13,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,9 @@ class Cluster:
     def __init__(self, binaries: Path, folder: Path) -> None:
         self._binaries = binaries
         self._folder = folder
+        # A client that is cut off may start the server while it is still being stopped, which then
+        # waits for the new one to end.
+        self._changing = threading.Lock()
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = int(free.getsockname()[1])
@@ -66,11 +70,13 @@ class Cluster:
 
     def start(self) -> None:
         log = str(self._folder / "log")
-        self._run("pg_ctl", "start", "-w", "-t", str(_PATIENCE), "-D", self._data, "-l", log)
+        with self._changing:
+            self._run("pg_ctl", "start", "-w", "-t", str(_PATIENCE), "-D", self._data, "-l", log)
 
     def stop(self) -> None:
         """Crash."""
-        self._run("pg_ctl", "stop", "-m", "immediate", "-D", self._data)
+        with self._changing:
+            self._run("pg_ctl", "stop", "-m", "immediate", "-D", self._data)
 
     def url(self, database: str, *, password: str | None = None) -> str:
         """Return a database's URL, without a password where none is given."""

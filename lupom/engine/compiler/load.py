@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.compiler import offers, python, sql
+from lupom.engine.compiler import python, sql
+from lupom.engine.compiler.sources import Sources
 from lupom.engine.compiler.tests import compile_tests
 from lupom.engine.errors import CompileError, LLMError, LupomError, ProjectError, did_you_mean
-from lupom.engine.hashes import FileHashes, digest, of_bytes
-from lupom.engine.modules import use
+from lupom.engine.hashes import FileHashes, digest
 from lupom.engine.project.discovery import ProjectFiles, folder_config, merge_config
 from lupom.engine.project.documents import Document
 from lupom.engine.project.materializations import MATERIALIZATIONS, names_for
@@ -24,7 +23,6 @@ from lupom.engine.store.dialect import RULES
 from lupom.engine.store.relations import RESERVED
 
 if TYPE_CHECKING:
-    from lupom.engine.llm.classes import Imports
     from lupom.engine.llm.prompts import Prompt
 
 # What of a config changes a table's contents; tags, meta and thresholds do not.
@@ -89,7 +87,7 @@ def compile_project(
         target={"name": files.target_name, **files.target.model_dump(include={"type", "path"})},
         llms={alias: traits_of(llm) for alias, llm in files.settings.llms.items()},
     )
-    sources = _Sources(files, hashes, science)
+    sources = Sources(files, hashes, science)
     metas: list[tuple[Node, int, list[str]]] = []
     for relative in files.models:
         if relative.endswith(".sql"):
@@ -227,7 +225,7 @@ def _python_node(
     files: ProjectFiles,
     relative: str,
     used_vars: set[str],
-    sources: _Sources,
+    sources: Sources,
     embedding_identity: Callable[[str], Mapping[str, Any]],
 ) -> tuple[Node, list[tuple[int, list[str]]]]:
     """Return the node of a Python model, and by line the nodes whose `meta` it asks for."""
@@ -311,56 +309,6 @@ def _add_meta(out: Compiled, metas: list[tuple[Node, int, list[str]]]) -> None:
             known[name].parts["meta"] = digest(json.loads(json.dumps(values, default=str)))
 
 
-class _Sources:
-    """What Python models and response classes import: hashes of all, bytes of the project's own.
-
-    A project's file is read once, and run from these bytes. The science half is imported by this
-    process as any package, and hashed as it stands.
-    """
-
-    def __init__(self, files: ProjectFiles, hashes: FileHashes, science: Path) -> None:
-        self._roots = {"": files.root, "lupom.science": science}
-        self._hashes = hashes
-        self.code: dict[Path, bytes] = {}
-        self._resolved: python.Resolved = {}
-        self._offered: python.Resolved = {}
-
-    def hash(self, modules: list[str], origin: Path) -> str:
-        found = python.imported_files(modules, origin, self._roots, self._read, self._resolved)
-        return digest([[path.name, self._hash(path)] for path in found])
-
-    def imports(self, file: Path) -> Imports:
-        """Return how a file of response classes imports the project's modules."""
-        from lupom.engine.llm.classes import Imports
-
-        def ready(statements: Iterable[ast.stmt]) -> str:
-            names = sorted({name for node in statements for name in python.imports(node)})
-            found = python.imported_files(names, file, self._roots, self._read, self._resolved)
-            if not any(path in self.code for path in found):
-                return ""
-            use(self._roots[""], self.code)
-            return digest([[path.name, self._hash(path)] for path in found])
-
-        root = self._roots[""]
-        inside = file.is_relative_to(root)
-        return Imports(".".join(file.parent.relative_to(root).parts) if inside else "", ready)
-
-    def offered(self, call: python.Family, selected: Any, file: str) -> dict[str, str]:
-        """Return the parts of what a model takes of entry points."""
-        roots = {name: root for name, root in self._roots.items() if name}
-        return offers.parts(call, selected, file, roots, self._hash, self._offered)
-
-    def _read(self, path: Path) -> bytes:
-        if not path.is_relative_to(self._roots[""]):
-            return path.read_bytes()
-        if path not in self.code:
-            self.code[path] = path.read_bytes()
-        return self.code[path]
-
-    def _hash(self, path: Path) -> str:
-        return of_bytes(self.code[path]) if path in self.code else self._hashes.of(path)
-
-
 def identity_part(identity: Callable[[str], Mapping[str, Any]], alias: str) -> str:
     """Hash what decides an alias's answers; without weights it equals nothing that was built."""
     try:
@@ -373,7 +321,7 @@ def _add_llm_parts(
     files: ProjectFiles,
     node: Node,
     llm_identity: Callable[[str], Mapping[str, Any]],
-    sources: _Sources,
+    sources: Sources,
 ) -> None:
     from lupom.engine.llm.profiles import PROFILES, load_wordings, parts_of
 

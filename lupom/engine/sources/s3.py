@@ -193,11 +193,12 @@ class S3:
                     md5.update(block)
                     sha256.update(block)
                     file.write(block)
-                    if time.monotonic() - begun > limit:
+                    # What is here to its last byte is not thrown away for having taken long.
+                    if size < wanted.size and time.monotonic() - begun > limit:
                         raise _Again(
                             SourceError(
                                 f"{wanted.url} comes too slowly: {size:,} of {wanted.size:,} bytes "
-                                f"in {limit:.0f} s",
+                                f"in {limit:.3g} s",
                                 hint="'timeout' under 's3:' allows for more",
                             )
                         )

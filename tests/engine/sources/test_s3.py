@@ -149,13 +149,25 @@ class TestFaults:
     """Whatever goes wrong is said, and the tables that stood before still stand."""
 
     @pytest.fixture
-    def folder(self, proxy, bucket, panel):
-        put(bucket, "id\n1\n")
-        folder = panel(bucket[1], timeout=0.3, retries=0)
-        run(folder)
-        proxy.reset()
-        put(bucket, "id\n" + "\n".join(map(str, range(500))) + "\n")
-        return folder
+    def make(self, proxy, bucket, panel):
+        def make(**settings):
+            put(bucket, "id\n1\n")
+            folder = panel(bucket[1], retries=0, **settings)
+            run(folder)
+            proxy.reset()
+            put(bucket, "id\n" + "\n".join(map(str, range(500))) + "\n")
+            return folder
+
+        return make
+
+    @pytest.fixture
+    def folder(self, make):
+        return make()
+
+    @pytest.fixture
+    def hasty(self, make):
+        """Waits for so short a time that what is sound may be too slow for it on a busy machine."""
+        return make(timeout=0.3)
 
     def fails(self, folder, message):
         with pytest.raises(LupomError, match=message) as caught:
@@ -217,12 +229,12 @@ class TestFaults:
         proxy.fault = other
         self.fails(folder, "changed while it was being read")
 
-    def test_silent(self, proxy, folder):
+    def test_silent(self, proxy, hasty):
         proxy.fault = lambda *_: proxy.done.wait(30)
-        error = self.fails(folder, "cannot be read: .*[Tt]imeout")
+        error = self.fails(hasty, "cannot be read: .*[Tt]imeout")
         assert "--offline takes the copy of" in error.hint
 
-    def test_a_trickle(self, proxy, folder):
+    def test_a_trickle(self, proxy, hasty):
         def trickle(handler, status, headers, body):
             if handler.command != "GET":
                 return False
@@ -235,7 +247,7 @@ class TestFaults:
 
         proxy.fault = trickle
         begun = time.monotonic()
-        self.fails(folder, "comes too slowly")
+        self.fails(hasty, "comes too slowly")
         assert time.monotonic() - begun < 20
 
     def test_refused_connections(self, proxy, folder, monkeypatch):
