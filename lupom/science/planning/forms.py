@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from lupom.science.planning.classes import Pool
+from lupom.science.planning.classes import Panel, Pool
 from lupom.science.planning.moments import Cells, Moments
-from lupom.science.predictors.task import HIDDEN, Bools, Floats, Ints
+from lupom.science.planning.options import Singles
+from lupom.science.predictors.task import Bools, Floats, Ints
 
 # Questions that leave least variance, which products of matrices find, among which log loss or
 # entropy chooses. With 12, adaptive forms of 5 gain .010 nats over fixed ones on the General Social
@@ -38,42 +39,54 @@ def choose(
     count = people.codes.shape[1]
     free = np.ones(count, dtype=bool) if candidates is None else candidates.copy()
     rest = np.ones(count, dtype=bool)
-    told = np.zeros(len(moments.mean), dtype=bool)
-    told[moments.width :] = True
-    slope, covariance = moments.given(told)
-    means = moments.mean[: moments.width] + (people.values[:, told] - moments.mean[told]) @ slope
-    rows = [np.flatnonzero(people.codes[:, question] != HIDDEN) for question in range(count)]
+    covariance, means, there = moments.single, moments.start(people), people.there
+    told = people.told(np.ones(count, dtype=bool))
+    weights = (people.weights[:, None] * there).astype(np.float32)
+    answers = weights.sum(axis=0, dtype=np.float64)
+    # Of two questions, the weights of the people with an answer to both.
+    both = (weights.T @ there.astype(np.float32)).astype(np.float64)
+
+    def losses(means: Singles) -> Floats:
+        inside = moments.inside(means)
+        ratio = moments.options.total(inside) / inside.ravel()[people.given]
+        return np.asarray(np.einsum("pq,pq->q", weights, np.log(ratio)), dtype=np.float64)
+
+    def after(question: int) -> Singles:
+        # Who has no answer tells nothing, and changes nothing.
+        part = moments.columns(question)
+        surprise = np.where(told[:, part], people.answers[:, part] - means[:, part], np.float32(0))
+        return np.asarray(means + surprise @ slopes(moments, covariance, question), np.float32)
+
     out: list[int] = []
     while len(out) < min(most, count - 1) and free.any():
         left = variance_left(moments, covariance[None], rest[None])[0]
         left[~free] = np.inf
-        now = people.losses(moments, means)
+        now = losses(means)
         best, least = -1, np.inf
-        for question in np.argsort(left, kind="stable")[:SHORTLIST]:
+        for question in map(int, np.argsort(left, kind="stable")[:SHORTLIST]):
             if not free[question]:
                 continue
             rest[question] = False
-            step, _ = update(moments, covariance, int(question))
-            some, part = rows[question], moments.columns(int(question))
-            surprise = people.values[some, part] - means[some, part]
-            after = people.losses(moments, means[some] + surprise @ step, some)
-            gain = (now[some] - after)[:, rest]
-            loss = _mean(now[:, rest], people.weights) - _mean(gain, people.weights[some])
+            gain = (now - losses(after(question)))[rest].sum()
+            loss = _ratio(now[rest].sum(), answers[rest].sum())
+            loss -= _ratio(gain, both[question, rest].sum())
             rest[question] = True
             if loss < least:
-                best, least = int(question), loss
+                best, least = question, loss
         if best < 0:
             break
-        step, new = update(moments, covariance, best)
-        some, part = rows[best], moments.columns(best)
-        means[some] += (people.values[some, part] - means[some, part]) @ step
-        covariance = new
+        means, part = after(best), moments.columns(best)
+        covariance = covariance - covariance[:, part] @ slopes(moments, covariance, best)
         rest[best] = free[best] = False
         out.append(best)
     return out
 
 
-def variance_left(moments: Moments, covariance: Floats, rest: Bools) -> Floats:
+def _ratio(loss: float, answers: float) -> float:
+    return loss / answers if answers > 0 else 0.0
+
+
+def variance_left(moments: Moments, covariance: Singles, rest: Bools) -> Singles:
     """Return the variance of the options of the rest after each question is asked too, (m, Q).
 
     Parameters
@@ -83,7 +96,7 @@ def variance_left(moments: Moments, covariance: Floats, rest: Bools) -> Floats:
     """
     columns = rest[:, moments.owner]
     whole = (np.diagonal(covariance, axis1=1, axis2=2) * columns).sum(axis=1)
-    out = np.full(rest.shape, np.inf)
+    out = np.full(rest.shape, np.inf, dtype=np.float32)
     for size, questions in _by_size(moments):
         at = moments.offsets[questions][:, None] + np.arange(size)
         one, question = np.nonzero(rest[:, questions])
@@ -112,15 +125,14 @@ def adaptive(pool: Pool, people: Cells, most: int) -> Ints:
     most = min(most, count - 1)
     out = np.full((n, most), -1, dtype=np.int64)
     asked = np.zeros((n, count), dtype=bool)
-    missing = people.codes == HIDDEN
+    panel = Panel(pool, people)
     for step in range(most):
-        told = people.told(asked)
-        means, kinds = pool.known(people, told)
-        for rows, of, covariance in pool.moments.covariances(told):
+        means, kinds = panel.known(asked)
+        for rows, of, covariance in pool.moments.covariances(people.told(asked)):
             rest = np.zeros((len(covariance), count), dtype=bool)
             rest[of] = ~asked[rows]
             expected = expected_entropy(pool, means[rows], kinds[rows], of, covariance, rest)
-            expected[missing[rows]] = np.inf
+            expected[~people.there[rows]] = np.inf
             some = np.isfinite(expected).any(axis=1)
             out[rows[some], step] = expected[some].argmin(axis=1)
         found = np.flatnonzero(out[:, step] >= 0)
@@ -129,8 +141,8 @@ def adaptive(pool: Pool, people: Cells, most: int) -> Ints:
 
 
 def expected_entropy(
-    pool: Pool, means: Floats, kinds: Floats, of: Ints, covariance: Floats, rest: Bools
-) -> Floats:
+    pool: Pool, means: Singles, kinds: Singles, of: Ints, covariance: Singles, rest: Bools
+) -> Singles:
     """Return the entropy of the rest that is expected after each question, (n, Q), in nats.
 
     Infinite of questions that were asked, and of those not among those that leave least
@@ -143,41 +155,33 @@ def expected_entropy(
     rest : (m, Q), the questions not asked.
     """
     moments = pool.moments
-    out = np.full((len(means), rest.shape[1]), np.inf)
+    moments = pool.moments
+    out = np.full((len(means), rest.shape[1]), np.inf, dtype=np.float32)
     left = variance_left(moments, covariance, rest)
     tried = np.zeros(rest.shape, dtype=bool)
     np.put_along_axis(tried, left.argsort(axis=1, kind="stable")[:, :SHORTLIST], True, axis=1)
     tried &= rest
     shares = pool.shares(means, kinds)
-    others = rest[:, moments.owner]
     for question in np.flatnonzero(tried.any(axis=0)):
         part = moments.columns(int(question))
         some = np.flatnonzero(tried[:, question])
-        slopes = np.zeros((len(rest), part.stop - part.start, moments.width))
         across = covariance[some, part]
-        slopes[some] = np.linalg.solve(across[:, :, part], across)
-        rows = np.flatnonzero(tried[of, question])
-        mine = slopes[of[rows]]
+        place = np.full(len(rest), -1)
+        place[some] = np.arange(len(some))
+        rows = np.flatnonzero(place[of] >= 0)
+        mine = np.linalg.solve(across[:, :, part], across)[place[of[rows]]]
         # Had the person given an option, it were 1 in place of what is expected.
         base = means[rows] - (means[rows, None, part] @ mine)[:, 0]
-        likely = pool.classes.answered(kinds[rows], part)
-        after = pool.shares(base[:, None] + mine, likely)
-        entropy = -after * np.log(after)
-        counted = others[of[rows]]
-        counted[:, part] = False
-        total = (entropy * counted[:, None]).sum(axis=2)
+        mine += base[:, None]
+        entropy = pool.entropies(mine, pool.classes.answered(kinds[rows], part))
+        counted = rest[of[rows]]
+        counted[:, question] = False
+        total = (entropy @ counted[:, :, None].astype(np.float32))[:, :, 0]
         out[rows, question] = (shares[rows, part] * total).sum(axis=1)
     return out
 
 
-def update(moments: Moments, covariance: Floats, question: int) -> tuple[Floats, Floats]:
-    """Return slopes of all options on a question's, and the covariance once it is known."""
+def slopes(moments: Moments, covariance: Singles, question: int) -> Singles:
+    """Return slopes of all options on a question's, (its options, options)."""
     part = moments.columns(question)
-    slope = np.asarray(np.linalg.solve(covariance[part, part], covariance[part]), dtype=np.float64)
-    return slope, covariance - covariance[:, part] @ slope
-
-
-def _mean(losses: Floats, weights: Floats) -> float:
-    there = ~np.isnan(losses)
-    total = (there * weights[:, None]).sum()
-    return float((np.where(there, losses, 0.0) * weights[:, None]).sum() / total) if total else 0.0
+    return np.asarray(np.linalg.solve(covariance[part, part], covariance[part]))

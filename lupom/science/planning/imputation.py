@@ -8,7 +8,6 @@ import numpy as np
 
 from lupom.science.gaussian.encoding import Encoding
 from lupom.science.gaussian.model import fit
-from lupom.science.planning.forms import update
 from lupom.science.planning.moments import Cells, Moments, patterns
 from lupom.science.predictors.task import HIDDEN, Bools, Floats, Ints
 
@@ -54,7 +53,7 @@ def draws(
     rng = np.random.default_rng(seed)
     n, questions = people.codes.shape
     sizes = tuple(int(s) for s in np.diff(people.offsets))
-    attributes = people.values[:, int(people.offsets[-1]) :]
+    attributes = people.values[:, int(people.offsets[-1]) :].astype(np.float64)
     encoding = Encoding(sizes, attributes.shape[1])
     there = people.codes != HIDDEN
     incomplete = np.flatnonzero(~there.all(axis=0))
@@ -198,10 +197,12 @@ def _softmax(logits: Floats) -> Floats:
 def _filled(moments: Moments, people: Cells, rng: np.random.Generator, order: Ints) -> Ints:
     out = people.codes.copy()
     everything = people.told(np.ones(people.codes.shape[1], dtype=bool))
-    for told, rows in patterns(everything):
-        gaps = [int(q) for q in order if not told[moments.columns(int(q)).start]]
+    attributes = np.ones(people.values.shape[1] - moments.width, dtype=bool)
+    for answered, rows in patterns(everything):
+        gaps = [int(q) for q in order if not answered[moments.columns(int(q)).start]]
         if not gaps:
             continue
+        told = np.append(answered, attributes)
         slope, covariance = moments.given(told)
         means = moments.mean[: moments.width]
         means = means + (people.values[np.ix_(rows, told)] - moments.mean[told]) @ slope
@@ -210,8 +211,9 @@ def _filled(moments: Moments, people: Cells, rng: np.random.Generator, order: In
             said = _drawn(_calibrated(means[:, part]), rng)
             out[rows, question] = said
             new = np.eye(part.stop - part.start)[said] - means[:, part]
-            slope, covariance = update(moments, covariance, question)
-            means = means + new @ slope
+            step = np.linalg.solve(covariance[part, part], covariance[part])
+            covariance = np.asarray(covariance - covariance[:, part] @ step)
+            means = means + new @ step
     return out
 
 

@@ -10,6 +10,7 @@ from lupom.science.blas import one_thread
 from lupom.science.planning import classes, forms
 from lupom.science.planning.classes import Pool
 from lupom.science.planning.moments import cells, fit
+from lupom.science.planning.options import Singles
 from lupom.science.planning.question_plan import answered
 from lupom.science.predictors.task import Bools, Floats, Task
 
@@ -43,10 +44,10 @@ class Interviewer:
         shares = self._pool.shares(means, kinds)[0]
         out = {}
         for question, options in enumerate(self.task.options):
-            part = shares[self._pool.moments.columns(question)]
+            part = shares[self._pool.moments.columns(question)].astype(np.float64)
             if question in answers:
                 part = np.eye(len(options))[answers[question]]
-            out[question] = np.asarray(part)
+            out[question] = np.asarray(part / part.sum())
         return out
 
     def gains(
@@ -72,7 +73,7 @@ class Interviewer:
 
     def _known(
         self, attributes: Mapping[int, int], answers: Mapping[int, int]
-    ) -> tuple[Floats, Floats, Floats]:
+    ) -> tuple[Singles, Singles, Singles]:
         moments = self._pool.moments
         told: Bools = np.zeros(len(moments.mean), dtype=bool)
         values = np.zeros((1, len(moments.mean)))
@@ -86,4 +87,7 @@ class Interviewer:
         slope, covariance = moments.given(told)
         centred = values[:, told] - moments.mean[told]
         means = moments.mean[: moments.width] + centred @ slope
-        return means, self._pool.classes.posterior(values, told[None]), covariance
+        classes = self._pool.classes
+        likelihood = classes.start + values[:, told].astype(np.float32) @ classes.logs[told]
+        kinds = classes.posterior(likelihood)
+        return means.astype(np.float32), kinds, covariance.astype(np.float32)

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from lupom.science.planning.options import Options, Singles
 from lupom.science.predictors.task import HIDDEN, Bools, Floats, Ints, Task
 
 # An option's least probability, since a conditional mean is not bounded by 0 and 1. On the General
@@ -21,6 +22,8 @@ PENALTIES = (2.0, 5.0, 10.0, 20.0, 40.0)
 KNOWN = 5
 # Numbers in the matrices that are solved at one time: 16 MB of them.
 AT_ONCE = 2**21
+# An eigenvalue of a covariance that is negative by less, in mean variances, is rounding.
+ROUNDING = 1e-5
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,11 @@ class Moments:
         """Return the question of each option, (options)."""
         return np.repeat(np.arange(len(self.sizes)), self.sizes)
 
+    @cached_property
+    def options(self) -> Options:
+        """Return sums over each question's options."""
+        return Options(self.offsets)
+
     def columns(self, question: int) -> slice:
         """Return where a question's options are."""
         return slice(int(self.offsets[question]), int(self.offsets[question + 1]))
@@ -77,58 +85,74 @@ class Moments:
     def _by_attributes(self) -> tuple[Floats, Floats]:
         return _given(self.covariance, np.arange(len(self.mean)) >= self.width, self.width)
 
-    def means(self, values: Floats, told: Bools) -> Floats:
+    @cached_property
+    def single(self) -> Singles:
+        """Return the covariance of options given attributes, (options, options)."""
+        return self._by_attributes[1].astype(np.float32)
+
+    def start(self, people: Cells) -> Singles:
+        """Return means of all options by people's attributes, (n, options)."""
+        width = self.width
+        slope = self._by_attributes[0].astype(np.float32)
+        mean = self.mean.astype(np.float32)
+        return np.asarray(mean[:width] + (people.values[:, width:] - mean[width:]) @ slope)
+
+    def means(self, start: Singles, answers: Singles, told: Bools) -> Singles:
         """Return conditional means of all options, (n, options), not yet probabilities.
 
         Parameters
         ----------
-        values : (n, D), read where told, (n, D): each person may be known by other columns.
+        start : (n, options), by attributes. answers : (n, options), read where told, (n, options):
+            each person may be known by other answers.
         """
-        width = self.width
-        start, covariance = np.tile(self.mean, (len(values), 1)), self.covariance
-        if told[:, width:].all():
-            # As in `given`: attributes are taken once.
-            first, covariance = self._by_attributes
-            start = start[:, :width] + (values[:, width:] - self.mean[width:]) @ first
-            values, told = values[:, :width], told[:, :width]
         # What each known column counts for, (n, columns): the inverse times the surprises.
-        counts = np.zeros(told.shape)
-        surprise = np.where(told, values - start, 0.0)
+        counts = np.zeros((len(told), self.width + 1), dtype=np.float32)
+        surprise = np.zeros(counts.shape)
+        surprise[:, :-1] = (answers - start) * told
         for people, of, at in _systems(told):
-            if not at.shape[1]:
-                continue
-            known = covariance[at[:, :, None], at[:, None, :]]
-            wanted = at[of]
+            known, wanted = self._known(at), at[of]
             given = np.take_along_axis(surprise[people], wanted, axis=1)[:, :, None]
             # An inverse takes as long as solving for three people.
-            if 3 * len(at) < len(people):
-                solved = np.linalg.inv(known)[of] @ given
-            else:
-                solved = np.linalg.solve(known[of], given)
+            few = 3 * len(at) < len(people)
+            solved = np.linalg.inv(known)[of] @ given if few else np.linalg.solve(known[of], given)
             counts[people[:, None], wanted] = solved[:, :, 0]
-        used = told.any(axis=0)
-        return np.asarray(start[:, :width] + counts[:, used] @ covariance[used, :width])
+        used = np.flatnonzero(told.any(axis=0))
+        return np.asarray(start + counts[:, used] @ self.single[used])
 
-    def covariances(self, told: Bools) -> Iterator[tuple[Ints, Ints, Floats]]:
+    def covariances(self, told: Bools) -> Iterator[tuple[Ints, Ints, Singles]]:
         """Yield people, which covariance each has, and covariances of options given what is known.
 
         Parameters
         ----------
-        told : (n, D), by which columns each person is known, attributes always. Covariances
+        told : (n, options), by which answers each person is known, attributes always. Covariances
             (m, options, options) are as few as people differ in what is known.
         """
-        width = self.width
-        _, covariance = self._by_attributes
-        for rows, of, at in _systems(told[:, :width], width):
-            known = covariance[at[:, :, None], at[:, None, :]]
-            whole = covariance[at]
-            yield rows, of, covariance - whole.transpose(0, 2, 1) @ np.linalg.solve(known, whole)
+        more = np.vstack([self.single, np.zeros((1, self.width), dtype=np.float32)])
+        for rows, of, at in _systems(told, self.width):
+            whole = more[at]
+            slopes = np.linalg.solve(self._known(at).astype(np.float32), whole)
+            left = self.single - whole.transpose(0, 2, 1) @ slopes
+            yield rows, of, np.asarray(left, dtype=np.float32)
 
-    def shares(self, means: Floats) -> Floats:
+    def _known(self, at: Ints) -> Floats:
+        """Return covariances of columns given attributes, (systems, k, k), by `_systems`."""
+        width = self.width
+        covariance = np.zeros((width + 1, width + 1))
+        covariance[:width, :width] = self._by_attributes[1]
+        known = covariance[at[:, :, None], at[:, None, :]]
+        # What is no column is by itself, and of variance 1.
+        row, place = np.nonzero(at == width)
+        known[row, place, place] = 1.0
+        return known
+
+    def inside(self, means: Singles) -> Singles:
+        """Return conditional means between the least probability of an option and 1."""
+        return np.clip(means, np.float32(self.least), np.float32(1))
+
+    def shares(self, means: Singles) -> Singles:
         """Return conditional means as probabilities of each question's options, (..., options)."""
-        inside = np.clip(means, self.least, 1.0)
-        total = np.add.reduceat(inside, self.offsets[:-1], axis=-1)
-        return np.asarray(inside / np.repeat(total, self.sizes, axis=-1))
+        inside = self.inside(means)
+        return np.asarray(inside / self.options.each(self.options.total(inside)))
 
 
 def _given(covariance: Floats, told: Bools, width: int) -> tuple[Floats, Floats]:
@@ -152,7 +176,7 @@ class Cells:
     """
 
     codes: Ints
-    values: Floats
+    values: Singles
     weights: Floats
     offsets: Ints
 
@@ -160,52 +184,39 @@ class Cells:
         """Return some of the people."""
         return Cells(self.codes[rows], self.values[rows], self.weights[rows], self.offsets)
 
+    @property
+    def answers(self) -> Singles:
+        """Return the options of all questions, (n, options), as 0 and 1."""
+        return self.values[:, : int(self.offsets[-1])]
+
+    @cached_property
+    def there(self) -> Bools:
+        """Return which answers there are, (n, Q)."""
+        return np.asarray(self.codes != HIDDEN)
+
     def told(self, asked: Bools) -> Bools:
-        """Return which columns are known where some questions, (n, Q) or (Q), were asked.
-
-        Attributes always are; an answer is where it was asked and there is one.
-        """
-        answered = asked & (self.codes != HIDDEN)
-        attributes = self.values.shape[1] - int(self.offsets[-1])
-        owner = np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
-        return np.hstack([answered[:, owner], np.ones((len(answered), attributes), dtype=bool)])
-
-    def losses(self, moments: Moments, means: Floats, rows: Ints | None = None) -> Floats:
-        """Return the log loss of conditional means in nats, (n, Q), NaN where there is no answer.
+        """Return which options are known, (n, options), where some questions were asked.
 
         Parameters
         ----------
-        means : (n, options). rows : the people they are of; all by default.
+        asked : (n, Q) or (Q). An answer is known where it was asked and there is one.
         """
-        codes, given = self.codes, self._given
-        if rows is not None:
-            codes, given = codes[rows], given[rows]
-        inside = np.clip(means, moments.least, 1.0)
-        return self._losses(inside, np.take_along_axis(inside, given, axis=1), codes)
-
-    def losses_and_right(self, shares: Floats) -> tuple[Floats, Bools]:
-        """Return log losses of probabilities, (n, options), in nats, and which are right, (n, Q).
-
-        The option given is the likeliest there. Losses are NaN where there is no answer.
-        """
-        given = np.take_along_axis(shares, self._given, axis=1)
-        right = given >= np.maximum.reduceat(shares, self.offsets[:-1], axis=1)
-        return np.where(self.codes != HIDDEN, -np.log(given), np.nan), right
-
-    def _losses(self, inside: Floats, given: Floats, codes: Ints) -> Floats:
-        loss = -np.log(given / np.add.reduceat(inside, self.offsets[:-1], axis=1))
-        return np.where(codes != HIDDEN, loss, np.nan)
+        return np.repeat(asked & self.there, np.diff(self.offsets), axis=1)
 
     @cached_property
-    def _given(self) -> Ints:
-        """Return the option given of each question, (n, Q), the first where there is none."""
-        return np.asarray(self.offsets[:-1] + np.maximum(self.codes, 0))
+    def given(self) -> Ints:
+        """Return where in (n, options), laid out flat, the option given of each is, (n, Q).
+
+        It is the first option of a question where there is no answer.
+        """
+        first = np.arange(len(self.codes))[:, None] * int(self.offsets[-1]) + self.offsets[:-1]
+        return np.asarray(first + np.maximum(self.codes, 0))
 
 
 def cells(task: Task, *, attributes: bool = True) -> Cells:
     """Return a task's people; without attributes nothing is known of them but answers."""
     values = np.hstack([task.known, task.attributes]) if attributes else task.known
-    return Cells(task.answers, values, task.weights, task.offsets)
+    return Cells(task.answers, values.astype(np.float32), task.weights, task.offsets)
 
 
 def patterns(told: Bools) -> list[tuple[Bools, Ints]]:
@@ -227,23 +238,22 @@ def _distinct(told: Bools) -> tuple[Ints, Ints]:
 
 
 def _systems(told: Bools, least: int = 1) -> Iterator[tuple[Ints, Ints, Ints]]:
-    """Yield rows with as many known columns, so that they can be solved for at one time.
+    """Yield people whose known columns are systems that can be solved at one time.
 
-    Yields rows, which system each has, and the known columns of each system, (systems, k). So many
-    systems come at a time as have `AT_ONCE` numbers, k or `least` squared each.
+    Yields rows, which system each has, and the known columns of each system, (systems, k), filled
+    up with the number of all columns. So many systems come at a time as have `AT_ONCE` numbers, k
+    or `least` squared each.
     """
     first, place = _distinct(told)
-    sizes = told[first].sum(axis=1)
-    for k in np.unique(sizes):
-        own = np.flatnonzero(sizes == k)
-        step = max(AT_ONCE // max(int(k), least) ** 2, 1)
-        for begin in range(0, len(own), step):
-            systems = own[begin : begin + step]
-            number = np.full(len(first), -1, dtype=np.int64)
-            number[systems] = np.arange(len(systems))
-            rows = np.flatnonzero(number[place] >= 0)
-            at = np.nonzero(told[first[systems]])[1].reshape(len(systems), int(k))
-            yield rows, number[place[rows]], at
+    system, column = np.nonzero(told[first])
+    sizes = np.bincount(system, minlength=len(first))
+    k = int(sizes.max(initial=0))
+    at = np.full((len(first), k), told.shape[1])
+    at[system, np.arange(len(system)) - np.repeat(sizes.cumsum() - sizes, sizes)] = column
+    step = max(AT_ONCE // max(k, least, 1) ** 2, 1)
+    for begin in range(0, len(first), step):
+        rows = np.flatnonzero((place >= begin) & (place < begin + step))
+        yield rows, place[rows] - begin, at[begin : begin + step]
 
 
 def fit(people: Cells, *, seed: int = 0) -> Moments:
@@ -264,14 +274,14 @@ def fit(people: Cells, *, seed: int = 0) -> Moments:
     asked = luck.argsort(axis=1).argsort(axis=1) < min(KNOWN, test.codes.shape[1] - 1)
     told = test.told(asked)
     best = (np.inf, PENALTIES[-1], LEASTS[-1])
-    for penalty in PENALTIES if held.any() else ():
-        first = learned.shrunk(penalty, LEASTS[0])
-        means = first.means(test.values, told)
+    counted = test.there & ~asked
+    for penalty in PENALTIES if counted.any() else ():
+        moments = learned.shrunk(penalty, LEASTS[0])
+        means = moments.means(moments.start(test), test.answers, told)
         for least in LEASTS:
-            loss = test.losses(replace(first, least=least), means)
-            loss = loss[~asked & ~np.isnan(loss)]
-            if len(loss):
-                best = min(best, (float(loss.mean()), penalty, least))
+            inside = replace(moments, least=least).inside(means)
+            ratio = moments.options.total(inside) / inside.ravel()[test.given]
+            best = min(best, (float(np.log(ratio[counted]).mean()), penalty, least))
     return _moments(people).shrunk(*best[1:])
 
 
@@ -294,8 +304,14 @@ class _Raw:
     @cached_property
     def _positive(self) -> Floats:
         # Pairs that different people have need not make a covariance: what is negative is noise.
-        values, vectors = np.linalg.eigh(self.covariance)
-        return np.asarray((vectors * np.maximum(values, 0.0)) @ vectors.T)
+        size = len(self.mean)
+        least = ROUNDING * np.trace(self.covariance) / max(size, 1)
+        try:
+            np.linalg.cholesky(self.covariance + least * np.eye(size))
+        except np.linalg.LinAlgError:
+            values, vectors = np.linalg.eigh(self.covariance)
+            return np.asarray((vectors * np.maximum(values, 0.0)) @ vectors.T)
+        return self.covariance
 
 
 def _moments(people: Cells) -> _Raw:
@@ -303,13 +319,14 @@ def _moments(people: Cells) -> _Raw:
     width, size = int(people.offsets[-1]), people.values.shape[1]
     sizes = np.diff(people.offsets)
     # Columns of a question are known of the same people, attributes of everybody.
-    answered = np.hstack([people.codes != HIDDEN, np.ones((n, 1), dtype=bool)]).astype(np.float64)
+    answered = np.hstack([people.there, np.ones((n, 1), dtype=bool)]).astype(np.float32)
     own = np.repeat(np.arange(count + 1), [*sizes, size - width])
-    both = (answered.T @ answered)[np.ix_(own, own)]
+    both = (answered.T @ answered).astype(np.float64)[np.ix_(own, own)]
     there = answered[:, own]
     # One answer more, spread over the options: an option nobody chose has a share all the same.
     more = np.concatenate([np.repeat(1.0 / sizes, sizes), np.zeros(size - width)])
     every = np.concatenate([np.ones(width), np.zeros(size - width)])
-    mean = ((people.values * there).sum(axis=0) + more) / np.maximum(np.diag(both) + every, 1.0)
-    centred = (people.values - mean) * there
+    counts = (people.values * there).sum(axis=0, dtype=np.float64)
+    mean = (counts + more) / np.maximum(np.diag(both) + every, 1.0)
+    centred = (people.values - mean.astype(np.float32)) * there
     return _Raw(mean, centred.T @ centred / np.maximum(both, 1.0), people.offsets, n)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,9 @@ import pyarrow as pa
 
 from lupom.science.blas import one_thread
 from lupom.science.planning import classes, forms
-from lupom.science.planning.classes import Pool
+from lupom.science.planning.classes import Panel, Pool
 from lupom.science.planning.moments import Cells, Moments, cells, fit
+from lupom.science.planning.options import Singles
 from lupom.science.predictors.task import HIDDEN, Bools, Floats, Ints, Task, everyone
 
 QUESTION_PLAN = pa.schema(
@@ -193,12 +193,13 @@ def _rows(
             }
 
 
-@dataclass(frozen=True)
 class Judge:
     """Predicts people's answers to what they are not asked, and says how well."""
 
-    pool: Pool
-    people: Cells
+    def __init__(self, pool: Pool, people: Cells) -> None:
+        self.people = people
+        self._pool, self._panel = pool, Panel(pool, people)
+        self._before = self._said(np.zeros(people.codes.shape, dtype=bool))[0]
 
     def sums(self, order: Any, size: int) -> Sums:
         """Return each person's sums over the rest.
@@ -210,25 +211,25 @@ class Judge:
         """
         n, count = self.people.codes.shape
         order = np.broadcast_to(np.asarray(order, dtype=np.int64), (n, np.shape(order)[-1]))
-        has = np.take_along_axis(self.people.codes != HIDDEN, np.maximum(order, 0), axis=1)
+        has = np.take_along_axis(self.people.there, np.maximum(order, 0), axis=1)
         has &= order >= 0
         row, place = np.nonzero(has & (has.cumsum(axis=1) <= size))
         mask = np.zeros((n, count), dtype=bool)
         mask[row, order[row, place]] = True
-        loss, right = self.people.losses_and_right(self._shares(mask))
-        there = (self.people.codes != HIDDEN) & ~mask
-        loss, before, right = (
-            np.where(there, part, 0.0).sum(axis=1) for part in (loss, self._before, right)
-        )
-        return Sums(loss, before, right, there.sum(axis=1).astype(np.float64))
+        loss, right = self._said(mask)
+        there = (self.people.there & ~mask).astype(np.float32)
+        parts = (loss, self._before, right, there)
+        return Sums(*(np.einsum("pq,pq->p", there, x).astype(np.float64) for x in parts))
 
-    @cached_property
-    def _before(self) -> Floats:
-        none = np.zeros(self.people.codes.shape, dtype=bool)
-        return self.people.losses_and_right(self._shares(none))[0]
-
-    def _shares(self, mask: Bools) -> Floats:
-        return self.pool.shares(*self.pool.known(self.people, self.people.told(mask)))
+    def _said(self, mask: Bools) -> tuple[Singles, Singles]:
+        """Return log losses in nats, (n, Q), and 1 where the option given is the likeliest."""
+        pool, given = self._pool, self.people.given
+        options = pool.moments.options
+        squares = pool.squares(*self._panel.known(mask))
+        said = squares.ravel()[given]
+        likelier = options.total((squares > options.each(said)).astype(np.float32))
+        loss = np.log(options.total(np.sqrt(squares)) / np.sqrt(said))
+        return loss, (likelier == 0).astype(np.float32)
 
 
 def summary(sums: Sums, against: Sums | None, weights: Floats, here: Bools) -> dict[str, Any]:
@@ -289,9 +290,8 @@ def _enough(questions: int) -> int:
 
 def _uncertain(moments: Moments) -> Ints:
     """Return questions by the entropy of their answers, the least certain first."""
-    shares = moments.shares(moments.mean[: moments.width])
-    entropy = np.add.reduceat(-shares * np.log(shares), moments.offsets[:-1])
-    return np.argsort(-entropy, kind="stable")
+    shares = moments.shares(moments.mean[: moments.width].astype(np.float32))
+    return np.argsort(moments.options.total(shares * np.log(shares)), kind="stable")
 
 
 def _put(found: dict[tuple[str, int], Sums], key: tuple[str, int], here: Bools, part: Sums) -> None:

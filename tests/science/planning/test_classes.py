@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lupom.science.planning import classes
-from lupom.science.planning.classes import Pool
-from lupom.science.planning.moments import cells, fit
+from lupom.science.planning.classes import Panel, Pool
+from lupom.science.planning.moments import Cells, cells, fit
 from lupom.science.predictors.task import everyone
 from tests.science.planning.surveys import noisy, tables
 
@@ -22,11 +22,13 @@ def people(n: int = 2000, seed: int = 0):
     return kind, cells(task)
 
 
+def panel(asked: Cells) -> Panel:
+    return Panel(Pool(fit(asked), classes.fit(asked)), asked)
+
+
 def test_people_of_a_kind_are_found_together():
     kind, asked = people()
-    found = classes.fit(asked)
-    told = asked.told(np.ones(8, dtype=bool))
-    chances = found.posterior(asked.values, told)
+    chances = panel(asked).known(np.ones(8, dtype=bool))[1]
     assert chances.sum(axis=1) == pytest.approx(np.ones(len(kind)))
     # Of two who are likely to be of one kind nearly all are.
     best = chances.argmax(axis=1)
@@ -36,22 +38,29 @@ def test_people_of_a_kind_are_found_together():
 
 def test_nothing_known_gives_the_shares_of_all():
     _, asked = people()
-    found = classes.fit(asked)
-    told = np.zeros_like(asked.values, dtype=bool)
-    share = asked.values.mean(axis=0)
-    p = found.posterior(asked.values, told)[0] @ found.options
-    assert p == pytest.approx(share, abs=0.01)
+    one = panel(asked)
+    kinds = one.known(np.zeros(8, dtype=bool))[1]
+    p = kinds[0] @ one.pool.classes.options
+    assert p == pytest.approx(asked.values.mean(axis=0), abs=0.01)
 
 
 def test_the_pool_knows_that_a_second_answer_may_be_in_vain():
     _, asked = people()
-    pool = Pool(fit(asked), classes.fit(asked))
-    told = asked.told(np.array([True] + [False] * 7))
-    means, kinds = pool.known(asked, told)
-    p = pool.shares(means, kinds)
+    one = panel(asked)
+    means, kinds = one.known(np.array([True] + [False] * 7))
+    p = one.pool.shares(means, kinds)
     assert np.add.reduceat(p, asked.offsets[:-1], axis=1) == pytest.approx(np.ones((2000, 8)))
     # Who did not answer a0 with 1 is of the second kind, and answers all of b with 1.
     no = asked.codes[:, 0] == 0
     b = p[:, int(asked.offsets[4]) + 1]
     assert b[no].mean() == pytest.approx(asked.codes[no, 4].mean(), abs=0.05)
     assert b[~no].mean() == pytest.approx(asked.codes[~no, 4].mean(), abs=0.05)
+
+
+def test_the_entropy_of_a_question_is_that_of_its_shares():
+    _, asked = people(300)
+    one = panel(asked)
+    known = one.known(np.array([True, False] * 4))
+    p = one.pool.shares(*known)
+    entropy = -np.add.reduceat(p * np.log(p), asked.offsets[:-1], axis=1)
+    assert one.pool.entropies(*known) == pytest.approx(entropy, abs=1e-5)
