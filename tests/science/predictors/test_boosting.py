@@ -1,13 +1,11 @@
-"""Boosted trees as arrays, beside scikit-learn's."""
+"""Boosted trees on answers."""
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 from lupom.science.predictors import boosting
 from lupom.science.predictors.learners import logistic_answers
@@ -18,32 +16,6 @@ from tests.science import synthetic
 def task_of(items: int = 6) -> Task:
     s = synthetic.survey(people=240, held=120, items=items)
     return tasks(s.known, s.pairs, s.respondents, s.questions)[0]
-
-
-def test_its_probabilities_are_those_of_scikit_learns_trees() -> None:
-    task = task_of()
-    found = boosting.boosted_answers(task, 7)
-    answers = np.where(task.answers == HIDDEN, np.nan, task.answers)
-    traits = np.where(task.traits == HIDDEN, np.nan, task.traits)
-    for question, pairs in task.by_question():
-        learners = task.learners(question)
-        given = task.answers[learners, question]
-        table = np.hstack([np.delete(answers, question, axis=1), traits])
-        seed = np.random.SeedSequence([7, zlib.crc32(task.questions[question].encode())])
-        peer = HistGradientBoostingClassifier(
-            max_iter=boosting.ROUNDS,
-            learning_rate=boosting.RATE,
-            max_leaf_nodes=boosting.LEAVES,
-            min_samples_leaf=boosting.LEAST_PEOPLE,
-            l2_regularization=boosting.RIDGE,
-            max_features=boosting.TRIED,
-            early_stopping=False,
-            random_state=int(seed.generate_state(1)[0]),
-        ).fit(table[learners], given)
-        said = peer.predict_proba(table[task.rows[pairs]])
-        prior = task.prior(question)
-        wanted = (said * len(learners) + prior) / (len(learners) + 1.0)
-        np.testing.assert_allclose(found[pairs, : len(prior)], wanted, atol=1e-6)
 
 
 @pytest.mark.filterwarnings("error")
@@ -59,6 +31,23 @@ def test_more_options_than_people_are_no_warning() -> None:
         reference=task.reference & (np.arange(len(answers)) < 100),
     )
     assert np.isfinite(boosting.boosted_answers(many, 1)).all()
+
+
+def test_a_question_is_told_alike_whatever_else_is_predicted() -> None:
+    task = task_of()
+    everything = boosting.boosted_answers(task, 3)
+    pairs = np.flatnonzero(task.columns == 2)
+    alone = replace(
+        task,
+        rows=task.rows[pairs],
+        columns=task.columns[pairs],
+        roles=task.roles[pairs],
+        scenarios=task.scenarios[pairs],
+    )
+    np.testing.assert_array_equal(
+        boosting.boosted_answers(alone, 3)[:, : len(task.options[2])],
+        everything[pairs, : len(task.options[2])],
+    )
 
 
 def test_who_was_not_asked_is_told_from_who_was() -> None:
