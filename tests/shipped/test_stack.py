@@ -70,4 +70,6 @@ def test_weights_are_those_of_the_parts(without_llm):
         assert project.query("select count(*) from router").rows() == [(0,)]
     assert set(weights) == set(SHIPPED) - LEFT_OUT
     assert min(weights.values()) >= 0
-    assert weights["boosted_answers"] + weights["autoencoder_answers"] > 0.4
+    # None does the work alone.
+    assert sorted(weights.values())[-3] > 0.05
+    assert max(weights.values()) < 0.9

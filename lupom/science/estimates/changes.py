@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from lupom.science.estimates import intervals
 from lupom.science.inputs import arrow, require
+from lupom.science.significance import benjamini_hochberg, student
 
 MATCHES = pa.schema(
     [
@@ -191,8 +192,6 @@ def changes(
 
     Raises ValueError for a missing column.
     """
-    from scipy.stats import false_discovery_control
-
     table, pairs = arrow(estimates), arrow(matches)
     require(
         table,
@@ -227,7 +226,7 @@ def changes(
     for places in by_surveys.values():
         told = [i for i in places if rows[i]["p"] is not None]
         if told:
-            corrected = false_discovery_control([rows[i]["p"] for i in told])
+            corrected = benjamini_hochberg(np.array([rows[i]["p"] for i in told]))
             for i, p in zip(told, corrected, strict=True):
                 rows[i]["p_bh"] = float(p)
     return pa.Table.from_pylist(rows, schema=CHANGES)
@@ -236,8 +235,6 @@ def changes(
 def _change(
     match: dict[str, Any], one: dict[str, Any], other: dict[str, Any], level: float, both: int
 ) -> dict[str, Any]:
-    from scipy.special import stdtr
-
     before, after = one["estimate"], other["estimate"]
     change = None if before is None or after is None else float(after - before)
     errors = one["std_error"], other["std_error"]
@@ -248,7 +245,7 @@ def _change(
         degrees = _welch(errors, (one["degrees"], other["degrees"]))
         half = intervals.quantile(degrees, level) * error
         low, high = change - half, change + half
-        p = 2.0 * float(stdtr(degrees, -abs(change) / error))
+        p = student(change / error, degrees)
     names = ("survey", "question_id", "other_survey", "other_question_id", "match")
     return {
         **{name: match[name] for name in names},

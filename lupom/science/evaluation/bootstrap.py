@@ -9,6 +9,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from lupom.science.significance import student
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -121,15 +123,13 @@ def p_value(differences: Floats, people: int) -> float:
     a hundred comparisons would raise above any level; the standard error of the draws has no such
     floor (Efron and Tibshirani 1993, chapter 12). There are `people` - 1 degrees of freedom.
     """
-    from scipy.stats import t
-
     drawn = differences[1:][np.isfinite(differences[1:])]
     if len(drawn) < 2 or people < 2 or not np.isfinite(differences[0]):
         return 1.0
     error = float(drawn.std(ddof=1))
     if error == 0.0:
         return 1.0 if differences[0] == 0.0 else 0.0
-    return float(2.0 * t.sf(abs(differences[0]) / error, people - 1))
+    return student(differences[0] / error, people - 1)
 
 
 def rounded(value: float) -> float | None:

@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from lupom.science.blas import one_thread
-from lupom.science.evaluation.bootstrap import Draws, Floats, interval, p_value, rounded
+from lupom.science.evaluation.bootstrap import Draws, interval, p_value, rounded
 from lupom.science.evaluation.measures import Measured, measures
 from lupom.science.evaluation.sample import Judged, Sample, samples
+from lupom.science.significance import benjamini_hochberg, holm, mcnemar
 
 COMPARISONS = pa.schema(
     [
@@ -84,8 +85,6 @@ def comparisons(
 def _of_metric(
     sample: Sample, found: Sequence[Measured], metric: str, more: bool, level: float
 ) -> list[dict[str, Any]]:
-    from scipy.stats import false_discovery_control
-
     having = [i for i, one in enumerate(found) if metric in one]
     sign = 1.0 if more else -1.0
     baselines = [
@@ -126,7 +125,7 @@ def _of_metric(
     for first in (True, False):
         family = [row for row in rows if row["best_baseline"] is first]
         values = np.array([row["p_bootstrap"] for row in family])
-        corrected = zip(family, holm(values), false_discovery_control(values), strict=True)
+        corrected = zip(family, holm(values), benjamini_hochberg(values), strict=True)
         for row, by_holm, by_bh in corrected:
             row["p_holm"], row["p_bh"] = float(by_holm), float(by_bh)
             row["favours"] = row["predictor"] if by_holm < 1.0 - level else None
@@ -141,24 +140,3 @@ def _same_pairs(one: Judged, other: Judged, metric: str) -> bool:
     name = {"accuracy": "correct"}.get(metric, metric)
     there = ~np.isnan(one.numbers[name])
     return bool((there == ~np.isnan(other.numbers[name])).all())
-
-
-def mcnemar(only_one: int, only_other: int) -> float:
-    """Return the two-sided mid-p value of McNemar's exact test from the discordant counts."""
-    from scipy.stats import binom
-
-    n, fewer = only_one + only_other, min(only_one, only_other)
-    if n == 0:
-        return 1.0
-    p = 2.0 * binom.cdf(fewer, n, 0.5) - binom.pmf(fewer, n, 0.5)
-    # With equal counts the two tails share the middle, which is counted once.
-    return float(1.0 if only_one == only_other else min(1.0, p))
-
-
-def holm(p: Floats) -> Floats:
-    """Return p-values corrected by Holm's step-down method, (n)."""
-    order = np.argsort(p, kind="stable")
-    steps = p[order] * (len(p) - np.arange(len(p)))
-    out = np.empty_like(p)
-    out[order] = np.minimum(1.0, np.maximum.accumulate(steps)) if len(p) else steps
-    return out

@@ -44,7 +44,7 @@ def pool(values: Floats, variances: Floats, degrees: float, level: float = 0.95)
     ------
     ValueError : for fewer than two sets.
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     m = len(values)
     if m < 2:
@@ -64,5 +64,5 @@ def pool(values: Floats, variances: Floats, degrees: float, level: float = 0.95)
         missing = (ratio + 2 / (found + 3)) / (ratio + 1)
     missing = np.where(share > 0, np.where(np.isfinite(ratio), missing, 1.0), 0.0)
     error = np.sqrt(total)
-    reach = t.ppf((1 + level) / 2, found) * error
+    reach = stdtrit(found, (1 + level) / 2) * error
     return Pooled(value, error, found, value - reach, value + reach, missing)

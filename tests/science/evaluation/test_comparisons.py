@@ -5,14 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy.stats import binomtest
 
 from lupom.science.evaluation.comparisons import (
     comparisons,
     holm,
-    mcnemar,
 )
 from tests.support.scored_people import right, scored, sure, truths
 
@@ -85,37 +81,6 @@ def test_the_best_baseline_needs_no_llm_and_is_no_stack() -> None:
     for family in (first, [r for r in found if not r["best_baseline"]]):
         least = min(family, key=lambda r: r["p_bootstrap"])
         assert least["p_holm"] == pytest.approx(min(1.0, 3 * least["p_bootstrap"]))
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(0, 30), st.integers(0, 30))
-def test_mcnemar_is_the_exact_test_with_half_of_the_middle(b: int, c: int) -> None:
-    p = mcnemar(b, c)
-    assert p == mcnemar(c, b)
-    assert 0 < p <= 1
-    exact = binomtest(min(b, c), b + c).pvalue if b + c else 1.0
-    assert p <= exact + 1e-12
-
-
-def test_mcnemar_of_a_textbook() -> None:
-    # Fagerland, Lydersen and Laake (2013), table 1: discordant counts 1 and 7.
-    assert mcnemar(1, 7) == pytest.approx(0.039, abs=0.0005)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.floats(0, 1), max_size=12))
-def test_a_correction_only_raises_and_keeps_the_order(p: list[float]) -> None:
-    values = np.array(p, dtype=float)
-    corrected = holm(values)
-    assert (corrected >= values - 1e-12).all()
-    assert (corrected <= 1.0).all()
-    order = np.argsort(values, kind="stable")
-    assert (np.diff(corrected[order]) >= -1e-12).all()
-
-
-def test_a_correction_by_hand() -> None:
-    p = np.array([0.01, 0.04, 0.03, 0.005])
-    assert holm(p) == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
 def test_p_values_are_corrected_within_their_family() -> None:
