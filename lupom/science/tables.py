@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -85,3 +85,22 @@ def stack(parts: Mapping[str, pa.Table], schema: pa.Schema) -> pa.Table:
         for survey, part in parts.items()
     ]
     return pa.concat_tables(tables) if tables else whole.empty_table()
+
+
+def streamed(parts: Iterable[tuple[str, pa.Table]], schema: pa.Schema) -> pa.RecordBatchReader:
+    """Return what `stack` does, part by part as it is read; a survey may have several parts.
+
+    Parameters
+    ----------
+    parts : survey and table, each made when it is its turn.
+    schema : as for `stack`.
+    """
+    import pyarrow as pa
+
+    whole = pa.schema([pa.field("survey", pa.string()), *schema])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for survey, part in parts:
+            yield from stack({survey: part}, schema).to_batches()
+
+    return pa.RecordBatchReader.from_batches(whole, batches())

@@ -4,7 +4,7 @@ from lupom.science import bayes
 
 
 def model(lupom):
-    return bayes.refine_personas(
+    return bayes.refine_personas_in_parts(
         lupom.ref("persona_values"),
         lupom.ref("persona_dimensions"),
         lupom.ref("persona_network_parameters"),

@@ -15,6 +15,7 @@ from lupom.science.bayes.networks import (
     network_of,
     network_parameters,
     refine_personas,
+    refine_personas_in_parts,
 )
 from lupom.science.bayes.personas import Personas, decode_refinement, encode_personas
 from lupom.science.bayes.refinement import Refinement
@@ -40,6 +41,7 @@ __all__ = [
     "persona_networks",
     "refine",
     "refine_personas",
+    "refine_personas_in_parts",
     "search",
     "to_bif",
     "to_pgmpy",

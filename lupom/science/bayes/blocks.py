@@ -91,15 +91,16 @@ def _in_blocks(
         shared={"network": _said(network), **_arrays(network), "settings": settings},
         batch_rows=BLOCK_ROWS,
     )
-    refined = _matrix(found["codes"], d)
+    matrices = {}
+    for name in found.column_names:
+        matrices[name] = _matrix(found[name], d)
+        # One column at a time is there twice.
+        found = found.drop_columns(name)
     rates = network.error_rates
     return Refinement(
-        refined,
-        _matrix(found["probability"], d),
-        _matrix(found["raw_probability"], d),
-        _matrix(found["entropy"], d),
-        refined != raw,
-        np.full(d, np.nan) if rates is None else rates,
+        **matrices,
+        changed=matrices["codes"] != raw,
+        error_rates=np.full(d, np.nan) if rates is None else rates,
     )
 
 

@@ -176,29 +176,30 @@ def _taken(words: Sequence[str], places: Any) -> pa.Array:
     return pa.DictionaryArray.from_arrays(places, pa.array(words, pa.string())).dictionary_decode()
 
 
-def decode_refinement(personas: Personas, refinement: Refinement) -> pa.Table:
-    """Return one row per respondent and dimension.
+def decode_refinement(
+    personas: Personas, refinement: Refinement, rows: slice = slice(None)
+) -> pa.Table:
+    """Return one row per dimension and respondent, of all respondents or some `rows` of them.
 
     Columns: respondent_id, dimension_id, value (raw), refined_value, probability (null where
     refined_value is), raw_probability (of value; null where that is), entropy (nats), changed.
     """
     import pyarrow as pa
 
-    n, d = personas.codes.shape
-    probability = refinement.probability.reshape(-1)
-    raw = refinement.raw_probability.reshape(-1)
+    respondents = personas.respondents[rows]
+    n, d = len(respondents), len(personas.dimensions)
+    probability = refinement.probability[rows].reshape(-1)
+    raw = refinement.raw_probability[rows].reshape(-1)
     return pa.table(
         {
-            "respondent_id": _taken(
-                personas.respondents, np.repeat(np.arange(n, dtype=np.int32), d)
-            ),
+            "respondent_id": _taken(respondents, np.repeat(np.arange(n, dtype=np.int32), d)),
             "dimension_id": _taken(personas.dimensions, np.tile(np.arange(d, dtype=np.int32), n)),
-            "value": _words(personas, personas.codes),
-            "refined_value": _words(personas, refinement.codes),
+            "value": _words(personas, personas.codes[rows]),
+            "refined_value": _words(personas, refinement.codes[rows]),
             "probability": pa.array(probability, mask=np.isnan(probability)),
             "raw_probability": pa.array(raw, mask=np.isnan(raw)),
-            "entropy": refinement.entropy.reshape(-1),
-            "changed": refinement.changed.reshape(-1),
+            "entropy": refinement.entropy[rows].reshape(-1),
+            "changed": refinement.changed[rows].reshape(-1),
         },
         schema=refined_schema(),
     )

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -15,6 +17,7 @@ from lupom.science.bayes import (
     networks,
     refine,
     refine_personas,
+    refine_personas_in_parts,
 )
 
 DIMENSIONS = pa.table(
@@ -136,6 +139,17 @@ def test_each_survey_has_its_own_network():
     assert len(refined) == (60 + 40) * 3
     again = refine_personas(values.take(list(range(len(values)))[::-1]), dimensions, parameters)
     assert again.equals(refined)
+
+
+def test_refined_personas_come_in_parts(monkeypatch):
+    dimensions = pa.concat_tables([DIMENSIONS, DIMENSIONS.set_column(0, "survey", [["x"] * 3])])
+    values = pa.concat_tables([persona_values(), persona_values(40, "x")])
+    parameters = network_parameters(values, dimensions, network_edges(values, dimensions))
+    whole = refine_personas(values, dimensions, parameters)
+    monkeypatch.setattr(sys.modules["lupom.science.bayes.networks"], "_ROWS", 25 * 3)
+    parts = list(refine_personas_in_parts(values, dimensions, parameters))
+    assert [len(part) for part in parts] == [75, 75, 30, 75, 45]
+    assert pa.Table.from_batches(parts) == whole
 
 
 def test_each_survey_may_have_its_own_score():

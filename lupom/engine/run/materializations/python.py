@@ -18,6 +18,7 @@ from lupom.engine.executors.wire import WorkError
 from lupom.engine.modules import BytesLoader, use
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
+from lupom.engine.run.spool import Spool
 from lupom.engine.store.names import quoted
 from lupom.engine.store.records import TableRecord
 
@@ -142,18 +143,23 @@ def build(context: Context, node: Node, record: TableRecord, *, whole: bool = Tr
     """
     with context.store.hold() as cursor:
         result = _call(context, node, ModelHandle(context, node, cursor))
-        table = _arrow(result, node)
 
     def commit(cursor: duckdb.DuckDBPyConnection) -> None:
+        table = result.reader() if isinstance(result, Spool) else result
         cursor.register("__lupom_result", table)
         rows = context.store.stored(cursor, "select * from __lupom_result")
         cursor.execute(f"create or replace table {quoted('main', node.name)} as {rows}")
         cursor.unregister("__lupom_result")
 
-    return context.store.commit(record, commit)
+    try:
+        return context.store.commit(record, commit)
+    finally:
+        if isinstance(result, Spool):
+            result.close()
 
 
-def _call(context: Context, node: Node, handle: ModelHandle) -> Any:
+def _call(context: Context, node: Node, handle: ModelHandle) -> pa.Table | Spool:
+    """Return what a model makes; raises ModelError with file and line of whatever it raises."""
     use(context.files.root, node.code)
     name = _module_of(node)
     # What was hashed, whatever the file says by now.
@@ -167,7 +173,8 @@ def _call(context: Context, node: Node, handle: ModelHandle) -> Any:
         # has a module that the other waits for, Python hands out one that is not made yet.
         with _importing:
             loader.exec_module(module)
-        return module.model(handle)
+        # A result in parts is made as it is read.
+        return _arrow(module.model(handle), node, context.files.state_folder)
     except LupomError as error:
         if error.file is None:
             error.file, error.line = node.file, _line(error, node)
@@ -208,14 +215,14 @@ def _raised_in(error: BaseException, node: Node) -> str | None:
     return f"raised in {'/'.join(Path(file).parts[-2:])}:{line}"
 
 
-def _arrow(result: Any, node: Node) -> Any:
-    """Turn what a model returned into an Arrow table."""
+def _arrow(result: Any, node: Node, folder: Path) -> pa.Table | Spool:
+    """Turn what a model returned into an Arrow table; one that comes in parts lies in a file."""
     import pyarrow as pa
 
     if isinstance(result, pa.Table):
         table = result
     elif isinstance(result, pa.RecordBatchReader):
-        table = result.read_all()
+        table = Spool(result, folder)
     elif isinstance(result, pa.RecordBatch):
         table = pa.Table.from_batches([result])
     elif hasattr(result, "to_arrow_table"):
@@ -230,6 +237,6 @@ def _arrow(result: Any, node: Node) -> Any:
             file=node.file,
             hint="return an Arrow, pandas or polars table, or a DuckDB relation",
         )
-    if not table.num_columns:
+    if not table.column_names:
         raise ModelError("the model returned a table without columns", file=node.file)
     return table
