@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from lupom.batches import Map, in_batches
 from lupom.blas import one_thread
 from lupom.science.neighbours import hamming
+from lupom.science.neighbours.planes import agreements
 from lupom.science.neighbours.vectors import PersonaVectors
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ Near = tuple[NDArray[np.int64], NDArray[np.float64]]
 _BLOCK = 1 << 22
 # Reference respondents whose features are held at once: 42 MB at 160 features in float32.
 _TILE = 1 << 16
+# Scores of which the largest stands for all, where the largest are looked for.
+_GROUP = 32
+# Pairs that can be among the nearest, in multiples of those that are, before all are sorted.
+_EQUALS = 16
 # Respondents whose neighbours are one batch of work.
 _ROWS = 8192
 # Similarities are compared to nine digits, so that rounding does not decide between equals.
@@ -179,40 +184,37 @@ def _found(
 def _blocks(
     vectors: PersonaVectors, asked: NDArray[np.int64], others: NDArray[np.int64], k: int
 ) -> Near:
-    """Search by products of the features, a tile of respondents against a tile of others."""
+    """Search by agreements of a tile of respondents with a tile of others."""
     m = len(others)
     norm = np.sqrt(vectors.known)
     top = min(k, m)
     keys = np.full((len(asked), top), -1, dtype=np.int64)
-    # Where all know as much, whole agreements order as similarities do, in half the bytes.
+    layout = vectors.layout
+    # Where all know as much, whole agreements order as similarities do.
     alike = vectors.binary and not vectors.gaps and bool(norm.max(initial=0.0))
     for first in range(0, m, _TILE):
         tile = others[first : first + _TILE]
-        targets = vectors.targets(tile)
-        place = np.full(len(vectors), -1, dtype=np.int64)
-        place[tile] = np.arange(len(tile))
+        targets = vectors.targets(tile) if layout is None else vectors.words(tile, layout)
+        best = min(top, len(tile))
         # Of so many rows that a row and its key are one whole number (`_largest`).
         step = max(1, min(_BLOCK // len(tile), 2**62 // ((DIGITS + 1) * m)))
         for start in range(0, len(asked), step):
             rows = asked[start : start + step]
-            agreement = vectors.rows(rows) @ targets
-            score = agreement if isinstance(agreement, np.ndarray) else agreement.toarray()
-            scale = float(vectors.known[rows[0]]) if alike else 1.0
-            if not alike:
-                score = score.astype(np.float64, copy=False)
-                for divisor in (norm[rows][:, None], norm[tile]):
-                    score /= np.where(divisor > 0, divisor, 1.0)
-                # Who agrees in something has a dimension in common: only where too few do, those
-                # who agree in nothing may be among the nearest.
-                few = np.flatnonzero((score > 0).sum(axis=1) <= min(top, len(tile)))
-                if len(few):
-                    shared = vectors.overlap(rows[few], tile)
-                    score[few] = np.where(shared, score[few], -1)
-            own = np.flatnonzero(place[rows] >= 0)
-            score[own, place[rows[own]]] = -1
+            if layout is None:
+                product = vectors.rows(rows) @ targets
+                agreement = product if isinstance(product, np.ndarray) else product.toarray()
+            else:
+                agreement = agreements(vectors.words(rows, layout), targets, layout)
+            # Nobody is a neighbour of their own.
+            place = np.searchsorted(tile, rows)
+            own = np.flatnonzero(tile[np.minimum(place, len(tile) - 1)] == rows)
+            agreement[own, place[own]] = -1
+            if alike:
+                near = _largest(agreement, float(vectors.known[rows[0]]), best, first, m)
+            else:
+                near = _similar(vectors, agreement, norm, (rows, tile), best, first, m)
             part = slice(start, start + len(rows))
-            best = _largest(score, scale, min(top, len(tile)), first, m)
-            both = np.concatenate([keys[part], best], axis=1)
+            both = np.concatenate([keys[part], near], axis=1)
             keys[part] = np.sort(both, axis=1)[:, ::-1][:, :top]
     neighbours = np.full((len(asked), k), -1, dtype=np.int64)
     similarity = np.full((len(asked), k), np.nan)
@@ -220,6 +222,67 @@ def _blocks(
     neighbours[:, :top] = np.where(found, others[m - 1 - keys % m], -1)
     similarity[:, :top] = np.where(found, keys // m / DIGITS, np.nan)
     return neighbours, similarity
+
+
+def _similar(
+    vectors: PersonaVectors,
+    agreement: NDArray[Any],
+    norm: NDArray[np.float64],
+    of: tuple[NDArray[np.int64], NDArray[np.int64]],
+    top: int,
+    first: int,
+    m: int,
+) -> NDArray[np.int64]:
+    """Return the keys of `_largest` by agreement divided by the norms of rows and tile."""
+    rows, tile = of
+    mine, theirs = (np.where(norm[one] > 0, norm[one], 1.0) for one in of)
+    # In half the bytes, since it only says who can be among the nearest; without the row's own
+    # norm, which all in a row are divided by.
+    rough = np.multiply(agreement, (1.0 / theirs).astype(np.float32), dtype=np.float32)
+    least = _bound(rough, top)
+    keys = np.full((len(rows), top), -1, dtype=np.int64)
+    # Who agrees in something has a dimension in common: only where too few do, those who agree in
+    # nothing may be among the nearest.
+    few = least <= 0
+    many = np.flatnonzero(~few)
+    # Rounded twice, and equal to nine digits may be unequal before.
+    slack = least * 1e-6 + 2.0 * mine / DIGITS
+    at, column = _above(rough, np.where(few, np.inf, least - slack))
+    if len(at) <= _EQUALS * top * len(rows):
+        score = agreement[at, column].astype(np.float64) / mine[at] / theirs[column]
+        keys[many] = _ranked(at, score, column, len(rows), top, first, m)[many]
+    else:
+        few |= True
+    left = np.flatnonzero(few)
+    # As many at a time as a product holds; mostly there are none.
+    if len(left):
+        score = agreement[left].astype(np.float64)
+        score /= mine[left][:, None]
+        score /= theirs
+        shared = (agreement[left] >= 0) & vectors.overlap(rows[left], tile)
+        keys[left] = _largest(np.where(shared, score, -1), 1.0, top, first, m)
+    return keys
+
+
+def _bound(score: NDArray[Any], top: int) -> NDArray[Any]:
+    """Return a number for each row that at least `top` of its scores reach.
+
+    The `top` largest of the maxima of groups do; of all scores they would be looked for five times
+    as long, and not many more reach it.
+    """
+    b, m = score.shape
+    size = min(_GROUP, m // (4 * top))
+    if size > 1:
+        groups = m // size
+        score = score[:, : groups * size].reshape(b, size, groups).max(axis=1)
+    width = score.shape[1]
+    return np.partition(score, width - top, axis=1)[:, width - top]
+
+
+def _above(score: NDArray[Any], least: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return rows and columns of the scores that reach their row's least."""
+    at, column = np.divmod(np.flatnonzero(score >= least[:, None]), score.shape[1])
+    return at, column
 
 
 def _largest(score: NDArray[Any], scale: float, top: int, first: int, of: int) -> NDArray[np.int64]:
@@ -230,17 +293,30 @@ def _largest(score: NDArray[Any], scale: float, top: int, first: int, of: int) -
     more than the product of the vectors, so it is made for those that can be among the nearest.
     """
     b, m = score.shape
-    least = np.partition(score, m - top, axis=1)[:, m - top]
+    least = _bound(score, top).astype(np.float64)
     # Equal after rounding may differ by a digit before it.
-    at, column = np.nonzero(score >= np.maximum(least - 2.0 * scale / DIGITS, 0)[:, None])
-    if len(at) > 16 * top * b:
+    at, column = _above(score, np.maximum(least - 2.0 * scale / DIGITS, 0))
+    if len(at) > _EQUALS * top * b:
         # Most are equally near: all keys at once are less work than sorting so many.
         key = np.where(score >= 0, np.rint(score.astype(np.float64) / scale * DIGITS), -1).astype(
             np.int64
         )
         key = np.where(key >= 0, key * of + (of - 1 - first - np.arange(m)), -1)
         return np.sort(np.partition(key, m - top, axis=1)[:, m - top :], axis=1)[:, ::-1]
-    key = np.rint(score[at, column].astype(np.float64) / scale * DIGITS).astype(np.int64)
+    return _ranked(at, score[at, column].astype(np.float64) / scale, column, b, top, first, of)
+
+
+def _ranked(
+    at: NDArray[np.int64],
+    similarity: NDArray[np.float64],
+    column: NDArray[np.int64],
+    b: int,
+    top: int,
+    first: int,
+    of: int,
+) -> NDArray[np.int64]:
+    """Return the keys of `_largest` of some pairs, whose rows are in order."""
+    key = np.rint(similarity * DIGITS).astype(np.int64)
     key = key * of + (of - 1 - first - column)
     # Rows stay where they are and their keys fall: one sort of whole numbers, not two of indices.
     span = (DIGITS + 1) * of

@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from lupom.science.neighbours import planes
+from lupom.science.neighbours.planes import Layout
+
 Floats = NDArray[np.float64]
 
 # Above this many features a dense matrix of them costs more than a sparse one.
@@ -140,14 +143,26 @@ class PersonaVectors:
         return product if sparse.issparse(features) else np.ascontiguousarray(product)
 
     @property
+    def layout(self) -> Layout | None:
+        """How codes stand in words of bits, where agreements are counted for less so."""
+        if not self.binary or not self._cards or not len(self):
+            return None
+        found = planes.layout(self._cards, self._weights)
+        return found if found.pays(int(self._offsets[-1])) else None
+
+    def words(self, rows: NDArray[np.int64], layout: Layout) -> list[NDArray[np.uint64]]:
+        """Return some respondents' codes as `planes.packed` does."""
+        return planes.packed(self._codes[rows], layout)
+
+    @property
     def gaps(self) -> bool:
         """Return whether any value is missing, so that two may have no dimension in common."""
         return bool((self._codes < 0).any())
 
     def overlap(self, rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which pairs know at least one dimension in common, (m, others)."""
-        known = (self._codes >= 0).astype(np.float32)
-        return np.asarray(known[rows] @ known[others].T > 0)
+        mine, theirs = ((self._codes[of] >= 0).astype(np.float32) for of in (rows, others))
+        return np.asarray(mine @ theirs.T > 0)
 
 
 def _closeness(r: int) -> Any:
