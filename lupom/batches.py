@@ -11,6 +11,8 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lupom.blas import one_thread
@@ -62,10 +64,12 @@ def in_batches(
     Raises
     ------
     ValueError : for a function that has no name in a module, shared values of other kinds, and
-        results that are no table or have other columns than the first.
+        results that are no table or have other columns than the first, or types that have none in
+        common. Whole numbers beside fractions, as pandas makes them where some are NULL, and
+        decimals of different width are no other types, as long as no digit is lost.
     """
     work = worker_of(function, shareable(shared))
-    return joined([tabular(work(batch)) for batch in split(table, batch_rows)])
+    return joined([work(batch) for batch in split(table, batch_rows)])
 
 
 def named(function: Callable[..., Any]) -> str:
@@ -81,21 +85,26 @@ def named(function: Callable[..., Any]) -> str:
 
 def split(table: Any, batch_rows: int) -> Iterator[pa.Table]:
     """Yield a table's batches; one without rows where it has none."""
-    if batch_rows < 1:
-        raise ValueError(f"batch_rows must be at least 1, not {batch_rows}")
-    whole = tabular(table)
-    for start in range(0, max(len(whole), 1), batch_rows):
-        yield whole.slice(start, batch_rows)
+    whole = isinstance(batch_rows, Integral) and not isinstance(batch_rows, bool)
+    if not whole or batch_rows < 1:
+        raise ValueError(f"batch_rows must be a whole number from 1, not {batch_rows!r}")
+    rows = tabular(table)
+    for start in range(0, max(len(rows), 1), batch_rows):
+        yield unsliced(rows.slice(start, batch_rows))
 
 
 def shareable(shared: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return shared values as every worker sees them: tables, arrays read-only, and JSON."""
+    if shared is not None and not isinstance(shared, Mapping):
+        raise ValueError(f"shared is values by name, not {type(shared).__name__}")
     return {name: _shareable(name, value) for name, value in (shared or {}).items()}
 
 
 def _shareable(name: str, value: Any) -> Any:
     import numpy as np
 
+    if isinstance(value, np.ma.MaskedArray):
+        raise ValueError(f"shared {name!r} is a masked array; share values and mask as two")
     if isinstance(value, np.ndarray):
         if value.dtype.hasobject:
             raise ValueError(f"shared {name!r} is an array of Python objects; make it an Arrow one")
@@ -114,21 +123,31 @@ def _shareable(name: str, value: Any) -> Any:
 
 
 def worker_of(function: Callable[..., Any], shared: Mapping[str, Any]) -> Callable[[Any], Any]:
-    """Return what is called with each batch: the function, or what a class makes."""
-    named(function)
+    """Return what makes an Arrow table of each batch: by the function, or by what a class makes.
+
+    Raises ValueError for a result that is no table.
+    """
+    name = named(function).partition(":")[2]
+
+    def told(result: Any) -> Any:
+        try:
+            return tabular(result)
+        except ValueError as error:
+            raise ValueError(f"{name} is to return a table: {error}") from None
+
     if inspect.isclass(function):
         with one_thread():
             made: Any = function(**shared)
 
         def call(batch: Any) -> Any:
             with one_thread():
-                return made(batch)
+                return told(made(batch))
 
         return call
 
     def work(batch: Any) -> Any:
         with one_thread():
-            return function(batch, **shared)
+            return told(function(batch, **shared))
 
     return work
 
@@ -144,10 +163,35 @@ def tabular(value: Any) -> pa.Table:
     if _of_pandas(value):
         return pa.Table.from_pandas(value, preserve_index=False)
     if hasattr(value, "__arrow_c_stream__"):
-        return pa.table(value)
+        # A single column has a stream, too.
+        with suppress(pa.ArrowInvalid):
+            return pa.table(value)
     raise ValueError(
         f"expected a table (Arrow, pandas, polars, DuckDB), got {type(value).__name__}"
     )
+
+
+def unsliced(table: pa.Table) -> pa.Table:
+    """Return a table whose columns of unions begin where their memory does.
+
+    DuckDB 1.5 reads the unions of a slice from the beginning of what it was cut from.
+    """
+    import pyarrow as pa
+
+    if not any(_has_union(field.type) for field in table.schema):
+        return table
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return pa.ipc.open_stream(sink.getvalue()).read_all()
+
+
+def _has_union(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    if pa.types.is_union(kind):
+        return True
+    return any(_has_union(kind.field(i).type) for i in range(kind.num_fields))
 
 
 def _of_pandas(value: Any) -> bool:
@@ -165,7 +209,8 @@ def joined(results: list[pa.Table]) -> pa.Table:
                 f"one {', '.join(results[0].column_names)}"
             )
     try:
-        # What is null in a whole batch of pandas has no type of its own.
-        return pa.concat_tables(results, promote_options="default")
+        # A batch of pandas has types of its own: none where all is NULL, fractions where some of
+        # its whole numbers are, decimals as wide as its widest. Arrow raises where a digit is lost.
+        return pa.concat_tables(results, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise ValueError(f"batches have columns of different types: {error}") from error

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -45,6 +48,10 @@ def test_a_table_without_rows_is_one_batch_that_says_the_columns():
     assert found.column_names == ["x", "value", "word"]
 
 
+def itself(batch: pa.Table) -> pa.Table:
+    return batch
+
+
 class Once:
     made = 0
 
@@ -80,14 +87,57 @@ def counted(batch: pa.Table) -> int:
     return len(batch)
 
 
+def one_column(batch: pa.Table) -> pa.ChunkedArray:
+    return batch["x"]
+
+
+def by_kind(batch: pa.Table) -> pa.Table:
+    return batch if batch["x"][0].as_py() else pa.table({"x": ["none"]})
+
+
+def rounded(batch: pa.Table) -> pa.Table:
+    return pa.table({"x": [2**53 + 1 if batch["x"][0].as_py() else 0.5]})
+
+
+def of_pandas(batch: pa.Table) -> pd.DataFrame:
+    return batch.to_pandas()
+
+
+def test_types_that_pandas_makes_of_the_values_of_a_batch_are_one_type():
+    table = pa.table(
+        {
+            "whole": [1, None, 3],
+            "price": [Decimal("1.5"), Decimal("12.5"), Decimal("100.5")],
+            "none": pa.array([None, None, "c"]),
+        }
+    )
+    assert in_batches(of_pandas, table, batch_rows=1).to_pylist() == table.to_pylist()
+
+
+def test_unions_of_a_batch_come_to_duckdb_as_they_were():
+    with duckdb.connect() as connection:
+        whole = connection.sql(
+            "select union_value(number := range) as value, [{'a': value}] as nested from range(5)"
+        ).to_arrow_table()
+        connection.register("found", in_batches(itself, whole, batch_rows=2))
+        connection.register("given", whole)
+        assert connection.sql("from found").fetchall() == connection.sql("from given").fetchall()
+
+
 @pytest.mark.parametrize(
     ("function", "how", "message"),
     [
         (lambda batch: batch, {}, "function defined at the top of a module, not <lambda>"),
         (scaled, {"shared": {"factor": object()}}, "shared 'factor' is object: a table, a NumPy"),
-        (rows_of, {"batch_rows": 0}, "batch_rows must be at least 1, not 0"),
+        (scaled, {"shared": {"factor": np.ma.array([1], mask=[1])}}, "is a masked array; share va"),
+        (scaled, {"shared": [0.5]}, "shared is values by name, not list"),
+        (rows_of, {"batch_rows": 0}, "batch_rows must be a whole number from 1, not 0"),
+        (rows_of, {"batch_rows": 2.5}, "batch_rows must be a whole number from 1, not 2.5"),
         (named_by_row, {"batch_rows": 5}, "batch 2 has the columns x5, and the first one x0"),
-        (counted, {}, r"expected a table \(Arrow, pandas, polars, DuckDB\), got int"),
+        (counted, {}, r"counted is to return a table: expected a table \(Arrow, .* got int"),
+        (one_column, {}, "one_column is to return a table: expected a table .* got ChunkedArray"),
+        (by_kind, {"batch_rows": 1}, "different types: .* string vs int64"),
+        (rounded, {"batch_rows": 1}, "different types: Integer value 9007199254740993 not in"),
     ],
 )
 def test_what_cannot_go_to_another_process_or_come_back_is_an_error_here_too(

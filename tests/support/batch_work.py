@@ -64,6 +64,26 @@ def raises(batch: pa.Table, folder: str) -> pa.Table:
     return batch
 
 
+class Panic(BaseException):
+    """What extensions in Rust raise: no Exception."""
+
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+def panics(batch: pa.Table) -> pa.Table:
+    raise Panic
+
+
+def exits(batch: pa.Table) -> pa.Table:
+    os._exit(5)
+
+
+def fields(batch: pa.Table, pairs: np.ndarray[Any, Any]) -> pa.Table:
+    """Use the fields of an array that has some."""
+    return pa.table({"sum": [float(pairs["a"].sum() + pairs["b"].sum())]})
+
+
 def waits(batch: pa.Table, file: str) -> pa.Table:
     """Say that it has begun, and wait for longer than any test does."""
     Path(file).write_text(str(os.getpid()))

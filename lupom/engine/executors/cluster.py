@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -22,12 +23,21 @@ if TYPE_CHECKING:
 # Seconds between looks at whether the run is to stop, and until an address is held to be wrong:
 # Ray itself tries for a minute and then ends the process.
 _LOOK, _PATIENCE = 0.1, 5.0
+# Seconds without a result after which the cluster is looked at, and for which its head may be gone:
+# one that keeps its state elsewhere is started again.
+_SILENCE, _GONE = 5.0, 30.0
+# What begins HTTP/2, which gRPC speaks, with an empty frame of settings; whoever speaks it answers
+# with a frame of its own, whose fourth byte is the kind.
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5)
+_HEAD, _SETTINGS = 9, 4
 # Ray is not to report who uses it, and only errors of its own are told.
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS": "0",
 }
+
+_starting = threading.Lock()
 
 
 class Cluster:
@@ -45,15 +55,21 @@ class Cluster:
         # Ray's processes end with the thread that started them (Linux's parent-death signal), and
         # threads of a run come and go.
         self._thread = ThreadPoolExecutor(1, "lupom-ray")
-        self._own = not self._ray.is_initialized()
         try:
-            if self._own:
-                self._thread.submit(self._start).result()
+            # Ray is connected once in a process, whoever else has an executor there.
+            with _starting:
+                self._own = not self._ray.is_initialized()
+                if self._own:
+                    self._thread.submit(self._start).result()
         except BaseException:
             self._thread.shutdown()
             raise
-        found = int(self._ray.cluster_resources().get("CPU", 1))
-        self._at_once = settings.workers or max(found, 1)
+        self._at_once = settings.workers or max(self._cores(), 1)
+        self._address = str(self._ray.get_runtime_context().gcs_address)
+        self._gone_since: float | None = None
+        self._told: set[str] = set()
+        if self._cores() and not self._cores(free=True):
+            self._tell("Others have all cores of the Ray cluster: batches wait for one.")
         self._everywhere: dict[str, list[Any]] = {}
         self._closed = threading.Event()
 
@@ -75,6 +91,32 @@ class Cluster:
             what = "started" if address is None else f"reached at {address}"
             raise ModelError(f"Ray cannot be {what}: {str(error).splitlines()[0]}") from error
 
+    def _cores(self, *, free: bool = False) -> int:
+        ask = self._ray.available_resources if free else self._ray.cluster_resources
+        return int(ask().get("CPU", 0))
+
+    def _look_around(self) -> None:
+        """Say why no batch is done; raises ModelError where the cluster is gone."""
+        try:
+            _answers(self._address)
+        except ModelError as error:
+            now = time.monotonic()
+            self._gone_since = self._gone_since or now
+            if now - self._gone_since < _GONE:
+                return
+            raise ModelError(
+                f"the Ray cluster at {self._address} has not answered for {_GONE:g} s",
+                hint="what is built is kept: run again when it is there, or with another target",
+            ) from error
+        self._gone_since = None
+        if not self._cores():
+            self._tell("The Ray cluster has no core: batches wait for a node that has one.")
+
+    def _tell(self, line: str) -> None:
+        if line not in self._told:
+            self._told.add(line)
+            self._note(line)
+
     def work(self, job: bytes, parts: Sequence[Any], done: Callable[[], None]) -> list[Any]:
         """Return the result of each batch; see `backend.Backend`."""
         import numpy as np
@@ -88,6 +130,7 @@ class Cluster:
         lost = [0] * len(parts)
         todo = list(range(len(parts)))[::-1]
         at_work: dict[Any, int] = {}
+        heard = time.monotonic()
         try:
             while todo or at_work:
                 while todo and len(at_work) < self._at_once:
@@ -95,7 +138,13 @@ class Cluster:
                     part = np.frombuffer(parts[place], dtype=np.uint8)
                     at_work[remote.remote(key, common, part)] = place
                 done()
-                for ref in ray.wait(list(at_work), num_returns=1, timeout=_LOOK)[0]:
+                ready = ray.wait(list(at_work), num_returns=1, timeout=_LOOK)[0]
+                if ready:
+                    heard = time.monotonic()
+                elif time.monotonic() - heard > _SILENCE:
+                    heard = time.monotonic()
+                    self._look_around()
+                for ref in ready:
                     place = at_work.pop(ref)
                     try:
                         well, content = ray.get(ref)
@@ -103,7 +152,8 @@ class Cluster:
                         raise _unable(error) from error
                     except ray.exceptions.RayError as error:
                         lost[place] += 1
-                        how = str(error).strip().splitlines()[0].rstrip(".")
+                        # What else Ray says is advice on its own tools.
+                        how = str(error).strip().splitlines()[0].split(". ")[0].rstrip(".")
                         where = f"batch {place + 1} of {len(parts)}"
                         if lost[place] > self._settings.retries:
                             raise too_often(lost[place], where, how) from error
@@ -169,16 +219,27 @@ def _ray() -> Any:
 
 
 def _answers(address: str) -> None:
-    """Raise ModelError where nobody listens at an address."""
+    """Raise ModelError where nobody listens at an address, or somebody other than Ray."""
     host, _, port = address.rpartition("://")[2].partition(":")
     try:
         number = int(port) if port else 6379
-        socket.create_connection((host, number), timeout=_PATIENCE).close()
+        with socket.create_connection((host, number), timeout=_PATIENCE) as connection:
+            if os.environ.get("RAY_USE_TLS", "0") not in ("", "0"):
+                return
+            connection.sendall(_PREFACE)
+            said = b""
+            while len(said) < _HEAD and (more := connection.recv(_HEAD - len(said))):
+                said += more
     except (OSError, ValueError) as error:
-        raise ModelError(
-            f"no Ray cluster answers at {address}: {error}",
-            hint="the target's executor: address is HOST:6379, or auto on a machine of the cluster",
-        ) from error
+        how = f"{error}"
+    else:
+        if len(said) == _HEAD and said[3] == _SETTINGS:
+            return
+        how = "another program listens there"
+    raise ModelError(
+        f"no Ray cluster answers at {address}: {how}",
+        hint="the target's executor: address is HOST:6379, or auto on a machine of the cluster",
+    )
 
 
 def _unable(error: Any) -> ModelError:

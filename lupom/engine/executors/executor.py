@@ -85,7 +85,7 @@ class Executor:
             self._go_on()
             if work is None:
                 work = batches.worker_of(function, common)
-            out.append(batches.tabular(work(todo[len(out)])))
+            out.append(work(todo[len(out)]))
         del work
         if len(out) < len(todo):
             job = wire.pack(name, common, origin or wire.Origin())

@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.errors import LupomError
+from lupom.engine.errors import LupomError, ModelError
 from lupom.engine.executors import wire, worker
 from lupom.engine.executors.backend import Note, too_often
 
@@ -31,6 +31,8 @@ ONE_THREAD = {
 }
 # Seconds between looks at whether the run is to stop.
 _LOOK = 0.1
+# Seconds for a process whose pipe is closed to end.
+_ENDING = 1.0
 
 
 @dataclass(slots=True)
@@ -131,6 +133,9 @@ class Processes:
                     how = str(error) if process is None else _ended(process)
                     process = None
                     self._lost(job, part, how)
+                except Exception as error:
+                    # Else nobody would ever hear of the batch.
+                    job.ended.put((part, ModelError(f"{type(error).__name__}: {error}")))
                 else:
                     job.ended.put((part, result))
         finally:
@@ -158,7 +163,7 @@ class Processes:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            worker.write(process.stdin, worker.HELLO, 0, json.dumps(sys.path).encode())
+            worker.write(process.stdin, worker.HELLO, 0, json.dumps(sys.path, default=str).encode())
             if worker.read(process.stdout) is None:
                 raise EOFError
         except (OSError, EOFError):
@@ -213,8 +218,12 @@ def _python_path() -> str:
 
 def _ended(process: subprocess.Popen[bytes]) -> str:
     """See to it that a process has ended; returns how it did."""
-    process.kill()
-    code = process.wait()
+    try:
+        # Its pipe may be closed a moment before it ends by itself.
+        code = process.wait(_ENDING)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        code = process.wait()
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             with suppress(OSError):

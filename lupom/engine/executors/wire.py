@@ -71,7 +71,8 @@ def pack(function: str, shared: Mapping[str, Any], origin: Origin) -> bytes:
     for name, value in shared.items():
         if isinstance(value, np.ndarray):
             content = part(np.ascontiguousarray(value).reshape(-1).view(np.uint8))
-            described[name] = ["array", value.dtype.str, list(value.shape), content]
+            dtype = np.lib.format.dtype_to_descr(value.dtype)
+            described[name] = ["array", dtype, list(value.shape), content]
         elif isinstance(value, pa.Table):
             described[name] = ["table", part(to_bytes(value))]
         else:
@@ -120,7 +121,8 @@ def unpack(data: Any) -> tuple[str, dict[str, Any], Origin]:
     for name, (kind, *rest) in head["shared"].items():
         if kind == "array":
             dtype, shape, content = rest
-            shared[name] = np.frombuffer(parts[content], dtype=dtype).reshape(shape)
+            kind = np.lib.format.descr_to_dtype(_tuples(dtype))
+            shared[name] = np.frombuffer(parts[content], dtype=kind).reshape(shape)
         elif kind == "table":
             shared[name] = from_bytes(pa.py_buffer(parts[rest[0]]))
         else:
@@ -133,6 +135,20 @@ def unpack(data: Any) -> tuple[str, dict[str, Any], Origin]:
         head["text"],
     )
     return head["function"], shared, origin
+
+
+def _tuples(dtype: Any) -> Any:
+    """Return NumPy's description of a type as it was before JSON made lists of its tuples.
+
+    It is a text, or of an array with fields a list of (name or (title, name), type, shape).
+    """
+    if isinstance(dtype, str):
+        return dtype
+    out = []
+    for name, kind, *shape in dtype:
+        name = tuple(name) if isinstance(name, list) else name
+        out.append((name, _tuples(kind), *(tuple(one) for one in shape)))
+    return out
 
 
 def to_bytes(table: pa.Table) -> Any:
@@ -155,7 +171,11 @@ def from_bytes(data: Any) -> pa.Table:
 def told(error: BaseException) -> bytes:
     """Return an error as bytes: its type, its message, and where it came through."""
     frames = [(f.filename, f.lineno or 0) for f in traceback.extract_tb(error.__traceback__)]
-    return json.dumps([type(error).__name__, str(error), frames]).encode()
+    try:
+        message = str(error)
+    except Exception as worse:
+        message = f"(its message cannot be made: {type(worse).__name__})"
+    return json.dumps([type(error).__name__, message, frames]).encode()
 
 
 def heard(data: bytes) -> WorkError:

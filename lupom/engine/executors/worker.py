@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from lupom.batches import tabular, worker_of
+from lupom.batches import worker_of
 from lupom.engine.executors import wire
 from lupom.engine.modules import BytesLoader, use
 
@@ -88,7 +88,7 @@ def _import_model(origin: wire.Origin) -> None:
 
 def worked(work: Callable[[Any], Any], batch: Any) -> Any:
     """Return what is made of a batch; both are bytes of Arrow's IPC format."""
-    return wire.to_bytes(tabular(work(wire.from_bytes(batch))))
+    return wire.to_bytes(work(wire.from_bytes(batch)))
 
 
 # Jobs that a worker of a cluster has open: nodes that are built at one time take turns.
@@ -107,7 +107,8 @@ def answered(key: str, job: Any, batch: Any) -> tuple[bool, bytes]:
             while len(_OPEN) > _MOST_OPEN:
                 _OPEN.popitem(last=False)
         return True, worked(_OPEN[key], batch).to_pybytes()
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        # Extensions in Rust raise panics that are no Exception: they are the function's own.
         return False, wire.told(error)
 
 
@@ -144,7 +145,7 @@ def main() -> None:
         if kind == OPEN:
             try:
                 jobs[number] = opened(_mapped(content.decode()))
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
                 failed[number] = wire.told(error)
             continue
         if kind == CLOSE:
@@ -157,7 +158,7 @@ def main() -> None:
             continue
         try:
             result = worked(jobs[job], content)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             write(out, FAILED, place, wire.told(error))
         else:
             write(out, DONE, place, result)

@@ -181,6 +181,12 @@ def test_an_address_where_nobody_answers_is_told(nodes):
         nodes.executor(address="127.0.0.1:9")._workers()
 
 
+def test_an_address_where_another_program_answers_is_told(nodes, server):
+    address = server.base_url.split("/")[2]
+    with pytest.raises(ModelError, match=f"no Ray cluster answers at {address}: another program"):
+        nodes.executor(address=address)._workers()
+
+
 def test_without_ray_the_line_to_install_it_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     executor = Executor(ExecutorSettings(type="ray", start_after=0))

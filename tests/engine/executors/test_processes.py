@@ -79,6 +79,11 @@ def test_shared_values_come_over_as_they_are(workers):
     )
 
 
+def test_the_fields_of_a_shared_array_come_over(workers):
+    pairs = np.array([(1, [2.0, 3.0])], dtype=[("a", "i4"), ("b", "f8", (2,))])
+    assert set(workers.map(batch_work.fields, shared={"pairs": pairs})["sum"].to_pylist()) == {6.0}
+
+
 def test_a_worker_that_is_killed_costs_a_line_and_its_batch_again(workers, tmp_path):
     found = workers.map(batch_work.falls, shared={"folder": str(tmp_path), "times": 1})
     assert found["x"].to_pylist() == NUMBERS["x"].to_pylist()
@@ -101,6 +106,17 @@ def test_what_the_function_raises_is_told_once_with_where(workers, tmp_path):
     assert "raise ValueError" in Path(file).read_text().splitlines()[line - 1]
     assert len(list(tmp_path.iterdir())) == 1
     assert not workers.notes
+
+
+def test_what_is_no_exception_is_told_once_too(workers):
+    with pytest.raises(WorkError, match=r"Panic: \(its message cannot be made: ValueError\)"):
+        workers.map(batch_work.panics)
+    assert not workers.notes
+
+
+def test_a_worker_that_ends_by_itself_is_told_with_its_code(workers):
+    with pytest.raises(ModelError, match=r"was lost 2 times \(exit code 5\)"):
+        workers.map(batch_work.exits)
 
 
 def test_what_a_function_prints_is_not_taken_for_its_result(workers, capfd):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lupom import entry_points
-from lupom.batches import BATCH_ROWS
+from lupom.batches import BATCH_ROWS, unsliced
 from lupom.engine.compiler.python import expand
 from lupom.engine.errors import LupomError, ModelError, did_you_mean
 from lupom.engine.executors.wire import WorkError
@@ -239,4 +239,4 @@ def _arrow(result: Any, node: Node, folder: Path) -> pa.Table | Spool:
         )
     if not table.column_names:
         raise ModelError("the model returned a table without columns", file=node.file)
-    return table
+    return unsliced(table)
