@@ -140,6 +140,26 @@ def test_a_tuned_retrieval_setting_depends_on_no_test_answer(tmp_path):
     assert different <= tagged | chosen | {"neighbour_answers"}
 
 
+def test_who_learns_from_tested_people_learns_none_of_their_held_out_answers(tmp_path):
+    part = {
+        "vars": VARS | {"learn_from_tested": True, "predictors": ["majority", "logistic_answers"]},
+        "no_llm": True,
+        "select": ["+baselines"],
+    }
+    folder = copy_project(tmp_path / "one", respondents=300)
+    before, tagged, pairs, _ = run(folder, **part)
+    with Project(folder, vars=part["vars"]) as project:
+        tested = "select distinct respondent_id from holdout where role = 'test'"
+        learns = f"select count(*) from ({tested}) join learning_respondents using (respondent_id)"
+        assert project.query(learns).rows()[0][0] > 20
+    assert permuted(folder, pairs, "test", "hidden", "tuning") > 200
+    after, *_ = run(folder, **part)
+    different = {name for name in before if before[name] != after[name]}
+    assert "responses" in different
+    assert different <= tagged
+    assert {"learning_answers", "fitted_predictors", "baselines"} <= before.keys()
+
+
 def test_two_runs_give_the_same_tables(tmp_path, server, first):
     other = copy_project(tmp_path / "other", respondents=400, base_url=server.base_url)
     second, *_ = run(other)
