@@ -20,7 +20,7 @@ def model(lupom):
         seed=lupom.var("seed", 1),
         through=lupom.map,
     )
-    return neighbours.similar_respondents(
+    return neighbours.similar_respondents_in_parts(
         inputs,
         lupom.ref("retrieval_settings"),
         # A setting that says 'tuned' is what the search chose; any other stands as it is.

@@ -21,7 +21,7 @@ from lupom.science.bayes.personas import (
 from lupom.science.bayes.scores import Score
 from lupom.science.bayes.variants import PerSurvey, Variant, score_of, variants_of
 from lupom.science.drawn import drawn as among
-from lupom.science.inputs import columns_of
+from lupom.science.inputs import Rows, columns_of
 from lupom.science.names import DEFAULT
 from lupom.science.tables import stack, streamed, surveys
 
@@ -230,14 +230,12 @@ def refine_personas_in_parts(
 def _encoded(
     values: Any, described: pa.Table, parameters: Any
 ) -> dict[str, tuple[Personas, pa.Table]]:
-    """Return each survey's personas and parameters; the table of values is held no longer."""
-    tables = surveys(
-        described,
-        columns_of(values, _VALUES),
-        columns_of(parameters, ("survey", "network", *_PARAMETERS)),
-    )
+    """Return each survey's personas and parameters; values are read part by part."""
+    rows = Rows(values, _VALUES)
+    tables = surveys(described, columns_of(parameters, ("survey", "network", *_PARAMETERS)))
     return {
-        survey: (encode_personas(given, its), fitted) for survey, (its, given, fitted) in tables
+        survey: (encode_personas(rows.of("survey", survey).parts(_VALUES[1:]), its), fitted)
+        for survey, (its, fitted) in tables
     }
 
 

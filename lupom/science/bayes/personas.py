@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +61,8 @@ def encode_personas(
     Parameters
     ----------
     values : Arrow or pandas table: respondent_id, dimension_id and the value column (null where
-        unknown), at most one row per respondent and dimension; a cell without a row is unknown.
+        unknown), at most one row per respondent and dimension; a cell without a row is unknown. Or
+        an iterable of such tables, the rows' parts.
     dimensions : table: dimension_id, level, candidate_values (list; one that appears twice
         counts once).
     column : name of the value column.
@@ -73,7 +74,6 @@ def encode_personas(
         that is not a candidate, or a cell that appears twice.
     """
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     described = columns_of(dimensions, ("dimension_id", "level", "candidate_values")).to_pylist()
     by_id: dict[str, tuple[str, tuple[str, ...]]] = {}
@@ -89,38 +89,46 @@ def encode_personas(
         by_id[name] = (str(row["level"]), candidates)
     names = sorted(by_id)
 
-    table = columns_of(values, ("respondent_id", "dimension_id", column))
-    table = table.cast(pa.schema([(name, pa.string()) for name in table.column_names]))
-    if table["respondent_id"].null_count or table["dimension_id"].null_count:
-        raise ValueError("respondent_id and dimension_id must not be null")
-    unknown = sorted(set(pc.unique(table["dimension_id"]).to_pylist()) - set(names))
-    if unknown:
-        raise ValueError(f"values name dimension {unknown[0]!r}, which is not among the dimensions")
-    people = pc.unique(table["respondent_id"]).to_pylist()
-    everyone = sorted({*people, *(str(r) for r in respondents)})
-    ids, dimension_ids = pa.array(everyone, pa.string()), pa.array(names, pa.string())
-    codes = np.full((len(everyone), len(names)), MISSING, dtype=np.int32)
+    wanted = ("respondent_id", "dimension_id", column)
+    parts = (
+        _slices(columns_of(values, wanted))
+        if hasattr(values, "columns") or hasattr(values, "column_names")
+        else values
+    )
+    place = {name: i for i, name in enumerate(sorted({str(r) for r in respondents}))}
+    codes = np.full((len(place), len(names)), MISSING, dtype=np.int32)
     seen = np.zeros(codes.shape, dtype=bool)
-    for start in range(0, len(table), _ROWS):
-        part = table.slice(start, _ROWS)
-        rows, columns = (
-            _places(part["respondent_id"], ids),
-            _places(part["dimension_id"], dimension_ids),
-        )
+    choices = [by_id[name][1] for name in names]
+    for given in parts:
+        part = columns_of(given, wanted)
+        part = part.cast(pa.schema([(name, pa.string()) for name in wanted]))
+        if part["respondent_id"].null_count or part["dimension_id"].null_count:
+            raise ValueError("respondent_id and dimension_id must not be null")
+        dimension, found = encoded(part, "dimension_id")
+        unknown = sorted(set(found) - set(names))
+        if unknown:
+            raise ValueError(
+                f"values name dimension {unknown[0]!r}, which is not among the dimensions"
+            )
+        columns = np.searchsorted(names, found)[dimension] if found else dimension
+        person, people = encoded(part, "respondent_id")
+        rows = np.array([place.setdefault(r, len(place)) for r in people], dtype=np.int64)[person]
+        if len(place) > len(codes):
+            codes, seen = (_longer(one, len(place)) for one in (codes, seen))
         again = np.flatnonzero(seen[rows, columns])
         if not len(again):
             # Within these rows, where one cell appears twice it is the second that is too many.
-            cells = rows.astype(np.int64) * len(names) + columns
+            cells = rows * len(names) + columns
             order = np.argsort(cells, kind="stable")
             again = order[1:][np.diff(cells[order]) == 0]
         if len(again):
             raise ValueError(
-                f"respondent {everyone[rows[again[0]]]!r} has two values on dimension "
+                f"respondent {people[person[again[0]]]!r} has two values on dimension "
                 f"{names[columns[again[0]]]!r}"
             )
         seen[rows, columns] = True
         word, words = encoded(part, column)
-        mapped = _code_of(words, [by_id[name][1] for name in names])[word, columns]
+        mapped = _code_of(words, choices)[word, columns]
         wrong = np.flatnonzero(mapped == _STRANGE)
         if len(wrong):
             first = wrong[np.argmin(columns[wrong])]
@@ -130,20 +138,29 @@ def encode_personas(
                 f"candidates are {', '.join(map(repr, by_id[name][1]))}"
             )
         codes[rows, columns] = mapped
+    del seen
+    everyone = sorted(place)
+    order = np.array([place[r] for r in everyone], dtype=np.int64)
+    ordered = len(codes) == len(order) and bool((np.diff(order) == 1).all())
     return Personas(
         tuple(everyone),
         tuple(names),
         tuple(by_id[name][0] for name in names),
-        tuple(by_id[name][1] for name in names),
-        codes,
+        tuple(choices),
+        codes if ordered else codes[order],
     )
 
 
-def _places(column: pa.ChunkedArray, among: pa.Array) -> NDArray[np.int32]:
-    import pyarrow.compute as pc
+def _slices(table: pa.Table) -> Iterator[pa.Table]:
+    for start in range(0, len(table), _ROWS):
+        yield table.slice(start, _ROWS)
 
-    found = pc.index_in(column, value_set=among)
-    return np.asarray(found.combine_chunks(), dtype=np.int32)
+
+def _longer(matrix: NDArray[Any], rows: int) -> NDArray[Any]:
+    """Return a matrix with so many rows at least, and room for more; cells are -1 or False."""
+    more = max(rows - len(matrix), len(matrix) // 2)
+    fill = False if matrix.dtype == bool else MISSING
+    return np.concatenate([matrix, np.full((more, matrix.shape[1]), fill, dtype=matrix.dtype)])
 
 
 def _code_of(words: Sequence[str], candidates: Sequence[Sequence[str]]) -> NDArray[np.int32]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lupom.batches import Map, in_batches
 from lupom.science.bayes.personas import encode_personas
 from lupom.science.drawn import drawn
-from lupom.science.inputs import arrow, columns_in, columns_of, require
+from lupom.science.inputs import Rows, arrow, require
 from lupom.science.neighbours.embeddings import nearest_texts, texts
 from lupom.science.neighbours.nearest import Near, nearest
 from lupom.science.neighbours.settings import NO_NETWORK, Setting
@@ -27,8 +27,6 @@ Embed = Callable[[list[str]], Any]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-# Rows of values that are read at a time.
-_ROWS = 2_000_000
 _KNOWN = ("survey", "respondent_id", "question_id", "answer")
 _VALUES = {"refined": ("refined_value", "probability"), "raw": ("value", "raw_probability")}
 
@@ -46,7 +44,7 @@ class Features:
     ids : (d) of the questions, where they are answers.
     """
 
-    codes: Ints
+    codes: NDArray[Any]
     names: list[str]
     words: list[list[str]]
     ordered: list[bool]
@@ -66,28 +64,28 @@ class People:
 
     def __init__(
         self,
-        values: pa.Table,
+        values: Rows,
         dimensions: pa.Table,
         roles: pa.Table,
         *,
-        attributes: pa.Table | None = None,
-        known: pa.Table | None = None,
-        questions: pa.Table | None = None,
+        attributes: Rows | None = None,
+        known: Rows | None = None,
+        questions: Rows | None = None,
         embed: Embed | None = None,
         method: str = "auto",
-        elsewhere: frozenset[str] = frozenset(),
+        elsewhere: Callable[[], frozenset[str]] = frozenset,
         candidates: int | None = None,
         seed: int = 0,
         through: Map = in_batches,
     ) -> None:
-        rows = {str(r["respondent_id"]): r for r in roles.to_pylist()}
-        self.ids = sorted(rows)
+        place = {str(r): i for i, r in enumerate(roles["respondent_id"].to_pylist())}
+        self.ids = sorted(place)
         self.row_of = {respondent: i for i, respondent in enumerate(self.ids)}
-        ordered = [rows[i] for i in self.ids]
-        self.reference = np.array([r["role"] == "reference" for r in ordered], dtype=bool)
-        self.new = np.array([r["role"] == "new" for r in ordered], dtype=bool)
-        self._has_persona = np.array([r.get("has_persona", True) for r in ordered], dtype=bool)
-        self._asked = np.array([r.get("asked", True) for r in ordered], dtype=bool)
+        order = np.array([place[i] for i in self.ids], dtype=np.int64)
+        self.reference = _is(roles, "role", "reference")[order]
+        self.new = _is(roles, "role", "new")[order]
+        self._has_persona = _is(roles, "has_persona", True)[order]
+        self._asked = _is(roles, "asked", True)[order]
         self._values, self._dimensions = values, dimensions
         self._attributes, self._known, self._questions = attributes, known, questions
         self._embed, self._method, self._elsewhere = embed, method, elsewhere
@@ -212,33 +210,32 @@ class People:
             self._made[key] = self._persona_features(*key)
         return self._made[key]
 
-    def _values_of(self, network: str | None) -> pa.Table:
+    def _values_of(self, network: str | None) -> Rows:
         """Return the values of one network; of 'none' those of any, whose raw ones are the same."""
-        import pyarrow.compute as pc
-
-        if network is None or "network" not in self._values.column_names:
+        if network is None or "network" not in self._values.columns:
             return self._values
-        of = self._values["network"]
-        wanted = pc.min(of) if network == NO_NETWORK else network
-        return self._values.filter(pc.equal(of, wanted))
+        if network == NO_NETWORK:
+            known = [name for name in self._values.distinct("network") if name is not None]
+            network = min(known, default=network)
+        return self._values.of("network", network)
 
     def _persona_features(self, personas: str, network: str | None, certainly: bool) -> Features:
         column, certain = _VALUES[personas]
-        table = self._values_of(network)
-        n = len(self.ids)
-        personas_ = encode_personas(table, self._dimensions, column=column, respondents=self.ids)
-        chosen = np.array([self.row_of.get(r, -1) for r in personas_.respondents], dtype=np.int64)
-        codes = np.full((n, len(personas_.dimensions)), -1, dtype=np.int64)
-        codes[chosen[chosen >= 0]] = personas_.codes[chosen >= 0]
+        rows = self._values_of(network)
+        parts = rows.parts(("respondent_id", "dimension_id", column))
+        personas_ = encode_personas(parts, self._dimensions, column=column, respondents=self.ids)
+        codes = personas_.codes
+        if len(codes) > len(self.ids):
+            everyone = {respondent: i for i, respondent in enumerate(personas_.respondents)}
+            codes = codes[[everyone[i] for i in self.ids]]
         certainty = None
         if certainly:
             certainty = np.ones(codes.shape)
-        if certainty is not None and certain in table.column_names:
-            for start in range(0, len(table), _ROWS):
-                part = table.slice(start, _ROWS)
+        if certainty is not None and certain in rows.columns:
+            place = {name: j for j, name in enumerate(personas_.dimensions)}
+            for part in rows.parts(("respondent_id", "dimension_id", certain)):
                 person, people = encoded(part, "respondent_id")
                 dimension, found = encoded(part, "dimension_id")
-                place = {name: j for j, name in enumerate(personas_.dimensions)}
                 mine = np.array([self.row_of.get(p, -1) for p in people], dtype=np.int64)[person]
                 at = np.array([place[f] for f in found], dtype=np.int64)[dimension]
                 probability = part.column(certain).to_numpy().astype(np.float64)
@@ -260,75 +257,97 @@ class People:
 
     def _attribute_features(self, setting: Setting) -> Features:
         held = self._held
-        seen = sorted({name for mine in held for name in mine})
+        seen = sorted(held)
         names = seen if setting.demographics == "all" else list(setting.demographics)
         # What another survey has is not a slip of the pen; this one is compared by what it has.
         missing = [name for name in names if seen and name not in seen]
-        strange = [name for name in missing if name not in self._elsewhere]
+        strange = [name for name in missing if name not in self._elsewhere()]
         if strange or (missing and len(missing) == len(names)):
             name = (strange or missing)[0]
             raise ValueError(
                 f"no respondent has the attribute {name!r}; known are {', '.join(seen)}"
             )
         names = [name for name in names if name not in missing]
-        codes = np.full((len(self.ids), len(names)), -1, dtype=np.int64)
-        words = []
+        codes = np.full((len(self.ids), len(names)), -1, dtype=np.int32)
+        words: list[list[str]] = []
         for j, name in enumerate(names):
-            mine = [of.get(name) for of in held]
-            words.append(sorted({w for w in mine if w is not None}))
-            order = {w: i for i, w in enumerate(words[-1])}
-            codes[:, j] = [-1 if w is None else order[w] for w in mine]
+            given, said = held.get(name, (None, []))
+            words.append(said)
+            if given is not None:
+                codes[:, j] = given
         return Features(codes, names, words, [False] * len(names))
 
     @cached_property
-    def _held(self) -> list[dict[str, str]]:
-        """Return each respondent's attributes."""
+    def _held(self) -> dict[str, tuple[NDArray[np.int32], list[str]]]:
+        """Return by attribute each respondent's value, (n), as a place in its sorted values."""
         if self._attributes is None:
             raise ValueError("demographics need the table of attributes")
-        of = {
-            str(row["respondent_id"]): dict(row["attributes"] or ())
-            for row in self._attributes.to_pylist()
-        }
-        return [of.get(i, {}) for i in self.ids]
+        table = _pairs(self._attributes.read(("respondent_id", "attributes")))
+        person, people = encoded(table, "respondent_id")
+        name_of, names = encoded(table, "name")
+        word, said = encoded(table, "value")
+        mine = np.array([self.row_of.get(p, -1) for p in people], dtype=np.int64)[person]
+        out = {}
+        for j, name in enumerate(names):
+            use = np.flatnonzero((name_of == j) & (mine >= 0))
+            if len(use):
+                given = word[use]
+                words = sorted(said[w] for w in np.unique(given[given >= 0]))
+                place = np.full(len(said) + 1, -1, dtype=np.int32)
+                order = {w: i for i, w in enumerate(words)}
+                place[:-1] = [order.get(w, -1) for w in said]
+                codes = np.full(len(self.ids), -1, dtype=np.int32)
+                codes[mine[use]] = place[given]
+                out[name] = (codes, words)
+        return out
 
     @cached_property
     def answers(self) -> Features:
         """Return the known answers, a question a dimension."""
         n = len(self.ids)
         if self._known is None:
-            return Features(np.full((n, 0), -1), [], [], [])
-        table = self._known
-        person, people = encoded(table, "respondent_id")
-        asked, questions = encoded(table, "question_id")
-        word, said = encoded(table, "answer")
-        place = {q: j for j, q in enumerate(sorted(questions))}
+            return Features(np.full((n, 0), -1, dtype=np.int32), [], [], [])
+        # Of each question the answers in the order they are met, until all are known.
+        met: dict[str, dict[str, int]] = {}
+        columns: dict[str, NDArray[np.int32]] = {}
+        for part in self._known.parts(_KNOWN[1:]):
+            person, people = encoded(part, "respondent_id")
+            asked, questions = encoded(part, "question_id")
+            word, said = encoded(part, "answer")
+            row = np.array([self.row_of.get(p, -1) for p in people], dtype=np.int64)[person]
+            use = np.flatnonzero((row >= 0) & (word >= 0))
+            order = use[np.argsort(asked[use], kind="stable")]
+            bounds = np.searchsorted(asked[order], np.arange(len(questions) + 1))
+            for j, question in enumerate(questions):
+                mine = order[bounds[j] : bounds[j + 1]]
+                codes = columns.setdefault(question, np.full(n, -1, dtype=np.int32))
+                found = met.setdefault(question, {})
+                place = np.full(len(said), -1, dtype=np.int32)
+                for w in np.unique(word[mine]):
+                    place[w] = found.setdefault(said[w], len(found))
+                codes[row[mine]] = place[word[mine]]
+        ids = sorted(columns)
         options, called, ordered = self._described()
-        row = np.array([self.row_of.get(p, -1) for p in people], dtype=np.int64)[person]
-        column = np.array([place[q] for q in questions], dtype=np.int64)[asked]
-        use = np.flatnonzero((row >= 0) & (word >= 0))
-        codes = np.full((n, len(place)), -1, dtype=np.int64)
+        matrix = np.full((n, len(ids)), -1, dtype=np.int32)
         words: list[list[str]] = []
-        order = use[np.argsort(column[use], kind="stable")]
-        bounds = np.searchsorted(column[order], np.arange(len(place) + 1))
-        for j, question in enumerate(place):
-            mine = order[bounds[j] : bounds[j + 1]]
-            found = {said[w] for w in np.unique(word[mine])}
+        for j, question in enumerate(ids):
+            found = met[question]
             listed = [o for o in options.get(question, []) if o is not None]
-            words.append([*listed, *sorted(found - set(listed))])
+            words.append([*listed, *sorted(set(found) - set(listed))])
             code = {w: i for i, w in enumerate(words[-1])}
-            code_of = np.array([code.get(w, -1) for w in said], dtype=np.int64)
-            codes[row[mine], j] = code_of[word[mine]]
+            code_of = np.array([*(code[w] for w in found), -1], dtype=np.int32)
+            matrix[:, j] = code_of[columns.pop(question)]
         return Features(
-            codes,
-            [called.get(q, q) for q in place],
+            matrix,
+            [called.get(q, q) for q in ids],
             words,
-            [ordered.get(q, False) for q in place],
-            ids=list(place),
+            [ordered.get(q, False) for q in ids],
+            ids=ids,
         )
 
     def _described(self) -> tuple[dict[str, list[str]], dict[str, str], dict[str, bool]]:
         """Return each question's options, wording, and whether its options are in order."""
-        rows = [] if self._questions is None else self._questions.to_pylist()
+        rows = [] if self._questions is None else self._questions.read().to_pylist()
         return (
             {r["question_id"]: list(r["options"] or ()) for r in rows},
             {r["question_id"]: r.get("question") or r["question_id"] for r in rows},
@@ -381,42 +400,34 @@ class Inputs:
     seed: int = 0
     through: Map = in_batches
 
-    def people(self, personas: Collection[str] = tuple(_VALUES)) -> Iterator[tuple[str, People]]:
-        """Yield each survey's name and its respondents.
-
-        `personas` are the kinds of persona values that will be compared, 'refined' and 'raw'.
-        """
-        required: list[tuple[Any, tuple[str, ...]]] = [
-            (self.roles, ("survey", "respondent_id", "role")),
-            (self.dimensions, ("survey", "dimension_id", "level", "candidate_values")),
-        ]
-        own = ("survey", "respondent_id", "dimension_id")
-        more = ("network", *(name for kind in sorted(personas) for name in _VALUES[kind]))
-        values = columns_of(
-            self.values, [*own, *(name for name in more if name in columns_in(self.values))]
+    def people(self) -> Iterator[tuple[str, People]]:
+        """Yield each survey's name and its respondents, of whom is read what is compared."""
+        roles = _whole(self.roles, ("survey", "respondent_id", "role"))
+        dimensions = _whole(
+            self.dimensions, ("survey", "dimension_id", "level", "candidate_values")
         )
-        optional: Sequence[tuple[Any, tuple[str, ...]]] = [
-            (self.attributes, ("survey", "respondent_id", "attributes")),
-            (self.questions, ("survey", "question_id", "options")),
-        ]
-        tables = [*(_whole(table, columns) for table, columns in required), values]
-        extra = [None if t is None else _whole(t, columns) for t, columns in optional]
-        extra[1:1] = [None if self.known is None else columns_of(self.known, _KNOWN)]
-        there = [table for table in extra if table is not None]
-        elsewhere = _attribute_names(extra[0])
-        for survey, (roles, dimensions, values, *rest) in surveys(*tables, *there):
-            given = iter(rest)
-            known_of = [None if table is None else next(given) for table in extra]
-            attributes, known, questions = known_of
+        values = Rows(self.values, ("survey", "respondent_id", "dimension_id"))
+        attributes = _rows(self.attributes, ("survey", "respondent_id", "attributes"))
+        known = _rows(self.known, _KNOWN)
+        questions = _rows(self.questions, ("survey", "question_id", "options"))
+
+        @cache
+        def elsewhere() -> frozenset[str]:
+            if attributes is None:
+                return frozenset()
+            pairs = _pairs(attributes.read(("respondent_id", "attributes")))
+            return frozenset(pairs["name"].unique().to_pylist())
+
+        for survey, (its_roles, its_dimensions) in surveys(roles, dimensions):
             yield (
                 survey,
                 People(
-                    values,
-                    dimensions,
-                    roles,
-                    attributes=attributes,
-                    known=known,
-                    questions=questions,
+                    values.of("survey", survey),
+                    its_dimensions,
+                    its_roles,
+                    attributes=_of(attributes, survey),
+                    known=_of(known, survey),
+                    questions=_of(questions, survey),
                     embed=self.embed,
                     method=self.method,
                     elsewhere=elsewhere,
@@ -427,20 +438,41 @@ class Inputs:
             )
 
 
-def _attribute_names(attributes: pa.Table | None) -> frozenset[str]:
-    """Return the names of all attributes in a table of respondents."""
-    if attributes is None:
-        return frozenset()
-    import pyarrow as pa
+def _rows(table: Any, columns: Sequence[str]) -> Rows | None:
+    return None if table is None else Rows(table, columns)
+
+
+def _of(rows: Rows | None, survey: str) -> Rows | None:
+    return None if rows is None else rows.of("survey", survey)
+
+
+def _is(table: pa.Table, name: str, value: Any) -> Bools:
+    """Return which rows have a value in a column; all where there is no such column."""
     import pyarrow.compute as pc
 
-    column = attributes["attributes"]
+    if name not in table.column_names:
+        return np.ones(len(table), dtype=bool)
+    found = pc.fill_null(pc.equal(table[name], value), False)
+    return np.asarray(found, dtype=bool)
+
+
+def _pairs(table: pa.Table) -> pa.Table:
+    """Return attributes as one row for each: respondent_id, name, value."""
+    import pyarrow as pa
+
+    ids, column = table["respondent_id"], table["attributes"].combine_chunks()
     if pa.types.is_map(column.type):
         # A million maps as Python objects take 1 GB.
-        keys = (pc.unique(chunk.keys).to_pylist() for chunk in column.chunks)
-        return frozenset(name for some in keys for name in some)
-    maps = column.to_pylist()
-    return frozenset(name for one in maps for name in dict(one or ()))
+        offsets = np.asarray(column.offsets)
+        first, last = int(offsets[0]), int(offsets[-1])
+        row = np.repeat(np.arange(len(column)), np.diff(offsets))
+        names, values = (of.slice(first, last - first) for of in (column.keys, column.items))
+    else:
+        held = [dict(one or ()) for one in column.to_pylist()]
+        row = np.repeat(np.arange(len(held)), [len(of) for of in held])
+        names = pa.array([name for of in held for name in of], pa.string())
+        values = pa.array([v for of in held for v in of.values()])
+    return pa.table({"respondent_id": ids.take(pa.array(row)), "name": names, "value": values})
 
 
 def _whole(table: Any, columns: tuple[str, ...]) -> pa.Table:

@@ -1,7 +1,17 @@
+import sys
+
+import duckdb
 import pyarrow as pa
 import pytest
 
-from lupom.science.neighbours import Inputs, Setting, neighbour_answers, similar_respondents
+from lupom.science.neighbours import (
+    Inputs,
+    Setting,
+    neighbour_answers,
+    neighbour_answers_in_parts,
+    similar_respondents,
+    similar_respondents_in_parts,
+)
 
 DIMENSIONS = pa.table(
     {
@@ -285,4 +295,25 @@ def test_of_many_reference_respondents_so_many_may_be_neighbours():
     assert similar_respondents(Inputs(*tables, candidates=8, seed=1), setting) != few
     assert similar_respondents(Inputs(*tables, candidates=40), setting) == similar_respondents(
         Inputs(*tables), setting
+    )
+
+
+def test_tables_of_duckdb_are_read_in_parts_and_made_in_parts(monkeypatch):
+    connection = duckdb.connect()
+    tables = {"personas": values(), "dimensions": DIMENSIONS, "roles": ROLES, "known": ANSWERS}
+    of = {name: connection.from_arrow(table) for name, table in tables.items()}
+    inputs = Inputs(of["personas"], of["dimensions"], of["roles"], known=of["known"])
+    setting = Setting("persona", k=4)
+    whole = found(setting)
+    assert similar_respondents(inputs, setting) == whole
+    monkeypatch.setattr(sys.modules["lupom.science.neighbours.respondents"], "_PART", 8)
+    parts = list(similar_respondents_in_parts(inputs, setting))
+    assert len(parts) > 1
+    assert pa.Table.from_batches(parts) == whole
+    votes = neighbour_answers(whole, ANSWERS)
+    parts = list(neighbour_answers_in_parts(connection.from_arrow(whole), of["known"]))
+    assert len(votes) > 8
+    assert pa.Table.from_batches(parts) == votes
+    assert similar_respondents(inputs, Setting("answers", k=3)) == found(
+        Setting("answers", k=3), known=ANSWERS
     )
