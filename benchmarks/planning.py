@@ -31,7 +31,7 @@ import pyarrow as pa
 from lupom.science.planning import classes, forms
 from lupom.science.planning.classes import Pool
 from lupom.science.planning.moments import Cells, cells, fit
-from lupom.science.planning.question_plan import Judge, Sums, answered, question_plan, summary
+from lupom.science.planning.question_plan import Judge, Sums, answered, question_plan, summaries
 from lupom.science.predictors.task import Floats, Ints, everyone
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -146,11 +146,11 @@ def irt(given: Tables, seed: int, size: int = 3) -> dict[str, Any]:
         found["adaptive"].append((at, judge.sums(forms.adaptive(pool, part, size), size)))
         found["irt"].append((at, _irt(learned, part, size)))
     whole = {name: _joined(parts) for name, parts in found.items()}
-    everybody = np.ones(len(people.codes), dtype=bool)
+    everybody = np.ones((1, len(people.codes)), dtype=bool)
     out: dict[str, Any] = {"people": len(people.codes)}
     for name, sums in whole.items():
         against = whole["irt"] if name != "irt" else None
-        row = summary(sums, against, people.weights, everybody)
+        (row,) = summaries(sums, against, people.weights, everybody)
         out[name] = _three(row)
         if against is not None:
             out[f"{name}_less_irt"] = _against(row, 1)

@@ -48,6 +48,8 @@ SIZES = (1, 3, 5, 10)
 # Questions that an adaptive form has at most.
 LONGEST = 5
 SPARE = 5
+# Numbers, of people by groups, that are summed up at one time: 16 MB of them.
+AT_ONCE = 2**21
 
 
 @dataclass(frozen=True)
@@ -174,13 +176,14 @@ def _rows(
             asked = forms.adaptive(pool, some.people, min(most, LONGEST))
             for size in range(1, asked.shape[1] + 1):
                 _put(found, (ADAPTIVE, size), here & interviewed, some.sums(asked, size))
-    groups = _groups(task, attributes, smallest)
+    groups, members = _groups(task, attributes, smallest)
     for (strategy, size), sums in found.items():
-        against = found[CHOSEN, size]
-        shown = groups if strategy in (CHOSEN, ADAPTIVE) else groups[:1]
-        for attribute, group, members in shown:
-            here = members & (interviewed if strategy == ADAPTIVE else True)
-            if group is not None and here.sum() < smallest:
+        shown = len(groups) if strategy in (CHOSEN, ADAPTIVE) else 1
+        here = members[:shown] & interviewed if strategy == ADAPTIVE else members[:shown]
+        against = found[CHOSEN, size] if strategy != CHOSEN else None
+        rows = summaries(sums, against, task.weights, here)
+        for (attribute, group), row in zip(groups[:shown], rows, strict=True):
+            if group is not None and row["n"] < smallest:
                 continue
             yield {
                 "survey": task.survey,
@@ -189,7 +192,7 @@ def _rows(
                 "question_id": names[size - 1] if strategy == CHOSEN and size else None,
                 "attribute": attribute,
                 "group": group,
-                **summary(sums, against if strategy != CHOSEN else None, task.weights, here),
+                **row,
             }
 
 
@@ -232,49 +235,74 @@ class Judge:
         return loss, (likelier == 0).astype(np.float32)
 
 
-def summary(sums: Sums, against: Sums | None, weights: Floats, here: Bools) -> dict[str, Any]:
-    """Return means over the answers of some people, and their intervals.
+def summaries(
+    sums: Sums, against: Sums | None, weights: Floats, members: Bools
+) -> list[dict[str, Any]]:
+    """Return means over the answers of each group's people, and their intervals.
 
     An interval is that of a ratio of sums over people, by linearisation, with people as the units
     that were drawn.
+
+    Parameters
+    ----------
+    sums, against : the sums, and those that they are compared with. weights : (n).
+    members : (G, n), the people of each group.
     """
-    loss, spread = _ratio(sums.loss, sums.count, weights, here)
-    low, high = _interval(loss, spread)
-    out: dict[str, Any] = {
+    step = max(AT_ONCE // len(weights), 1)
+    return [
+        row
+        for begin in range(0, len(members), step)
+        for row in _summaries(sums, against, weights, members[begin : begin + step])
+    ]
+
+
+def _summaries(
+    sums: Sums, against: Sums | None, weights: Floats, members: Bools
+) -> Iterator[dict[str, Any]]:
+    count = members.sum(axis=1)
+    loss, spread = _ratio(sums.loss, sums.count, weights, members)
+    low, high = _interval(loss, spread, count)
+    columns = {
         "nll": loss,
         "low": low,
         "high": high,
-        "nll_before": _ratio(sums.before, sums.count, weights, here)[0],
-        "accuracy": _ratio(sums.right, sums.count, weights, here)[0],
-        "n": int(here.sum()),
+        "nll_before": _ratio(sums.before, sums.count, weights, members)[0],
+        "accuracy": _ratio(sums.right, sums.count, weights, members)[0],
+        "n": count,
     }
     if against is not None:
-        other, theirs = _ratio(against.loss, against.count, weights, here)
-        low, high = _interval(loss - other, spread - theirs)
-        out |= {"difference": loss - other, "difference_low": low, "difference_high": high}
-    return out
+        other, theirs = _ratio(against.loss, against.count, weights, members)
+        low, high = _interval(loss - other, spread - theirs, count)
+        columns |= {"difference": loss - other, "difference_low": low, "difference_high": high}
+    lists = [column.tolist() for column in columns.values()]
+    for row in zip(*lists, strict=True):
+        yield dict(zip(columns, row, strict=True))
 
 
-def _ratio(top: Floats, count: Floats, weights: Floats, here: Bools) -> tuple[float, Floats]:
-    """Return a weighted mean over answers, and each person's part in its error, (n here).
+def _ratio(top: Floats, count: Floats, weights: Floats, members: Bools) -> tuple[Floats, Floats]:
+    """Return each group's weighted mean over answers, (G), and people's parts in its error, (G, n).
 
     Of several forms, (draws, n), they are the means over forms.
     """
-    w = weights[here]
-    top, count = np.atleast_2d(top)[:, here] * w, np.atleast_2d(count)[:, here] * w
-    total = np.maximum(count.sum(axis=1, keepdims=True), 1e-300)
-    mean = top.sum(axis=1, keepdims=True) / total
-    return float(mean.mean()), ((top - mean * count) / total).mean(axis=0)
+    top, count = np.atleast_2d(top * weights), np.atleast_2d(count * weights)
+    inside = members.astype(np.float64)
+    total = np.maximum(count @ inside.T, 1e-300)
+    mean = top @ inside.T / total
+    parts = sum(
+        (t - m[:, None] * c) / n[:, None]
+        for t, c, m, n in zip(top, count, mean, total, strict=True)
+    )
+    return mean.mean(axis=0), parts * inside / len(mean)
 
 
-def _interval(value: float, parts: Floats) -> tuple[float, float]:
+def _interval(value: Floats, parts: Floats, count: Ints) -> tuple[Floats, Floats]:
     # As scipy.stats has it, which takes a second to import.
     from scipy.special import stdtrit
 
-    n = len(parts)
-    if n < 2:
-        return float("nan"), float("nan")
-    error = float(np.sqrt((parts**2).sum() * n / (n - 1))) * float(stdtrit(n - 1, 0.975))
+    degrees = count - 1.0
+    degrees[degrees <= 0] = np.nan
+    square = np.einsum("gp,gp->g", parts, parts)
+    error = np.sqrt(square * count / degrees) * stdtrit(degrees, 0.975)
     return value - error, value + error
 
 
@@ -309,16 +337,19 @@ def _stacked(parts: Sequence[Sums]) -> Sums:
 
 def _groups(
     task: Task, attributes: Sequence[str] | None, smallest: int
-) -> list[tuple[str | None, str | None, Bools]]:
-    """Return attribute, value and members: everybody first, then groups that are large enough."""
-    out: list[tuple[str | None, str | None, Bools]] = [
-        (None, None, np.ones(len(task.respondents), dtype=bool))
-    ]
+) -> tuple[list[tuple[str | None, str | None]], Bools]:
+    """Return attributes and values of groups that are large enough, and their members, (G, n).
+
+    The first is everybody.
+    """
+    names: list[tuple[str | None, str | None]] = [(None, None)]
+    rows = [np.ones(len(task.respondents), dtype=bool)]
     for column, name in enumerate(task.trait_names):
         if attributes is not None and name not in attributes:
             continue
         for code, value in enumerate(task.trait_values[column]):
             members = task.traits[:, column] == code
             if members.sum() >= smallest:
-                out.append((name, value, members))
-    return out
+                names.append((name, value))
+                rows.append(members)
+    return names, np.array(rows)
