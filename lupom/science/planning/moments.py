@@ -22,6 +22,8 @@ PENALTIES = (2.0, 5.0, 10.0, 20.0, 40.0)
 KNOWN = 5
 # Numbers in the matrices that are solved at one time: 16 MB of them.
 AT_ONCE = 2**21
+# So many people of one system are worth a product of matrices of their own.
+MANY = 20
 # An eigenvalue of a covariance that is negative by less, in mean variances, is rounding.
 ROUNDING = 1e-5
 
@@ -110,12 +112,9 @@ class Moments:
         surprise = np.zeros(counts.shape)
         surprise[:, :-1] = (answers - start) * told
         for people, of, at in _systems(told):
-            known, wanted = self._known(at), at[of]
-            given = np.take_along_axis(surprise[people], wanted, axis=1)[:, :, None]
-            # An inverse takes as long as solving for three people.
-            few = 3 * len(at) < len(people)
-            solved = np.linalg.inv(known)[of] @ given if few else np.linalg.solve(known[of], given)
-            counts[people[:, None], wanted] = solved[:, :, 0]
+            wanted = at[of]
+            given = np.take_along_axis(surprise[people], wanted, axis=1)
+            counts[people[:, None], wanted] = _solved(self._known(at), of, given)
         used = np.flatnonzero(told.any(axis=0))
         return np.asarray(start + counts[:, used] @ self.single[used])
 
@@ -254,6 +253,27 @@ def _systems(told: Bools, least: int = 1) -> Iterator[tuple[Ints, Ints, Ints]]:
     for begin in range(0, len(first), step):
         rows = np.flatnonzero((place >= begin) & (place < begin + step))
         yield rows, place[rows] - begin, at[begin : begin + step]
+
+
+def _solved(systems: Floats, of: Ints, given: Floats) -> Floats:
+    """Return each person's system's inverse times what is given of them, (n, k).
+
+    Parameters
+    ----------
+    systems : (m, k, k), symmetric. of : (n), the system of each. given : (n, k).
+    """
+    # An inverse takes as long as solving for three people.
+    if 3 * len(systems) >= len(of):
+        return np.asarray(np.linalg.solve(systems[of], given[:, :, None])[:, :, 0])
+    inverse = np.linalg.inv(systems)
+    if MANY * len(systems) >= len(of):
+        return np.asarray((inverse[of] @ given[:, :, None])[:, :, 0])
+    out = np.empty(given.shape)
+    order = np.argsort(of, kind="stable")
+    ends = np.bincount(of, minlength=len(systems)).cumsum()[:-1]
+    for rows, one in zip(np.split(order, ends), inverse, strict=True):
+        out[rows] = given[rows] @ one
+    return out
 
 
 def fit(people: Cells, *, seed: int = 0) -> Moments:
