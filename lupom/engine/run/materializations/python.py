@@ -239,4 +239,5 @@ def _arrow(result: Any, node: Node, folder: Path) -> pa.Table | Spool:
         )
     if not table.column_names:
         raise ModelError("the model returned a table without columns", file=node.file)
-    return unsliced(table)
+    # What was in a file begins where its memory does.
+    return table if isinstance(table, Spool) else unsliced(table)
