@@ -73,3 +73,7 @@ def making(sql, name="t"):
 def rows(store, sql="from main.t order by all"):
     with store.hold(read_only=store.idle) as cursor:
         return cursor.execute(sql).fetchall()
+
+
+def within_a_model() -> None:
+    """Do what a test wants done while a Python model of its project runs."""

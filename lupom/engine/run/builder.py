@@ -21,6 +21,9 @@ from lupom.engine.store.records import TableRecord
 if TYPE_CHECKING:
     import duckdb
 
+# How often a node is built at most whose store's server goes away meanwhile.
+_TIMES = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -66,13 +69,19 @@ class Builder:
         """Build a node and commit it; returns how it ended, and raises nothing."""
         begun = time.monotonic()
         result = r.NodeResult(node.name, node.materialized, r.SUCCESS)
-        try:
-            self._build(node, result)
-        except BaseException as error:
-            # Whatever it was: a run that hears nothing of a node waits for it for ever.
-            # What an LLM node asked before it failed was paid for all the same.
-            calls, result = result.calls, failure(node, error)
-            result.calls = calls
+        for left in reversed(range(_TIMES)):
+            try:
+                self._build(node, result)
+                break
+            except BaseException as error:
+                if left and isinstance(error, Exception) and self._context.store.came_back(error):
+                    # Its store was gone while it read; what LLMs answered is in the ledger.
+                    continue
+                # Whatever it was: a run that hears nothing of a node waits for it for ever.
+                # What an LLM node asked before it failed was paid for all the same.
+                calls, result = result.calls, failure(node, error)
+                result.calls = calls
+                break
         result.seconds = time.monotonic() - begun
         return result
 

@@ -178,6 +178,10 @@ class Store(ABC):
         """Tell whether the transaction was committed, whatever error was raised."""
         return False
 
+    def came_back(self, error: Exception) -> bool:
+        """Tell whether an error is that of a server that was gone, and is there again; waits."""
+        return False
+
     @property
     def name(self) -> str:
         """What the database is called in catalogs of tables."""

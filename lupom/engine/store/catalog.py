@@ -14,6 +14,7 @@ from lupom.engine.store import messages
 from lupom.engine.store.attached import check_path
 from lupom.engine.store.extensions import load
 from lupom.engine.store.names import literal
+from lupom.engine.store.outage import Unreachable
 
 if TYPE_CHECKING:
     import duckdb
@@ -170,10 +171,13 @@ class Catalog:
                 hint=f"createdb {self.database}",
             )
         if self.kind == POSTGRESQL and re.search(
-            r"connection (to server|refused|failed)|could not translate|timeout expired", text, re.I
+            r"connection (to server|refused|failed)|could not translate|timeout expired"
+            r"|terminating connection|closed the connection",
+            text,
+            re.I,
         ):
             said = re.sub(r".*failed: ", "", text)
-            return StoreError(
+            return Unreachable(
                 f"PostgreSQL at {self._server} cannot be reached: {said}",
                 hint="is it running, and is 'catalog' its address?",
             )

@@ -7,7 +7,6 @@ which one process has open at a time).
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import secrets
@@ -18,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from lupom.engine.errors import StoreError
 from lupom.engine.store import messages
@@ -27,14 +26,19 @@ from lupom.engine.store.base import CATALOG, Store
 from lupom.engine.store.catalog import POSTGRESQL, SQLITE, Catalog
 from lupom.engine.store.instances import give_back, instance, take
 from lupom.engine.store.kept import kept_select, kept_type
-from lupom.engine.store.lease import FileLease, Lease, LeaseLost, TableLease
+from lupom.engine.store.lease import FileLease, Lease, LeaseLost, TableLease, user
 from lupom.engine.store.names import literal, quoted
+from lupom.engine.store.outage import is_outage, until_back
 from lupom.engine.store.snapshots import Expired, Snapshot, expire, old, read, wanted
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     import duckdb
+
+    from lupom.engine.store.records import TableRecord
+
+T = TypeVar("T")
 
 # Rows up to which a change of LUPoM's own notes is kept in the catalog: with a file for each note,
 # a run of 40 nodes would leave 80, and reading the notes would open one for each node.
@@ -45,13 +49,6 @@ _TRIES = 10
 _FRESH = 600.0
 # As many as threads of a run.
 _MOST_IDLE = 8
-# What PostgreSQL's client says where a connection broke off.
-_BROKEN = (
-    "server closed the connection",
-    "terminating connection",
-    "no connection to the server",
-    "connection to server at",
-)
 
 
 @dataclass(slots=True)
@@ -160,6 +157,10 @@ class DuckLake(Store):
         """Return the snapshots there are, the oldest first."""
         with self.hold(read_only=self.idle) as cursor:
             return read(cursor, CATALOG)
+
+    def records(self) -> dict[str, TableRecord]:
+        """Return what the store knows of its relations, by node; see `Store`."""
+        return self._patiently(super().records)
 
     def expire(self, before: datetime, *, dry_run: bool = False) -> Expired:
         """Give up snapshots from before a time, but never the newest, and the files that only they
@@ -276,6 +277,7 @@ class DuckLake(Store):
                     self._attach(connection, CATALOG, read_only=False)
                     connection.execute(f"use {CATALOG}")
                     self._prepare(connection)
+                self._there = True
             except duckdb.Error as error:
                 raise self.catalog.explained(error) from error
 
@@ -325,17 +327,36 @@ class DuckLake(Store):
             with self._alone, super().hold(read_only=read_only) as cursor:
                 yield cursor
             return
+        import duckdb
+
         self.acquire(read_only=read_only)
         try:
-            one = self._take(read_only)
+            one = self._patiently(lambda: self._take(read_only))
             self._mine.append(one)
             try:
                 yield one.connection
+            except duckdb.Error as error:
+                if self._is_loss(error):
+                    one.spoilt = True
+                    raise self.catalog.explained(error) from error
+                raise
             finally:
                 self._mine.pop()
                 self._give(one)
         finally:
             self.release()
+
+    def _patiently(self, ask: Callable[[], T]) -> T:
+        """Wait for a server that was there before and is gone; the first to find none says so."""
+        return until_back(ask, self.wait if self._there else 0.0, self.on_wait, self.catalog)
+
+    def came_back(self, error: Exception) -> bool:
+        """Tell whether an error is that of a server that was gone, and is there again."""
+        if not self._is_loss(error):
+            return False
+        with suppress(StoreError):
+            return self._patiently(self.catalog.exists)
+        return False
 
     def acquire(self, *, read_only: bool = False) -> None:
         """Take a share; each needs one `release`."""
@@ -371,9 +392,22 @@ class DuckLake(Store):
                     self._idle.remove(fit[-1])
             if not fit:
                 return _One(self._ready(read_only), read_only, now)
-            if now - fit[-1].opened < _FRESH:
+            if now - fit[-1].opened < _FRESH and self._answers(fit[-1]):
                 return fit[-1]
             self._retire(fit[-1])
+
+    def _answers(self, one: _One) -> bool:
+        """Tell whether an idle connection still has its server."""
+        import duckdb
+
+        if self.catalog.kind != POSTGRESQL:
+            return True
+        where = quoted(f"__ducklake_metadata_{CATALOG}", *self.catalog.schemas)
+        try:
+            one.connection.execute(f"select 1 from {where}.ducklake_metadata limit 1").fetchall()
+        except duckdb.Error:
+            one.spoilt = True
+        return not one.spoilt
 
     def _give(self, one: _One) -> None:
         """Keep a connection for the next who needs one: to attach a lake again takes 70 ms, and an
@@ -416,7 +450,7 @@ class DuckLake(Store):
 
     def _seal(self, cursor: duckdb.DuckDBPyConnection, run_id: str | None, what: str) -> None:
         self._token = secrets.token_hex(8)
-        author = f"{_user()}@{socket.gethostname()}"
+        author = f"{user()}@{socket.gethostname()}"
         message = f"{run_id}: {what}" if run_id else what
         extra = json.dumps({"run": run_id, "what": what, "token": self._token})
         cursor.execute(
@@ -436,8 +470,7 @@ class DuckLake(Store):
 
     def _is_loss(self, error: Exception) -> bool:
         """Tell whether an error is that of a connection to PostgreSQL which broke off."""
-        text = str(error)
-        return self.catalog.kind == POSTGRESQL and any(words in text for words in _BROKEN)
+        return self.catalog.kind == POSTGRESQL and is_outage(error)
 
     def _landed(self, cursor: duckdb.DuckDBPyConnection, error: Exception) -> bool:
         """Wait for the server after a lost connection, and look whether it had committed."""
@@ -445,31 +478,20 @@ class DuckLake(Store):
 
         if not self._is_loss(error):
             return False
-        deadline, pause = time.monotonic() + self.wait, 0.1
         if self.on_wait is not None:
             self.on_wait(f"the connection to {self.catalog} is lost; waiting for the server")
-        while True:
-            try:
-                ((count,),) = cursor.execute(
-                    f"select count(*) from {CATALOG}.snapshots() where"
-                    f" contains(commit_extra_info, {literal(self._token)})"
-                ).fetchall()
-                return bool(self._token and count)
-            except duckdb.Error as gone:
-                if not self._is_loss(gone) or time.monotonic() >= deadline:
-                    raise self.catalog.explained(gone) from error
-            time.sleep(pause)
-            pause = min(pause * 1.5, 2.0)
+        noted = f"contains(commit_extra_info, {literal(self._token)})"
+        query = f"select count(*) from {CATALOG}.snapshots() where {noted}"
+        try:
+            ((count,),) = until_back(
+                lambda: cursor.execute(query).fetchall(), self.wait, None, self.catalog
+            )
+        except duckdb.Error as gone:
+            raise self.catalog.explained(gone) from error
+        return bool(self._token and count)
 
 
 def _forget_secrets(connection: duckdb.DuckDBPyConnection) -> None:
     with suppress(Exception):
         for name in ("data", "catalog"):
             connection.execute(f"drop secret if exists {CATALOG}_{name}")
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "somebody"

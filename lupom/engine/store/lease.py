@@ -7,6 +7,7 @@ does not see who came between). So there is one at a time. Readers need no lease
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import secrets
@@ -19,14 +20,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lupom.engine.errors import StoreError
+from lupom.engine.store.outage import until_back
 
 if TYPE_CHECKING:
     import psycopg
 
     from lupom.engine.store.catalog import Catalog
+
+T = TypeVar("T")
 
 # Seconds after which a lease that is not renewed is anybody's; it is renewed three times in these.
 SECONDS = 30.0
@@ -75,8 +79,8 @@ class Lease(ABC):
         """
         deadline = time.monotonic() + self._wait
         pause, told = _FIRST_PAUSE, False
-        while not self._take(run_id):
-            owner = self.owner()
+        while not self._patiently(lambda: self._take(run_id)):
+            owner = self._patiently(self.owner)
             if time.monotonic() >= deadline:
                 raise StoreError(
                     f"{owner or 'somebody'} is committing to {self._what}",
@@ -91,6 +95,10 @@ class Lease(ABC):
             yield
         finally:
             self._release()
+
+    def _patiently(self, ask: Callable[[], T]) -> T:
+        """Wait for the server of the lease where it is gone; the lake asked it before."""
+        return until_back(ask, self._wait, self.on_wait, self._what)
 
     @abstractmethod
     def owner(self) -> Owner | None:
@@ -307,3 +315,11 @@ class TableLease(Lease):
                         " taken_at timestamptz not null, held_until timestamptz not null)"
                     ).format(table)
                 )
+
+
+def user() -> str:
+    """Return who this process belongs to."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "somebody"

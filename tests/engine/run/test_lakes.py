@@ -11,6 +11,7 @@ from lupom import Project
 from lupom.engine.errors import UsageError
 from tests.support import lakes
 from tests.support.commands import lupom
+from tests.support.postgres import PASSWORD, USER
 
 FILES = {
     "lupom_project.yml": """
@@ -290,3 +291,47 @@ def test_settings_that_make_no_sense_are_one_message(make_project, capsys, targe
 
     assert re.search(message, said), said
     assert ":pw@" not in said
+
+
+def test_a_node_that_reads_while_the_catalog_s_server_is_gone_is_built_when_it_is_back(
+    make_project, postgres, monkeypatch
+):
+    lakes.require()
+    place, _, database = postgres.database().partition("://")[2].rpartition("/")
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    where = f"postgresql://{USER}@{place.rpartition('@')[2]}/{database}"
+    folder = make_project(
+        {
+            "lupom_project.yml": f"""
+                name: demo
+                target: lake
+                targets:
+                  lake: {{type: ducklake, catalog: "{where}", data: data}}
+                """,
+            "seeds/people.csv": FILES["seeds/people.csv"],
+            "models/counted.py": """
+                from tests.support import lakes
+
+                def model(lupom):
+                    lakes.within_a_model()
+                    return lupom.ref("people").count("*").to_arrow_table()
+                """,
+        }
+    )
+    starting = threading.Thread(target=postgres.start)
+
+    def falls():
+        if starting.ident is None:
+            postgres.stop()
+
+    monkeypatch.setattr(lakes, "within_a_model", falls)
+    with Project(folder) as project:
+
+        def missed(message):
+            if "waiting for the server" in message and starting.ident is None:
+                starting.start()
+
+        project.store.on_wait = missed
+        assert {node.status for node in project.run().nodes} == {"success"}
+        assert project.table("counted").rows() == [(3,)]
+    starting.join()

@@ -442,6 +442,45 @@ def test_a_connection_that_breaks_within_a_commit_is_waited_for(tmp_path, postgr
     store.close()
 
 
+@pytest.fixture
+def fallen(tmp_path, postgres):
+    """A lake of one table whose server has just crashed, and is started as soon as it is missed."""
+    lakes.require()
+    store = DuckLake(lakes.catalog_of(POSTGRESQL, tmp_path, postgres), str(tmp_path / "data"))
+    store.commit(record(), making("select 0 as x"))
+    starting = threading.Thread(target=postgres.start)
+    said = []
+
+    def missed(message):
+        if not said:
+            starting.start()
+        said.append(message)
+
+    store.on_wait = missed
+    postgres.stop()
+    yield store
+    assert "waiting for the server" in said[0]
+    starting.join()
+    store.close()
+
+
+def test_a_server_that_is_gone_before_a_commit_is_waited_for(fallen):
+    fallen.commit(record(), making("select 1 as x"))
+    assert rows(fallen) == [(1,)]
+
+
+def test_a_server_that_is_gone_before_a_read_is_waited_for(fallen):
+    assert list(fallen.records()) == [record().node]
+
+
+def test_a_server_that_is_never_back_is_an_error_that_says_so(fallen):
+    fallen.wait, hears, fallen.on_wait = 0.1, fallen.on_wait, None
+    with pytest.raises(StoreError, match=r"PostgreSQL at .* cannot be reached"):
+        fallen.records()
+    fallen.wait, fallen.on_wait = 60.0, hears
+    assert fallen.records()
+
+
 def test_a_lake_is_read_along_with_another_store(every, tmp_path):
     every.commit(record(), making("select 1 as x"))
     every.close()
