@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from lupom.engine.project.providers import EmbeddingSettings
     from lupom.engine.state import State
 
+# Seconds between two looks at texts that others have in flight: at first, and at most.
+_LOOK, _RARELY = 0.1, 1.0
+
 
 def keys(settings: EmbeddingSettings, texts: Sequence[str]) -> list[str]:
     """Return the key of each text under these settings."""
@@ -39,21 +42,22 @@ async def embed_there(
     texts: Sequence[str],
     *,
     backoff: float,
+    flying: set[str],
     budget: Budget | None = None,
 ) -> npt.NDArray[np.float32]:
     """Return an endpoint's vectors of the texts, (n, dimensions) float32.
 
-    Each text is paid for once: its vector is in the state database before another request takes
-    its place. Raises LLMError, BudgetError among them; what had come back is kept.
+    Each text is paid for once: it is leased as calls are, and its vector is in the state database
+    before another request takes its place. What another process, or another thread of this one, has
+    in flight is waited for; `flying` has the keys of the latter. Raises LLMError, BudgetError among
+    them; what had come back is kept.
     """
     import numpy as np
 
     marks = keys(settings, texts)
     by_key = dict(zip(marks, texts, strict=True))
     known = state.embeddings(by_key)
-    missing = [(key, text) for key, text in by_key.items() if key not in known]
-    size = embedder.batch
-    batches = [missing[i : i + size] for i in range(0, len(missing), size)]
+    missing = [key for key in by_key if key not in known]
     if budget is not None and budget.of_money and missing and settings.price is None:
         raise LLMError(
             "they have no price, so a budget of money cannot be kept",
@@ -63,46 +67,80 @@ async def embed_there(
     adaptive_limiter, halt = AdaptiveRateLimiter(backoff), asyncio.Event()
     semaphore = asyncio.Semaphore(embedder.at_once)
 
-    async def one(batch: list[tuple[str, str]]) -> None:
+    async def one(batch: list[str]) -> None:
         async with semaphore:
             if halt.is_set():
                 return
-            most = _most(settings, batch)
-            spent = Amount()
-            if budget is not None:
-                await budget.hold(most, halt)
+            mine = set(batch) - flying
+            flying.update(mine)
+            held: set[str] = set()
             try:
-                reply = await send_with_retries(
-                    lambda: embedder.vectors([text for _, text in batch]),
-                    adaptive_limiter,
-                    halt,
-                    name=batch[0][0],
-                    retries=settings.max_retries,
-                    backoff=backoff,
-                )
-                vectors, tokens = reply
-                spent = _amount(settings, tokens or most.tokens)
-                rows = _rows(settings, batch, vectors, tokens, most)
-                await state.record_embeddings(rows)
-                known.update({row["key"]: row["vector"] for row in rows})
+                if mine:
+                    held = (await state.members.take(mine, {})).held
+                # Whoever had one leased may have been done since it was looked up.
+                known.update(await asyncio.to_thread(state.embeddings, held))
+                todo = [(key, by_key[key]) for key in batch if key in held and key not in known]
+                if todo:
+                    await pay(todo)
             except BaseException:
                 halt.set()
                 raise
             finally:
-                if budget is not None:
-                    budget.settle(most, spent)
+                flying.difference_update(mine)
+                if held:
+                    await state.members.release(held)
 
-    done = await asyncio.gather(*(one(batch) for batch in batches), return_exceptions=True)
-    failed = [e for e in done if isinstance(e, BaseException) and not isinstance(e, Halted)]
-    errors = [e for e in failed if isinstance(e, LLMError)] or failed
-    if errors:
-        raise errors[0]
+    async def pay(batch: list[tuple[str, str]]) -> None:
+        most = _most(settings, batch)
+        spent = Amount()
+        if budget is not None:
+            await budget.hold(most, halt)
+        try:
+            reply = await send_with_retries(
+                lambda: embedder.vectors([text for _, text in batch]),
+                adaptive_limiter,
+                halt,
+                name=batch[0][0],
+                retries=settings.max_retries,
+                backoff=backoff,
+            )
+            vectors, tokens = reply
+            spent = _amount(settings, tokens or most.tokens)
+            rows = _rows(settings, batch, vectors, tokens, most)
+            await state.record_embeddings(rows)
+            known.update({row["key"]: row["vector"] for row in rows})
+        finally:
+            if budget is not None:
+                budget.settle(most, spent)
+
+    size = embedder.batch
+    while missing:
+        batches = [missing[i : i + size] for i in range(0, len(missing), size)]
+        done = await asyncio.gather(*(one(batch) for batch in batches), return_exceptions=True)
+        failed = [e for e in done if isinstance(e, BaseException) and not isinstance(e, Halted)]
+        errors = [e for e in failed if isinstance(e, LLMError)] or failed
+        if errors:
+            raise errors[0]
+        missing = [key for key in missing if key not in known]
+        if missing:
+            await _others(state, missing, flying)
     if not texts:
         return np.zeros((0, settings.dimensions or 0), dtype=np.float32)
     vectors = [np.frombuffer(known[key], dtype="<f4") for key in marks]
     if len({len(vector) for vector in vectors}) != 1:
         raise LLMError(f"{embedder.where} returned vectors of different sizes")
     return np.stack(vectors).astype(np.float32)
+
+
+async def _others(state: State, waiting: Sequence[str], flying: set[str]) -> None:
+    """Wait until one of some texts is in flight no more."""
+    pause = _LOOK
+    while True:
+        busy = await asyncio.to_thread(state.members.still_busy, waiting)
+        if any(key not in busy and key not in flying for key in waiting):
+            return
+        await asyncio.sleep(pause)
+        pause = min(_RARELY, pause * 1.5)
 
 
 def _most(settings: EmbeddingSettings, batch: Sequence[tuple[str, str]]) -> Amount:

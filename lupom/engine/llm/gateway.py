@@ -80,6 +80,7 @@ class Gateway:
         self._loop = EventLoop()
         self._clients: dict[str, Client] = {}
         self._embedders: dict[str, Embedder] = {}
+        self._embedding: set[str] = set()
         self._dispatcher = Dispatcher(state)
         self._batches = Batches(state, self._dispatcher)
         self._queueing = Queueing(state, note) if workers else None
@@ -314,8 +315,7 @@ class Gateway:
     def embed(self, settings: EmbeddingSettings, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Return the vectors of texts, (n, dimensions) float32, in their order.
 
-        Those of an endpoint are kept in the ledger by text and never paid for twice. Raises
-        LLMError.
+        Those of an endpoint are in the ledger by text and paid for once. Raises LLMError.
         """
         from lupom.engine.llm import embeddings
         from lupom.engine.llm.embedders import embed_here, make_embedder
@@ -335,6 +335,7 @@ class Gateway:
                     settings,
                     texts,
                     backoff=self._backoff,
+                    flying=self._embedding,
                     budget=self.budget,
                 )
             )

@@ -15,6 +15,7 @@ import pytest
 from lupom.engine.errors import BudgetError, LLMError
 from lupom.engine.llm.budget import Budget, SharedPot
 from lupom.engine.llm.gateway import Call
+from lupom.engine.project.providers import embedding_settings
 from lupom.engine.state import Location, State, location_of
 from tests.support.gateways import make_gateway, user
 from tests.support.llm_server import Fault
@@ -245,3 +246,32 @@ def test_those_who_want_the_same_calls_and_the_same_money_come_to_an_end(join, n
     tokens, _ = members[0][0].ledger.spent()
     assert 400 - 130 < tokens <= 400
     assert server.requests == len(members[0][0].calls_since(0))
+
+
+def test_texts_that_two_processes_embed_at_once_are_paid_for_once(join, server):
+    endpoint = embedding_settings(
+        provider="openai", base_url=server.base_url, model="embed", dimensions=16
+    )
+    texts = [f"text {i}" for i in range(600)]
+    (_, one), (_, other) = join(), join()
+    server.latency = 0.02
+    found = at_once(
+        lambda: one.embed(endpoint, texts),
+        lambda: other.embed(endpoint, [*texts, "one more"]),
+        # Another thread of the same process.
+        lambda: other.embed(endpoint, texts[::-1]),
+    )
+    assert server.embedded == 601
+    assert (found[0] == found[1][:600]).all()
+    assert (found[0] == found[2][::-1]).all()
+
+
+def test_what_is_given_up_in_the_middle_is_embedded_by_another(join, server):
+    endpoint = embedding_settings(
+        provider="openai", base_url=server.base_url, model="embed", dimensions=16
+    )
+    (_, one), (_, other) = join(), join()
+    server.faults = lambda number, _body: Fault(status=404) if number == 1 else None
+    with pytest.raises(LLMError, match="404"):
+        one.embed(endpoint, ["text"])
+    assert other.embed(endpoint, ["text"]).shape == (1, 16)
