@@ -81,6 +81,8 @@ def import_(file: Path, project_dir: Path | None, target: str | None, vars_: str
     with open_project(project_dir, target, vars_) as project:
         done = project.import_ledger(file)
     _told(done)
+    if not done.total:
+        click.echo(f"{file} has no rows.", err=True)
     for reason in done.reasons:
         click.echo(f"  {reason}", err=True)
     if done.refused > len(done.reasons):

@@ -67,8 +67,6 @@ def worker(
         signal.signal(signal.SIGINT, interrupt)
     try:
         with open_project(project_dir, target, vars_) as project:
-            # Opened here, so that one that cannot be is not said to be waited at.
-            click.echo(f"Waiting for calls in {project.context.state.location}.", err=True)
             served = project.work(
                 concurrency=concurrency,
                 llms=llms,

@@ -49,6 +49,9 @@ def work(
     if concurrency is not None:
         for alias in aliases:
             known[alias] = known[alias].model_copy(update={"concurrency": concurrency})
+    # Said last, so that a ledger that cannot be opened is not said to be waited at.
+    where = f"target '{context.files.target_name}' in {context.state.location}"
+    note(f"Waiting for calls of {where}.")
     places = concurrency or max((known[alias].concurrency for alias in aliases), default=1)
     project = context.files.settings.budget.project
     return context.gateway.serve(

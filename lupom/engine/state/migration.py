@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from lupom.engine.errors import StateError
 from lupom.engine.state import tables
 from lupom.engine.state.tables import CALLS, EMBEDDINGS
 
@@ -46,6 +47,8 @@ def migrate(connection: Connection, dialect: Dialect, location: Location) -> str
     if version:
         name = f"version-{version}-of-{datetime.now(UTC):%Y%m%dT%H%M%S}"
         copy = dialect.back_up(connection, location, name)
+    else:
+        _refuse_others(connection, dialect, location)
     of_tables, of_indexes = _definitions(dialect.name)
     for statement in of_tables:
         connection.exec_driver_sql(statement)
@@ -60,6 +63,17 @@ def migrate(connection: Connection, dialect: Dialect, location: Location) -> str
         connection.execute(tables.FACTS.insert().values(name="id", value=secrets.token_hex(8)))
     dialect.set_version(connection, tables.VERSION)
     return copy
+
+
+def _refuse_others(connection: Connection, dialect: Dialect, location: Location) -> None:
+    """Raise StateError where a database without a version has a table called as one of ours."""
+    theirs = [t.name for t in tables.ALL if dialect.columns(connection, t.name)]
+    if theirs:
+        raise StateError(
+            f"the state database at {location.shown}: its tables are not those of a ledger (there"
+            f" is a table '{theirs[0]}', and no version of LUPoM's)",
+            hint="give the ledger a database of its own",
+        )
 
 
 @cache

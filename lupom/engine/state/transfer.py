@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 _AT_ONCE = 1000
 PARQUET, LINES = ".parquet", ".jsonl"
 CALL, EMBEDDING = "call", "embedding"
+# What every Parquet file begins with.
+_MAGIC = b"PAR1"
 _TOLD = 5
 
 
@@ -208,6 +210,7 @@ def import_file(state: State, path: Path) -> Transfer:
     ending = _ending(path)
     if not path.is_file():
         raise UsageError(f"there is no file {path}")
+    _fits(path, ending)
     done = Transfer()
     rows = _lines(path) if ending == LINES else _parquet(path)
     for part in _in_parts(rows):
@@ -333,6 +336,8 @@ def _checked(raw: Any) -> dict[str, Any]:
         if len(row["vector"]) % 4:
             raise ValueError("vector: it is no float32")
         return {"kind": EMBEDDING, **row}
+    if kind is None:
+        raise ValueError("it has no 'kind': lupom ledger export has not written it")
     raise ValueError(f"kind: {kind!r:.40} is neither 'call' nor 'embedding'")
 
 
@@ -360,7 +365,13 @@ def _parquet(path: Path) -> Iterator[tuple[int, Any]]:
 
     number = 0
     try:
-        for batch in pq.ParquetFile(path).iter_batches(_AT_ONCE):
+        file = pq.ParquetFile(path)
+        if not {"kind", "key"} <= set(file.schema_arrow.names):
+            raise UsageError(
+                f"{path} is no file that lupom ledger export wrote: it has no columns 'kind' and"
+                f" 'key' (it has {', '.join(file.schema_arrow.names[:5]) or 'none'})"
+            )
+        for batch in file.iter_batches(_AT_ONCE):
             for row in batch.to_pylist():
                 number += 1
                 yield number, row
@@ -389,6 +400,18 @@ def _table(rows: Sequence[Mapping[str, Any]], schema: Any) -> Any:
 
     columns = {name: [row.get(name) for row in rows] for name in schema.names}
     return pa.table(columns, schema=schema)
+
+
+def _fits(path: Path, ending: str) -> None:
+    """Raise UsageError where a file is not what its name says."""
+    with path.open("rb") as file:
+        begins = file.read(4)
+    if ending == LINES and begins == _MAGIC:
+        raise UsageError(f"{path} is a Parquet file", hint=f"call it {path.stem}{PARQUET}")
+    if ending == PARQUET and not begins:
+        raise UsageError(f"{path} is empty", hint="was the export finished?")
+    if ending == PARQUET and begins.lstrip().startswith(b"{"):
+        raise UsageError(f"{path} is a file of JSON lines", hint=f"call it {path.stem}{LINES}")
 
 
 def _ending(path: Path) -> str:

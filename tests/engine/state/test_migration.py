@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from lupom.engine.errors import StateError
 from lupom.engine.state import State, location_of
 from lupom.engine.state.tables import VERSION
 
@@ -50,6 +51,16 @@ def test_a_file_is_renewed_once_and_what_it_was_is_kept(path):
         (old,), (new,) = (d.execute("pragma user_version").fetchone() for d in (before, after))
     assert old < new == VERSION
     assert renewed_at_once(path) == []
+
+
+def test_a_file_with_tables_of_another_program_is_left_alone(tmp_path):
+    path = tmp_path / "others.db"
+    with sqlite3.connect(path) as database:
+        database.execute("create table runs (kilometres)")
+    with pytest.raises(StateError, match=r"not those of a ledger \(there is a table 'runs'"):
+        State(location_of(str(path), tmp_path))
+    with sqlite3.connect(path) as database:
+        assert database.execute("select name from sqlite_master").fetchall() == [("runs",)]
 
 
 def test_a_new_file_has_no_copy(tmp_path):

@@ -8,6 +8,7 @@ import json
 import struct
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -186,5 +187,22 @@ def test_other_endings_and_missing_files_are_refused(make, tmp_path):
     (tmp_path / "ledger.parquet").write_bytes(b"no parquet")
     with pytest.raises(UsageError, match="cannot be read as Parquet"):
         import_file(state, tmp_path / "ledger.parquet")
+    others = pa.table({"name": ["Ann"]})
+    pq.write_table(others, tmp_path / "people.parquet")
+    with pytest.raises(UsageError, match=r"no columns 'kind' and 'key' \(it has name\)"):
+        import_file(state, tmp_path / "people.parquet")
+    pq.write_table(others, tmp_path / "named.jsonl")
+    with pytest.raises(UsageError, match=r"is a Parquet file \(call it named\.parquet\)"):
+        import_file(state, tmp_path / "named.jsonl")
+    (tmp_path / "named.parquet").write_text('{"kind": "call"}', encoding="utf-8")
+    with pytest.raises(UsageError, match=r"JSON lines \(call it named\.jsonl\)"):
+        import_file(state, tmp_path / "named.parquet")
+    (tmp_path / "empty.parquet").touch()
+    with pytest.raises(UsageError, match="is empty"):
+        import_file(state, tmp_path / "empty.parquet")
+    (tmp_path / "people.jsonl").write_text('{"name": "Ann"}', encoding="utf-8")
+    assert import_file(state, tmp_path / "people.jsonl").reasons == [
+        "row 1: it has no 'kind': lupom ledger export has not written it"
+    ]
     with pytest.raises(UsageError, match="there is no ledger at"):
         merge_from(state, location_of("gone.db", tmp_path))
