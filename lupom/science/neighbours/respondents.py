@@ -166,13 +166,18 @@ def neighbour_answers_in_parts(
 
     def parts() -> Iterator[tuple[str, pa.Table]]:
         for survey, key, table, shared in asked:
-            votes = through(voted, table, shared=shared, batch_rows=_ROWS)
-            for start in range(0, len(votes), _PART):
-                part = votes.slice(start, _PART)
-                for place, name in enumerate(Key._fields):
-                    word = pa.repeat(key[place], len(part)).cast(pa.string())
-                    part = part.add_column(place, name, word)
-                yield survey, part
+            at_once = _BATCHES * _ROWS
+            for first in range(0, len(table), at_once):
+                people = table.slice(first, at_once)
+                votes = through(voted, people, shared=shared, batch_rows=_ROWS)
+                for start in range(0, len(votes), _PART):
+                    part = votes.slice(start, _PART)
+                    for place, name in enumerate(Key._fields):
+                        word = pa.repeat(key[place], len(part)).cast(pa.string())
+                        part = part.add_column(place, name, word)
+                    yield survey, part
+                # Not held while the next are made.
+                del votes
 
     return streamed(parts(), schema)
 
@@ -249,8 +254,9 @@ def _answers_schema() -> pa.Schema:
     )
 
 
-# Respondents whose neighbours' answers are one batch of work.
-_ROWS = 16384
+# Respondents whose neighbours' answers are one batch of work, and batches whose results are held:
+# of all at once, a million people's votes on 25 questions are 3 GB.
+_ROWS, _BATCHES = 16384, 32
 
 
 def _known(near: _Neighbours, given: Rows) -> tuple[pa.Table, dict[str, Any]]:

@@ -311,6 +311,8 @@ def test_tables_of_duckdb_are_read_in_parts_and_made_in_parts(monkeypatch):
     assert len(parts) > 1
     assert pa.Table.from_batches(parts) == whole
     votes = neighbour_answers(whole, ANSWERS)
+    monkeypatch.setattr(sys.modules["lupom.science.neighbours.respondents"], "_ROWS", 1)
+    monkeypatch.setattr(sys.modules["lupom.science.neighbours.respondents"], "_BATCHES", 2)
     parts = list(neighbour_answers_in_parts(connection.from_arrow(whole), of["known"]))
     assert len(votes) > 8
     assert pa.Table.from_batches(parts) == votes

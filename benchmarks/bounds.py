@@ -1,0 +1,148 @@
+"""What the bounds that keep a million respondents affordable cost in accuracy.
+
+    python benchmarks/bounds.py
+    python benchmarks/bounds.py --people 200000 --learn 10000 50000 all --candidates 5000 20000 all
+
+A survey that is made up as in `scale.py`. Predictors learn from so many drawn reference respondents
+(`learn_from`) and predict the test pairs; and of so many drawn candidates (`neighbour_candidates`)
+the nearest by persona values vote on hidden answers. Prints accuracy and log loss, and what each
+number has less than the largest, paired, with its standard error (clustered on respondents). Lines
+are JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents[1])]
+
+import scale  # noqa: E402
+
+from lupom import Project  # noqa: E402
+from lupom.science.neighbours import nearest, vote  # noqa: E402
+
+QUESTIONS, DIMENSIONS = 25, 40
+LEARNING = ("learning_respondents", "learning_answers", "learning_questions")
+READ = """
+select b.predictor, b.respondent_id, b.question_id,
+    (b.answer = h.answer)::double as accuracy,
+    -ln(greatest(coalesce(b.probabilities[h.answer], 0), 1e-4)) as nll
+from baselines as b join holdout as h using (survey, respondent_id, question_id)
+where h.role = 'test'
+"""
+
+
+def number(text: str) -> int | None:
+    return None if text == "all" else int(text)
+
+
+def told(what: str, frames: dict[int | None, pd.DataFrame]) -> None:
+    """Print the means of each number's rows, and what the last has more, paired."""
+    names = sorted(set.intersection(*(set(frame["of"]) for frame in frames.values())))
+    *_, most = frames.values()
+    for of in names:
+        best = most[most["of"] == of].set_index(["respondent_id", "question_id"])
+        for n, frame in frames.items():
+            mine = frame[frame["of"] == of].set_index(["respondent_id", "question_id"])
+            row: dict[str, Any] = {what: n or "all", "of": of, "pairs": len(mine)}
+            for metric in ("accuracy", "nll"):
+                if metric in mine:
+                    less = mine[metric] - best[metric].reindex(mine.index)
+                    sums = (less - less.mean()).groupby("respondent_id").sum()
+                    row[metric] = round(float(mine[metric].mean()), 4)
+                    row[f"{metric}_difference"] = round(float(less.mean()), 4)
+                    row[f"{metric}_error"] = round(float(np.sqrt((sums**2).sum()) / len(less)), 4)
+            print(json.dumps(row), flush=True)
+
+
+def learned(folder: Path, data: Path, args: argparse.Namespace) -> None:
+    """Predict test pairs by what is learned of so many respondents."""
+    given = argparse.Namespace(
+        pairs=args.pairs, people_now=args.people, predictors=args.predictors, memory=args.memory
+    )
+    scale.project(folder, data, given, "local")
+    frames: dict[int | None, pd.DataFrame] = {}
+    for n in args.learn:
+        with Project(folder, vars={"learn_from": n}) as project:
+            # Nothing of personas has a part in these predictions.
+            steps = [*scale.STEPS["staging"], *LEARNING, "fitted_predictors", "baselines"]
+            result = project.run(select=steps, no_llm=True)
+            failed = [node.message for node in result.nodes if node.status == "error"]
+            if failed:
+                raise SystemExit("\n".join(map(str, failed)))
+            frames[n] = project.query(READ).df().rename(columns={"predictor": "of"})
+            took = project.query("select sum(seconds) from fitted_predictors").rows()[0][0]
+        print(json.dumps({"learn_from": n or "all", "seconds_of_fits": round(took, 1)}), flush=True)
+    told("learn_from", frames)
+
+
+def voted(data: Path, args: argparse.Namespace) -> None:
+    """Have the nearest of so many candidates vote on a hidden answer of each asked respondent."""
+    values = pq.read_table(data / "values.parquet", columns=["value"])["value"]
+    words = [f"value {k}" for k in range(scale.VALUES)]
+    codes = values.to_pandas().map({w: k for k, w in enumerate(words)}).fillna(-1)
+    matrix = codes.to_numpy(dtype=np.int8).reshape(args.people, DIMENSIONS)
+    names = [f"q{place:03}" for place in range(QUESTIONS)]
+    said = pq.read_table(data / "up_responses.parquet", columns=names).to_pandas()
+    answers = said.fillna("0").astype(np.int64).to_numpy() - 1
+    rng = np.random.default_rng(1)
+    order = rng.permutation(args.people)
+    asked, others = order[: args.asked], order[args.asked :]
+    frames: dict[int | None, pd.DataFrame] = {}
+    for n in args.candidates:
+        reference = np.zeros(args.people, dtype=bool)
+        reference[others[:n]] = True
+        near, similarity = nearest(
+            matrix, [scale.VALUES] * DIMENSIONS, reference, args.k, asked=asked
+        )
+        rows = []
+        for j in range(QUESTIONS):
+            known = answers[:, j]
+            found = vote(near, known, int(known.max()) + 1)
+            for i in np.flatnonzero(known[asked] >= 0):
+                right = float(found.answer[i] == known[asked[i]])
+                rows.append((f"vote of {args.k}", int(asked[i]), j, right))
+        frames[n] = pd.DataFrame(rows, columns=["of", "respondent_id", "question_id", "accuracy"])
+        print(
+            json.dumps(
+                {
+                    "candidates": n or len(others),
+                    "similarity": round(float(np.nanmean(similarity)), 4),
+                }
+            ),
+            flush=True,
+        )
+    told("neighbour_candidates", frames)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--people", type=int, default=100_000)
+    parser.add_argument("--pairs", type=int, default=10_000, help="test pairs")
+    parser.add_argument("--learn", type=number, nargs="*", default=[10_000, 20_000, 50_000, None])
+    parser.add_argument("--candidates", type=number, nargs="*", default=[5000, 20_000, None])
+    parser.add_argument("--asked", type=int, default=4000, help="respondents who are voted on")
+    parser.add_argument("--k", type=int, default=20, help="neighbours")
+    parser.add_argument("--predictors", nargs="+", help="of all those that ship")
+    parser.add_argument("--memory", help="DuckDB's share, as the target's 'memory'")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="lupom-bounds-") as temporary:
+        data = Path(temporary) / "data"
+        scale.make(data, args.people, QUESTIONS, DIMENSIONS)
+        if args.candidates:
+            voted(data, args)
+        if args.learn:
+            learned(Path(temporary) / "project", data, args)
+
+
+if __name__ == "__main__":
+    main()
