@@ -13,7 +13,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from lupom.engine.store.catalog import DUCKDB, POSTGRESQL, SQLITE, Catalog
+from lupom.engine.place import POSTGRESQL, SQLITE
+from lupom.engine.store.catalog import DUCKDB, Catalog
 from lupom.engine.store.lake import DuckLake
 from lupom.engine.store.records import TableRecord
 from tests.support.postgres import PASSWORD, USER, Cluster

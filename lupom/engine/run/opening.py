@@ -74,7 +74,8 @@ def state_of(files: ProjectFiles) -> Location | None:
     """
     if files.target.state is None:
         return None
-    from lupom.engine.state.location import has_password, location_of
+    from lupom.engine.place import has_password
+    from lupom.engine.state.location import location_of
 
     where = ("targets", files.target_name, "state")
     raw = files.document.data["targets"][files.target_name]["state"]

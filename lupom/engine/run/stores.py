@@ -109,8 +109,9 @@ def _refused(s3: object, data: str) -> StoreError | None:
 
 
 def _catalog(files: ProjectFiles, name: str, target: Target) -> Catalog:
-    from lupom.engine.state.location import has_password, location_of
-    from lupom.engine.store.catalog import ENDINGS, POSTGRESQL, Catalog
+    from lupom.engine.place import POSTGRESQL, has_password
+    from lupom.engine.state.location import location_of
+    from lupom.engine.store.catalog import ENDINGS, Catalog
 
     where = ("targets", name, "catalog")
     text = str(target.catalog)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from lupom.engine.errors import StateError
-from lupom.engine.state.location import SQLITE
+from lupom.engine.place import SQLITE
 from lupom.engine.state.opening import cause, say
 
 if TYPE_CHECKING:

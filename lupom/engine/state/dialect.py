@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 # Any number that no other program takes for its advisory locks: the first bytes of sha256("lupom").
 _LOCK = 0x5F8B2C
-# Seconds until a server that does not answer is given up, and between signs of life of an idle one.
-_CONNECT, _IDLE = 10, 10
 
 
 class Dialect:
@@ -221,15 +219,6 @@ class PostgreSQL(Dialect):
     def engine(self, location: Location) -> Engine:
         from sqlalchemy import URL, create_engine
 
-        given = {
-            "application_name": "lupom",
-            "connect_timeout": str(_CONNECT),
-            # A server that is gone without a word is noticed within half a minute.
-            "keepalives_idle": str(_IDLE),
-            "keepalives_interval": "5",
-            "keepalives_count": "3",
-            "tcp_user_timeout": "30000",
-        }
         url = URL.create(
             "postgresql+psycopg",
             username=location.user,
@@ -237,7 +226,7 @@ class PostgreSQL(Dialect):
             host=location.host,
             port=location.port,
             database=location.database,
-            query={**given, **location.options},
+            query=location.words,
         )
         # Errors name no values of rows: they are respondents' texts.
         return create_engine(url, pool_size=4, max_overflow=28, hide_parameters=True)

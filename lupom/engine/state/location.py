@@ -1,20 +1,15 @@
-"""Where a state database is: a SQLite file, or a database of a PostgreSQL server by its URL.
-
-Only `Location.password` holds a password. Nothing that is shown, kept or raised has it.
-"""
+"""Where a state database is: a SQLite file, or a database of a PostgreSQL server by its URL."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from lupom.engine.errors import StateError, did_you_mean
+from lupom.engine.place import MASK, POSTGRESQL, SQLITE, Place, masked
 
-MASK = "***"
-SQLITE, POSTGRESQL = "sqlite", "postgresql"
 # As SQLAlchemy spells them, and as people and hosting services do.
 _SCHEMES = {
     "sqlite": SQLITE,
@@ -24,30 +19,17 @@ _SCHEMES = {
     "postgres": POSTGRESQL,
 }
 _SHAPES = "postgresql+psycopg://USER:PASSWORD@HOST:5432/DATABASE, or sqlite:///PATH"
-_PASSWORD = re.compile(r"(?P<before>[A-Za-z][\w+.-]*://[^/?#\s:@]*:)(?P<word>[^\s]*)(?P<at>@)")
-_PASSWORD_OPTION = re.compile(r"(?P<before>[?&]password=)(?P<word>[^&#\s'\"]*)")
 
 
 @dataclass(frozen=True, slots=True)
-class Location:
+class Location(Place):
     """A state database's place.
 
     Attributes
     ----------
-    kind : 'sqlite' or 'postgresql'.
-    path : the file, of SQLite. named : whether a target names it, and it is not the default.
-    user, password, host, port, database, options : of PostgreSQL; what is None is as libpq finds it
-        (PGPASSWORD, ~/.pgpass).
+    named : whether a target names it, and it is not the default.
     """
 
-    kind: str
-    path: Path | None = None
-    user: str | None = None
-    password: str | None = field(default=None, repr=False, compare=False)
-    host: str | None = None
-    port: int | None = None
-    database: str | None = None
-    options: Mapping[str, str] = field(default_factory=dict)
     named: bool = field(default=False, compare=False)
 
     @property
@@ -62,25 +44,6 @@ class Location:
 
     def __str__(self) -> str:
         return self.shown
-
-    def masked(self, text: str) -> str:
-        """Return a text of a driver or server without the password."""
-        if self.password:
-            text = text.replace(self.password, MASK)
-        return masked(text)
-
-
-def masked(text: str) -> str:
-    """Return a text with passwords of URLs in it masked."""
-    text = _PASSWORD.sub(rf"\g<before>{MASK}\g<at>", text)
-    return _PASSWORD_OPTION.sub(rf"\g<before>{MASK}", text)
-
-
-def has_password(text: str) -> bool:
-    """Tell whether a URL spells a password out; one made of templates ('{{ ... }}') does not."""
-    plain = re.sub(r"\{\{.*?\}\}", "", text)
-    found = [*_PASSWORD.finditer(plain), *_PASSWORD_OPTION.finditer(plain)]
-    return any(match["word"] for match in found)
 
 
 def file_of(path: Path) -> Location:

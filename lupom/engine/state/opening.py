@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lupom.engine.errors import StateError
+from lupom.engine.place import POSTGRESQL, SQLITE
 from lupom.engine.state.dialect import Dialect, dialect_of
-from lupom.engine.state.location import POSTGRESQL, SQLITE, Location
+from lupom.engine.state.location import Location
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

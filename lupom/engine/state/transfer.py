@@ -23,8 +23,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from lupom.engine.errors import StateError, UsageError
 from lupom.engine.files import replacing
+from lupom.engine.place import SQLITE
 from lupom.engine.state.ledger import UNSAID, WRITTEN, now
-from lupom.engine.state.location import SQLITE, Location
+from lupom.engine.state.location import Location
 from lupom.engine.state.spool import left_over
 
 if TYPE_CHECKING:

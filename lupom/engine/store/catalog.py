@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import StoreError
+from lupom.engine.place import POSTGRESQL, SQLITE, Place
 from lupom.engine.store import messages
 from lupom.engine.store.attached import check_path
 from lupom.engine.store.extensions import load
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import duckdb
     import psycopg
 
-DUCKDB, SQLITE, POSTGRESQL = "duckdb", "sqlite", "postgresql"
+DUCKDB = "duckdb"
 # What the name of a catalog's file says of it.
 ENDINGS = {
     ".ducklake": DUCKDB,
@@ -30,31 +31,18 @@ ENDINGS = {
     ".db": SQLITE,
 }
 _EXTENSIONS = {SQLITE: ["sqlite_scanner"], POSTGRESQL: ["postgres_scanner"], DUCKDB: []}
-# Seconds to wait for a server that does not answer at all.
-_PATIENCE = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Catalog:
+class Catalog(Place):
     """A catalog's place.
 
     Attributes
     ----------
     kind : 'duckdb', 'sqlite' or 'postgresql'.
-    path : of a file.
-    user, password, host, port, database, options : of PostgreSQL; what is None is as libpq finds it
-        (PGPASSWORD, ~/.pgpass).
     schema : of PostgreSQL, where the catalog's tables are.
     """
 
-    kind: str
-    path: Path | None = None
-    user: str | None = None
-    password: str | None = field(default=None, repr=False, compare=False)
-    host: str | None = None
-    port: int | None = None
-    database: str | None = None
-    options: Mapping[str, str] = field(default_factory=dict, compare=False)
     schema: str = "public"
 
     def __str__(self) -> str:
@@ -73,10 +61,6 @@ class Catalog:
     def exclusive(self) -> bool:
         """Whether nobody else can read it while it is open: a file of DuckDB."""
         return self.kind == DUCKDB
-
-    def masked(self, text: str) -> str:
-        """Return a text without the password."""
-        return text.replace(self.password, "***") if self.password else text
 
     def exists(self) -> bool:
         """Tell whether there is a lake; raises StoreError where the server cannot be asked."""
@@ -101,9 +85,7 @@ class Catalog:
             "user": self.user,
             "password": self.password,
             "dbname": self.database,
-            "connect_timeout": _PATIENCE,
-            "application_name": "lupom",
-            **self.options,
+            **self.words,
         }
         try:
             return psycopg.connect(
@@ -144,8 +126,7 @@ class Catalog:
             connection.execute(
                 f"create or replace temporary secret {secret} (type postgres, {', '.join(said)})"
             )
-            words = {"connect_timeout": _PATIENCE, "application_name": "lupom", **self.options}
-            address = "postgres:" + " ".join(f"{k}={_word(v)}" for k, v in words.items())
+            address = "postgres:" + " ".join(f"{k}={_word(v)}" for k, v in self.words.items())
             given |= {"meta_secret": literal(secret), "metadata_schema": literal(self.schema)}
         elif self.kind == SQLITE:
             address = f"sqlite:{self.path}"

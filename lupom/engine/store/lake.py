@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from lupom.engine.errors import StoreError
+from lupom.engine.place import POSTGRESQL, SQLITE
 from lupom.engine.store import messages
 from lupom.engine.store.access import S3Access
 from lupom.engine.store.base import CATALOG, Store
-from lupom.engine.store.catalog import POSTGRESQL, SQLITE, Catalog
+from lupom.engine.store.catalog import Catalog
 from lupom.engine.store.instances import give_back, instance, take
 from lupom.engine.store.kept import kept_select, kept_type
 from lupom.engine.store.lease import FileLease, Lease, LeaseLost, TableLease, user

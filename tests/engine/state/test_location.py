@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from lupom.engine.errors import StateError
+from lupom.engine.place import has_password, masked
 from lupom.engine.state import State
-from lupom.engine.state.location import has_password, location_of, masked
+from lupom.engine.state.location import location_of
 
 ROOT = Path("/project")
 WORD = "s3cret"

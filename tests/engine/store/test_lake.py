@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from lupom.engine.errors import StoreError, UsageError
-from lupom.engine.store.catalog import POSTGRESQL, SQLITE
+from lupom.engine.place import POSTGRESQL, SQLITE
 from lupom.engine.store.duck import DuckFile
 from lupom.engine.store.lake import DuckLake
 from lupom.engine.store.lease import LeaseLost, TableLease

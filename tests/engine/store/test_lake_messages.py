@@ -9,8 +9,9 @@ import duckdb
 import pytest
 
 from lupom.engine.errors import StoreError
+from lupom.engine.place import POSTGRESQL, SQLITE
 from lupom.engine.store import extensions
-from lupom.engine.store.catalog import DUCKDB, POSTGRESQL, SQLITE
+from lupom.engine.store.catalog import DUCKDB
 from lupom.engine.store.lake import DuckLake
 from tests.support import lakes
 from tests.support.lakes import making, record
