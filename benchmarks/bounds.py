@@ -2,10 +2,12 @@
 
     python benchmarks/bounds.py
     python benchmarks/bounds.py --people 200000 --learn 10000 50000 all --candidates 5000 20000 all
+    python benchmarks/bounds.py --learn --candidates --teach 10000 50000 all
 
 A survey that is made up as in `scale.py`. Predictors learn from so many drawn reference respondents
-(`learn_from`) and predict the test pairs; and of so many drawn candidates (`neighbour_candidates`)
-the nearest by persona values vote on hidden answers. Prints accuracy and log loss, and what each
+(`learn_from`) and predict the test pairs; of so many drawn candidates (`neighbour_candidates`) the
+nearest by persona values vote on hidden answers; and a persona network that so many teach refines
+the personas of others, whose true values are known. Prints accuracy and log loss, and what each
 number has less than the largest, paired, with its standard error (clustered on respondents). Lines
 are JSON.
 """
@@ -16,6 +18,7 @@ import argparse
 import json
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents
 import scale  # noqa: E402
 
 from lupom import Project  # noqa: E402
+from lupom.science import bayes  # noqa: E402
 from lupom.science.neighbours import nearest, vote  # noqa: E402
 
 QUESTIONS, DIMENSIONS = 25, 40
@@ -124,17 +128,67 @@ def voted(data: Path, args: argparse.Namespace) -> None:
     told("neighbour_candidates", frames)
 
 
+def taught(args: argparse.Namespace) -> None:
+    """Refine the personas of `asked` respondents by a network that so many others teach."""
+    d, r = args.network_dimensions, scale.VALUES
+    rng = np.random.default_rng(1)
+    of_dimensions = rng.normal(0.0, 0.9, (scale.FACTORS, d))
+    factors = rng.normal(size=(args.people, scale.FACTORS))
+    lean = factors @ of_dimensions + rng.normal(0.0, 0.7, (args.people, d))
+    true = np.searchsorted(np.linspace(-2, 2, r + 1)[1:-1], lean).astype(np.int32)
+    codes = true.copy()
+    wrong = rng.random(codes.shape) < scale.WRONG
+    codes[wrong] = rng.integers(0, r, wrong.sum())
+    codes[rng.random(codes.shape) < scale.MISSING] = -1
+    variant = bayes.Variant()
+    levels = [("low", "mid", "high")[j % 3] for j in range(d)]
+    others = slice(args.asked, None)
+    frames: dict[int | None, pd.DataFrame] = {}
+    for n in args.teach:
+        teachers = codes[others][:n]
+        begun = time.process_time()
+        network = bayes.PersonaNetwork.fit(
+            teachers, [r] * d, [f"d{j}" for j in range(d)], levels, **variant.fitting()
+        ).with_error_rates(teachers, levels=variant.levels)
+        took = time.process_time() - begun
+        found = bayes.refine(network, codes[: args.asked], **variant.refining())
+        # Of what may change, the values that are true; an unknown one is none.
+        rows, columns = np.nonzero(
+            np.broadcast_to(np.isin(levels, variant.levels), (args.asked, d))
+        )
+        frames[n] = pd.DataFrame(
+            {
+                "of": "refined values",
+                "respondent_id": rows,
+                "question_id": columns,
+                "accuracy": (found.codes == true[: args.asked])[rows, columns].astype(float),
+            }
+        )
+        raw = (codes[: args.asked] == true[: args.asked])[rows, columns].mean()
+        row = {"taught_by": n or "all", "cpu": round(took, 1), "raw_accuracy": round(raw, 4)}
+        print(json.dumps(row), flush=True)
+    told("taught_by", frames)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--people", type=int, default=100_000)
     parser.add_argument("--pairs", type=int, default=10_000, help="test pairs")
     parser.add_argument("--learn", type=number, nargs="*", default=[10_000, 20_000, 50_000, None])
     parser.add_argument("--candidates", type=number, nargs="*", default=[5000, 20_000, None])
-    parser.add_argument("--asked", type=int, default=4000, help="respondents who are voted on")
+    parser.add_argument("--teach", type=number, nargs="*", default=[10_000, 20_000, 50_000, None])
+    parser.add_argument("--network-dimensions", type=int, default=20)
+    parser.add_argument(
+        "--asked", type=int, default=4000, help="respondents who are voted on and refined"
+    )
     parser.add_argument("--k", type=int, default=20, help="neighbours")
     parser.add_argument("--predictors", nargs="+", help="of all those that ship")
     parser.add_argument("--memory", help="DuckDB's share, as the target's 'memory'")
     args = parser.parse_args()
+    if args.teach:
+        taught(args)
+    if not args.candidates and not args.learn:
+        return
     with tempfile.TemporaryDirectory(prefix="lupom-bounds-") as temporary:
         data = Path(temporary) / "data"
         scale.make(data, args.people, QUESTIONS, DIMENSIONS)
