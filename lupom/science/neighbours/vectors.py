@@ -145,10 +145,12 @@ class PersonaVectors:
     @property
     def layout(self) -> Layout | None:
         """How codes stand in words of bits, where agreements are counted for less so."""
-        if not self.binary or not self._cards or not len(self):
+        features = int(self._offsets[-1])
+        # A dimension of weight w stands there w times: of large weights that never pays.
+        if not self.binary or not len(self) or not 0 < self._weights.sum() <= 2 * features:
             return None
         found = planes.layout(self._cards, self._weights)
-        return found if found.pays(int(self._offsets[-1])) else None
+        return found if found.pays(features) else None
 
     def words(self, rows: NDArray[np.int64], layout: Layout) -> list[NDArray[np.uint64]]:
         """Return some respondents' codes as `planes.packed` does."""

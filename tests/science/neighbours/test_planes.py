@@ -40,3 +40,11 @@ def test_neighbours_are_the_same_by_bits_and_by_products(missing, monkeypatch):
     products = nearest(codes, [4] * 40, reference, 6, method="numpy")
     assert (by_bits[0] == products[0]).all()
     assert np.array_equal(by_bits[1], products[1], equal_nan=True)
+
+
+def test_large_weights_are_no_copies_of_bits():
+    codes = np.random.default_rng(5).integers(0, 4, (50, 40))
+    heavy = nearest(codes, [4] * 40, [True] * 50, 3, weights=[1e5] * 40, method="numpy")
+    plain = nearest(codes, [4] * 40, [True] * 50, 3, method="numpy")
+    assert (heavy[0] == plain[0]).all()
+    assert np.array_equal(*(found[1] for found in (heavy, plain)))
