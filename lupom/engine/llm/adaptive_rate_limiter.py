@@ -18,6 +18,8 @@ SLOWEST = 2.0
 _FASTEST = 1e5
 # Late wake-ups may be made up for, within this many seconds.
 _SLACK = 0.05
+# A pause that is told again ends as much later at most.
+_NEWS = 0.25
 
 
 class Halted(Exception):
@@ -32,8 +34,12 @@ class AdaptiveRateLimiter:
     Refusals with no success between them double the pause.
     """
 
-    def __init__(self, backoff: float) -> None:
+    def __init__(
+        self, backoff: float, tell: Callable[[float], None] = lambda seconds: None
+    ) -> None:
+        """`tell` hears for how many seconds a refusal pauses everybody."""
         self._backoff = backoff
+        self._tell = tell
         self._queue = asyncio.Lock()
         self._until = 0.0
         self._rate = 0.0
@@ -90,8 +96,16 @@ class AdaptiveRateLimiter:
         if sent >= self._until:
             self._misses += 1
         wait = max(retry_after or 0.0, self._backoff * 2 ** min(self._misses - 1, 6))
+        if now + wait > self._until:
+            self._tell(wait)
         self._until = max(self._until, now + wait)
         self._refused = True
+
+    def heard(self, seconds: float) -> None:
+        """Take note that another process was refused, and that nobody sends for some seconds."""
+        until = asyncio.get_running_loop().time() + seconds
+        if until > self._until + _NEWS:
+            self._until, self._refused = until, True
 
     def _rate_at(self, now: float) -> float:
         # Within the minute the rate has left any limit behind, and the power stays a number.

@@ -41,7 +41,9 @@ class Client:
         self.endpoint = json.dumps(self.identity, sort_keys=True)
         self.keys = KeyMaker({**self.identity, "parameters": parameters(settings)})
         self.semaphore = asyncio.Semaphore(settings.concurrency)
-        self.adaptive_limiter = AdaptiveRateLimiter(backoff)
+        self._members = members
+        self._telling: set[asyncio.Task[None]] = set()
+        self.adaptive_limiter = AdaptiveRateLimiter(backoff, self._refused)
         self.backoff = backoff
         # Whether a request may take `max_tokens` for each of its rows; some models take less.
         self.limit_per_row = True
@@ -54,6 +56,19 @@ class Client:
                 else SharedRateLimiter(*limits, members, self.endpoint)
             )
         self._overhead = float(settings.overhead or _OVERHEAD)
+
+    def _refused(self, seconds: float) -> None:
+        """Tell the other processes that the endpoint takes nothing for some seconds."""
+        if self._members is not None:
+            task = asyncio.ensure_future(self._members.pause(self.endpoint, seconds))
+            self._telling.add(task)
+            task.add_done_callback(self._told)
+
+    def _told(self, task: asyncio.Task[None]) -> None:
+        self._telling.discard(task)
+        if not task.cancelled():
+            # Where the ledger is gone, whoever writes to it says so.
+            task.exception()
 
     @property
     def cached_from(self) -> int:

@@ -82,7 +82,7 @@ class Dispatcher:
         doubts = Doubts(turns, answered=client.adaptive_limiter.successes > 0)
         places = min(len(requests), client.settings.concurrency)
         in_order = (pending for request in requests for pending in request.pending_calls)
-        leases = Leases(self._state, in_order, places)
+        leases = Leases(self._state, in_order, places, client)
         aside: list[PendingCall] = []
         try:
             await asyncio.gather(

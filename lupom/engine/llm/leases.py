@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from lupom.engine.state.ledger import PENDING
 
 if TYPE_CHECKING:
+    from lupom.engine.llm.client import Client
     from lupom.engine.llm.pending import PendingCall
     from lupom.engine.state import State
     from lupom.engine.state.ledger import Entry
@@ -39,9 +40,12 @@ class Found:
 class Leases:
     """Takes the leases of an ask's calls in about their order; on the gateway's loop only."""
 
-    def __init__(self, state: State, pending_calls: Iterable[PendingCall], places: int) -> None:
-        """`places` is how many requests are in flight at once."""
+    def __init__(
+        self, state: State, pending_calls: Iterable[PendingCall], places: int, client: Client
+    ) -> None:
+        """`places` is how many requests are in flight at once; `client` hears who was refused."""
         self._members: Members = state.members
+        self._client = client
         self._waiting = {pending.key: pending for pending in pending_calls}
         self._found: dict[str, Entry | bool | None] = {}
         self._places = max(1, places)
@@ -95,7 +99,10 @@ class Leases:
                 for key, pending in chosen.items()
                 if pending.fresh and pending.entry is not None
             }
-            taken = await self._members.take(list(chosen), known)
+            taken = await self._members.take(list(chosen), known, self._client.endpoint)
+            if taken.paused > 0 and self._client.limiter is None:
+                # Limits a minute of its own wait for their turn, which the refusal put off.
+                self._client.adaptive_limiter.heard(taken.paused)
             for key, pending in chosen.items():
                 entry = taken.known.get(key)
                 if key in taken.busy:

@@ -36,12 +36,14 @@ class Taken:
     known : what the ledger says now, of those held that have attempts, and of those that ended.
     ended : keys whose calls have their end meanwhile.
     busy : keys that another process has in flight.
+    paused : for how many seconds the endpoint takes nothing, by what another process was told.
     """
 
     held: set[str] = field(default_factory=set)
     known: dict[str, Entry] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
     busy: set[str] = field(default_factory=set)
+    paused: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +120,23 @@ class Members:
         """What this process is known by."""
         return self._owner
 
-    async def take(self, keys: Collection[str], known: Mapping[str, int]) -> Taken:
+    async def take(
+        self, keys: Collection[str], known: Mapping[str, int], endpoint: str = ""
+    ) -> Taken:
         """Lease calls, and look them up in the same transaction.
 
         `known` has, for those that are to be asked again though they ended, how many attempts they
-        had then: only with more have they ended anew.
+        had then: only with more have they ended anew. Of an `endpoint` is told whether it pauses.
         """
         await self.joined()
-        taken: Taken = await self._writer.do_async(lambda c: self.take_within(c, keys, known))
+
+        def work(connection: Connection) -> Taken:
+            taken = self.take_within(connection, keys, known)
+            if endpoint:
+                taken.paused = self._paused(connection, endpoint)
+            return taken
+
+        taken: Taken = await self._writer.do_async(work)
         return taken
 
     def take_within(
@@ -357,6 +368,24 @@ class Members:
             {**bound, "r": begin[0] + requests, "t": begin[1] + tokens},
         )
         return begin[0] - at, begin[1] - at
+
+    async def pause(self, endpoint: str, seconds: float) -> None:
+        """Have nobody send to an endpoint for some seconds: it has refused a request (429)."""
+        statement = self._dialect.driver(
+            "insert into rates (endpoint, requests_at, tokens_at)"
+            f" values (:endpoint, {self._dialect.clock} + :seconds, 0) on conflict (endpoint)"
+            " do update set requests_at = excluded.requests_at"
+            " where rates.requests_at < excluded.requests_at"
+        )
+        bound = {"endpoint": endpoint, "seconds": seconds}
+        await self._writer.do_async(lambda c: c.exec_driver_sql(statement, bound))
+
+    def _paused(self, connection: Connection, endpoint: str) -> float:
+        query = self._dialect.driver(
+            f"select requests_at - {self._dialect.clock} from rates where endpoint = :endpoint"
+        )
+        found = connection.exec_driver_sql(query, {"endpoint": endpoint}).scalar()
+        return max(0.0, float(found or 0.0))
 
     # Others
 

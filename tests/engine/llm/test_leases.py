@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from lupom.engine.errors import BudgetError, LLMError
+from lupom.engine.llm.adaptive_rate_limiter import AdaptiveRateLimiter
 from lupom.engine.llm.budget import Budget, SharedPot
 from lupom.engine.llm.gateway import Call
 from lupom.engine.project.providers import embedding_settings
@@ -35,8 +36,8 @@ def join(where, server):
     """Return a function that makes a gateway of another process, so to speak."""
     opened = []
 
-    def join(**settings):
-        state = State(where)
+    def join(folder=None, **settings):
+        state = State(where, folder=folder)
         opened.append((state, make_gateway(server.base_url, state, **settings)))
         return opened[-1]
 
@@ -275,3 +276,28 @@ def test_what_is_given_up_in_the_middle_is_embedded_by_another(join, server):
     with pytest.raises(LLMError, match="404"):
         one.embed(endpoint, ["text"])
     assert other.embed(endpoint, ["text"]).shape == (1, 16)
+
+
+def test_a_pause_that_a_provider_asks_of_one_process_is_kept_by_all(
+    join, note, server, tmp_path, monkeypatch
+):
+    (_, first), (state, other) = join(tmp_path / "a", max_retries=0), join(tmp_path / "b")
+    endpoint = first._client("default").endpoint
+    server.faults = lambda number, _body: Fault(status=429, retry_after=60.0)
+    with pytest.raises(LLMError, match="429"):
+        ask(first, note, TEXTS[:1])
+    while not asyncio.run(state.members.take(["other"], {}, endpoint)).paused:
+        pass
+    server.faults, before = None, server.requests
+    stop, heard = threading.Event(), []
+    hear = AdaptiveRateLimiter.heard
+
+    def hears(limiter, seconds):
+        hear(limiter, seconds)
+        heard.append(seconds)
+        stop.set()
+
+    monkeypatch.setattr(AdaptiveRateLimiter, "heard", hears)
+    ask(other, note, TEXTS[1:2], stop=stop)
+    assert 0 < heard[0] <= 60
+    assert server.requests == before
