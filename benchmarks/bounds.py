@@ -173,7 +173,7 @@ def taught(args: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--people", type=int, default=100_000)
-    parser.add_argument("--pairs", type=int, default=10_000, help="test pairs")
+    parser.add_argument("--pairs", type=int, default=5000, help="test pairs")
     parser.add_argument("--learn", type=number, nargs="*", default=[10_000, 20_000, 50_000, None])
     parser.add_argument("--candidates", type=number, nargs="*", default=[5000, 20_000, None])
     parser.add_argument("--teach", type=number, nargs="*", default=[10_000, 20_000, 50_000, None])
