@@ -117,10 +117,16 @@ def _publish(context: Context, run_id: str) -> None:
     """Copy runs, nodes and calls to the store; one that is held gets them with the next run."""
     if not context.store.exists:
         return
+    import duckdb
+
     from lupom.engine.errors import StoreError
     from lupom.engine.run.publish import publish
+    from lupom.engine.store import messages
 
     try:
         publish(context, run_id)
     except StoreError as error:
         context.reporter.note(f"lupom.calls is not up to date: {error}")
+    except duckdb.Error as error:
+        # A disk that is full, a folder that is gone: what the run came to is said all the same.
+        context.reporter.note(f"lupom.calls is not up to date: {messages.lines(error)}")

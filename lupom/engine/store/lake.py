@@ -118,18 +118,19 @@ class DuckLake(Store):
                 raise refused
             return
         folder = Path(self.data)
+        if self.exists and not folder.is_dir():
+            # One that is not mounted would be made, without the tables.
+            raise self._unfit("is not there; is it mounted?")
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(
-                f"the folder {folder} of the lake's data cannot be made: {error.strerror or error}",
-                hint="'data' of the target names it",
-            ) from error
+            raise self._unfit(f"cannot be made: {error.strerror or error}") from error
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise StoreError(
-                f"the folder {folder} of the lake's data cannot be written",
-                hint="'data' of the target names it",
-            )
+            raise self._unfit("cannot be written")
+
+    def _unfit(self, why: str) -> StoreError:
+        text = f"the folder {self.data.rstrip('/')} of the lake's data {why}"
+        return StoreError(text, hint="'data' of the target names it")
 
     def attach(self, connection: duckdb.DuckDBPyConnection, alias: str) -> None:
         """Attach the lake read-only under a name; raises StoreError."""

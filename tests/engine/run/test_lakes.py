@@ -9,6 +9,7 @@ import pytest
 
 from lupom import Project
 from lupom.engine.errors import UsageError
+from lupom.engine.run.results import Silent
 from tests.support import lakes
 from tests.support.commands import lupom
 from tests.support.postgres import PASSWORD, USER
@@ -335,3 +336,17 @@ def test_a_node_that_reads_while_the_catalog_s_server_is_gone_is_built_when_it_i
         assert {node.status for node in project.run().nodes} == {"success"}
         assert project.table("counted").rows() == [(3,)]
     starting.join()
+
+
+def test_tables_of_runs_that_cannot_be_written_do_not_end_a_run(two):
+    run(two)
+    for file in (two / "data" / "main" / "runs").iterdir():
+        file.unlink()
+    (two / "models" / "known.sql").write_text("select id + 1 as id from {{ ref('people') }}")
+    notes = []
+    with Project(two) as project:
+        reporter = Silent()
+        reporter.note = notes.append
+        assert project.run(reporter=reporter).status == "success"
+        assert len(project.table("known").rows()) == 3
+    assert any(note.startswith("lupom.calls is not up to date: ") for note in notes)

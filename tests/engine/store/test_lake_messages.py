@@ -88,6 +88,19 @@ def test_a_folder_that_cannot_be_written(tmp_path):
         store.check()
 
 
+def test_a_folder_that_is_no_longer_there(tmp_path):
+    lakes.require()
+    catalog = lakes.catalog_of(SQLITE, tmp_path)
+    store = DuckLake(catalog, str(tmp_path / "data"))
+    with store.hold():
+        pass
+    store.close()
+    (tmp_path / "data").rename(tmp_path / "elsewhere")
+    with pytest.raises(StoreError, match=r"the folder .*data of the lake's data is not there"):
+        DuckLake(catalog, str(tmp_path / "data")).check()
+    assert not (tmp_path / "data").exists()
+
+
 @pytest.mark.parametrize("kind", [DUCKDB, SQLITE])
 def test_a_catalog_that_is_no_database(tmp_path, kind):
     lakes.require()
