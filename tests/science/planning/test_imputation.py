@@ -160,3 +160,24 @@ def test_strong_associations_stay_as_strong_as_they_are():
     assert strong.sum() == 3
     assert ratio[strong].mean() == pytest.approx(1, abs=0.06)
     assert ratio[~strong].mean() == pytest.approx(1, abs=0.06)
+
+
+def test_what_a_block_s_questions_say_of_each_other_is_drawn_at_once():
+    # Half of the people are asked no question of the block: nothing else tells their answers.
+    rng = np.random.default_rng(5)
+    n = 800
+    trait = rng.standard_normal(n)
+    block = {f"q{i}": (trait + 0.4 * rng.standard_normal(n) > 0).astype(int) for i in range(3)}
+    answers = block | {f"other{i}": rng.integers(0, 2, n) for i in range(3)}
+    half = np.arange(n) % 2 == 0
+    asked = {name: half if name in block else np.ones(n, dtype=bool) for name in answers}
+    (task,) = everyone(*gapped(answers, asked))
+    names = [task.questions.index(name) for name in block]
+    pairs = np.triu_indices(3, 1)
+    truth = np.corrcoef(np.array(list(block.values())))[pairs].mean()
+    # After one sweep: it does not take a chain to find them.
+    drawn = [
+        np.corrcoef(codes[np.ix_(~half, names)].T)[pairs].mean()
+        for codes in imputation.draws(cells(task), 4, sweeps=1)
+    ]
+    assert np.mean(drawn) == pytest.approx(truth, abs=0.05)
