@@ -6,13 +6,12 @@ import json
 
 import pytest
 
-from lupom.cli import main
 from tests.support.notes_project import FILES, people
 from tests.support.postgres import PASSWORD
 
 
 @pytest.fixture
-def folder(tmp_path, server, postgres, monkeypatch):
+def folder(make_project, server, postgres, monkeypatch):
     """A project with a ledger of its own and one of a team."""
     url = postgres.database().replace(f":{PASSWORD}", "")
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
@@ -25,23 +24,7 @@ def folder(tmp_path, server, postgres, monkeypatch):
         ),
         "seeds/people.csv": people(4),
     }
-    for name, text in files.items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return tmp_path
-
-
-@pytest.fixture
-def lupom(folder, monkeypatch, capsys):
-    monkeypatch.chdir(folder)
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as caught:
-            main(list(arguments))
-        return caught.value.code, capsys.readouterr().err
-
-    return run
+    return make_project(files)
 
 
 def test_answers_go_to_the_team_s_ledger_and_back_and_nothing_is_asked_again(lupom, folder, server):

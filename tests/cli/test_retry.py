@@ -5,13 +5,12 @@ from __future__ import annotations
 import pytest
 
 from lupom import Project
-from lupom.cli import main
 from tests.support.llm_server import Fault
 from tests.support.notes_project import FILES, people
 
 
 @pytest.fixture
-def folder(tmp_path, server):
+def folder(make_project, server):
     """A project of two LLM models and a model that fails for ever other than by its own fault."""
     files = {
         **FILES,
@@ -24,24 +23,7 @@ def folder(tmp_path, server):
         "models/others.sql": "select '{{ var('town') }}' as town, count(*) as n from"
         " {{ ref('people') }}",
     }
-    for name, text in files.items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return tmp_path
-
-
-@pytest.fixture
-def lupom(folder, monkeypatch, capsys):
-    monkeypatch.chdir(folder)
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as caught:
-            main(list(arguments))
-        out = capsys.readouterr()
-        return caught.value.code, out.err
-
-    return run
+    return make_project(files)
 
 
 def rows(folder, sql):

@@ -9,23 +9,10 @@ import pytest
 
 from lupom import Project
 from lupom.engine.errors import LupomError, ProjectError
+from tests.support import short_notes
 from tests.support.postgres import PASSWORD
 
-FILES = {
-    "seeds/people.csv": "id\n1\n2\n3\n",
-    "models/notes.sql": """
-        {{ config(materialized='llm', prompt='note', response='Note', key=['id']) }}
-        select id from {{ ref('people') }}
-    """,
-    "prompts/note.jinja": "Say something of {{ id }}",
-    "prompts/responses.py": """
-        from pydantic import BaseModel, Field
-
-
-        class Note(BaseModel):
-            text: str = Field(max_length=20)
-    """,
-}
+FILES = {"seeds/people.csv": "id\n1\n2\n3\n", **short_notes.FILES}
 SETTINGS = """
 name: demo
 targets:

@@ -15,22 +15,9 @@ import pytest
 from lupom import Project
 from lupom.engine.run.results import Silent
 from tests.support.postgres import PASSWORD
+from tests.support.short_notes import FILES
 from tests.support.worker_processes import start
 
-FILES = {
-    "models/notes.sql": """
-{{ config(materialized='llm', prompt='note', response='Note', key=['id']) }}
-select id from {{ ref('people') }}
-""",
-    "prompts/note.jinja": "Say something of person {{ id }}.",
-    "prompts/responses.py": """
-from pydantic import BaseModel, Field
-
-
-class Note(BaseModel):
-    text: str = Field(max_length=20)
-""",
-}
 SETTINGS = """
 name: demo
 targets:
