@@ -80,14 +80,15 @@ def _lake(files: ProjectFiles, name: str, target: Target, wait: float) -> Store:
     from lupom.engine.store.lake import DuckLake
 
     catalog, data = _catalog(files, name, target), str(target.data)
-    if "://" not in data:
+    # "s3//bucket" and "s3:/bucket" are meant for an address, and would be a folder of the project.
+    if "://" not in data and not re.match(r"\w{2,}:/|s3//", data):
         folder = (files.root / Path(data).expanduser()).resolve()
         return DuckLake(catalog, str(folder), wait=wait)
     if not data.startswith("s3://"):
         raise files.document.error(
             f"data: a folder or s3://bucket/prefix, not '{data}'",
             ("targets", name, "data"),
-            did_you_mean(data.partition("://")[0], ["s3"]),
+            did_you_mean(re.split(r"[:/]", data)[0], ["s3"]),
         )
     from lupom.engine.sources.s3 import S3
 

@@ -71,6 +71,9 @@ def wanted(text: str, snapshots: Sequence[Snapshot]) -> Snapshot:
     there is none.
     """
     text = text.strip()
+    if not text:
+        # Every run begins with nothing.
+        raise UsageError("--at: no run, number or time is given", hint="lupom store snapshots")
     number = int(text) if re.fullmatch(r"\d{1,9}", text) else None
     numbered = [snapshot for snapshot in snapshots if snapshot.id == number]
     if numbered:

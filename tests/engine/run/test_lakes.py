@@ -270,6 +270,8 @@ def test_a_table_built_of_rows_that_another_run_replaced_is_stale(folder):
         ),
         ("{type: ducklake, catalog: 'postgresql://h', data: d}", "it names no database"),
         ("{type: ducklake, catalog: x.sqlite, data: 'gs://b/x'}", "a folder or s3://"),
+        ("{type: ducklake, catalog: x.sqlite, data: 's3//b/x'}", "a folder or s3://"),
+        ("{type: ducklake, catalog: x.sqlite, data: 's3:/b/x'}", "a folder or s3://"),
         ("{type: ducklake, catalog: x.sqlite, data: d, s3: {region: x}}", "'s3' belongs to"),
         (
             "{type: ducklake, catalog: x.db, data: d, catalog_schema: x}",

@@ -177,6 +177,7 @@ def test_the_lake_as_it_was_after_a_run(shared):
     [
         ("20260301T120000-aaaaab", "did you mean '20260301T120000-aaaaaa'"),
         ("2026030", "2 runs begin with"),
+        (" ", "no run, number or time is given"),
         ("4711", "there are 0 to"),
         ("1999-01-01", "no snapshot as old as"),
         ("yesterday", "lists them"),
