@@ -258,7 +258,8 @@ def _read(file: Path) -> tuple[list[dict[str, Any]], list[int | None]]:
         parted, text, skipped = delimiter(file.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise UsageError(f"{file} is not UTF-8", hint="save it as CSV in UTF-8") from error
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=parted)
+    # Not strict, a quotation without end would swallow all the people after it.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=parted, strict=True)
     header: list[str] = []
     rows: list[dict[str, Any]] = []
     lines: list[int | None] = []
@@ -279,7 +280,10 @@ def _read(file: Path) -> tuple[list[dict[str, Any]], list[int | None]]:
                 lines.append(line)
             line = reader.line_num + skipped + 1
     except csv.Error as error:
-        raise ProjectError(str(error), file=file, line=line) from error
+        said = str(error)
+        if "unexpected end" in said or "field limit" in said:
+            said = "a quotation that begins in this row does not end"
+        raise ProjectError(said, file=file, line=line) from error
     return rows, lines
 
 

@@ -154,6 +154,7 @@ def test_what_was_answered_is_not_predicted_and_nothing_is_built(
         ("abany\n", "nobody to predict"),
         ("respondent_id,abany\na,Yes\na,No\n", "line 3.*respondent_id 'a' is that of line 2 too"),
         ("abany\nYes,No\n", "line 2.*more cells"),
+        ('abany,Notes\nYes,"tall\nNo,\nNo,\n', "line 2.*a quotation.*does not end"),
     ],
 )
 def test_mistakes_in_a_file_are_told(folder, tmp_path, text, said):
