@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Literal
 
 from pydantic import Field
@@ -89,8 +90,10 @@ class VarBlock(Strict):
             numbers = int if kind == "integer" else (int, float)
             if not isinstance(value, numbers) or isinstance(value, bool):
                 return False
-            # Nor is it NaN, which is neither less nor more than anything.
-            low = value == value if self.min is None else value >= self.min
+            # An infinite price makes every cost one; what has no limit is null.
+            if isinstance(value, float) and not isfinite(value):
+                return False
+            low = self.min is None or value >= self.min
             return low and (self.max is None or value <= self.max)
         if kind == "text":
             return isinstance(value, str) and (not self.values or value in self.values)

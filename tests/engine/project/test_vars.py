@@ -58,6 +58,7 @@ def test_another_value_is_an_error_that_says_what_it_must_be(project, name, valu
             "has no 'interviw', only interview, question (did you mean 'interview'?)",
         ),
         ({"interview": "x"}, "must have a number of at least 0 as 'interview', not 'x'"),
+        ({"interview": float("inf")}, "must have a number of at least 0 as 'interview', not inf"),
         (
             {"interview": 1, "question": -1},
             "must have a number of at least 0 as 'question', not -1",
