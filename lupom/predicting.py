@@ -249,23 +249,17 @@ def _read(file: Path) -> tuple[list[dict[str, Any]], list[int | None]]:
             raise UsageError(f"{file} is no Parquet file: {error}") from error
     if file.suffix.lower() != ".csv":
         raise UsageError(f"{file} is neither CSV nor Parquet", hint="name it .csv or .parquet")
-    import csv
-    import io
-
-    from lupom.science.surveys.tables import delimiter
+    from lupom.science.surveys.tables import MalformedRow, delimiter, lines_of
 
     try:
         parted, text, skipped = delimiter(file.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise UsageError(f"{file} is not UTF-8", hint="save it as CSV in UTF-8") from error
-    # Not strict, a quotation without end would swallow all the people after it.
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=parted, strict=True)
     header: list[str] = []
     rows: list[dict[str, Any]] = []
     lines: list[int | None] = []
-    line = skipped + 1
     try:
-        for row in reader:
+        for line, row in lines_of(text, parted, skipped):
             if row and not header:
                 header = row
                 twice = sorted({name for name in row if name and row.count(name) > 1})
@@ -278,12 +272,8 @@ def _read(file: Path) -> tuple[list[dict[str, Any]], list[int | None]]:
                     )
                 rows.append(dict(zip(header, row, strict=False)))
                 lines.append(line)
-            line = reader.line_num + skipped + 1
-    except csv.Error as error:
-        said = str(error)
-        if "unexpected end" in said or "field limit" in said:
-            said = "a quotation that begins in this row does not end"
-        raise ProjectError(said, file=file, line=line) from error
+    except MalformedRow as error:
+        raise ProjectError(str(error), file=file, line=error.line) from error
     return rows, lines
 
 

@@ -155,6 +155,7 @@ def test_what_was_answered_is_not_predicted_and_nothing_is_built(
         ("respondent_id,abany\na,Yes\na,No\n", "line 3.*respondent_id 'a' is that of line 2 too"),
         ("abany\nYes,No\n", "line 2.*more cells"),
         ('abany,Notes\nYes,"tall\nNo,\nNo,\n', "line 2.*a quotation.*does not end"),
+        ('abany,Notes\nYes,"tall" and thin\n', "line 2.*expected after"),
     ],
 )
 def test_mistakes_in_a_file_are_told(folder, tmp_path, text, said):
@@ -163,6 +164,20 @@ def test_mistakes_in_a_file_are_told(folder, tmp_path, text, said):
     with Project(folder) as project, pytest.raises(LupomError) as told:
         project.predict(file)
     assert re.search(said, " ".join(str(told.value).replace(f"{file}:", "line ").split()))
+
+
+def test_an_open_answer_may_be_long_and_have_lines(folder, tmp_path):
+    """131,072 characters are the most that Python's csv takes by itself."""
+    file = tmp_path / "people.csv"
+    answer = "It depends.\n" * 20_000
+    file.write_text(f'abany,SEX,Notes\nYes,Male,"{answer}"\nNo,Female,\n', encoding="utf-8")
+    plain = [{"abany": "Yes", "SEX": "Male"}, {"abany": "No", "SEX": "Female"}]
+    with Project(folder) as project:
+        with pytest.warns(UserWarning, match="not looked at: Notes"):
+            found = project.predict(file, questions=["natheal"]).rows()
+        assert [row[2:] for row in found] == [
+            row[2:] for row in project.predict(plain, questions=["natheal"]).rows()
+        ]
 
 
 @pytest.mark.parametrize("parted", [",", ";", "\t"])

@@ -2,9 +2,9 @@
 
 Answers have few values, so that all splits of a table are a few hundred rows of zeros and ones: the
 gradients on the left of each of them are one product, and a depth of a tree is found at once for
-all options and all nodes. On 25 questions and 2,300 people that takes a third of the CPU of
-scikit-learn's histogram trees, which work each option's tree and each of its nodes on its own, with
-a log loss that is equal or lower on six surveys.
+all options and all nodes. On six surveys that takes a quarter to .4 of the CPU of scikit-learn's
+histogram trees, which work each option's tree and each of its nodes on its own, with a log loss on
+tuning pairs that is equal or lower.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from lupom.science.predictors.task import Floats, Ints
 
 Float32 = npt.NDArray[np.float32]
 
-# Chosen on the tuning pairs of six surveys (2 to 8 draws each), in log loss. Rounds and rate: 50 at
-# .15 .6694 on the General Social Survey, 60 .6690, 80 at .12 .6689; 1.3724, 1.3654 and 1.3698 on
-# 25 items with six options. A depth of three is no better on any (.6712, 1.3703) and takes a third
-# more. A ridge of 3 is .0007 worse, as is a tried share of .3; 30 people .0001.
+# Chosen on the tuning pairs of six surveys (2 to 8 draws each), in log loss: of 60 rounds at .15
+# .6690 on the General Social Survey and 1.3654 on 25 items with six options. Trying .4 of the
+# features it is .6688 and 1.3676, and higher on the four others; with that share 50 rounds have
+# .6694 and 1.3724, 80 at .12 .6689 and 1.3698, a depth of three (50 rounds at .12) .6712 and 1.3703
+# for a third more time, a ridge of 3 .6697 and 1.3663, 30 people .6689 and 1.3677.
 ROUNDS, RATE, DEPTH = 60, 0.15, 2
 LEAST_PEOPLE, RIDGE = 15, 5.0
 # The share of features that are tried for a depth of a tree.

@@ -7,6 +7,7 @@ import csv
 import io
 import re
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +57,9 @@ def rows(path: Path, *, encoding: str | None = None) -> list[list[str]]:
         raise ValueError(f"{path.name}: the file is empty")
     text = _decoded(path, encoding)
     parted, text, skipped = delimiter(text)
-    previous = csv.field_size_limit(LONGEST_CELL)
     out: list[list[str]] = []
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=parted, strict=True)
     try:
-        for row in reader:
+        for line, row in lines_of(text, parted, skipped):
             if not row or (not out and not any(map(str.strip, row))):
                 continue
             if not out:
@@ -68,20 +67,53 @@ def rows(path: Path, *, encoding: str | None = None) -> list[list[str]]:
             elif len(row) != len(out[0]):
                 title = "; delete a title above the header" if len(out[0]) == 1 else ""
                 raise ValueError(
-                    f"{path.name}:{reader.line_num + skipped}: {len(row)} cells where the header "
-                    f"has {len(out[0])}{title}"
+                    f"{path.name}:{line}: {len(row)} cells where the header has "
+                    f"{len(out[0])}{title}"
                 )
             out.append(row)
+    except MalformedRow as error:
+        raise ValueError(f"{path.name}:{error.line}: {error}") from error
+    if not out or not any(out[0]):
+        raise ValueError(f"{path.name}: there is no header")
+    return out
+
+
+class MalformedRow(ValueError):
+    """What is wrong with a row of a CSV text, and the `line` in which it begins."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def lines_of(text: str, parted: str, skipped: int = 0) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of a CSV text, each with the line in which it begins.
+
+    Parameters
+    ----------
+    parted : what stands between cells. skipped : lines of the file before the text.
+
+    Raises
+    ------
+    MalformedRow : for a quotation that does not end, which would else hold all rows after it, for
+        one within a cell, and for a cell of more than LONGEST_CELL characters.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=parted, strict=True)
+    line = skipped + 1
+    previous = csv.field_size_limit(LONGEST_CELL)
+    try:
+        for row in reader:
+            yield line, row
+            line = reader.line_num + skipped + 1
     except csv.Error as error:
         said = str(error)
         if "field limit" in said:
             said = f"a cell of more than {LONGEST_CELL:,} characters; is a quote not closed?"
-        raise ValueError(f"{path.name}:{reader.line_num + skipped}: {said}") from error
+        elif "unexpected end" in said:
+            said = "a quotation that begins in this row does not end"
+        raise MalformedRow(said, line) from error
     finally:
         csv.field_size_limit(previous)
-    if not out or not any(out[0]):
-        raise ValueError(f"{path.name}: there is no header")
-    return out
 
 
 def delimiter(text: str) -> tuple[str, str, int]:

@@ -36,51 +36,39 @@ def {own}_of():
 """
 
 
-def write(folder: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return folder
-
-
-def test_models_that_begin_a_package_from_two_ends_at_once_have_all_of_it(tmp_path):
+def test_models_that_begin_a_package_from_two_ends_at_once_have_all_of_it(make_project):
     model = "import pyarrow as pa\nfrom pair.{own} import {own}_of\n"
     model += "def model(lupom):\n    return pa.table({{'half': [{own}_of()]}})\n"
-    write(
-        tmp_path,
+    folder = make_project(
         {
-            "lupom_project.yml": "name: demo\n",
             "meeting.py": MEETING,
             "pair/left.py": HALF.format(own="left", other="right"),
             "pair/right.py": HALF.format(own="right", other="left"),
             "models/a.py": model.format(own="left"),
             "models/b.py": model.format(own="right"),
-        },
+        }
     )
-    result = Project(tmp_path).run(threads=2, reporter=Silent())
+    result = Project(folder).run(threads=2, reporter=Silent())
     assert [node.status for node in result.nodes] == ["success", "success"]
 
 
-def test_lupom_installed_in_the_project_s_folder_is_imported_once(tmp_path):
+def test_lupom_installed_in_the_project_s_folder_is_imported_once(make_project):
     """`python -m venv .venv` in the project's folder and `pip install lupom` make such a one."""
     model = (
         "import pyarrow as pa\nfrom lupom.science import tables\n"
         "def model(lupom):\n    {ref}return pa.table({{'id': [str(id(tables))]}})\n"
     )
-    installed = tmp_path / ".venv" / "lib" / "site-packages"
+    folder = make_project(
+        {
+            "models/first.py": model.format(ref=""),
+            "models/second.py": model.format(ref="lupom.ref('first')\n    "),
+        }
+    )
+    installed = folder / ".venv" / "lib" / "site-packages"
     shutil.copytree(
         Path(lupom.__file__).parent,
         installed / "lupom",
         ignore=shutil.ignore_patterns("__pycache__", "*.gguf", "static"),
-    )
-    write(
-        tmp_path,
-        {
-            "lupom_project.yml": "name: demo\n",
-            "models/first.py": model.format(ref=""),
-            "models/second.py": model.format(ref="lupom.ref('first')\n    "),
-        },
     )
     script = (
         "import lupom\n"
@@ -91,7 +79,7 @@ def test_lupom_installed_in_the_project_s_folder_is_imported_once(tmp_path):
     )
     done = subprocess.run(
         [sys.executable, "-c", script],
-        cwd=tmp_path,
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": str(installed)},
         capture_output=True,
         text=True,
