@@ -57,10 +57,15 @@ class _Finder:
         self.code: Mapping[Path, bytes] = {}
         self._names: frozenset[str] = frozenset()
         self._folders: frozenset[Path] = frozenset()
+        self._files = 0
+
+    def reads_from(self, root: Path, code: Mapping[Path, bytes]) -> bool:
+        """Tell whether modules are found among just these files; of what is read, none changes."""
+        return self.code is code and self._files == len(code) and self.root == root
 
     def read_from(self, root: Path, code: Mapping[Path, bytes]) -> None:
         """Find modules among these files from now on."""
-        self.root, self.code = root, code
+        self.root, self.code, self._files = root, code, len(code)
         # By name: 2,800 modules of other people are compared with them before each model.
         self._names = frozenset(map(str, code))
         self._folders = frozenset(
@@ -115,6 +120,10 @@ def use(root: Path, code: Mapping[Path, bytes]) -> None:
             sys.path.insert(0, str(root))
         if _finder not in sys.meta_path:
             sys.meta_path.insert(0, _finder)
+        # What was imported since the last look is of these files. A look at 330 files and 2,800
+        # modules before each of 53 models took .8 of a run's 15 s.
+        elif _finder.reads_from(root, code):
+            return
         _finder.read_from(root, code)
         # Other threads import meanwhile, and a list of items may meet that; a copy is made at once.
         loaded = list(sys.modules.copy().items())
