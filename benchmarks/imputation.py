@@ -46,7 +46,7 @@ from planning import gss  # type: ignore[import-not-found]
 from lupom.science.blas import one_thread
 from lupom.science.planning import blocks, imputation, rubin
 from lupom.science.planning.moments import Cells, cells, fit
-from lupom.science.planning.question_plan import answered
+from lupom.science.planning.questionnaire import answered
 from lupom.science.predictors.task import Bools, Floats, Ints, everyone
 
 Filler = Callable[[Cells, int, int], list[Ints]]

@@ -31,11 +31,14 @@ import pyarrow as pa
 from lupom.science.planning import classes, forms
 from lupom.science.planning.classes import Pool
 from lupom.science.planning.moments import Cells, cells, fit
-from lupom.science.planning.question_plan import Judge, Sums, answered, question_plan, summaries
+from lupom.science.planning.question_plan import Judge, Sums, question_plan, summaries
+from lupom.science.planning.questionnaire import answered
 from lupom.science.predictors.task import Floats, Ints, everyone
 
 ROOT = Path(__file__).resolve().parent.parent
 Tables = tuple[pa.Table, pa.Table, pa.Table]
+# Cells that are no answers.
+STATUSES = {"": "not_asked", "NA": "not_asked", "No answer": "refused"}
 ABORTION = ("abany", "abdefect", "abhlth", "abnomore", "abpoor", "abrape", "absingle")
 
 
@@ -52,7 +55,13 @@ def tables(
     return (
         pa.Table.from_pylist(
             [
-                {"survey": survey, "respondent_id": i, "question_id": q, "answer": row[q] or None}
+                {
+                    "survey": survey,
+                    "respondent_id": i,
+                    "question_id": q,
+                    "status": STATUSES.get(row[q], "answered"),
+                    "answer": None if row[q] in STATUSES else row[q],
+                }
                 for i, row in zip(ids, rows, strict=True)
                 for q in questions
             ]
@@ -66,7 +75,11 @@ def tables(
         ),
         pa.Table.from_pylist(
             [
-                {"survey": survey, "question_id": q, "options": sorted({r[q] for r in rows} - {""})}
+                {
+                    "survey": survey,
+                    "question_id": q,
+                    "options": sorted({r[q] for r in rows} - set(STATUSES)),
+                }
                 for q in questions
             ]
         ),
@@ -90,8 +103,7 @@ def masculinity(folder: Path) -> Tables:
         for name in rows[0]
         if name.startswith("q")
         and name not in attributes
-        and 2 <= len({row[name] for row in rows} - {""}) <= 8
-        and sum(row[name] != "" for row in rows) >= 1000
+        and 2 <= len({row[name] for row in rows} - set(STATUSES)) <= 9
     ]
     return tables("masculinity_2018", rows, questions, attributes)
 

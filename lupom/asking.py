@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PLAN = (
     *("survey", "strategy", "questions", "question_id", "attribute", "group", "question"),
+    *("recodes", "asked_of"),
     *("nll", "low", "high", "nll_before", "accuracy", "difference", "difference_low"),
     *("difference_high", "n"),
 )
@@ -61,6 +62,10 @@ def ask(
     rows = rows.append_column("question", pa.array([texts.get(key) for key in keys], pa.string()))
     empty = {"attribute": by is None, "group": by is None, "strategy": not every}
     empty |= dict.fromkeys(("difference", "difference_low", "difference_high"), not every)
+    # A plan that was built before there were such columns has none.
+    there = set(rows.column_names)
+    made = rows["recodes"].to_pylist() if "recodes" in there else []
+    empty |= {"recodes": not any(made), "asked_of": "asked_of" not in there}
     return Table(rows.select([name for name in PLAN if not empty.get(name)]))
 
 

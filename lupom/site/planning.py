@@ -47,10 +47,10 @@ def _form(survey: str, form: list[Row], texts: dict[tuple[str, str], str]) -> Fi
         unit="log loss, nats",
     )
     table = Table(
-        ["asked", "question", "log loss of the rest", "from", "to", "rest right"],
+        ["asked", "question", "can be asked", "log loss of the rest", "from", "to", "rest right"],
         [
             [
-                *(str(r["questions"]), r["question_id"] or ""),
+                *(str(r["questions"]), r["question_id"] or "", share(r.get("asked_of"))),
                 *(plain(r["nll"]), plain(r["low"]), plain(r["high"]), share(r["accuracy"])),
             ]
             for r in form

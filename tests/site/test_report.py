@@ -52,7 +52,8 @@ from (values
 ) as t(respondents, predictor, llm, pairs, accuracy, n)
 """
 PLAN = """
-select 's' as survey, strategy, k as questions, q as question_id, null::varchar as attribute,
+select 's' as survey, strategy, k as questions, q as question_id,
+    case when k = 1 then 0.5 end as asked_of, null::varchar as attribute,
     null::varchar as "group", nll, nll - 0.01 as low, nll + 0.01 as high, 0.8 as nll_before,
     1 - nll / 2 as accuracy, d as difference, d - 0.01 as difference_low,
     d + 0.01 as difference_high, 900 as n
@@ -241,8 +242,8 @@ def test_what_to_ask_again_is_a_list_with_a_curve(tmp_path):
     [again] = report.sections
     form, ways = again.figures
     assert form.table.rows == [
-        ["0", "", "0.800", "0.790", "0.810", "60.0 %"],
-        ["1", "<b>Q2</b>", "0.700", "0.690", "0.710", "65.0 %"],
+        ["0", "", "", "0.800", "0.790", "0.810", "60.0 %"],
+        ["1", "<b>Q2</b>", "50.0 %", "0.700", "0.690", "0.710", "65.0 %"],
     ]
     assert [row[:4] for row in ways.table.rows] == [
         ["The same questions for all", "1", "0.700", ""],

@@ -14,7 +14,7 @@ import pyarrow as pa
 from lupom.science.blas import one_thread
 from lupom.science.inputs import arrow
 from lupom.science.planning.moments import Moments, cells, fit
-from lupom.science.planning.question_plan import answered
+from lupom.science.planning.questionnaire import answered
 from lupom.science.predictors.task import Bools, Floats, Ints, Task, everyone
 
 BLOCKS = pa.schema(

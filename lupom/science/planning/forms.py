@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from lupom.science.planning.classes import Panel, Pool
 from lupom.science.planning.moments import Cells, Moments
 from lupom.science.planning.options import Singles
+from lupom.science.planning.reach import Reach
 from lupom.science.predictors.task import Bools, Floats, Ints
 
 # Questions that leave least variance, which products of matrices find, among which log loss or
@@ -21,6 +24,7 @@ def choose(
     most: int,
     *,
     candidates: Bools | None = None,
+    together: Floats | None = None,
 ) -> list[int]:
     """Return questions in the order in which they are best asked of everyone.
 
@@ -32,9 +36,12 @@ def choose(
     Parameters
     ----------
     moments : what is known of the answers.
-    people : those whose answers are predicted. What a question tells is the mean of those who have
-        an answer to it: that others were not asked is no trait of the question.
+    people : those whose answers are predicted. What a question tells of another is the mean of
+        those who have an answer to both.
     most : how many questions. candidates : (Q), those that may be asked; all by default.
+    together : (Q, Q), the share of people to come who answer both of two questions, on the diagonal
+        one (`Reach.together`); what a question tells counts by it. 1 of all when left out: who was
+        not asked might have been.
     """
     count = people.codes.shape[1]
     free = np.ones(count, dtype=bool) if candidates is None else candidates.copy()
@@ -45,6 +52,10 @@ def choose(
     answers = weights.sum(axis=0, dtype=np.float64)
     # Of two questions, the weights of the people with an answer to both.
     both = (weights.T @ there.astype(np.float32)).astype(np.float64)
+    expected = np.ones((count, count)) if together is None else together
+    # What a person with both answers has of those here, and how many there are to come.
+    scale = np.divide(expected, both, out=np.zeros((count, count)), where=both > 0)
+    own = np.diag(expected)
 
     def losses(means: Singles) -> Floats:
         inside = moments.inside(means)
@@ -59,17 +70,17 @@ def choose(
 
     out: list[int] = []
     while len(out) < min(most, count - 1) and free.any():
-        left = variance_left(moments, covariance[None], rest[None])[0]
+        left = variance_left(moments, covariance[None], rest[None], expected)[0]
         left[~free] = np.inf
         now = losses(means)
+        whole = own * np.divide(now, answers, out=np.zeros(count), where=answers > 0)
         best, least = -1, np.inf
         for question in map(int, np.argsort(left, kind="stable")[:SHORTLIST]):
             if not free[question]:
                 continue
             rest[question] = False
-            gain = (now - losses(after(question)))[rest].sum()
-            loss = _ratio(now[rest].sum(), answers[rest].sum())
-            loss -= _ratio(gain, both[question, rest].sum())
+            gain = (now - losses(after(question))) * scale[question]
+            loss = float((whole - gain)[rest].sum() / max(own[rest].sum(), 1e-300))
             rest[question] = True
             if loss < least:
                 best, least = question, loss
@@ -82,20 +93,22 @@ def choose(
     return out
 
 
-def _ratio(loss: float, answers: float) -> float:
-    return loss / answers if answers > 0 else 0.0
-
-
-def variance_left(moments: Moments, covariance: Singles, rest: Bools) -> Singles:
+def variance_left(
+    moments: Moments, covariance: Singles, rest: Bools, together: Floats | None = None
+) -> Singles:
     """Return the variance of the options of the rest after each question is asked too, (m, Q).
 
     Parameters
     ----------
     covariance : (m, options, options), given what was asked of m people. rest : (m, Q), what was
-        not; infinite of all others.
+        not; infinite of all others. together : as of `choose`.
     """
     columns = rest[:, moments.owner]
-    whole = (np.diagonal(covariance, axis1=1, axis2=2) * columns).sum(axis=1)
+    variances = np.diagonal(covariance, axis1=1, axis2=2) * columns
+    if together is not None:
+        variances = variances * np.diag(together).astype(np.float32)[moments.owner]
+        roots = np.sqrt(together).astype(np.float32)[:, moments.owner]
+    whole = variances.sum(axis=1)
     out = np.full(rest.shape, np.inf, dtype=np.float32)
     for size, questions in _by_size(moments):
         at = moments.offsets[questions][:, None] + np.arange(size)
@@ -103,6 +116,8 @@ def variance_left(moments: Moments, covariance: Singles, rest: Bools) -> Singles
         across = covariance[one[:, None], at[question]]
         inverse = np.linalg.inv(np.take_along_axis(across, at[question][:, None], axis=2))
         across *= columns[one][:, None]
+        if together is not None:
+            across *= roots[questions[question], None]
         # Its own variance is among what it takes away: nothing of it is left.
         told = (inverse * (across @ across.transpose(0, 2, 1))).sum(axis=(1, 2))
         out[one, questions[question]] = whole[one] - told
@@ -114,12 +129,17 @@ def _by_size(moments: Moments) -> list[tuple[int, Ints]]:
     return [(int(k), np.flatnonzero(moments.sizes == k)) for k in np.unique(moments.sizes)]
 
 
-def adaptive(pool: Pool, people: Cells, most: int) -> Ints:
+def adaptive(pool: Pool, people: Cells, most: int, reach: Reach | None = None) -> Ints:
     """Return the questions asked of each person, (n, most), each by the answers before it.
 
     The next question is the one of which the expected entropy of the rest is least: over its
     options, each as likely as the answers so far make it (greedy information gain, as Ma et al.
     2019). What a person has no answer to is not asked; -1 where none of the best is left.
+
+    Parameters
+    ----------
+    reach : who of these people can be asked what, of which as much is known as of their answers;
+        when left out everybody can be asked everything.
     """
     n, count = people.codes.shape
     most = min(most, count - 1)
@@ -128,10 +148,12 @@ def adaptive(pool: Pool, people: Cells, most: int) -> Ints:
     panel = Panel(pool, people)
     for step in range(most):
         means, kinds = panel.known(asked)
+        odds = None if reach is None else Odds(known_odds(reach, people, asked), reach.given)
         for rows, of, covariance in pool.moments.covariances(people.told(asked)):
             rest = np.zeros((len(covariance), count), dtype=bool)
             rest[of] = ~asked[rows]
-            expected = expected_entropy(pool, means[rows], kinds[rows], of, covariance, rest)
+            here = None if odds is None else Odds(odds.each[rows], odds.given)
+            expected = expected_entropy(pool, means[rows], kinds[rows], of, covariance, rest, here)
             expected[~people.there[rows]] = np.inf
             some = np.isfinite(expected).any(axis=1)
             out[rows[some], step] = expected[some].argmin(axis=1)
@@ -140,8 +162,48 @@ def adaptive(pool: Pool, people: Cells, most: int) -> Ints:
     return out
 
 
+@dataclass(frozen=True)
+class Odds:
+    """What chance there is that people can be asked questions.
+
+    Attributes
+    ----------
+    each : (n, Q), by what is known of each person. given : (Q, Q), of the second question where a
+        person can be asked the first, as far as nothing is known.
+    """
+
+    each: Floats
+    given: Floats
+
+    def after(self, rows: Ints, question: int) -> Singles:
+        """Return the chances of people, (rows, Q), once it is known that they can be asked one."""
+        each = self.each[rows]
+        return np.asarray(np.where(each > 0, np.maximum(each, self.given[question]), 0), np.float32)
+
+
+def known_odds(reach: Reach, people: Cells, asked: Bools) -> Floats:
+    """Return `Reach.odds` of its people, (n, Q), who answered some questions.
+
+    Parameters
+    ----------
+    people : the same; without attributes these are not known. asked : (n, Q).
+    """
+    n, count = asked.shape
+    size = int(reach.owner.max(initial=-1)) + 1
+    known = np.zeros((n, size), dtype=bool)
+    known[:, :count] = asked & people.there
+    known[:, count:] = people.values.shape[1] > int(people.offsets[-1])
+    return reach.odds(reach.values * known[:, reach.owner], known)
+
+
 def expected_entropy(
-    pool: Pool, means: Singles, kinds: Singles, of: Ints, covariance: Singles, rest: Bools
+    pool: Pool,
+    means: Singles,
+    kinds: Singles,
+    of: Ints,
+    covariance: Singles,
+    rest: Bools,
+    odds: Odds | None = None,
 ) -> Singles:
     """Return the entropy of the rest that is expected after each question, (n, Q), in nats.
 
@@ -152,12 +214,19 @@ def expected_entropy(
     ----------
     means, kinds : (n, options) and (n, kinds), given what is known of each person.
     of : (n), which of m covariances each has. covariance : (m, options, options).
-    rest : (m, Q), the questions not asked.
+    rest : (m, Q), the questions not asked. odds : of each person; an answer that there is not has
+        no entropy, and who cannot be asked a question tells nothing. All are 1 when left out.
     """
     moments = pool.moments
-    moments = pool.moments
     out = np.full((len(means), rest.shape[1]), np.inf, dtype=np.float32)
-    left = variance_left(moments, covariance, rest)
+    together = None
+    if odds is not None:
+        common = odds.each.mean(axis=0)
+        together = common[:, None] * np.maximum(common, odds.given)
+        np.fill_diagonal(together, common)
+        before = pool.entropies(means, kinds) * rest[of]
+        now = (before * odds.each).sum(axis=1)
+    left = variance_left(moments, covariance, rest, together)
     tried = np.zeros(rest.shape, dtype=bool)
     np.put_along_axis(tried, left.argsort(axis=1, kind="stable")[:, :SHORTLIST], True, axis=1)
     tried &= rest
@@ -174,10 +243,17 @@ def expected_entropy(
         base = means[rows] - (means[rows, None, part] @ mine)[:, 0]
         mine += base[:, None]
         entropy = pool.entropies(mine, pool.classes.answered(kinds[rows], part))
-        counted = rest[of[rows]]
-        counted[:, question] = False
-        total = (entropy @ counted[:, :, None].astype(np.float32))[:, :, 0]
+        counted = rest[of[rows]].astype(np.float32)
+        counted[:, question] = 0
+        if odds is not None:
+            counted *= odds.after(rows, int(question))
+        total = (entropy @ counted[:, :, None])[:, :, 0]
         out[rows, question] = (shares[rows, part] * total).sum(axis=1)
+        if odds is not None:
+            # Who cannot be asked it is known as well as before.
+            gone = before[rows, question] + (before[rows] * counted).sum(axis=1)
+            gone -= out[rows, question]
+            out[rows, question] = now[rows] - odds.each[rows, question] * gone
     return out
 
 

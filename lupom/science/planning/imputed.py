@@ -13,7 +13,7 @@ from lupom.science.blas import one_thread
 from lupom.science.inputs import arrow, require
 from lupom.science.planning import imputation, rubin
 from lupom.science.planning.moments import cells
-from lupom.science.planning.question_plan import answered
+from lupom.science.planning.questionnaire import answered
 from lupom.science.predictors.task import HIDDEN, Bools, Floats, Ints, Task, everyone
 from lupom.science.tables import option_codes
 

@@ -11,7 +11,9 @@ from lupom.science.planning import classes, forms
 from lupom.science.planning.classes import Pool
 from lupom.science.planning.moments import cells, fit
 from lupom.science.planning.options import Singles
-from lupom.science.planning.question_plan import answered
+from lupom.science.planning.questionnaire import answered
+from lupom.science.planning.reach import reach
+from lupom.science.planning.recodes import recodes
 from lupom.science.predictors.task import Bools, Floats, Task
 
 
@@ -26,8 +28,11 @@ class Interviewer:
     def __init__(self, task: Task, *, seed: int = 0) -> None:
         self.task = answered(task)
         people = cells(self.task)
+        sources = recodes(self.task, attributes=True)
+        self._recodes = np.array([source is not None for source in sources], dtype=bool)
         with one_thread():
             self._pool = Pool(fit(people, seed=seed), classes.fit(people, seed=seed))
+            self._reach = reach(self.task)
 
     def predict(
         self, attributes: Mapping[int, int], answers: Mapping[int, int]
@@ -56,20 +61,34 @@ class Interviewer:
         """Return questions and the entropy, in nats, that asking each is expected to take from all
         questions not asked, the best first.
 
-        Parameters are as of `predict`.
+        A question that the person cannot be asked, by what is known (`reach.Reach`), is none of
+        them, and counts by its chance to be asked otherwise. Neither are recodes, which are not
+        asked. Parameters are as of `predict`.
         """
         means, kinds, covariance = self._known(attributes, answers)
-        rest = np.ones(len(self.task.questions), dtype=bool)
+        odds = self._odds(attributes, answers)
+        rest = ~self._recodes & (odds.each[0] > 0)
         rest[list(answers)] = False
-        shares = self._pool.shares(means, kinds)[0]
-        spread = -shares * np.log(shares)
-        now = float(spread[rest[self._pool.moments.owner]].sum())
+        each = self._pool.entropies(means, kinds)[0] * odds.each[0]
+        now = float(each[rest].sum())
         same = np.zeros(1, dtype=np.int64)
         (expected,) = forms.expected_entropy(
-            self._pool, means, kinds, same, covariance[None], rest[None]
+            self._pool, means, kinds, same, covariance[None], rest[None], odds
         )
         order = [int(q) for q in np.argsort(expected, kind="stable") if np.isfinite(expected[q])]
         return [(q, now - float(expected[q])) for q in order]
+
+    def _odds(self, attributes: Mapping[int, int], answers: Mapping[int, int]) -> forms.Odds:
+        """Return what chance there is that the person can be asked each question."""
+        found, count = self._reach, len(self.task.questions)
+        known = np.zeros((1, int(found.owner.max(initial=-1)) + 1), dtype=bool)
+        values = np.zeros((1, len(found.owner)), dtype=np.float32)
+        given = {**answers, **{count + trait: value for trait, value in attributes.items()}}
+        for of, option in given.items():
+            if option >= 0:
+                known[0, of] = True
+                values[0, np.flatnonzero(found.owner == of)[option]] = 1
+        return forms.Odds(found.odds(values, known), found.given)
 
     def _known(
         self, attributes: Mapping[int, int], answers: Mapping[int, int]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,9 @@ from lupom.science.planning import classes, forms
 from lupom.science.planning.classes import Panel, Pool
 from lupom.science.planning.moments import Cells, Moments, cells, fit
 from lupom.science.planning.options import Singles
-from lupom.science.predictors.task import HIDDEN, Bools, Floats, Ints, Task, everyone
+from lupom.science.planning.questionnaire import Questionnaire, questionnaires
+from lupom.science.planning.reach import Reach
+from lupom.science.predictors.task import Bools, Floats, Ints, Task
 
 QUESTION_PLAN = pa.schema(
     [
@@ -22,6 +24,8 @@ QUESTION_PLAN = pa.schema(
         ("strategy", pa.string()),
         ("questions", pa.int64()),
         ("question_id", pa.string()),
+        ("recodes", pa.list_(pa.string())),
+        ("asked_of", pa.float64()),
         ("attribute", pa.string()),
         ("group", pa.string()),
         ("nll", pa.float64()),
@@ -111,30 +115,19 @@ def question_plan(
     ValueError : as `task.tasks` does.
     """
     parts = []
-    for task in everyone(responses, respondents, questions):
+    for one in questionnaires(responses, respondents, questions, attributes=known_attributes):
         with one_thread():
             rows = list(
-                _rows(task, most, attributes, known_attributes, smallest, interviewed, seed)
-                if len(task.questions) > 1
+                _rows(one, most, attributes, known_attributes, smallest, interviewed, seed)
+                if len(one.task.questions) > 1
                 else ()
             )
         parts.append(pa.Table.from_pylist(rows, schema=QUESTION_PLAN))
     return pa.concat_tables(parts) if parts else QUESTION_PLAN.empty_table()
 
 
-def answered(task: Task) -> Task:
-    """Return a task with the questions that anybody answered."""
-    kept = np.flatnonzero((task.answers != HIDDEN).any(axis=0))
-    return replace(
-        task,
-        questions=tuple(task.questions[q] for q in kept),
-        options=tuple(task.options[q] for q in kept),
-        answers=task.answers[:, kept],
-    )
-
-
 def _rows(
-    task: Task,
+    asked: Questionnaire,
     most: int,
     attributes: Sequence[str] | None,
     known: bool,
@@ -142,7 +135,7 @@ def _rows(
     many: int | None,
     seed: int,
 ) -> Iterator[dict[str, Any]]:
-    task = answered(task)
+    task, reach = asked.task, asked.reach
     people = cells(task, attributes=known)
     n, count = people.codes.shape
     most = min(most, count - 1)
@@ -153,15 +146,14 @@ def _rows(
     interviewed[rng.permutation(n)[: _enough(count) if many is None else many]] = True
     lots = [rng.permutation(count) for _ in range(DRAWS)]
     whole = fit(people, seed=seed)
-    order = _chosen(whole, people, most, rng)
-    names = [task.questions[q] for q in order]
+    order = _chosen(whole, people, reach, most, rng)
     found: dict[tuple[str, int], Sums] = {}
     for k in range(FOLDS):
         here = fold == k
         moments = fit(people.only(~here), seed=seed)
         part, members = people.only(here), interviewed[here]
         # Longer than is shown, for people who have no answer to some of them.
-        own = _chosen(moments, people.only(~here), most + SPARE, rng)
+        own = _chosen(moments, people.only(~here), reach.only(~here), most + SPARE, rng)
         uncertain = _uncertain(moments)
         pool = Pool(moments, classes.fit(people.only(~here), seed=seed))
         judge = Judge(pool, part)
@@ -173,9 +165,11 @@ def _rows(
             _put(found, (RANDOM, size), here, _stacked(drawn))
         if members.any():
             some = Judge(pool, part.only(members))
-            asked = forms.adaptive(pool, some.people, min(most, LONGEST))
-            for size in range(1, asked.shape[1] + 1):
-                _put(found, (ADAPTIVE, size), here & interviewed, some.sums(asked, size))
+            # Where everybody can be asked everything there is nothing to weigh.
+            limits = None if reach.open.all() else reach.only(here & interviewed)
+            each = forms.adaptive(pool, some.people, min(most, LONGEST), limits)
+            for size in range(1, each.shape[1] + 1):
+                _put(found, (ADAPTIVE, size), here & interviewed, some.sums(each, size))
     groups, members = _groups(task, attributes, smallest)
     for (strategy, size), sums in found.items():
         shown = len(groups) if strategy in (CHOSEN, ADAPTIVE) else 1
@@ -185,11 +179,15 @@ def _rows(
         for (attribute, group), row in zip(groups[:shown], rows, strict=True):
             if group is not None and row["n"] < smallest:
                 continue
+            last = order[size - 1] if strategy == CHOSEN and size else None
+            name = None if last is None else task.questions[last]
             yield {
                 "survey": task.survey,
                 "strategy": strategy,
                 "questions": size,
-                "question_id": names[size - 1] if strategy == CHOSEN and size else None,
+                "question_id": name,
+                "recodes": None if name is None else asked.recodes.get(name, []),
+                "asked_of": None if last is None else float(reach.shares[last]),
                 "attribute": attribute,
                 "group": group,
                 **row,
@@ -306,10 +304,12 @@ def _interval(value: Floats, parts: Floats, count: Ints) -> tuple[Floats, Floats
     return value - error, value + error
 
 
-def _chosen(moments: Moments, people: Cells, most: int, rng: np.random.Generator) -> list[int]:
+def _chosen(
+    moments: Moments, people: Cells, reach: Reach, most: int, rng: np.random.Generator
+) -> list[int]:
     n, count = people.codes.shape
     some = np.sort(rng.permutation(n)[: _enough(count)])
-    return forms.choose(moments, people.only(some), most)
+    return forms.choose(moments, people.only(some), most, together=reach.together)
 
 
 def _enough(questions: int) -> int:

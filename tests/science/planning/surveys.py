@@ -64,3 +64,18 @@ def two_ways(n: int = 1500, seed: int = 0) -> dict[str, np.ndarray]:
             said = noisy(rng, trait, 0.02 if item == 0 else 0.15)
             out[f"{theme}{item}"] = np.where(mine, said, 2)
     return out
+
+
+def filtered(n: int = 1600, seed: int = 0) -> dict[str, np.ndarray]:
+    """A survey with a filter (work), one behind it (boss, why), a lot, and plain questions.
+
+    `why` is asked of the few who work and have trouble with a boss, and tells their theme wholly.
+    """
+    rng = np.random.default_rng(seed)
+    theme = rng.integers(0, 2, n)
+    work = (rng.random(n) < 0.6).astype(int)
+    boss = np.where(work == 1, (rng.random(n) < 0.12).astype(int), -1)
+    out = {f"plain{i}": noisy(rng, theme, 0.2) for i in range(5)}
+    out |= {"work": work, "boss": boss, "why": np.where(boss == 1, theme, -1)}
+    out["lot"] = np.where(rng.random(n) < 0.5, noisy(rng, theme, 0.1), -1)
+    return out

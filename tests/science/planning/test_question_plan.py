@@ -11,7 +11,7 @@ from lupom.science.planning.interview import Interviewer
 from lupom.science.planning.moments import cells, fit
 from lupom.science.planning.question_plan import question_plan
 from lupom.science.predictors.task import everyone
-from tests.science.planning.surveys import noisy, tables, three_themes, two_ways
+from tests.science.planning.surveys import filtered, noisy, tables, three_themes, two_ways
 
 
 def planned(answers, sex=None, **options):
@@ -122,3 +122,71 @@ def test_an_interview_s_predictions_are_the_shares_of_people_like_that():
     share = answers["a1"][answers["a0"] == 1].mean()
     assert said[a1][1] == pytest.approx(share, abs=0.02)
     assert all(p.sum() == pytest.approx(1) for p in said.values())
+
+
+@pytest.fixture(scope="module")
+def behind():
+    return planned(filtered(), most=4)
+
+
+def test_a_question_that_few_can_be_asked_tells_little_of_a_person_at_the_door(behind):
+    # Who is asked `why` is known wholly by it, and one in 14 is.
+    form = [behind["chosen", k, None] for k in (1, 2, 3, 4)]
+    assert form[0]["question_id"] == "lot"
+    assert "why" not in {r["question_id"] for r in form}
+    assert form[0]["asked_of"] == 1
+    assert behind["random", 1, None]["asked_of"] is None
+
+
+def test_of_those_who_can_be_asked_a_filter_question_is_worth_its_share():
+    # Half can be asked `half`, which tells all of a theme; `plain` tells everybody most of it.
+    rng = np.random.default_rng(6)
+    theme, work = rng.integers(0, 2, (2, 3000))
+    answers = {f"item{i}": noisy(rng, theme, 0.15) for i in range(5)}
+    answers |= {"work": work, "half": np.where(work == 1, theme, -1)}
+    answers["plain"] = noisy(rng, theme, 0.06)
+    found = planned(answers, most=2)
+    first = found["chosen", 1, None]
+    assert (first["question_id"], first["asked_of"]) == ("plain", 1)
+
+
+def test_a_recode_is_neither_asked_nor_told():
+    answers = three_themes()
+    rng = np.random.default_rng(7)
+    level = rng.integers(0, 6, 900)
+    # Of its own the question tells nothing; with its recodes in the rest it would tell most of all.
+    answers |= {"level": level, **{f"level{k}": (level >= k).astype(int) for k in (1, 2, 3, 4)}}
+    found = planned(answers, most=4)
+    form = [found["chosen", k, None] for k in (1, 2, 3, 4)]
+    assert not {r["question_id"] for r in form} & {f"level{k}" for k in (1, 2, 3, 4)}
+    assert {r["question_id"]: r["recodes"] for r in form}.get("level", ["-"]) in (
+        ["-"],
+        ["level1", "level2", "level3", "level4"],
+    )
+    plain = planned({k: v for k, v in answers.items() if k[:5] != "level" or k == "level"}, most=4)
+    assert {k: r["nll"] for k, r in found.items()} == {k: r["nll"] for k, r in plain.items()}
+
+
+def test_an_interview_asks_nobody_what_their_answers_rule_out():
+    (task,) = everyone(*tables(filtered()))
+    person, names = Interviewer(task), task.questions
+    work, boss, why = (names.index(name) for name in ("work", "boss", "why"))
+
+    def gains(answers):
+        return dict(person.gains({}, answers))
+
+    idle, busy, troubled = gains({work: 0}), gains({work: 1}), gains({work: 1, boss: 1})
+    assert not {boss, why} & set(idle)
+    # What it tells counts by the chance that the person can be asked.
+    assert 0 < gains({})[why] < busy[why] < troubled[why]
+    assert troubled[why] == max(troubled.values())
+
+
+def test_an_interview_asks_no_recodes_but_predicts_them():
+    answers = three_themes()
+    level = np.random.default_rng(8).integers(0, 4, 900)
+    (task,) = everyone(*tables({**answers, "level": level, "high": (level > 1).astype(int)}))
+    person, names = Interviewer(task), task.questions
+    high, finest = names.index("high"), names.index("level")
+    assert high not in dict(person.gains({}, {}))
+    assert person.predict({}, {finest: 3})[high][1] > 0.8

@@ -1,0 +1,166 @@
+"""A survey as it is planned with: the questions that are asked, and who can be asked them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lupom.science.inputs import arrow
+from lupom.science.planning import recodes
+from lupom.science.planning.reach import FILTER, Reach, reach
+from lupom.science.predictors.task import HIDDEN, Bools, Ints, Task, everyone
+
+QUESTION_REACH = pa.schema(
+    [
+        ("survey", pa.string()),
+        ("question_id", pa.string()),
+        ("recode_of", pa.string()),
+        ("gaps", pa.string()),
+        ("asked_of", pa.float64()),
+        ("n_asked", pa.int64()),
+        ("n_answered", pa.int64()),
+        ("n_barred", pa.int64()),
+        ("n_unclear", pa.int64()),
+        ("filters", pa.list_(pa.string())),
+    ]
+)
+NOT_ASKED = "not_asked"
+
+
+@dataclass(frozen=True)
+class Questionnaire:
+    """Questions that somebody answered and that are no recodes.
+
+    Attributes
+    ----------
+    task : their answers. reach : who can be asked them.
+    recodes : what is made of them (or of attributes): the recodes by question. whole : the task
+        with these.
+    """
+
+    task: Task
+    reach: Reach
+    recodes: dict[str, list[str]]
+    whole: Task
+
+
+def questionnaire(
+    task: Task, asked: Bools | None = None, *, attributes: bool = False
+) -> Questionnaire:
+    """Return a survey's questions without recodes, and who can be asked them.
+
+    Parameters
+    ----------
+    task : all closed questions. asked : (R, Q), who was asked; those with an answer when left out.
+    attributes : whether attributes are known before any question; what is made of one is a recode.
+    """
+    some = np.flatnonzero((task.answers != HIDDEN).any(axis=0))
+    whole = answered(task)
+    found = recodes.recodes(whole, attributes=attributes)
+    kept = np.array([q for q, source in enumerate(found) if source is None], dtype=np.int64)
+    sources: dict[str, list[str]] = {}
+    for question, source in zip(whole.questions, found, strict=True):
+        if source is not None:
+            sources.setdefault(source, []).append(question)
+    own = of_questions(whole, kept)
+    asked = None if asked is None else asked[:, some[kept]]
+    return Questionnaire(own, reach(own, asked), sources, whole)
+
+
+def questionnaires(
+    responses: Any, respondents: Any, questions: Any, *, attributes: bool = False
+) -> Iterator[Questionnaire]:
+    """Yield `questionnaire` of each survey, by name.
+
+    Parameters
+    ----------
+    responses : survey, respondent_id, question_id, answer (null where there is none), and status,
+        by which it is known who was asked; without it those with an answer were.
+    respondents, questions : as `task.tasks` takes them, which says what is raised, too.
+    """
+    table = arrow(responses)
+    for task in everyone(table, respondents, questions):
+        asked = None
+        if "status" in table.column_names:
+            asked = cells(table, task, pc.not_equal(table["status"], NOT_ASKED))
+        yield questionnaire(task, asked, attributes=attributes)
+
+
+def question_reach(responses: Any, respondents: Any, questions: Any) -> pa.Table:
+    """Return of each closed question who can be asked it, and what it is a recode of.
+
+    Parameters are as of `questionnaires`.
+
+    Returns
+    -------
+    recode_of (a question; what else there is of a recode is its), gaps ('all' were asked; 'lot';
+    'filter'; 'unclear': a filter that is not among the answers), asked_of (the share of people who
+    can be asked, by weight), people who were asked, who answered, who are barred, and of whom it is
+    not known; filters ('question: option' of what bars it).
+    """
+    rows = []
+    for one in questionnaires(responses, respondents, questions):
+        names, found = one.reach.names, one.reach
+        for place, question in enumerate(one.task.questions):
+            barred = found.barred[:, place]
+            told = {
+                "survey": one.task.survey,
+                "question_id": question,
+                "gaps": found.kinds[place],
+                "asked_of": float(found.shares[place]),
+                "n_asked": int(found.asked[:, place].sum()),
+                "n_answered": int(found.there[:, place].sum()),
+                "n_barred": int(barred.sum()),
+                "n_unclear": int((~found.open[:, place] & ~barred).sum()),
+                "filters": [": ".join(names[c]) for c in np.flatnonzero(found.bars[:, place])]
+                if found.kinds[place] == FILTER
+                else [],
+            }
+            rows.append(told)
+            for recode in one.recodes.get(question, ()):
+                rows.append({**told, "question_id": recode, "recode_of": question})
+    return pa.Table.from_pylist(rows, schema=QUESTION_REACH)
+
+
+def answered(task: Task) -> Task:
+    """Return a task with the questions that anybody answered."""
+    return of_questions(task, np.flatnonzero((task.answers != HIDDEN).any(axis=0)))
+
+
+def of_questions(task: Task, kept: Ints) -> Task:
+    """Return a task without pairs with some of its questions."""
+    return replace(
+        task,
+        questions=tuple(task.questions[q] for q in kept),
+        options=tuple(task.options[q] for q in kept),
+        answers=task.answers[:, kept],
+    )
+
+
+def cells(table: pa.Table, task: Task, here: Any) -> Bools:
+    """Return which of a task's cells are among the rows of a responses table, (R, Q).
+
+    Parameters
+    ----------
+    here : true for the rows that count; null is false.
+    """
+    own = table.filter(pc.and_(pc.equal(table["survey"], task.survey), pc.fill_null(here, False)))
+    row, column = places(own, task)
+    out = np.zeros(task.answers.shape, dtype=bool)
+    known = (row >= 0) & (column >= 0)
+    out[row[known], column[known]] = True
+    return out
+
+
+def places(table: pa.Table, task: Task) -> tuple[Ints, Ints]:
+    """Return each row's respondent and question, as numbers of the task's, -1 for none."""
+    found = []
+    for name, among in (("respondent_id", task.respondents), ("question_id", task.questions)):
+        at = pc.index_in(table[name], value_set=pa.array(among, pa.string()))
+        found.append(np.asarray(pc.fill_null(at, -1).combine_chunks(), dtype=np.int64))
+    return found[0], found[1]

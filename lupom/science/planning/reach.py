@@ -1,0 +1,230 @@
+"""Who can be asked which question: filters, and gaps that a lot made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from lupom.science.planning.options import Singles
+from lupom.science.predictors.task import HIDDEN, Bools, Floats, Ints, Task, one_hot_answers
+
+ALL, LOT, FILTER, UNCLEAR = "all", "lot", "filter", "unclear"
+# Where so few of an option's people were asked a question the option rules it out: surveys have
+# cells that were keyed wrongly.
+STRAY = 0.01
+# The chance that by lot as few would be asked, of all options of all questions together.
+CHANCE = 1e-3
+# What one answer or attribute may explain of who was asked, in shares of its variance, where a lot
+# decided it. On the General Social Survey it is .03 at most, whose blanks are of a lot and of
+# people who did not know; filters that another question stands for explain .1 and more.
+EXPLAINED = 0.05
+# People of whom the same is known; fewer do not say what share of them can be asked.
+FEWEST = 20
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Who can be asked what.
+
+    Columns are the options of all questions and the values of all attributes after them.
+
+    Attributes
+    ----------
+    asked : (n, Q), who was asked, whatever was answered. there : (n, Q), whose answer there is.
+    barred : (n, Q), whom an answer or attribute of theirs rules out.
+    open : (n, Q), who can be asked: who was asked, and who was not by lot.
+    kinds : (Q), why some were not asked: 'all' were, 'lot', 'filter', 'unclear'.
+    bars : (D, Q), which columns rule out which questions. values : (n, D), columns as 0 and 1.
+    owner : (D), the question of each column, attributes being numbered after the questions.
+    names : (D), the question or attribute, and the option or value.
+    weights : (n), of people.
+    """
+
+    asked: Bools
+    there: Bools
+    barred: Bools
+    open: Bools
+    kinds: tuple[str, ...]
+    bars: Bools
+    values: Singles
+    owner: Ints
+    names: tuple[tuple[str, str], ...]
+    weights: Floats
+
+    @cached_property
+    def shares(self) -> Floats:
+        """Return the share of people who can be asked each question, by weight, (Q)."""
+        return np.asarray(1 - self._part @ ~self.open)
+
+    @cached_property
+    def together(self) -> Floats:
+        """Return the share of people who can be asked two questions and answer both, (Q, Q).
+
+        The diagonal is of one question. It is 0 of two that nobody was asked both of.
+        """
+        part = self._part[:, None]
+        asked, there = (x.astype(np.float64) for x in (self.asked, self.there))
+        asked, there = asked.T @ (asked * part), there.T @ (there * part)
+        answer = np.divide(there, asked, out=np.zeros_like(asked), where=asked > 0)
+        return np.asarray(self._able * answer)
+
+    @cached_property
+    def given(self) -> Floats:
+        """Return the share who can be asked the second question of those who can the first."""
+        one = np.diag(self._able)[:, None]
+        return np.divide(self._able, one, out=np.zeros_like(self._able), where=one > 0)
+
+    @cached_property
+    def _able(self) -> Floats:
+        able = self.open.astype(np.float64)
+        return np.asarray(able.T @ (able * self._part[:, None]))
+
+    @property
+    def _part(self) -> Floats:
+        return self.weights / max(float(self.weights.sum()), 1e-300)
+
+    def odds(self, values: Singles, known: Bools) -> Floats:
+        """Return the chance that people of whom something is known can be asked each, (m, Q).
+
+        It is 0 where what is known rules a question out, else the share who can be asked it of
+        those of whom the same filters are known and do not rule it out.
+
+        Parameters
+        ----------
+        values : (m, D), columns, 0 where not known. known : (m, V), which questions and attributes
+            are known.
+        """
+        filters = np.unique(self.owner[self.bars.any(axis=1)])
+        alike, of = np.unique(known[:, filters], axis=0, return_inverse=True)
+        each = np.array([self._odds(tuple(filters[one].tolist())) for one in alike])
+        ruled = values @ self.bars.astype(np.float32) > 0
+        return np.where(ruled, 0.0, each[of.reshape(-1)])
+
+    def _odds(self, filters: tuple[int, ...]) -> Floats:
+        if filters not in self._found:
+            here = np.isin(self.owner, filters)
+            barred = self.values[:, here] @ self.bars[here].astype(np.float32) > 0
+            told = np.ones(len(barred), dtype=bool)
+            for one in filters:
+                told &= self.values[:, self.owner == one].any(axis=1)
+            left = ~barred & told[:, None]
+            # Few with all these answers do not say; then the others count too.
+            left = np.where(left.sum(axis=0) < FEWEST, ~barred, left)
+            shares = self._part @ (left & ~self.open) / np.maximum(self._part @ left, 1e-300)
+            self._found[filters] = 1 - shares
+        return self._found[filters]
+
+    @cached_property
+    def _found(self) -> dict[tuple[int, ...], Floats]:
+        """Return what `_odds` found, by the filters known."""
+        return {}
+
+    def only(self, people: Ints | Bools) -> Reach:
+        """Return what it is of some of the people."""
+        names = ("asked", "there", "barred", "open", "values", "weights")
+        return replace(self, **{name: getattr(self, name)[people] for name in names})
+
+
+def reach(task: Task, asked: Bools | None = None) -> Reach:
+    """Return who can be asked which question of a survey, as far as its answers show it.
+
+    An answer or attribute *bars* a question where next to nobody who gave it was asked (1 % at
+    most), though others with an answer in its place were: so few would be asked by lot in one of
+    1,000 surveys (binomial, over all options of all questions). What bars a question on which
+    another one hangs, since next to nobody was asked the second and not the first, bars both.
+    Others may not have been asked either. Where no answer or attribute explains 5 % of that, a lot
+    decided it, as in a split questionnaire: they can be asked. Where one does, there is a filter
+    that is not among the answers, and they are taken for people who cannot; so are those without an
+    answer to the question that bars most.
+
+    Parameters
+    ----------
+    asked : (R, Q), who was asked; those with an answer when left out.
+    """
+    there = np.asarray(task.answers != HIDDEN)
+    asked = there if asked is None else asked | there
+    values, owner, names = _columns(task)
+    gaps = np.flatnonzero(~asked.all(axis=0))
+    bars = np.zeros((len(owner), asked.shape[1]), dtype=bool)
+    bars[:, gaps] = _bars(values, owner, asked[:, gaps], gaps)
+    barred = (values @ bars.astype(np.float32) > 0) & ~asked
+    left = ~barred
+    explained = np.zeros(asked.shape[1])
+    explained[gaps] = _explained(values, owner, left[:, gaps], asked[:, gaps], gaps)
+    filtered, by_lot = barred.any(axis=0), explained <= EXPLAINED
+    kinds = np.where(by_lot, LOT, UNCLEAR).astype(object)
+    kinds[filtered] = FILTER
+    kinds[asked.all(axis=0)] = ALL
+    for question in np.flatnonzero(filtered):
+        # Who gave no answer to the filter's question may be one it rules out.
+        main = np.bincount(owner, values.sum(axis=0) * bars[:, question]).argmax()
+        left[:, question] &= values[:, owner == main].any(axis=1)
+    can = asked | (left & by_lot)
+    parts = (asked, there, barred, can, tuple(kinds.tolist()), bars, values, owner, names)
+    return Reach(*parts, task.weights)
+
+
+def _columns(task: Task) -> tuple[Singles, Ints, tuple[tuple[str, str], ...]]:
+    """Return answers and attributes as 0 and 1, (n, D), whose each is, and names and options.
+
+    Blank is no value of an attribute.
+    """
+    values, owner, names = [one_hot_answers(task.answers, task.offsets)], [task.owner], []
+    for question, options in zip(task.questions, task.options, strict=True):
+        names += [(question, option) for option in options]
+    for place, (name, told) in enumerate(zip(task.trait_names, task.trait_values, strict=True)):
+        values.append((task.traits[:, [place]] == np.arange(len(told))).astype(np.float32))
+        owner.append(np.full(len(told), len(task.questions) + place))
+        names += [(name, value) for value in told]
+    return np.hstack(values), np.concatenate(owner), tuple(names)
+
+
+def _bars(values: Singles, owner: Ints, asked: Bools, gaps: Ints) -> Bools:
+    """Return which columns rule out which questions with gaps, (D, gaps)."""
+    # As scipy.stats has it, which takes a second to import.
+    from scipy.special import bdtr
+
+    counts, were = values.sum(axis=0)[:, None], values.T @ asked.astype(np.float32)
+    share = _sums(were, owner) / np.maximum(_sums(counts, owner), 1.0)
+    few = (were <= STRAY * counts) & (counts > 0) & (owner[:, None] != gaps)
+    row, column = np.nonzero(few)
+    p = share[owner[row], column]
+    chance = bdtr(were[row, column], counts[row, 0].astype(np.int64), p)
+    few[row, column] = chance < CHANCE / max(len(counts), 1)
+    never = (~asked).astype(np.float32)
+    # Of those not asked the first, few were asked the second.
+    hangs = never.T @ asked.astype(np.float32) <= STRAY * never.sum(axis=0)[:, None]
+    while True:
+        more = few | (few.astype(np.float32) @ hangs.astype(np.float32) > 0)
+        if (more == few).all():
+            return np.asarray(few)
+        few = more
+
+
+def _explained(values: Singles, owner: Ints, left: Bools, asked: Bools, gaps: Ints) -> Floats:
+    """Return what the answer or attribute that explains most explains of who was asked, (gaps).
+
+    A share of variance, of the people left who have a value, less what chance explains of so many
+    values.
+    """
+    counts = values.T @ left.astype(np.float32)
+    were = values.T @ (asked & left).astype(np.float32)
+    people, of_them = _sums(counts, owner), _sums(were, owner)
+    each = np.divide(were**2, counts, out=np.zeros_like(were), where=counts > 0)
+    options = _sums((counts > 0).astype(np.float32), owner) - 1.0
+    some = (of_them > 0) & (of_them < people)
+    some[gaps, np.arange(len(gaps))] = False
+    people = np.where(some, people, 1.0)
+    p = np.where(some, of_them / people, 0.5)
+    found = (_sums(each, owner) - p * of_them) / (people * p * (1 - p))
+    # The largest of many: 4 standard deviations of a chi-squared above its mean.
+    chance = (options + 4 * np.sqrt(2 * np.maximum(options, 0.0))) / people
+    return np.asarray(np.where(some, found - chance, 0.0).max(axis=0, initial=0.0))
+
+
+def _sums(columns: Singles, owner: Ints) -> Floats:
+    out = np.zeros((int(owner.max(initial=-1)) + 1, columns.shape[1]))
+    np.add.at(out, owner, columns)
+    return out

@@ -1,0 +1,133 @@
+"""Who can be asked what, in surveys of which it is known who was not asked why."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lupom.science.planning.questionnaire import question_reach
+from lupom.science.planning.reach import reach
+from lupom.science.predictors.task import everyone
+from tests.science.planning.surveys import filtered, noisy, tables
+
+
+def reached(answers, sex=None):
+    (task,) = everyone(*tables(answers, sex))
+    return reach(task), {name: place for place, name in enumerate(task.questions)}
+
+
+@pytest.fixture(scope="module")
+def survey():
+    return filtered()
+
+
+def test_a_filter_bars_all_whom_it_rules_out_and_nobody_else(survey):
+    found, place = reached(survey)
+    assert {name: found.kinds[q] for name, q in place.items() if found.kinds[q] != "all"} == {
+        "boss": "filter",
+        "why": "filter",
+        "lot": "lot",
+    }
+    assert (found.open[:, place["boss"]] == (survey["work"] == 1)).all()
+    # By their own answer, or by the one before it.
+    assert (found.barred[:, place["why"]] == (survey["boss"] != 1)).all()
+    assert found.open[:, place["lot"]].all()
+    share = found.together[place["why"], place["boss"]]
+    assert share == pytest.approx((survey["boss"] == 1).mean())
+
+
+def test_what_is_known_of_a_person_says_what_can_be_asked(survey):
+    found, place = reached(survey)
+    values = np.zeros((3, len(found.owner)), dtype=np.float32)
+    known = np.zeros((3, len(place)), dtype=bool)
+    at = {name: np.flatnonzero(found.owner == q) for name, q in place.items()}
+    # Of the first nothing is known, the second works, the third does not.
+    known[1:, place["work"]] = True
+    values[1, at["work"][1]] = values[2, at["work"][0]] = 1
+    odds = found.odds(values, known)
+    shares = [(survey[name] >= 0).mean() for name in ("boss", "why")]
+    assert odds[0, [place["boss"], place["why"]]] == pytest.approx(shares)
+    of_those_who_work = np.array(shares) / (survey["work"] == 1).mean()
+    assert odds[1, [place["boss"], place["why"]]] == pytest.approx(of_those_who_work)
+    assert odds[2, [place["boss"], place["why"]]].tolist() == [0, 0]
+    assert (odds[:, place["lot"]] == 1).all()
+
+
+def test_an_attribute_may_be_a_filter():
+    rng = np.random.default_rng(1)
+    sex = rng.integers(0, 2, 600)
+    answers = {f"q{i}": rng.integers(0, 3, 600) for i in range(3)}
+    answers["births"] = np.where(sex == 0, rng.integers(0, 2, 600), -1)
+    found, place = reached(answers, sex)
+    assert (found.barred[:, place["births"]] == (sex == 1)).all()
+
+
+@pytest.mark.parametrize("asked", [1, 2])
+def test_blocks_by_lot_are_no_filters(asked):
+    # With one block a person questions of two blocks are never asked together.
+    rng = np.random.default_rng(2)
+    trait = rng.integers(0, 2, 1200)
+    chosen = rng.permuted(np.tile(np.arange(4) < asked, (1200, 1)), axis=1)
+    answers = {f"q{i}": np.where(chosen[:, i % 4], noisy(rng, trait, 0.1), -1) for i in range(12)}
+    found, _ = reached(answers)
+    assert set(found.kinds) == {"lot"}
+    assert found.open.all()
+
+
+def test_a_lot_within_a_filter_leaves_those_open_who_lost_it():
+    rng = np.random.default_rng(3)
+    work = rng.integers(0, 2, 1000)
+    answers = {"work": work, "plain": rng.integers(0, 3, 1000)}
+    lot = rng.random(1000) < 0.5
+    answers["boss"] = np.where((work == 1) & lot, rng.integers(0, 2, 1000), -1)
+    # Of ten it is not known whether they work.
+    answers["work"] = np.where(np.arange(1000) < 10, -1, work)
+    found, place = reached(answers)
+    known = np.arange(1000) >= 10
+    assert (found.open[known, place["boss"]] == (work[known] == 1)).all()
+    assert (found.open[~known, place["boss"]] == (answers["boss"][~known] >= 0)).all()
+
+
+def test_a_filter_that_is_not_among_the_answers_is_unclear():
+    rng = np.random.default_rng(4)
+    drives = rng.integers(0, 2, 1000)  # is not in the survey, but what goes with it is
+    answers = {"rural": noisy(rng, drives, 0.2), "plain": rng.integers(0, 3, 1000)}
+    answers["car"] = np.where(drives == 1, rng.integers(0, 3, 1000), -1)
+    found, place = reached(answers)
+    assert found.kinds[place["car"]] == "unclear"
+    assert (found.open[:, place["car"]] == (drives == 1)).all()
+
+
+def test_lots_are_taken_for_lots_again_and_again():
+    # Of 200 surveys of 12 questions whose gaps a lot made none may have a filter.
+    rng = np.random.default_rng(5)
+    kinds = set()
+    for _ in range(200):
+        trait = rng.integers(0, 3, 150)
+        shares = rng.uniform(0.1, 0.9, 12)
+        answers = {
+            f"q{i}": np.where(rng.random(150) < share, (trait + rng.integers(0, 2, 150)) % 3, -1)
+            for i, share in enumerate(shares)
+        }
+        kinds |= {kind for kind in reached(answers)[0].kinds if kind != "unclear"}
+    assert kinds == {"lot"}
+
+
+def test_the_table_says_who_and_why(survey):
+    responses, respondents, questions = tables(survey)
+    responses["status"] = np.where(responses["answer"].isna(), "not_asked", "answered")
+    # Who refused was asked.
+    refused = (responses["question_id"] == "plain0") & (responses["respondent_id"] < "p00200")
+    responses.loc[refused, "answer"] = None
+    responses.loc[refused, "status"] = "refused"
+    rows = {
+        r["question_id"]: r for r in question_reach(responses, respondents, questions).to_pylist()
+    }
+    assert (rows["plain0"]["gaps"], rows["plain0"]["n_asked"], rows["plain0"]["n_answered"]) == (
+        *("all", 1600),
+        1400,
+    )
+    assert rows["boss"]["filters"] == ["work: o0"]
+    assert rows["boss"]["asked_of"] == pytest.approx((survey["work"] == 1).mean())
+    assert rows["why"]["n_barred"] == (survey["boss"] != 1).sum()
+    assert rows["lot"]["asked_of"] == 1
