@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.errors import UsageError, did_you_mean
+from lupom.engine.errors import UsageError
 from lupom.engine.run.reading import table
+from lupom.names import found
 
 if TYPE_CHECKING:
     from lupom.engine.run.context import Context
@@ -46,8 +48,8 @@ def ask(
     for name, wanted in (("survey", survey), ("attribute", by)):
         if wanted is not None:
             known = [v for v in pc.unique(rows[name]).to_pylist() if v is not None]
-            found = _found(wanted, known, f"the plan has no {name}")
-            rows = rows.filter(pc.fill_null(pc.equal(rows[name], found), False))
+            own = found(wanted, known, f"the plan has no {name}")
+            rows = rows.filter(pc.fill_null(pc.equal(rows[name], own), False))
     if by is None:
         rows = rows.filter(pc.is_null(rows["attribute"]))
     if not every:
@@ -102,17 +104,26 @@ class Interview:
         survey: str | None = None,
         attributes: Mapping[str, str] | None = None,
     ) -> None:
+        from lupom import newcomers
+        from lupom.science.surveys.newcomers import by_name
+
         self._science = _interviewer(project.context, survey)
         task = self._science.task
         self.survey = task.survey
+        traits = dict(zip(task.trait_names, task.trait_values, strict=True))
+        asked = dict(zip(task.questions, task.options, strict=True))
+        self._known = newcomers.known(project.context, task.survey, asked, traits)
         self._attributes: dict[int, int] = {}
         self._answers: dict[int, int] = {}
-        for name, value in (attributes or {}).items():
-            found = _found(name, task.trait_names, f"survey '{task.survey}' has no attribute")
-            place = task.trait_names.index(found)
-            values = task.trait_values[place]
-            told = _found(value, values, f"the attribute '{found}' has no value") if value else ""
-            self._attributes[place] = values.index(told) if told else -1
+        self._passed: dict[int, None] = {}
+        with _told():
+            given = by_name(attributes or {}, self._known.attributes, "attribute")
+            for name, value in given.items():
+                told = self._known.attributes[name].meaning(value)
+                # A value that nobody had tells nothing; blank is one of its own.
+                if not told or told in traits[name]:
+                    code = traits[name].index(told) if told else -1
+                    self._attributes[task.trait_names.index(name)] = code
 
     @property
     def answers(self) -> dict[str, str]:
@@ -120,8 +131,13 @@ class Interview:
         task = self._science.task
         return {task.questions[q]: task.options[q][a] for q, a in self._answers.items()}
 
+    @property
+    def passed(self) -> tuple[str, ...]:
+        """Return the questions that were asked and not answered: "don't know", a refusal."""
+        return tuple(self._science.task.questions[q] for q in self._passed)
+
     def next(self) -> str | None:
-        """Return the question that is best asked next; None once all but one are answered."""
+        """Return the question that is best asked next; None once there is nothing left to tell."""
         ranked = self.ranked()
         return ranked[0][0] if ranked else None
 
@@ -133,22 +149,53 @@ class Interview:
         task = self._science.task
         if len(self._answers) >= len(task.questions) - 1:
             return []
-        found = self._science.gains(self._attributes, self._answers)
-        return [(task.questions[q], gain) for q, gain in found]
+        gains = self._science.gains(self._attributes, self._answers)
+        return [(task.questions[q], gain) for q, gain in gains if q not in self._passed]
 
-    def answer(self, question: str, answer: str | None) -> None:
-        """Take the answer to a question, in any order; None takes back what was said.
+    def answer(self, question: str, answer: str | None, *, replace: bool = False) -> None:
+        """Take the answer to a question, in any order.
 
-        Raises UsageError for a question or an option that is not there.
+        Parameters
+        ----------
+        answer : an option, or its code; None takes back what was said. What is no answer ("Don't
+            know", "Refused") tells nothing, and the question is not asked again.
+        replace : whether it may be another than was said before.
+
+        Raises UsageError for a question or an option that is not there, and for a second answer.
         """
+        from lupom.science.surveys.newcomers import field_of
+
         task = self._science.task
-        place = self._question(question)
-        if answer is None:
-            self._answers.pop(place, None)
-            return
-        options = task.options[place]
-        found = _found(answer, options, f"'{task.questions[place]}' has no option")
-        self._answers[place] = options.index(found)
+        with _told():
+            field = field_of(question, self._known.questions)
+            told = "" if answer is None else field.meaning(answer)
+        place = task.questions.index(field.name)
+        if answer is not None and not told and not str(answer).strip():
+            raise UsageError(
+                f"the answer to '{field.name}' is blank",
+                hint='None takes an answer back; "Don\'t know" is said to a question',
+            )
+        before = None if place not in self._answers else task.options[place][self._answers[place]]
+        if before is not None and answer is not None and told != before and not replace:
+            raise UsageError(
+                f"'{field.name}' was answered '{before}', and now '{answer}'",
+                hint="replace=True takes the new one, None takes it back",
+            )
+        self._answers.pop(place, None)
+        self._passed.pop(place, None)
+        if told:
+            self._answers[place] = task.options[place].index(told)
+        elif answer is not None:
+            self._passed[place] = None
+
+    def take(self, answers: Mapping[str, str]) -> None:
+        """Take several answers, by question; raises UsageError where a question is there twice."""
+        from lupom.science.surveys.newcomers import by_name
+
+        with _told():
+            given = by_name(answers, self._known.questions)
+        for question, answer in given.items():
+            self.answer(question, answer)
 
     def predict(self, question: str | None = None) -> dict[str, Any]:
         """Return the probabilities of a question's options, or of every question's by question.
@@ -156,17 +203,30 @@ class Interview:
         What was answered has probability 1. Raises UsageError for an unknown question.
         """
         task = self._science.task
-        found = self._science.predict(self._attributes, self._answers)
+        from lupom.science.surveys.newcomers import field_of
+
+        wanted = None
+        if question is not None:
+            with _told():
+                wanted = field_of(question, self._known.questions).name
+        shares = self._science.predict(self._attributes, self._answers)
         said = {
             task.questions[q]: dict(zip(task.options[q], map(float, p), strict=True))
-            for q, p in found.items()
+            for q, p in shares.items()
         }
-        return said if question is None else said[task.questions[self._question(question)]]
+        return said if wanted is None else said[wanted]
 
-    def _question(self, word: str) -> int:
-        task = self._science.task
-        found = _found(word, task.questions, f"survey '{task.survey}' has no closed question")
-        return task.questions.index(found)
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Make what cannot be read of a person an error of the call."""
+    from lupom.newcomers import misread
+    from lupom.science.surveys.fields import Misread
+
+    try:
+        yield
+    except Misread as error:
+        raise misread(error) from error
 
 
 def next_questions(
@@ -186,8 +246,7 @@ def next_questions(
     from lupom.engine.run.tables import Table
 
     interview = Interview(project, survey=survey, attributes=attributes)
-    for question, answer in answers.items():
-        interview.answer(question, answer)
+    interview.take(answers)
     likely = interview.predict()
     texts = {
         r["question_id"]: _text(r)
@@ -224,7 +283,7 @@ def _interviewer(context: Context, survey: str | None) -> Interviewer:
             f"the project has {len(names)} surveys; say which",
             hint="--survey " + " or ".join(names) if names else "lupom run --select +responses",
         )
-    name = names[0] if survey is None else _found(survey, names, "the project has no survey")
+    name = names[0] if survey is None else found(survey, names, "the project has no survey")
     closed, responses, respondents = (
         t.filter(pc.equal(t["survey"], name))
         for t in (closed, table(context, "responses").arrow, table(context, "respondents").arrow)
@@ -232,17 +291,6 @@ def _interviewer(context: Context, survey: str | None) -> Interviewer:
     responses = responses.filter(pc.is_in(responses["question_id"], closed["question_id"]))
     (task,) = everyone(responses, respondents, closed)
     return Interviewer(task, seed=int(context.files.vars.get("seed", 1)))
-
-
-def _found(word: object, known: Collection[str], what: str) -> str:
-    word = str(word)  # of Python, where a number may be given
-    if word in known:
-        return word
-    same = [name for name in known if name.casefold() == word.casefold()]
-    if len(same) == 1:
-        return same[0]
-    there = ", ".join(list(known)[:20]) or "none"
-    raise UsageError(f"{what} '{word}'", hint=did_you_mean(word, known) or f"there are {there}")
 
 
 def _text(row: Mapping[str, Any]) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.errors import UsageError, did_you_mean
+from lupom.engine.errors import UsageError
 from lupom.engine.run.reading import table
+from lupom.names import found
 
 if TYPE_CHECKING:
     from lupom.engine.run.context import Context
@@ -54,10 +54,9 @@ def estimate(
         ("attribute", by, "attribute"),
     ):
         if wanted is not None:
-            known = [v for v in pc.unique(rows[name]).to_pylist() if v is not None]
-            rows = rows.filter(
-                pc.fill_null(pc.equal(rows[name], _found(wanted, known, what)), False)
-            )
+            known = sorted(v for v in pc.unique(rows[name]).to_pylist() if v is not None)
+            name_of = found(wanted, known, f"no estimates of the {what}")
+            rows = rows.filter(pc.fill_null(pc.equal(rows[name], name_of), False))
     if by is None:
         rows = rows.filter(pc.is_null(rows["attribute"]))
     against = pc.is_valid(rows["against"])
@@ -66,17 +65,6 @@ def estimate(
         rows = rows.filter(rows["recommended"])
     shown = [name for name in SHOWN if _tells(rows, name)]
     return Table(rows.select(shown))
-
-
-def _found(word: str, known: Collection[str], what: str) -> str:
-    if word in known:
-        return word
-    same = [name for name in known if name.casefold() == word.casefold()]
-    if len(same) == 1:
-        return same[0]
-    there = ", ".join(sorted(known)[:20]) or "none"
-    hint = did_you_mean(word, known) or f"there are {there}"
-    raise UsageError(f"no estimates of the {what} '{word}'", hint=hint)
 
 
 def _tells(rows: Any, name: str) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import StoreError, UsageError, did_you_mean
 from lupom.engine.run.reading import table
+from lupom.names import several
 
 if TYPE_CHECKING:
     from lupom.engine.run.context import Context
@@ -24,7 +25,7 @@ UNKNOWN = "unknown"
 def ask_network(
     context: Context,
     given: Mapping[str, str] | Iterable[tuple[str, str]] = (),
-    show: Sequence[str] = (),
+    show: str | Sequence[str] = (),
     *,
     survey: str | None = None,
     network: str | None = None,
@@ -34,7 +35,7 @@ def ask_network(
     Parameters
     ----------
     given : value by dimension; a dimension goes by its name or its id.
-    show : the dimensions wanted; all that are not given when left out.
+    show : the dimensions wanted, one or several; all that are not given when left out.
     survey : needed where the project has several.
     network : a network of `persona_networks`; the one in use when left out.
 
@@ -62,7 +63,7 @@ def ask_network(
         if name in codes:
             raise UsageError(f"the dimension '{word}' is given twice: {said[name]} and {value}")
         codes[name], said[name] = found.code(name, value), value
-    wanted = [found.dimension(word) for word in show]
+    wanted = [found.dimension(word) for word in several(show, "the dimensions to show")]
     wanted = wanted or [name for name in found.network.names if name not in codes]
     try:
         after = conditional(found.network, codes, wanted)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.errors import ProjectError, UsageError, did_you_mean
+from lupom.engine.errors import UsageError
 from lupom.engine.run.reading import table
 
 if TYPE_CHECKING:
@@ -20,20 +16,6 @@ if TYPE_CHECKING:
 
 ID = "respondent_id"
 
-# Of a name of five letters one is wrong, two are swapped or one is too many: 'abnay' for 'abany'.
-# At did_you_mean's .6 other questions of a survey (natenvir for natheal) would be slips.
-SLIP = 0.8
-
-
-@dataclass(frozen=True)
-class Person:
-    """Somebody to predict: an id, attributes by name, answers by question, the file's line."""
-
-    id: str
-    attributes: Mapping[str, str]
-    answers: Mapping[str, str]
-    line: int | None = None
-
 
 def predict(
     context: Context,
@@ -42,19 +24,25 @@ def predict(
     attributes: Mapping[str, str] | None = None,
     answers: Mapping[str, str] | None = None,
     survey: str | None = None,
-    questions: Collection[str] = (),
+    questions: str | Collection[str] = (),
     every: bool = False,
+    encoding: str | None = None,
+    format: str | None = None,
     note: Callable[[str], None] | None = None,
 ) -> Table:
     """Return what the fitted predictors say of people who were not there.
 
     Parameters
     ----------
-    people : a file (CSV or Parquet), a table, or mappings: a row a person, a column `respondent_id`
-        if there is one, and columns named as questions and attributes, in any case. Others are
-        told to `note`; one that is nearly such a name is refused. Cells of a CSV are parted by
-        comma, semicolon, tab or bar. Left out, it is one person of `attributes` and `answers`.
-    survey : needed where the project has several. questions : those to predict; all by default.
+    people : a file that `import_survey` reads (CSV, Excel, Parquet, SPSS, Stata), a stream of CSV,
+        a table, or mappings: a row a person, and columns named as questions and attributes or as in
+        the file that was imported, in any case, `respondent_id` if there is one. Cells are texts or
+        codes; what the import takes for no answer is blank. Columns that are none of these are told
+        to `note`; one that is nearly such a name is refused. Left out, it is one person of
+        `attributes` and `answers`.
+    survey : needed where the project has several. questions : those to predict, one or several; all
+        by default.
+    encoding, format : of a file that is not UTF-8, or whose name does not say its format.
     every : each predictor's probabilities, in place of their combination's.
     note : is told which columns are not looked at; by default that is a Python warning.
 
@@ -67,32 +55,47 @@ def predict(
     Raises
     ------
     StoreError : where `fitted_predictors` and `fitted_stack` are not built.
-    UsageError : for a survey, question, attribute or option that is not there, or a person twice.
-    ProjectError : the same in a row of a CSV, with its line.
+    UsageError : for a survey, question, attribute or option that is not there, what is said twice,
+        and a person twice.
+    ProjectError : the same in a file, with its line where it is a text.
     """
     import numpy as np
 
+    from lupom import newcomers
+    from lupom.names import found as named
+    from lupom.names import several
     from lupom.science.predictors.new_people import STACK, task_of
+    from lupom.science.surveys.fields import Misread
+    from lupom.science.surveys.newcomers import one
 
     name, found = _fitted(context, survey)
-    asked, labels = found.frame
-    place = {q: i for i, q in enumerate(asked)}
+    asked = found.frame[0]
+    known = newcomers.known(context, name, dict(zip(*found.frame, strict=True)), found.attributes)
+    note = note or _warn
     if people is None:
-        persons = [_person(found, "1", attributes or {}, answers or {})]
+        try:
+            persons = one(attributes or {}, answers or {}, known)
+        except Misread as error:
+            raise newcomers.misread(error) from error
     elif attributes or answers:
         raise UsageError("people have their own attributes and answers: give one or the other")
     else:
-        persons = list(_people(people, found, note or _warn))
-    ids = [person.id for person in persons]
-    codes = np.full((len(persons), len(asked)), -1, dtype=np.int64)
-    for row, person in enumerate(persons):
-        for question, answer in person.answers.items():
-            column = place[question]
-            codes[row, column] = labels[column].index(answer)
-    wanted = [place[_known(q, asked, "question")] for q in questions] or list(range(len(asked)))
+        persons = newcomers.read(people, known, encoding=encoding, format=format)
+        for text in persons.notes:
+            note(text)
+    places = {q: i for i, q in enumerate(asked)}
+    chosen = several(questions, "questions")
+    wanted = {places[named(q, asked, "there is no closed question")] for q in chosen}
     task = task_of(
-        found, name, ids, codes, [p.attributes for p in persons], np.array(sorted(set(wanted)))
+        found,
+        name,
+        persons.ids,
+        persons.answers,
+        persons.attributes,
+        np.array(sorted(wanted or places.values())),
     )
+    if not len(task.rows):
+        note("there is nothing to predict: everybody answered everything that is asked for")
     said = found.predict(task, every=every)
     if every:
         parts = dict(said.parts)
@@ -111,6 +114,7 @@ def _fitted(context: Context, survey: str | None) -> tuple[str, Fitted]:
     import pyarrow.compute as pc
 
     from lupom import entry_points
+    from lupom.names import found as named
     from lupom.science.predictors.new_people import read
     from lupom.science.predictors.predictor import GROUP
 
@@ -119,7 +123,7 @@ def _fitted(context: Context, survey: str | None) -> tuple[str, Fitted]:
     if survey is None and len(names) != 1:
         hint = "say which: " + ", ".join(names) if names else "there are no held-out pairs"
         raise UsageError(f"the project has {len(names)} fitted surveys", hint=hint)
-    name = names[0] if survey is None else _known(survey, names, "fitted survey")
+    name = names[0] if survey is None else named(survey, names, "there is no fitted survey")
     chosen = context.files.vars.get("predictors")
     offers = entry_points.chosen(GROUP, chosen, "predictors")
     try:
@@ -130,215 +134,8 @@ def _fitted(context: Context, survey: str | None) -> tuple[str, Fitted]:
 
 
 def _warn(text: str) -> None:
-    # Where Project.predict is called: below it are predict, _people, _columns and this.
-    warnings.warn(text, stacklevel=6)
-
-
-def _people(people: Any, found: Fitted, note: Callable[[str], None]) -> Iterator[Person]:
-    file: Path | None = None
-    lines: Sequence[int | None] = ()
-    if isinstance(people, (str, Path)):
-        file = Path(people)
-        rows, lines = _read(file)
-    elif isinstance(people, Sequence):
-        rows = list(people)
-    else:
-        from lupom.science.inputs import arrow
-
-        rows = arrow(people).to_pylist()
-    if not rows:
-        raise UsageError("there is nobody to predict" + (f" in {file}" if file else ""))
-    columns = list(dict.fromkeys(str(name) for row in rows for name in row))
-    names = _columns(columns, found, file, note)
-    said = [{str(k): word for k, v in row.items() if (word := _told(v).strip())} for row in rows]
-    own = [next((v for k, v in row.items() if names.get(k) == ID), "") for row in said]
-    ids = _ids(own)
-    first: dict[str, int] = {}
-    for n, row in enumerate(said):
-        line = lines[n] if lines else None
-        try:
-            before = first.setdefault(ids[n], n)
-            if before != n:
-                where = f"line {lines[before]}" if line else f"person {before + 1}"
-                raise UsageError(
-                    f"{ID} '{ids[n]}' is that of {where} too", hint="a row is a person"
-                )
-            attributes = {k: v for k, v in row.items() if names.get(k) in found.attributes}
-            answers = {k: v for k, v in row.items() if names.get(k) in found.frame[0]}
-            yield _person(found, ids[n], attributes, answers, line)
-        except UsageError as error:
-            if line is None:
-                raise UsageError(
-                    f"person {n + 1}: {error.message}", file=file, hint=error.hint
-                ) from error
-            raise ProjectError(error.message, file=file, line=line, hint=error.hint) from error
-
-
-def _ids(own: Sequence[str]) -> list[str]:
-    """Return each person's id: their own, or where it is blank their number, if nobody has it."""
-    taken, ids = set(own), []
-    for number, name in enumerate(own, 1):
-        free = name or str(number)
-        while not name and free in taken:
-            free = f"row {free}"
-        taken.add(free)
-        ids.append(free)
-    return ids
-
-
-def _columns(
-    columns: Sequence[str], found: Fitted, file: Path | None, note: Callable[[str], None]
-) -> dict[str, str]:
-    """Return which question, attribute or id each column is; tell of those that are none."""
-    asked, attributes = found.frame[0], list(found.attributes)
-    known = list(dict.fromkeys([ID, *asked, *attributes]))
-    names: dict[str, str] = {}
-    for column in columns:
-        same = _same(column, known)
-        if len(same) > 1:
-            raise UsageError(
-                f"the column '{column}' may be {' or '.join(same)}", file=file, hint="write it so"
-            )
-        if same:
-            names[column] = same[0]
-    others = [column for column in columns if column not in names and column.strip()]
-    # 'nathealy' beside 'natheal' is another question of the same survey, and no slip.
-    absent = [name for name in known if name not in names.values()]
-    slips = {c: near for c in others if (near := _slip(c, [n for n in absent if n != ID]))}
-    if slips:
-        meant = ", ".join(f"'{name}'" for name in slips.values())
-        raise UsageError(
-            f"no question or attribute: {', '.join(slips)}",
-            file=file,
-            hint=f"did you mean {meant}? If not, leave it out",
-        )
-    if not set(names.values()) - {ID}:
-        raise UsageError(
-            f"no column is a question or an attribute: {', '.join(columns[:20])}",
-            file=file,
-            hint=f"questions are {', '.join(sorted(asked)[:8])}, attributes "
-            f"{', '.join(sorted(attributes)[:8])}",
-        )
-    if others:
-        shown = [f"{c} ({hint})" if (hint := did_you_mean(c, absent)) else c for c in others[:20]]
-        more = f" and {len(others) - 20} more" if len(others) > 20 else ""
-        note(f"no question or attribute, and not looked at: {', '.join(shown)}{more}")
-    return names
-
-
-def _slip(column: str, known: Sequence[str]) -> str | None:
-    """Return the name that a column is a misspelling of, or None; q12 is none of q11."""
-    word = column.strip().casefold()
-    digits = re.sub(r"\D", "", word)
-    alike = {name.casefold(): name for name in known if re.sub(r"\D", "", name) == digits}
-    close = difflib.get_close_matches(word, list(alike), n=1, cutoff=SLIP)
-    return alike[close[0]] if close else None
-
-
-def _read(file: Path) -> tuple[list[dict[str, Any]], list[int | None]]:
-    """Return a file's rows, and of a CSV the line where each begins."""
-    if not file.is_file():
-        raise UsageError(f"there is no file {file}")
-    if file.suffix.lower() == ".parquet":
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            return list(pq.read_table(file).to_pylist()), []
-        except pa.ArrowInvalid as error:
-            raise UsageError(f"{file} is no Parquet file: {error}") from error
-    if file.suffix.lower() != ".csv":
-        raise UsageError(f"{file} is neither CSV nor Parquet", hint="name it .csv or .parquet")
-    from lupom.science.surveys.tables import MalformedRow, delimiter, lines_of
-
-    try:
-        parted, text, skipped = delimiter(file.read_bytes().decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{file} is not UTF-8", hint="save it as CSV in UTF-8") from error
-    header: list[str] = []
-    rows: list[dict[str, Any]] = []
-    lines: list[int | None] = []
-    try:
-        for line, row in lines_of(text, parted, skipped):
-            if row and not header:
-                header = row
-                twice = sorted({name for name in row if name and row.count(name) > 1})
-                if twice:
-                    raise ProjectError(f"columns twice: {', '.join(twice)}", file=file, line=line)
-            elif row:
-                if len(row) > len(header):
-                    raise ProjectError(
-                        "the row has more cells than there are names", file=file, line=line
-                    )
-                rows.append(dict(zip(header, row, strict=False)))
-                lines.append(line)
-    except MalformedRow as error:
-        raise ProjectError(str(error), file=file, line=error.line) from error
-    return rows, lines
-
-
-def _person(
-    found: Fitted,
-    name: str,
-    attributes: Mapping[str, str],
-    answers: Mapping[str, str],
-    line: int | None = None,
-) -> Person:
-    asked, labels = found.frame
-    own, said = {}, {}
-    for word, value in attributes.items():
-        attribute = _known(word, list(found.attributes), "attribute")
-        values = found.attributes[attribute]
-        value = _told(value)
-        if attribute in own:
-            raise UsageError(f"the attribute '{attribute}' is given twice")
-        if value.strip():
-            same = _same(value, values)
-            if len(same) != 1:
-                hint = did_you_mean(value, values) or f"there are {', '.join(values[:20])}"
-                raise UsageError(f"the attribute '{attribute}' has no value '{value}'", hint=hint)
-            value = same[0]
-        own[attribute] = value.strip() and value
-    for word, answer in answers.items():
-        question = _known(word, asked, "closed question")
-        if not _told(answer).strip():
-            continue
-        if question in said:
-            raise UsageError(f"the question '{question}' is answered twice")
-        options = labels[asked.index(question)]
-        said[question] = _known(answer, options, f"option of '{question}'")
-    return Person(name, own, said, line)
-
-
-def _known(word: object, known: Sequence[str], what: str) -> str:
-    word = str(word)  # of Python, where a number may be given
-    same = _same(word, known)
-    if len(same) == 1:
-        return same[0]
-    there = ", ".join(known[:20]) or "none"
-    raise UsageError(
-        f"there is no {what} '{word}'", hint=did_you_mean(word, known) or f"there are {there}"
-    )
-
-
-def _told(value: object) -> str:
-    """Return what a cell says: nothing where it is None or no number, as pandas has blanks."""
-    blank = value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
-    return "" if blank else str(value)
-
-
-def _same(word: str, known: Sequence[str]) -> list[str]:
-    """Return the known names that a word is: itself, or else those of any case and blanks.
-
-    A column of whole numbers with blanks is one of 1.0 and 2.0 in pandas.
-    """
-    if word in known:
-        return [word]
-    plain = word.strip().casefold()
-    for said in (plain, plain.removesuffix(".0")):
-        if same := [name for name in known if name.strip().casefold() == said]:
-            return same
-    return []
+    # Where Project.predict is called: below it are predict and this.
+    warnings.warn(text, stacklevel=4)
 
 
 def _table(task: Any, parts: Mapping[str, Any], inside: Any) -> Table:

@@ -28,7 +28,7 @@ class Project(workspace.Project):
     def network(
         self,
         given: Mapping[str, str] | Iterable[tuple[str, str]] = (),
-        show: Sequence[str] = (),
+        show: str | Sequence[str] = (),
         *,
         survey: str | None = None,
         network: str | None = None,
@@ -99,8 +99,10 @@ class Project(workspace.Project):
         attributes: Mapping[str, str] | None = None,
         answers: Mapping[str, str] | None = None,
         survey: str | None = None,
-        questions: Collection[str] = (),
+        questions: str | Collection[str] = (),
         every: bool = False,
+        encoding: str | None = None,
+        format: str | None = None,
         note: Callable[[str], None] | None = None,
     ) -> Table:
         """Return what the fitted predictors say of people who were not there, as `lupom predict`.
@@ -122,6 +124,8 @@ class Project(workspace.Project):
             survey=survey,
             questions=questions,
             every=every,
+            encoding=encoding,
+            format=format,
             note=note,
         )
 
@@ -145,14 +149,15 @@ class Project(workspace.Project):
 
         return next_questions(self, answers, survey=survey, attributes=attributes)
 
-    def diff(self, model: str, key: Sequence[str] | None = None) -> Difference:
+    def diff(self, model: str, key: str | Sequence[str] | None = None) -> Difference:
         """Compare a model as it would be built now with what stands, as `lupom diff`.
 
         `key` names the columns that make a row the same row. Nothing is built and nothing asked.
         """
         from lupom.engine.run.diff import diff
+        from lupom.names import several
 
-        return diff(self.context, model, key)
+        return diff(self.context, model, None if key is None else several(key, "key columns"))
 
     def try_prompt(
         self, model: str, prompt: str | Path, *, sample: int = 20, budget: str | None = None
@@ -221,7 +226,7 @@ class Project(workspace.Project):
         self,
         *,
         concurrency: int | None = None,
-        llms: Collection[str] = (),
+        llms: str | Collection[str] = (),
         idle_exit: float | None = None,
         stop: threading.Event | None = None,
         note: Callable[[str], None] = lambda _text: None,
@@ -233,11 +238,12 @@ class Project(workspace.Project):
         `lupom.engine.run.working.work`.
         """
         from lupom.engine.run.working import work
+        from lupom.names import several
 
         return work(
             self.context,
             concurrency=concurrency,
-            llms=llms,
+            llms=several(llms, "llms"),
             idle_exit=idle_exit,
             stop=stop,
             note=note,

@@ -72,7 +72,7 @@ def test_what_is_known_changes_what_is_likely(project):
 
 def test_one_dimension_of_another_network_is_shown(project):
     rows = project.network(
-        [("trust_1", "yes")], ["Trust in science"], survey="panel", network="bic"
+        [("trust_1", "yes")], "Trust in science", survey="panel", network="bic"
     ).rows()
     expected = by_enumeration(project, {"trust_1": "yes"}, network="bic")
     assert {(r[1], r[2]) for r in rows} == {("bic", "trust_in_science")}

@@ -67,10 +67,44 @@ def test_what_to_ask_a_person_next(ask, folder):
 def test_a_number_that_is_no_option_is_told(folder):
     with Project(folder) as project:
         interview = Interview(project)
-        with pytest.raises(package.LupomError, match="'absingle' has no option '1'"):
-            interview.answer("absingle", 1)
+        with pytest.raises(package.LupomError, match="'absingle' has no option '7'"):
+            interview.answer("absingle", 7)
+        interview.answer("absingle", 1)
+        assert interview.answers == {"absingle": "Yes"}, "1 is its code"
         with pytest.raises(package.LupomError, match="'AGE' has no value '30'"):
             Interview(project, attributes={"AGE": 30})
+
+
+def test_a_second_answer_is_no_slip_only_if_it_is_said_to_be_none(folder):
+    with Project(folder) as project:
+        interview = Interview(project)
+        with pytest.raises(package.LupomError, match="'SEX' and 'sex' are both the attribute"):
+            Interview(project, attributes={"SEX": "Male", "sex": "Female"})
+    interview.answer("abany", "Yes")
+    interview.answer("ABANY", "yes")
+    with pytest.raises(package.LupomError, match="'abany' was answered 'Yes', and now 'No'"):
+        interview.answer("Abany", "No")
+    assert interview.answers == {"abany": "Yes"}
+    interview.answer("abany", "No", replace=True)
+    assert interview.answers == {"abany": "No"}
+    with pytest.raises(package.LupomError, match="the answer to 'absingle' is blank"):
+        interview.answer("absingle", " ")
+
+
+def test_who_does_not_know_is_not_asked_again(folder):
+    """A question that is refused tells nothing, and would be the best to ask next for ever."""
+    with Project(folder) as project:
+        interview = Interview(project)
+        first, second = (name for name, _ in interview.ranked()[:2])
+        before = interview.predict()
+        interview.answer(first, "Don't know")
+        assert interview.next() == second
+        assert (interview.answers, interview.passed) == ({}, (first,))
+        assert interview.predict() == before
+        interview.answer(first, None)
+        assert interview.next() == first
+        asked = project.next_questions({first: "Refused"}).df()["question_id"]
+        assert first not in set(asked)
 
 
 def test_an_interview_learns_from_what_is_said_and_what_is_taken_back(folder):

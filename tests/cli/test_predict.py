@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import re
+from io import BytesIO
+from types import SimpleNamespace
 
 import pandas as pd
+import pyreadstat
 import pytest
 
 from lupom import LupomError, Project
 from tests.support.commands import lupom
-from tests.support.shipped import copy_project
+from tests.support.shipped import RESPONSES, copy_project
 
 QUICK = ["majority", "logistic_demographics", "neighbours_answers", "logistic_answers"]
 
@@ -113,11 +116,13 @@ def test_one_person_by_what_is_known(folder):
         said = dict(zip(one.df()["question_id"], one.df()["probabilities"], strict=True))
         other = project.predict(answers={"absingle": "No"}, questions=["abany"]).df()
         unknown = project.predict(answers={"absingle": None}, questions=["absingle"]).df()
-        with pytest.raises(LupomError, match="no option of 'absingle' '1'"):
-            project.predict(answers={"absingle": 1})
+        by_code = project.predict(answers={"absingle": 2.0}, questions=["abany"]).df()
+        with pytest.raises(LupomError, match=r"'absingle' has no option '7'.*or codes 1, 2"):
+            project.predict(answers={"absingle": 7})
         with pytest.raises(LupomError, match="'SEX' has no value '1'"):
             project.predict(attributes={"SEX": 1})
     assert len(unknown) == 1
+    assert by_code.equals(other)
     assert set(said) == {"abany", "natheal"}
     assert dict(said["abany"])["Yes"] > dict(other["probabilities"][0])["Yes"]
 
@@ -143,19 +148,22 @@ def test_what_was_answered_is_not_predicted_and_nothing_is_built(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("abany\nPerhaps\n", r"line 2.*no option of 'abany' 'Perhaps'.*there are Yes, No"),
+        ("abany\nPerhaps\n", r"line 2.*'abany' has no option 'Perhaps'.*there are Yes, No"),
         ("abany,SEX\nYes,Male\nNo,Femal\n", "line 3.*no value 'Femal'.*did you mean 'Female'"),
         ("abanny\nYes\n", "no question or attribute: abanny.*did you mean 'abany'"),
         ("abany,absingl,SEXX\nYes,Yes,Male\n", "absingl, SEXX.*mean 'absingle', 'SEX'"),
         ("Notes\ntall\n", "no column is a question or an attribute: Notes"),
-        ("abany,abany\nYes,No\n", "line 1.*columns twice: abany"),
-        ("abany,ABANY\nYes,No\n", "line 2.*'abany' is answered twice"),
+        ("abany,abany\nYes,No\n", "columns 'abany' and 'abany' have the same name"),
+        ("abany,ABANY\nYes,No\n", "columns 'abany' and 'ABANY' have the same name"),
         ("abany;SEX\n\nYes;Male\nNo;Femal\n", "line 4.*no value 'Femal'"),
-        ("abany\n", "nobody to predict"),
+        ("abany\n", "people.csv: there are columns but no rows"),
+        ("", "people.csv: the file is empty"),
+        ('[{"abany": "Yes"}]', "that is JSON; write it as CSV"),
         ("respondent_id,abany\na,Yes\na,No\n", "line 3.*respondent_id 'a' is that of line 2 too"),
-        ("abany\nYes,No\n", "line 2.*more cells"),
-        ('abany,Notes\nYes,"tall\nNo,\nNo,\n', "line 2.*a quotation.*does not end"),
-        ('abany,Notes\nYes,"tall" and thin\n', "line 2.*expected after"),
+        ("abany\nYes,No\n", "people.csv:2: 2 cells where the header has 1"),
+        ("abany,SEX\nYes\n", "people.csv:2: 1 cells where the header has 2"),
+        ('abany,Notes\nYes,"tall\nNo,\nNo,\n', "people.csv:2: a quotation.*does not end"),
+        ('abany,Notes\nYes,"tall" and thin\n', "people.csv:2: .*expected after"),
     ],
 )
 def test_mistakes_in_a_file_are_told(folder, tmp_path, text, said):
@@ -238,3 +246,85 @@ def test_what_is_not_fitted_is_told():
     nothing = fitted.FITTED.empty_table(), new_people.FITTED_STACK.empty_table()
     with pytest.raises(ValueError, match="nothing was fitted for the survey s"):
         new_people.read(*nothing, "s")
+
+
+def test_the_file_that_was_imported_is_one_of_people(folder, capsys, monkeypatch):
+    """Codes, ids in a column of their own, a column of which nothing is learned."""
+    monkeypatch.chdir(folder)
+    rows = (folder / RESPONSES).read_text(encoding="utf-8").splitlines()[:21]
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=BytesIO("\n".join(rows).encode())))
+    assert lupom("predict", "-", "--format", "json") == 0
+    out, err = capsys.readouterr()
+    assert err == "note: no question or attribute, and not looked at: gss_id\n"
+    asked = [(row["respondent_id"], row["question_id"]) for row in json.loads(out)]
+    cells = [dict(zip(rows[0].split(","), row, strict=True)) for row in csv.reader(rows[1:])]
+    names = [name for name in cells[0] if name.startswith(("nat", "ab"))]
+    assert len(names) == 25
+    wanted = {(row["index"], name) for row in cells for name in names if not row[name]}
+    assert set(asked) == wanted
+    assert len(asked) == len(wanted)
+
+
+def test_a_wave_in_the_form_of_the_first(tmp_path, monkeypatch, capsys):
+    """What the codebook says of columns and codes holds of the next file, in any format."""
+    monkeypatch.chdir(tmp_path)
+    labels = {"mood": {1: "Bad", 2: "Fair", 3: "Good", 9: "Refused"}, "sex": {1: "Man", 2: "Woman"}}
+    people = range(120)
+    wave = pd.DataFrame(
+        {
+            "caseid": [f"a{i}" for i in people],
+            "mood": [(1, 2, 3, 9)[i % 4] for i in people],
+            "walks": [(1, 2)[i % 4 < 2] for i in people],
+            "sex": [1 + i % 2 for i in people],
+            "weight": [1.5 for _ in people],
+        }
+    )
+    labels["walks"] = {1: "Yes", 2: "No"}
+    pyreadstat.write_sav(wave, "wave1.sav", variable_value_labels=labels)
+    assert lupom("init", "pets", "--from", "wave1.sav") == 0
+    monkeypatch.chdir(tmp_path / "pets")
+    few = "{predictors: [majority, logistic_answers], tuning_pairs: 60, test_pairs: 10}"
+    assert lupom("run", "--select", "+fitted_stack", "--vars", few) == 0
+    second = wave.head(8).assign(walks=None, caseid=[f"b{i}" for i in range(8)])
+    pyreadstat.write_sav(second, "w2.sav", variable_value_labels=labels)
+    second.to_csv("w2.csv", index=False)
+    capsys.readouterr()
+    said = []
+    for name in ("w2.sav", "w2.csv"):
+        assert lupom("predict", name, "--format", "json", "--vars", few) == 0
+        out, err = capsys.readouterr()
+        assert err == ""
+        said.append(json.loads(out))
+    assert said[0] == said[1]
+    walks = {r["respondent_id"]: r["answer"] for r in said[0] if r["question_id"] == "walks"}
+    assert [walks[f"b{i}"] for i in range(3)] == ["No", "No", "Yes"]
+    moods = {r["respondent_id"] for r in said[0] if r["question_id"] == "mood"}
+    assert moods == {"b3", "b7"}, "who refused is predicted"
+
+
+def test_one_name_is_one_question_and_no_letters(folder):
+    with Project(folder) as project:
+        one = project.predict(answers={"abany": "Yes"}, questions="natheal").rows()
+        assert one == project.predict(answers={"abany": "Yes"}, questions=["NATHEAL"]).rows()
+        with pytest.raises(LupomError, match="questions are names, and 3 is a int"):
+            project.predict(answers={"abany": "Yes"}, questions=3)
+        with pytest.raises(LupomError, match="--key: no column 'respondent' "):
+            project.diff("questions", key="respondent")
+
+
+@pytest.mark.parametrize(
+    ("people", "said"),
+    [
+        ({"abany": "Yes"}, "one person: attributes="),
+        ([["abany", "Yes"]], "person 1 is a list"),
+        (7, "these are no people: expected a table"),
+        ([{"abany": "Yes", "ABANY": "No"}], "'abany' and 'ABANY' have the same name"),
+        ([{"abany": "Yes"}, {"abany": "Perhaps"}], "person 2: 'abany' has no option 'Perhaps'"),
+        (pd.DataFrame([["Yes", "No"]], columns=["abany", "abany"]), "abany"),
+        ([], "nobody to predict"),
+        (pd.DataFrame({"abany": []}), "nobody to predict"),
+    ],
+)
+def test_what_are_no_people_is_told(folder, people, said):
+    with Project(folder) as project, pytest.raises(LupomError, match=said):
+        project.predict(people)

@@ -45,7 +45,8 @@ class Column:
 class File:
     """A file of survey data: its name, its columns, and what was noticed while it was read.
 
-    `title` and `language` are the survey's, '' where the file does not say them.
+    `title` and `language` are the survey's, '' where the file does not say them. `lines` has the
+    line of a text file in which each row begins, `head` a first row that was taken for wordings.
     """
 
     name: str
@@ -53,6 +54,8 @@ class File:
     notes: list[str] = field(default_factory=list)
     title: str = ""
     language: str = ""
+    lines: list[int] = field(default_factory=list)
+    head: list[str] = field(default_factory=list)
 
     @property
     def rows(self) -> int:
@@ -69,7 +72,7 @@ def gather(file: File) -> File:
     _zeros_and_ones(file)
     groups: dict[str, list[Column]] = {}
     for column in file.columns:
-        found = _MEMBER.fullmatch(column.name)
+        found = MEMBER.fullmatch(column.name)
         one = len(set(column.values) - {""}) == 1
         if found and not column.group and not column.why and one:
             groups.setdefault(found[1], []).append(column)
@@ -136,7 +139,7 @@ def _zeros_and_ones(file: File) -> None:
     """Read columns of one prefix that hold 0 and 1, unlabelled, as choices that several can be."""
     groups: dict[str, list[Column]] = {}
     for column in file.columns:
-        found = _MEMBER.fullmatch(column.name)
+        found = MEMBER.fullmatch(column.name)
         held = set(column.values) - {""} - column.missing
         told = {labels.nonresponse(label) for label in column.labels.values()}
         if (
@@ -161,7 +164,8 @@ def _zeros_and_ones(file: File) -> None:
 
 SEVERAL = "several choices in a cell; a column for each would be read as such"
 SELECTED = {"1": "Selected", "0": "Not selected"}
-_MEMBER = re.compile(r"(.+)[_.](?:[A-Za-z]|\d{1,3})")
+# A column of a question that has several: Q5_1.
+MEMBER = re.compile(r"(.+)[_.](?:[A-Za-z]|\d{1,3})")
 
 
 def fill(columns: Iterable[Column]) -> None:

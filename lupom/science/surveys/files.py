@@ -17,6 +17,7 @@ def read(
     encoding: str | None = None,
     format: str | None = None,
     survey: str = "",
+    guess: bool = True,
 ) -> File | Layout:
     """Read a file or folder of survey data, in a format of `formats`.
 
@@ -26,6 +27,7 @@ def read(
     format : the format's name; by default the one whose file this is.
     survey : the survey's name, for messages.
     qsf : the definition of a Qualtrics survey, for its export.
+    guess : whether columns of choices are to be told by what they hold.
     encoding : of a CSV file, where it is not UTF-8; of SPSS and Stata, where the file does not say.
 
     Raises
@@ -38,7 +40,7 @@ def read(
             f"{path.name}: a QSF holds the questions, not the answers; give the CSV export, and "
             f"the QSF with --qsf"
         )
-    return formats.read(path, formats.Asked(survey, encoding, qsf), format)
+    return formats.read(path, formats.Asked(survey, encoding, qsf, guess), format)
 
 
 def read_layout(folder: Path, survey: str, *, encoding: str | None = None) -> Layout:

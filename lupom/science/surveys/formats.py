@@ -20,11 +20,16 @@ GROUP = "lupom.formats"
 
 @dataclass(frozen=True)
 class Asked:
-    """What the user said of a file: the survey's name, an encoding, a Qualtrics definition."""
+    """What the user said of a file: the survey's name, an encoding, a Qualtrics definition.
+
+    With `guess` false it is known what its columns are: which of them are choices of a question
+    where several count is not to be told by what they hold.
+    """
 
     survey: str = ""
     encoding: str | None = None
     qsf: Path | None = None
+    guess: bool = True
 
 
 @dataclass(frozen=True)

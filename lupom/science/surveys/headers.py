@@ -19,12 +19,16 @@ _ONE = {"", "response", "open-ended response"}
 
 @dataclass
 class Table:
-    """A table's names and wordings, a column each, its rows, and what was noticed."""
+    """A table's names and wordings, a column each, its rows, and what was noticed.
+
+    `head` is a first row that was taken for wordings, because no other is like it.
+    """
 
     names: list[str]
     labels: list[str]
     rows: list[list[Any]]
     notes: list[str] = field(default_factory=list)
+    head: list[str] = field(default_factory=list)
 
 
 def read(lines: Sequence[Sequence[Any]]) -> Table:
@@ -45,19 +49,20 @@ def read(lines: Sequence[Sequence[Any]]) -> Table:
     names = [_text(v) for v in rest[0]]
     labels = [name if " " in name else "" for name in names]
     body = rest[1:]
+    head: list[str] = []
     if _two_levels(names, body):
         names, labels = _joined(names, [_text(v) for v in body[0]])
         body = body[1:]
         notes.append("the header has two lines: the second is read as the rest of the first")
     elif _apart(body, _ALONE):
-        labels = [_text(v) for v in body[0]]
+        labels = head = [_text(v) for v in body[0]]
         body = body[1:]
         notes.append("the header has two lines: the second is read as the questions' wording")
     for i, name in enumerate(names):
         if not name:
             names[i] = "index" if i == 0 else f"column_{i + 1}"
             notes.append(f"column {i + 1} has no name and is called {names[i]!r}")
-    return Table(names, labels, body, notes)
+    return Table(names, labels, body, notes, head)
 
 
 def _two_levels(names: Sequence[str], body: Sequence[Sequence[Any]]) -> bool:

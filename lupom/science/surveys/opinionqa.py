@@ -277,6 +277,20 @@ def _attributes(
     return out
 
 
+def listed(metadata: Any) -> dict[str, list[str]]:
+    """Return the values that metadata lists, by attribute; raises ValueError as `respondents`."""
+    table = arrow(metadata)
+    require(table, ("key",), "metadata")
+    out = {}
+    for number, row in enumerate(table.to_pylist(), start=1):
+        key = cells.text(row["key"])
+        where = f"row {number} (key {key!r})"
+        given = row.get("options")
+        values = cells.literal(given, list, table="metadata", column="options", row=where)
+        out[key] = [cells.text(value) for value in values]
+    return out
+
+
 def _attribute(column: pa.ChunkedArray, options: list[str]) -> list[str]:
     """Return an attribute's values as text, '' where blank."""
     if pa.types.is_boolean(column.type):

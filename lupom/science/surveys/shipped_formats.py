@@ -10,11 +10,13 @@ from lupom.science.surveys.formats import Asked, Format
 
 
 def _labelled(path: Path, asked: Asked) -> File:
-    return gather(labelled.read(path, encoding=asked.encoding))
+    file = labelled.read(path, encoding=asked.encoding)
+    return gather(file) if asked.guess else file
 
 
 def _table(path: Path, asked: Asked) -> File:
-    return gather(tables.read(path, encoding=asked.encoding))
+    file = tables.read(path, encoding=asked.encoding)
+    return gather(file) if asked.guess else file
 
 
 SPSS = Format("SPSS", _labelled, (".sav", ".zsav"))

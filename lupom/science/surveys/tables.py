@@ -44,7 +44,10 @@ def read(path: Path, *, encoding: str | None = None) -> File:
         return _parquet(path)
     if path.suffix.lower() in EXCEL:
         return _sheet(path)
-    return _decimals(table(rows(path, encoding=encoding), path.name))
+    lines, found = _numbered(path, encoding)
+    file = _decimals(table(found, path.name))
+    file.lines = lines[len(lines) - file.rows :]
+    return file
 
 
 def rows(path: Path, *, encoding: str | None = None) -> list[list[str]]:
@@ -53,11 +56,17 @@ def rows(path: Path, *, encoding: str | None = None) -> list[list[str]]:
     Raises ValueError with file and line for what does not decode, or is longer or shorter than the
     header, or for a cell without end.
     """
+    return _numbered(path, encoding)[1]
+
+
+def _numbered(path: Path, encoding: str | None) -> tuple[list[int], list[list[str]]]:
+    """Return the rows of a CSV file as `rows` does, and the line in which each begins."""
     if not path.stat().st_size:
         raise ValueError(f"{path.name}: the file is empty")
     text = _decoded(path, encoding)
     parted, text, skipped = delimiter(text)
     out: list[list[str]] = []
+    lines: list[int] = []
     try:
         for line, row in lines_of(text, parted, skipped):
             if not row or (not out and not any(map(str.strip, row))):
@@ -71,11 +80,12 @@ def rows(path: Path, *, encoding: str | None = None) -> list[list[str]]:
                     f"{len(out[0])}{title}"
                 )
             out.append(row)
+            lines.append(line)
     except MalformedRow as error:
         raise ValueError(f"{path.name}:{error.line}: {error}") from error
     if not out or not any(out[0]):
         raise ValueError(f"{path.name}: there is no header")
-    return out
+    return lines, out
 
 
 class MalformedRow(ValueError):
@@ -132,7 +142,7 @@ def table(lines: list[list[Any]], name: str) -> File:
         Column(name, [cells.text(row[i]) for row in found.rows], label=label)
         for i, (name, label) in enumerate(zip(found.names, found.labels, strict=True))
     ]
-    return check(File(name, columns, found.notes))
+    return check(File(name, columns, found.notes, head=found.head))
 
 
 _COMMA = re.compile(r"[+-]?\d+(?:,\d+)?")
