@@ -79,3 +79,20 @@ def test_every_table_of_the_pipeline_is_described():
             if node.resource == "model" and not node.description
         ]
     assert not bare
+
+
+def test_a_line_that_asks_an_llm_is_told_to_do_so_beside_it():
+    from lupom import Project
+
+    told = 0
+    with Project(ROOT) as project:
+        nodes = project.context.nodes
+        for page in PAGES:
+            for section in re.split(r"^#", page.read_text(encoding="utf-8"), flags=re.M):
+                for line in re.findall(r"lupom run .*?--select \+.*", section):
+                    names = re.search(r"--select ((?:\+\w+ ?)+)", line)[1].split()
+                    kinds = {nodes[n].materialized for n in project.select(names)}
+                    free = "llm" not in kinds or "--budget" in line
+                    assert free or "--no-llm" in section, (page.name, line)
+                    told += not free
+    assert told >= 3

@@ -184,7 +184,7 @@ def _worth(survey: str, rows: list[Row]) -> Figure:
 
 def blocks(tables: Findings) -> list[Figure]:
     """Return what a split questionnaire costs each question in precision."""
-    rows = tables.rows("design_blocks")
+    rows = [r for r in tables.rows("design_blocks") if not r.get("recode_of")]
     figures = []
     for survey in dict.fromkeys(r["survey"] for r in rows):
         own = sorted(

@@ -11,10 +11,13 @@ def model(lupom):
     answers = lupom.ref("responses").join(
         closed.select("survey, question_id"), "survey, question_id"
     )
-    return blocks.design_associations(
+    found = blocks.design_associations(
         answers,
         lupom.ref("respondents"),
         closed,
         lupom.ref("design_blocks"),
         seed=lupom.var("seed", 1),
     )
+    for note in blocks.bases(found):
+        lupom.note(note)
+    return found

@@ -9,6 +9,8 @@ def model(lupom):
     return costs.survey_plan(
         lupom.ref("estimates"),
         lupom.ref("design_blocks"),
+        lupom.ref("respondents"),
+        lupom.ref("question_reach"),
         half_width=lupom.var("plan_half_width", 0.03),
         prices=lupom.var("plan_prices", {}),
     )

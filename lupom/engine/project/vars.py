@@ -40,8 +40,16 @@ class VarBlock(Strict):
     """The least number."""
     max: float | None = None
     """The largest."""
+    also: list[int] = Field(default_factory=list)
+    """Numbers that it may be besides, outside of `min` and `max`."""
+    below: str | None = None
+    """A var that it must be less than. Both have a `default`."""
+    default: int | float | None = None
+    """What models take where it is not given, for `below`."""
     values: list[str] = Field(default_factory=list)
     """What a text may be; by default anything."""
+    items: Kind | None = None
+    """What each item of a list is, with `values`; by default anything."""
     keys: list[str] = Field(default_factory=list)
     """The keys that a map may have; by default any."""
     entries: Kind | None = None
@@ -63,8 +71,15 @@ class VarBlock(Strict):
         """Tell whether a value is one that it may be."""
         return not self.kinds or any(self._is(kind, value) for kind in self.kinds)
 
-    def unfit_entry(self, value: Any) -> tuple[str, str, str | None] | None:
-        """Return a map's first key that is wrong, what is, and what was likely meant, if any is."""
+    def unfit_entry(self, value: Any) -> tuple[str | int, str, str | None] | None:
+        """Return the first item of a list or key of a map that is wrong, what is, and what was
+        likely meant; None where none is.
+        """
+        for place, item in enumerate(value if isinstance(value, list) else ()):
+            if self.items is not None and not self._is(self.items, item):
+                words = " or ".join(self._words(self.items))
+                meant = did_you_mean(item, self.values) if isinstance(item, str) else None
+                return place, f"must be a list of {words}, without {_seen(item)}", meant
         for key, entry in value.items() if isinstance(value, dict) else ():
             if self.keys and key not in self.keys:
                 known = ", ".join(self.keys)
@@ -80,6 +95,9 @@ class VarBlock(Strict):
             return [f"'{value}'" for value in self.values]
         if kind not in ("integer", "number") or (self.min is None and self.max is None):
             return [_WORDS[kind]]
+        return [*self._range(kind), *map(str, self.also)]
+
+    def _range(self, kind: Kind) -> list[str]:
         if self.min is not None and self.max is not None:
             return [f"{_WORDS[kind]} from {self.min:g} to {self.max:g}"]
         least = f"at least {self.min:g}" if self.min is not None else f"at most {self.max:g}"
@@ -93,6 +111,8 @@ class VarBlock(Strict):
             # An infinite price makes every cost one; what has no limit is null.
             if isinstance(value, float) and not isfinite(value):
                 return False
+            if value in self.also:
+                return True
             low = self.min is None or value >= self.min
             return low and (self.max is None or value <= self.max)
         if kind == "text":
@@ -153,16 +173,49 @@ def check_vars(
         block, value, at = var.block, values[name], None if name in given else document
         if not block.allows(value):
             hint = did_you_mean(value, block.values) if isinstance(value, str) else None
+            if hint is None and "list" in block.kinds and isinstance(value, str):
+                hint = f"a list of one is [{value}]"
             raise _unfit(at, f"must be {block.described()}, not {_seen(value)}", hint, name)
         if entry := block.unfit_entry(value):
             raise _unfit(at, entry[1], entry[2], name, entry[0])
+    for name, var in known.items():
+        if var.block.below is not None:
+            _check_below(known, document, declared, given, name)
+
+
+def _check_below(
+    known: Mapping[str, DeclaredVar],
+    document: Document,
+    declared: Mapping[str, Any],
+    given: Mapping[str, Any],
+    name: str,
+) -> None:
+    """Raise an error where a var is not less than the one that it must be below."""
+    other = known[name].block.below
+    if other is None or other not in known:
+        return
+    both = {one: known[one].block.default for one in (name, other)} | {
+        one: values[one] for values in (declared, given) for one in (name, other) if one in values
+    }
+    if None in both.values() or both[name] < both[other]:
+        return
+    # Where it is not given itself, it is the other that is too small.
+    at = name if name in given or (name in declared and other not in given) else other
+    what = "must be less than" if at == name else "must be more than"
+    against = other if at == name else name
+    raise _unfit(
+        None if at in given else document,
+        f"{what} '{against}', which is {_seen(both[against])}, not {_seen(both[at])}",
+        None,
+        at,
+    )
 
 
 def _seen(value: Any) -> str:
     return "null" if value is None else repr(value)
 
 
-def _unfit(document: Document | None, what: str, hint: str | None, *path: str) -> LupomError:
+def _unfit(document: Document | None, what: str, hint: str | None, *path: str | int) -> LupomError:
     message = f"the var '{path[0]}' {what}"
     if document is None:
         return UsageError(f"--vars: {message}", hint=hint)

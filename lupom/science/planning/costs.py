@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ SURVEY_PLAN = pa.schema(
         ("predictor", pa.string()),
         ("llm", pa.string()),
         ("people", pa.int64()),
+        ("answering", pa.float64()),
+        ("limited_by", pa.string()),
         ("llm_calls", pa.int64()),
         ("questions_each", pa.float64()),
         ("cost", pa.float64()),
@@ -98,17 +101,21 @@ class _Pilot:
     Attributes
     ----------
     variance : of an answer, the widest option's, with what the sample's design does to it.
+    answering : the share of the people interviewed who answered it.
     r2 : by predictor and LLM.
     """
 
     question: str
     variance: float
+    answering: float
     r2: Mapping[tuple[str, str | None], float]
 
 
 def survey_plan(
     estimates: Any,
     blocks: Any = None,
+    respondents: Any = None,
+    reach: Any = None,
     *,
     half_width: float = 0.03,
     prices: Mapping[str, float] | None = None,
@@ -120,6 +127,10 @@ def survey_plan(
     estimates : a pilot's, as `estimates.estimates` returns them: they say how much answers vary
         and how much of that predictions explain (their effective sample size).
     blocks : a split questionnaire, as `blocks.design_blocks` returns it.
+    respondents : the pilot's, survey and attributes (map of text): not all whom an interviewer
+        meets answer a question, be it that a filter or a lot decides who is asked, or that they
+        refuse, and as many more are to be met. When left out everybody answers.
+    reach : as `questionnaire.question_reach` returns it; what is a recode there is no question.
     half_width : of 95 % intervals of shares.
     prices : interview (1), question (0; each that is asked), llm_call (.01), in any currency.
 
@@ -130,26 +141,28 @@ def survey_plan(
         split : everybody is asked some blocks, and the rest is imputed.
         humans_and_llm : people are asked, and an LLM predicts them and others of whom attributes
             are known (`allocate`); where it is not worth its price, people alone.
-    For a question: people to ask it, llm_calls, cost (a human answer's share in the interview's
-    price is that of one of its questions), r2 (what the LLM's predictions explain) and r2_needed
-    (from which they pay). For a survey (question_id null), at half-widths from .01 to .1: people
-    such that every question is known so well, all calls, and questions_each. Rows of groups
-    (of questions alone) count the group's people. cheapest marks the plan of least cost; split, of
-    no single question, is among those of the survey.
+    people are to be interviewed; answering is the share of them who answer, as in the pilot. For a
+    question: llm_calls, cost (of the answers alone: a human answer's share in the interview's price
+    is that of one of the questions that are answered in it), r2 (what the LLM's predictions
+    explain) and r2_needed (from which they pay). For a survey (question_id null), at half-widths
+    from .01 to .1: people such that every question is known so well, the question that takes as
+    many (limited_by), all calls, and questions_each. Rows of groups (of questions alone) count the
+    group's people. cheapest marks the plan of least cost; split, of no single question, is among
+    those of the survey.
 
     Raises
     ------
     ValueError : for a half-width or price that is none, and unknown prices.
     """
     if not 0 < half_width < 0.5:
-        raise ValueError(f"a half-width of a share is between 0 and .5, not {half_width!r}")
+        raise ValueError(f"plan_half_width, of a share, is between 0 and .5, not {half_width!r}")
     known = {f: getattr(Prices, f) for f in Prices.__dataclass_fields__}
     strange = sorted(set(prices or {}) - set(known))
     if strange:
         raise ValueError(f"plan_prices has no {strange[0]!r}; it has {', '.join(known)}")
     paid = Prices(**{**known, **{k: float(v) for k, v in (prices or {}).items()}})
     if paid.interview <= 0 or paid.question < 0 or paid.llm_call < 0:
-        raise ValueError("prices are above 0; question and llm_call may be 0")
+        raise ValueError("plan_prices are above 0; question and llm_call may be 0")
     table = arrow(estimates)
     require(table, _NEEDED, "estimates")
     rows = [
@@ -158,16 +171,23 @@ def survey_plan(
         if r["statistic"] == "share" and r["against"] is None and r["std_error"] is not None
     ]
     split = [] if blocks is None else arrow(blocks).to_pylist()
+    made = [] if reach is None else arrow(reach).to_pylist()
+    recodes = {(r["survey"], r["question_id"]) for r in made if r["recode_of"] is not None}
+    rows = [r for r in rows if (r["survey"], r["question_id"]) not in recodes]
+    people = None if respondents is None else _people(arrow(respondents))
     out: list[dict[str, Any]] = []
     for survey in sorted({r["survey"] for r in rows}):
         own = [r for r in rows if r["survey"] == survey]
         groups = dict.fromkeys((r["attribute"], r["group"]) for r in own)
         for attribute, group in groups:
             here = [r for r in own if (r["attribute"], r["group"]) == (attribute, group)]
-            pilots = _pilots(here)
+            met = None if people is None else people[survey, attribute, group]
+            pilots = _pilots(here, met)
+            # Answers that an interview has on average.
+            each = sum(pilot.answering for pilot in pilots)
             head = {"survey": survey, "attribute": attribute, "group": group}
             for pilot in pilots:
-                found = _question(pilot, half_width, paid, len(pilots))
+                found = _question(pilot, half_width, paid, each)
                 out += [{**head, "question_id": pilot.question, **r} for r in _marked(found)]
             if group is None:
                 mine = {r["question_id"]: r for r in split if r["survey"] == survey}
@@ -177,7 +197,19 @@ def survey_plan(
     return pa.Table.from_pylist(out, schema=SURVEY_PLAN)
 
 
-def _pilots(rows: Sequence[Mapping[str, Any]]) -> list[_Pilot]:
+def _people(respondents: pa.Table) -> Counter[tuple[str, str | None, str | None]]:
+    """Return how many people there are, by survey, attribute and group."""
+    require(respondents, ("survey", "attributes"), "respondents")
+    out: Counter[tuple[str, str | None, str | None]] = Counter()
+    columns = (respondents[name].to_pylist() for name in ("survey", "attributes"))
+    for survey, attributes in zip(*columns, strict=True):
+        out[survey, None, None] += 1
+        out.update((survey, name, value) for name, value in dict(attributes or {}).items())
+    return out
+
+
+def _pilots(rows: Sequence[Mapping[str, Any]], met: int | None) -> list[_Pilot]:
+    """Return what a pilot says of each question; met is how many people it had, if known."""
     out = []
     for question in dict.fromkeys(r["question_id"] for r in rows):
         own = [r for r in rows if r["question_id"] == question]
@@ -190,8 +222,10 @@ def _pilots(rows: Sequence[Mapping[str, Any]]) -> list[_Pilot]:
             for r in own
             if r["method"] == "powered" and r["predictor"] not in _OWN and r["n_effective"]
         }
+        answered = max(r["n_humans"] for r in alone)
+        answering = min(answered / met, 1.0) if met else 1.0
         if variance > 0:
-            out.append(_Pilot(question, variance, r2))
+            out.append(_Pilot(question, variance, answering, r2))
     return out
 
 
@@ -205,25 +239,27 @@ def _explained(row: Mapping[str, Any]) -> float:
     return float(min((1 - n / effective) / (1 - n / predicted), 1.0))
 
 
-def _question(
-    pilot: _Pilot, half_width: float, paid: Prices, questions: int
-) -> list[dict[str, Any]]:
+def _question(pilot: _Pilot, half_width: float, paid: Prices, each: float) -> list[dict[str, Any]]:
     variance = pilot.variance * (Z / half_width) ** 2
-    human = paid.interview / questions + paid.question
-    plain = {"half_width": half_width, "questions_each": None}
-    people = int(np.ceil(variance))
-    found: list[dict[str, Any]] = [
-        {**plain, "plan": HUMANS, "people": people, "llm_calls": 0, "cost": people * human}
-    ]
+    human = paid.interview / each + paid.question
+    plain = {"half_width": half_width, "questions_each": None, "answering": pilot.answering}
+    answers = int(np.ceil(variance))
+
+    def people(answers: int) -> int:
+        return int(np.ceil(round(answers / pilot.answering, 6)))
+
+    alone = {"people": people(answers), "llm_calls": 0, "cost": answers * human}
+    found: list[dict[str, Any]] = [{**plain, "plan": HUMANS, **alone}]
     for (predictor, llm), r2 in sorted(pilot.r2.items(), key=str):
         one = _bounded(allocate(variance, r2, human, paid.llm_call), variance, r2)
         n, calls = int(np.ceil(one.people)), int(np.ceil(one.predicted))
         row: dict[str, Any] = {"plan": WITH_LLM, "predictor": predictor, "llm": llm}
         needed = r2_needed(human, paid.llm_call)
         cost = n * human + calls * paid.llm_call
-        if cost >= people * human:
-            n, calls, cost = people, 0, people * human
-        row |= {"people": n, "llm_calls": calls, "cost": cost, "r2": r2, "r2_needed": needed}
+        if cost >= answers * human:
+            n, calls, cost = answers, 0, answers * human
+        row |= {"people": people(n), "llm_calls": calls, "cost": cost}
+        row |= {"r2": r2, "r2_needed": needed}
         found.append({**plain, **row})
     return found
 
@@ -246,38 +282,50 @@ def _whole(
     if not pilots:
         return
     scale = (Z / half_width) ** 2
-    count = len(pilots)
+    each = sum(p.answering for p in pilots)
 
-    def row(plan: str, people: float, each: float, calls: float = 0.0) -> dict[str, Any]:
-        n, made = int(np.ceil(people)), int(np.ceil(calls))
+    def row(plan: str, people: float, each: float, needs: _Pilot, calls: float) -> dict[str, Any]:
+        n, made = int(np.ceil(round(people, 6))), int(np.ceil(calls))
         cost = n * (paid.interview + paid.question * each) + made * paid.llm_call
         return {
             "half_width": half_width,
             "plan": plan,
             "people": n,
+            "answering": needs.answering,
+            "limited_by": needs.question,
             "llm_calls": made,
             "questions_each": each,
             "cost": cost,
         }
 
-    yield row(HUMANS, max(p.variance for p in pilots) * scale, count)
+    most = max(pilots, key=_needed)
+    yield row(HUMANS, _needed(most) * scale, each, most, 0)
     if all(p.question in split for p in pilots):
-        needed = max(p.variance / split[p.question]["efficiency"] for p in pilots) * scale
-        yield row(SPLIT, needed, sum(split[p.question]["asked"] for p in pilots))
+        left = {p.question: _needed(p) / split[p.question]["efficiency"] for p in pilots}
+        first = max(pilots, key=lambda p: left[p.question])
+        asked = sum(p.answering * split[p.question]["asked"] for p in pilots)
+        yield row(SPLIT, left[first.question] * scale, asked, first, 0)
     for predictor, llm in sorted({key for p in pilots for key in p.r2}, key=str):
         key = predictor, llm
-        tried = [_shared(pilots, key, n, scale, paid, count) for n in _tried(pilots, scale)]
+        tried = [_shared(pilots, key, n, scale, paid, each) for n in _tried(pilots, scale)]
         best = min(tried, key=lambda found: found[0])
+        # What would not do with fewer: of those predicted more calls might.
+        first = max(pilots, key=lambda p: _needed(p) * (1 - p.r2.get(key, 0.0)))
         yield {
-            **row(WITH_LLM, best[1], count, best[2]),
+            **row(WITH_LLM, best[1], each, first, best[2]),
             "predictor": predictor,
             "llm": llm,
         }
 
 
+def _needed(pilot: _Pilot) -> float:
+    """Return how many people are to be met, for a variance of 1 with people alone."""
+    return pilot.variance / pilot.answering
+
+
 def _tried(pilots: Sequence[_Pilot], scale: float) -> Sequence[float]:
     """Return numbers of people to try: up to what people alone need."""
-    most = max(p.variance for p in pilots) * scale
+    most = max(map(_needed, pilots)) * scale
     return [float(n) for n in np.geomspace(max(most / 50, 2), most, 200)]
 
 
@@ -287,21 +335,21 @@ def _shared(
     people: float,
     scale: float,
     paid: Prices,
-    count: int,
+    each: float,
 ) -> tuple[float, float, float]:
-    """Return cost, people and calls where so many people answer everything; infinite if too few."""
+    """Return cost, people and calls where so many people are met; infinite if too few."""
     calls = 0.0
     for pilot in pilots:
         r2 = pilot.r2.get(key, 0.0)
-        target = pilot.variance * scale
-        if people >= target:
+        target, answers = pilot.variance * scale, people * pilot.answering
+        if answers >= target * (1 - 1e-9):
             continue
         # (1 - r2) / n + r2 / m = 1 / target.
-        over = 1 / target - (1 - r2) / people
+        over = 1 / target - (1 - r2) / answers
         if over <= 0 or r2 <= 0:
             return float("inf"), people, 0.0
         calls += r2 / over
-    cost = people * (paid.interview + paid.question * count) + calls * paid.llm_call
+    cost = people * (paid.interview + paid.question * each) + calls * paid.llm_call
     return cost, people, calls
 
 

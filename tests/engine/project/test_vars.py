@@ -13,6 +13,11 @@ vars:
   - {name: pairs, type: integer, min: 0}
   - {name: sample, type: text, values: [compact, spread]}
   - {name: share, type: [number, map, none], min: 0, max: 1}
+  - {name: sets, type: integer, min: 2, max: 200, also: [0]}
+  - {name: core, type: [list, map], entries: list, items: text}
+  - {name: kept, type: list, items: text, values: [asked, refused]}
+  - {name: blocks, type: integer, default: 4}
+  - {name: blocks_asked, type: integer, below: blocks, default: 2}
   - {name: prices, type: map, keys: [interview, question], entries: number, min: 0}
 """
 
@@ -39,6 +44,11 @@ def project(tmp_path):
         ("pairs", True, "a whole number of at least 0, not True"),
         ("pairs", None, "a whole number of at least 0, not null"),
         ("sample", "compat", "'compact' or 'spread', not 'compat' (did you mean 'compact'?)"),
+        ("sets", 1, "a whole number from 2 to 200 or 0, not 1"),
+        ("sets", 1000, "a whole number from 2 to 200 or 0, not 1000"),
+        ("core", "q1", "a list or a map, not 'q1' (a list of one is [q1])"),
+        ("core", ["q1", 2], "a list of a text, without 2"),
+        ("kept", ["refusd"], "a list of 'asked' or 'refused', without 'refusd' (did you mean"),
         ("share", 2, "a number from 0 to 1, a map or null, not 2"),
         ("share", float("nan"), "a number from 0 to 1, a map or null, not nan"),
     ],
@@ -106,3 +116,24 @@ def test_a_var_is_declared_once(project):
 
 def test_without_a_type_anything_is_taken():
     assert all(VarBlock(name="x").allows(value) for value in (1, "a", None, [], {}))
+
+
+@pytest.mark.parametrize(
+    ("declared", "given", "message"),
+    [
+        (
+            "  blocks_asked: 4\n",
+            {},
+            "lupom_project.yml:4: the var 'blocks_asked' must be less than",
+        ),
+        ("  blocks: 2\n", {}, "lupom_project.yml:4: the var 'blocks' must be more than"),
+        ("  blocks_asked: 3\n", {"blocks": 3}, "--vars: the var 'blocks' must be more than"),
+        ("  blocks: 3\n", {"blocks_asked": 3}, "--vars: the var 'blocks_asked' must be less than"),
+    ],
+)
+def test_a_var_may_have_to_be_below_another(project, declared, given, message):
+    with pytest.raises((ProjectError, UsageError)) as caught:
+        project(declared, given)
+    assert str(caught.value).startswith(message)
+    assert project("  blocks: 9\n", {"blocks_asked": 8}).vars["blocks_asked"] == 8
+    assert project(vars={"sets": 0}).vars["sets"] == 0

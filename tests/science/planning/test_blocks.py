@@ -110,11 +110,69 @@ def test_what_makes_no_design_is_told(survey):
         blocks.design_blocks(*survey, blocks=3, asked=3)
     with pytest.raises(ValueError, match=r"plan_core names a9, .*did you mean 'a\d'"):
         blocks.design_blocks(*survey, core=["a9"])
+    with pytest.raises(ValueError, match=r"plan_core names 'ss', no survey.*did you mean 's'"):
+        blocks.design_blocks(*survey, core={"ss": ["a0"]})
+    for text in ("a0", {"s": "a0"}):
+        with pytest.raises(ValueError, match=r"plan_core is a list of questions, as \[a0\]"):
+            blocks.design_blocks(*survey, core=text)
+    with pytest.raises(ValueError, match="plan_blocks_asked: 10 of 20 blocks make 184,756 forms"):
+        blocks.design_blocks(*survey, blocks=20, asked=10)
+
+
+def test_a_core_may_name_questions_of_any_survey(survey):
+    import pandas as pd
+
+    both = [pd.concat([table, table.assign(survey="t")]) for table in survey]
+    more = tables({"own": np.arange(1200) % 2})
+    both = [pd.concat([a, b.assign(survey="t")]) for a, b in zip(both, more, strict=True)]
+    both[1] = both[1].drop_duplicates(["survey", "respondent_id"])
+    rows = blocks.design_blocks(*both, blocks=3, core=["a0", "own"]).to_pylist()
+    core = {(r["survey"], r["question_id"]) for r in rows if r["block"] == "core"}
+    assert core == {("s", "a0"), ("t", "a0"), ("t", "own")}
+
+
+def test_pairs_that_nobody_is_asked_together_have_no_number(survey):
+    alone = blocks.design_blocks(*survey, blocks=3, asked=1)
+    table = blocks.design_associations(*survey, alone)
+    rows = table.to_pylist()
+    never = [r for r in rows if r["asked_together"] == 0]
+    assert never
+    for r in never:
+        assert (r["basis"], r["efficiency"], r["half_width"]) == ("never_together", None, None)
+    others = [r for r in rows if r["asked_together"] > 0]
+    assert {r["basis"] for r in others} == {"asked_together"}
+    assert all(r["half_width"] == pytest.approx(3**0.5) for r in others)
+    [said] = blocks.bases(table)
+    assert f"{len(never)} of 55 pairs are never asked together" in said
+
+
+def test_what_efficiencies_of_many_questions_are_is_told():
+    rng = np.random.default_rng(1)
+    many = tables({f"q{i:02}": rng.integers(0, 2, 120) for i in range(blocks.MOST + 1)})
+    table = blocks.design_associations(*many, blocks.design_blocks(*many))
+    assert set(table["basis"].to_pylist()) == {"asked_together"}
+    assert table["efficiency"].equals(table["asked_together"])
+    [said] = blocks.bases(table)
+    assert "more than 54 questions" in said
+
+
+def test_a_recode_is_in_the_block_of_its_source_and_not_asked(survey):
+    answers = three_themes(n=1200)
+    level = np.random.default_rng(2).integers(0, 4, 1200)
+    given = tables({**answers, "level": level, "high": (level > 1).astype(int)})
+    found = blocks.design_blocks(*given, blocks=3, asked=2, core=["high"])
+    rows = {r["question_id"]: r for r in found.to_pylist()}
+    assert (rows["high"]["recode_of"], rows["high"]["block"]) == ("level", "core")
+    assert rows["level"]["block"] == "core"
+    asked = blocks.design_assignments(found, given[1], people=3).to_pylist()
+    assert all("level" in r["questions"] and "high" not in r["questions"] for r in asked)
+    pairs = blocks.design_associations(*given, found).to_pylist()
+    assert "high" not in {r[k] for r in pairs for k in ("question_id", "other_question_id")}
 
 
 def test_too_few_questions_for_so_many_blocks_are_told(survey):
-    none = blocks.design_blocks(*survey, blocks=100)
+    none = blocks.design_blocks(*survey, blocks=20)
     assert none.num_rows == 0
-    [said] = blocks.too_few(none, survey[2], 100)
-    assert "make no 100 blocks" in said
+    [said] = blocks.too_few(none, survey[2], 20)
+    assert "make no 20 blocks" in said
     assert blocks.too_few(blocks.design_blocks(*survey, blocks=3), survey[2], 3) == []

@@ -158,9 +158,83 @@ def test_without_an_llm_there_are_people_and_blocks():
     [
         ({"half_width": 0.7}, "between 0 and .5"),
         ({"prices": {"interviews": 3}}, "has no 'interviews'; it has interview, question"),
-        ({"prices": {"interview": 0}}, "prices are above 0"),
+        ({"prices": {"interview": 0}}, "plan_prices are above 0"),
     ],
 )
 def test_what_makes_no_plan_is_told(options, said):
     with pytest.raises(ValueError, match=said):
         costs.survey_plan(pilot(), **options)
+
+
+def people(n=300):
+    """Of 300 people in the pilot two in three answered; 250 are women."""
+    return pa.table(
+        {
+            "survey": ["s"] * n,
+            "attributes": pa.array(
+                [[("SEX", "women" if i < 250 else "men")] for i in range(n)],
+                pa.map_(pa.string(), pa.string()),
+            ),
+        }
+    )
+
+
+def test_as_many_people_are_met_as_it_takes_answers():
+    table = costs.survey_plan(pilot(), None, people(), prices={"interview": 2.0})
+    everybody = costs.survey_plan(pilot(), prices={"interview": 2.0})
+    for question, group, answering in (
+        ("wide", None, 2 / 3),
+        ("narrow", None, 2 / 3),
+        ("wide", "women", 0.8),
+    ):
+        mine, all_answer = (
+            of(t, question_id=question, group=group, plan="humans")[0] for t in (table, everybody)
+        )
+        assert mine["answering"] == pytest.approx(answering)
+        assert mine["people"] == int(np.ceil(all_answer["people"] / answering))
+        # In an interview there are fewer answers, each the dearer.
+        assert mine["cost"] == pytest.approx(all_answer["cost"] / answering)
+    whole, before = (
+        of(t, question_id=None, plan="humans", half_width=0.03)[0] for t in (table, everybody)
+    )
+    assert whole["people"] == pytest.approx(before["people"] * 1.5, abs=1)
+    assert (whole["limited_by"], whole["questions_each"]) == ("wide", pytest.approx(4 / 3))
+    llm = of(table, question_id=None, plan="humans_and_llm", half_width=0.03)[0]
+    assert llm["people"] <= whole["people"]
+
+
+@pytest.mark.parametrize("why", ["lot", "filter", "refusal"])
+def test_a_planned_survey_reaches_its_half_width_where_not_all_answer(why):
+    # A pilot of 600, three surveys as large as is planned by it in one: how widely shares scatter.
+    rng = np.random.default_rng(3)
+
+    def survey(n):
+        said = (rng.random(n) < 0.4).astype(int)
+        theirs = rng.random(n) < (0.35 if why == "filter" else 0.65)
+        if why == "refusal":  # who says yes refuses more often
+            theirs = rng.random(n) < np.where(said == 1, 0.5, 0.75)
+        return said[theirs]
+
+    first = survey(600)
+    share = first.mean()
+    row = {
+        **of(pilot(), question_id="wide", group=None, method="classical")[0],
+        "n_humans": len(first),
+        "std_error": (share * (1 - share) / len(first)) ** 0.5,
+    }
+    [found] = of(
+        costs.survey_plan(pa.Table.from_pylist([row]), None, people(600), half_width=0.04),
+        question_id="wide",
+        plan="humans",
+    )
+    shares = [survey(found["people"]).mean() for _ in range(2000)]
+    assert costs.Z * np.std(shares) == pytest.approx(0.04, rel=0.08)
+
+
+def test_a_recode_is_no_question_to_pay_for():
+    reach = pa.table(
+        {"survey": ["s", "s"], "question_id": ["wide", "narrow"], "recode_of": [None, "wide"]}
+    )
+    rows = costs.survey_plan(pilot(), None, None, reach).to_pylist()
+    assert {r["question_id"] for r in rows} == {"wide", None}
+    assert {r["questions_each"] for r in rows if r["question_id"] is None} == {1}

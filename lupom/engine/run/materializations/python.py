@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 import threading
 import traceback
@@ -40,6 +41,8 @@ class ModelHandle:
         self._context = context
         self._node = node
         self._cursor = cursor
+        # The vars that were read, by which an error is told to be one of them.
+        self.read: set[str] = set()
 
     def ref(self, name: str) -> duckdb.DuckDBPyRelation:
         """Return the table or view of a model or seed."""
@@ -84,6 +87,7 @@ class ModelHandle:
 
     def var(self, name: str, default: Any = None) -> Any:
         """Return a var of the project, or the default."""
+        self.read.add(name)
         return self._context.files.vars.get(name, default)
 
     def entry_points(self, group: str, var: str) -> dict[str, Any]:
@@ -182,6 +186,8 @@ def _call(context: Context, node: Node, handle: ModelHandle) -> pa.Table | Spool
             error.hint = _raised_in(error, node)
         raise
     except (Exception, SystemExit) as error:
+        if (of_var := _of_var(error, context, node, handle.read)) is not None:
+            raise of_var from error
         raise ModelError(
             f"{type(error).__name__}: {error}",
             file=node.file,
@@ -205,6 +211,25 @@ def _frames(error: BaseException) -> list[tuple[str, int | None]]:
 def _line(error: BaseException, node: Node) -> int | None:
     frames = reversed(_frames(error))
     return next((line for file, line in frames if file == str(node.path)), None)
+
+
+def _of_var(
+    error: BaseException, context: Context, node: Node, read: set[str]
+) -> ModelError | None:
+    """Return a ValueError that begins with a var which the model read as one of that var.
+
+    What a var may be is not always known before a model has seen its tables. The error has then the
+    line where the var stands in lupom_project.yml, or says that it was given.
+    """
+    word = re.match(r"\w+", str(error)) if type(error) is ValueError else None
+    files = context.files
+    if word is None or word[0] not in read or word[0] not in files.vars:
+        return None
+    name = word[0]
+    if name in files.declared_vars and files.vars[name] == files.settings.vars[name]:
+        document = files.document
+        return ModelError(str(error), file=document.file, line=document.line(("vars", name)))
+    return ModelError(f"--vars: {error}", file=node.file, line=_line(error, node))
 
 
 def _raised_in(error: BaseException, node: Node) -> str | None:
