@@ -15,7 +15,7 @@ from lupom.cli.options import open_project, project_options
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["parquet", "csv", "sav", "jsonl"]),
+    type=click.Choice(["parquet", "csv", "sav", "dta", "jsonl"]),
     default="parquet",
     help="What to write.",
 )
@@ -41,9 +41,10 @@ def export(
 ) -> None:
     """Write built models to files, each MODEL to MODEL.FORMAT; prints where they are.
 
-    `personas` has a row per respondent and dimension, `personas_wide` one per respondent. Lists and
-    maps are JSON text in csv and sav. What a respondent wrote may begin like a formula: with
-    --spreadsheet-safe no spreadsheet runs it. S3's credentials are found by AWS's own rules.
+    `personas` has a row per respondent and dimension, `personas_wide` one per respondent. Columns
+    have labels in sav (SPSS) and dta (Stata). Lists and maps are JSON text there and in csv. What a
+    respondent wrote may begin like a formula: with --spreadsheet-safe no spreadsheet runs it. S3's
+    credentials are found by AWS's own rules.
 
     \b
     Example:

@@ -372,8 +372,8 @@ class Project:
     ) -> list[Written]:
         """Write built models to files MODEL.FORMAT in a folder or below s3://bucket/prefix.
 
-        `form` is 'parquet', 'csv', 'jsonl' or 'sav'; with `spreadsheet_safe` no text of a csv is
-        taken for a formula by a spreadsheet. Raises UsageError for an unknown model or
+        `form` is 'parquet', 'csv', 'jsonl', 'sav' or 'dta'; with `spreadsheet_safe` no text of a
+        csv is taken for a formula by a spreadsheet. Raises UsageError for an unknown model or
         format, StoreError for one that is not built or a place that cannot be written.
         """
         from lupom.engine.run.export import export

@@ -77,13 +77,18 @@ def test_a_split_questionnaire_of_the_survey(project: FakeProject) -> None:
     assert project.value(uneven) <= 1
 
 
+WIDE = ("imputations.py", "imputed_columns.py", "imputed_wide.py")
+
+
 def test_imputed_sets_are_one_sheet(project: FakeProject) -> None:
-    for name in ("imputations.py", "imputed_wide.sql", "imputation_estimates.py"):
+    project.build("staging/survey_designs.py")
+    project.build("staging/attribute_labels.py")
+    for name in (*WIDE, "imputation_estimates.py"):
         project.build(f"planning/{name}")
     assert project.value("select count(*) from imputations") == 0
     assert project.value("select count(*) from imputed_wide") == 0
     project.vars["imputation_sets"] = 2
-    for name in ("imputations.py", "imputed_wide.sql", "imputation_estimates.py"):
+    for name in (*WIDE, "imputation_estimates.py"):
         project.build(f"planning/{name}")
     sheets = 'select "Imputation_", count(*) from imputed_wide group by 1 order by 1'
     assert project.rows(sheets) == [(0, 500), (1, 500), (2, 500)]

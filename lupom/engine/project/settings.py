@@ -226,6 +226,9 @@ class ModelConfig(Strict):
     """For selections and guards; tags of all places add up."""
     meta: dict[str, Any] = Field(default_factory=dict)
     """Anything; Python models read it with `lupom.meta()`."""
+    labels: str | None = None
+    """A model that says what columns and their values are, for `lupom export` to SPSS and Stata:
+    `column`, `label`, `options`, `measure`."""
     # incremental
     unique_key: str | list[str] | None = None
     """incremental: rows with the same are replaced."""

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 from lupom.engine.errors import StoreError, UsageError, did_you_mean
 from lupom.engine.project.sources import split_url
 from lupom.engine.run.context import not_built
+from lupom.engine.run.reading import table
+from lupom.engine.store import labelled
 from lupom.engine.store.export import FORMATS, write
+from lupom.engine.store.labelled import Meaning
 
 if TYPE_CHECKING:
     from lupom.engine.run.context import Context
@@ -74,11 +77,31 @@ def export(
 
 def _write(context: Context, name: str, path: Path, form: str, safe: bool) -> int:
     node = context.nodes[name]
-    labels = {column.name: column.description for column in node.columns}
+    meanings = {column.name: Meaning(column.description) for column in node.columns}
+    if form in labelled.FORMATS and node.config.get("labels"):
+        meanings |= _labels(context, name, str(node.config["labels"]))
     with context.store.hold(read_only=True) as cursor:
         return write(
-            cursor, name, path, form, labels=labels, title=node.name, spreadsheet_safe=safe
+            cursor, name, path, form, meanings=meanings, title=node.name, spreadsheet_safe=safe
         )
+
+
+def _labels(context: Context, name: str, of: str) -> dict[str, Meaning]:
+    """Return what the model that `labels` names says of columns."""
+    if of not in context.nodes:
+        hint = did_you_mean(of, context.nodes)
+        raise UsageError(f"'{name}' has 'labels: {of}', and there is no such model", hint=hint)
+    table_of = table(context, of)
+    columns = {"column", "label", "options", "measure"}
+    if not columns <= set(table_of.columns):
+        lacking = ", ".join(sorted(columns - set(table_of.columns)))
+        raise UsageError(f"'{of}' has labels of '{name}', and no column {lacking}")
+    return {
+        row["column"]: Meaning(
+            row["label"] or "", tuple(row["options"] or ()), row["measure"] or ""
+        )
+        for row in table_of.arrow.to_pylist()
+    }
 
 
 def _upload(path: Path, bucket: str, key: str, endpoint_url: str | None) -> None:

@@ -1,30 +1,27 @@
-"""Writes a relation of the store to a file: Parquet, CSV, JSON lines or SPSS."""
+"""Writes a relation of the store to a file: Parquet, CSV, JSON lines, SPSS or Stata."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lupom.engine.errors import StoreError
 from lupom.engine.files import replacing
+from lupom.engine.store import labelled
+from lupom.engine.store.labelled import Meaning
 from lupom.engine.store.names import literal, quoted
 from lupom.engine.store.spreadsheets import safe, safe_sql
 
 if TYPE_CHECKING:
     import duckdb
-    import pandas as pd
 
 _COPY = {
     "parquet": "format parquet, compression zstd",
     "csv": "format csv, header true",
     "jsonl": "format json",
 }
-FORMATS = (*_COPY, "sav")
-
-# What SPSS takes: text of at most so many bytes, and names of at most 64.
-_TEXT, _NAME = 32_767, 64
+FORMATS = (*_COPY, *labelled.FORMATS)
 
 
 def write(
@@ -33,7 +30,7 @@ def write(
     file: Path,
     form: str,
     *,
-    labels: Mapping[str, str] | None = None,
+    meanings: Mapping[str, Meaning] | None = None,
     title: str = "",
     spreadsheet_safe: bool = False,
 ) -> int:
@@ -41,18 +38,20 @@ def write(
 
     Parameters
     ----------
-    form : one of FORMATS. Lists and maps are JSON text in CSV and SPSS.
-    labels, title : what SPSS shows of each column, and of the file.
+    form : one of FORMATS. Lists and maps are JSON text in CSV, SPSS and Stata.
+    meanings, title : what SPSS and Stata show of each column, and of the file.
     spreadsheet_safe : whether text in CSV that could be a formula gets an apostrophe before it.
 
     Raises
     ------
-    StoreError : where the file cannot be written, or SPSS cannot hold the table.
+    StoreError : where the file cannot be written, or SPSS or Stata cannot hold the table.
     """
     try:
         with replacing(file) as part:
-            if form == "sav":
-                return _sav(cursor, name, part, labels or {}, title)
+            if form in labelled.FORMATS:
+                frame = cursor.sql(_plain(cursor, name)).df()
+                labelled.write(frame, part, form, name, meanings=meanings or {}, title=title)
+                return len(frame)
             select = f"from {quoted('main', name)}"
             if form == "csv":
                 select = _plain(cursor, name, spreadsheet_safe)
@@ -75,58 +74,3 @@ def _plain(cursor: duckdb.DuckDBPyConnection, name: str, spreadsheet_safe: bool 
         shown = safe(column) if spreadsheet_safe else column
         columns.append(f"{text} as {quoted(shown)}")
     return f"select {', '.join(columns)} from {quoted('main', name)}"
-
-
-def _sav(
-    cursor: duckdb.DuckDBPyConnection,
-    name: str,
-    file: Path,
-    labels: Mapping[str, str],
-    title: str,
-) -> int:
-    try:
-        import pyreadstat
-    except ImportError as error:
-        raise StoreError(
-            "writing SPSS files needs pyreadstat", hint="pip install 'lupom[files]'"
-        ) from error
-
-    frame: pd.DataFrame = cursor.sql(_plain(cursor, name)).df()
-    names = _spss_names(list(frame.columns))
-    for column in frame.columns:
-        if frame[column].dtype == bool:
-            frame[column] = frame[column].astype(int)
-        elif frame[column].dtype == object:
-            frame[column] = [_text(value) for value in frame[column]]
-    shown = [labels.get(c) or (c if names[c] != c else "") for c in frame.columns]
-    frame = frame.rename(columns=names)
-    try:
-        pyreadstat.write_sav(
-            frame, str(file), file_label=title[:64], column_labels=[s[:256] or None for s in shown]
-        )
-    except (pyreadstat.PyreadstatError, pyreadstat.ReadstatError, ValueError) as error:
-        raise StoreError(f"SPSS cannot hold '{name}': {error}") from error
-    return len(frame)
-
-
-def _spss_names(columns: list[str]) -> dict[str, str]:
-    """Return a name SPSS allows for each column, each once: letters, digits, '_', 64 at most."""
-    names: dict[str, str] = {}
-    taken: set[str] = set()
-    for column in columns:
-        kept = "".join(c if c.isalnum() or c == "_" else "_" for c in column)
-        kept = kept if kept[:1].isalpha() else f"V{kept}"
-        name, number = kept[:_NAME], 1
-        while name.lower() in taken:
-            number += 1
-            name = f"{kept[: _NAME - 4]}_{number}"
-        taken.add(name.lower())
-        names[column] = name
-    return names
-
-
-def _text(value: Any) -> Any:
-    if value is None or isinstance(value, int | float):
-        return value
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return text.encode("utf-8")[:_TEXT].decode("utf-8", "ignore")

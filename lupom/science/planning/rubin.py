@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from lupom.science.predictors.task import Floats
 
@@ -28,7 +29,9 @@ class Pooled:
     missing: Floats
 
 
-def pool(values: Floats, variances: Floats, degrees: float, level: float = 0.95) -> Pooled:
+def pool(
+    values: npt.ArrayLike, variances: npt.ArrayLike, degrees: npt.ArrayLike, level: float = 0.95
+) -> Pooled:
     """Return what the estimates of m imputed sets are together.
 
     Total variance is the mean variance within sets and 1 + 1/m times that between them (Rubin
@@ -37,18 +40,36 @@ def pool(values: Floats, variances: Floats, degrees: float, level: float = 0.95)
 
     Parameters
     ----------
-    values, variances : (m, ...), each set's estimate and the square of its standard error.
-    degrees : of freedom of a complete set. level : of the interval.
+    values, variances : (m, ...), each set's estimate and the square of its standard error; arrays,
+        lists or columns of a frame.
+    degrees : of freedom of a complete set, above 0, one or as many as a set has estimates; infinite
+        for a large sample. level : of the interval, between 0 and 1.
 
     Raises
     ------
-    ValueError : for fewer than two sets.
+    ValueError : for fewer than two sets, shapes that differ, what is no number, a variance below 0.
     """
     from scipy.special import stdtrit
 
-    m = len(values)
+    values, variances, degrees = (
+        _numbers(given, name)
+        for given, name in ((values, "values"), (variances, "variances"), (degrees, "degrees"))
+    )
+    if values.shape != variances.shape:
+        raise ValueError(f"values have the shape {values.shape}, and variances {variances.shape}")
+    m = len(values) if values.ndim else 1
     if m < 2:
         raise ValueError(f"{m} imputed set: what lies between sets needs at least two")
+    if not (np.isfinite(values).all() and np.isfinite(variances).all()):
+        raise ValueError("an estimate or a variance is not finite: leave it out of all sets")
+    if (variances < 0).any():
+        raise ValueError("a variance is below 0; it is the square of a standard error")
+    if not (degrees > 0).all():
+        raise ValueError("degrees of freedom are above 0, infinite for a large sample")
+    if not 0 < level < 1:
+        raise ValueError(f"the level is between 0 and 1, and not {level}")
+    # Beyond this Student's t is the normal distribution.
+    degrees = np.minimum(degrees, 1e12)
     value, within = values.mean(axis=0), variances.mean(axis=0)
     between = values.var(axis=0, ddof=1)
     total = within + (1 + 1 / m) * between
@@ -66,3 +87,10 @@ def pool(values: Floats, variances: Floats, degrees: float, level: float = 0.95)
     error = np.sqrt(total)
     reach = stdtrit(found, (1 + level) / 2) * error
     return Pooled(value, error, found, value - reach, value + reach, missing)
+
+
+def _numbers(given: npt.ArrayLike, name: str) -> Floats:
+    try:
+        return np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} are numbers of one shape in each set: {error}") from error

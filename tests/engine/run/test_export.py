@@ -87,6 +87,57 @@ def test_spss_has_labels(folder, tmp_path):
     assert meta.column_names_to_labels["name"] == "What they are called."
 
 
+LABELS = """
+select 'mood' as column, 'How is your mood?' as label, ['Bad', 'Good'] as options,
+    'ordinal' as measure
+union all select 'pet', 'Your pet', ['Cat'], 'nominal'
+union all select 'weight', 'Survey weight', null, 'scale'
+"""
+
+
+@pytest.fixture
+def labelled(make_project):
+    sql = """select 'Good' as mood, 'Cat' as pet, 1.5 as weight, 'a' as "who is it?"
+        union all select null, 'Dog', 2, 'b' union all select 'Bad', null, 1, 'c'"""
+    folder = make_project(
+        {
+            "models/people.sql": sql,
+            "models/labels.sql": LABELS,
+            "models/people.yml": "models: [{name: people, config: {labels: labels}}]",
+        }
+    )
+    with Project(folder) as project:
+        project.run()
+    return folder
+
+
+@pytest.mark.parametrize("form", ["sav", "dta"])
+def test_a_model_says_what_values_mean(labelled, tmp_path, form):
+    pyreadstat = pytest.importorskip("pyreadstat")
+    (written,) = export(labelled, "people", form, tmp_path / "out")
+    read = pyreadstat.read_sav if form == "sav" else pyreadstat.read_dta
+    frame, meta = read(written.address)
+    rows = frame.sort_values("who_is_it_")
+    assert rows["mood"].fillna(0).tolist() == [2, 0, 1]
+    assert meta.variable_value_labels == {"mood": {1: "Bad", 2: "Good"}}
+    assert rows["pet"].fillna("").tolist() == ["Cat", "Dog", ""], "a text that is no option stays"
+    assert meta.column_names_to_labels["mood"] == "How is your mood?"
+    assert meta.column_names_to_labels["who_is_it_"] == "who is it?"
+    if form == "sav":
+        assert meta.variable_measure["weight"] == "scale"
+        assert meta.variable_measure["mood"] == "ordinal"
+
+
+def test_labels_of_no_model_are_told(labelled, tmp_path):
+    path = labelled / "models" / "people.yml"
+    path.write_text("models: [{name: people, config: {labels: label}}]", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"'labels: label', and there is no such model.*'labels'"):
+        export(labelled, "people", "sav", tmp_path / "out")
+    path.write_text("models: [{name: people, config: {labels: people}}]", encoding="utf-8")
+    with pytest.raises(UsageError, match="'people' has labels of 'people', and no column column"):
+        export(labelled, "people", "sav", tmp_path / "out")
+
+
 def test_nothing_is_written_where_a_model_is_not_built(folder, tmp_path):
     with pytest.raises(StoreError, match="'never' is not built yet"):
         export(folder, ["people", "never"], "csv", tmp_path / "out")

@@ -1,0 +1,16 @@
+"""The columns of `imputed_wide`, what each says, and its values: labels for SPSS and Stata."""
+
+from lupom.science.planning import sheet
+from lupom.science.surveys import opinionqa
+
+
+def model(lupom):
+    lupom.config(tags=["holdout"])
+    listed = lupom.refs("{}_metadata", "surveys")
+    return sheet.columns(
+        lupom.ref("respondents"),
+        lupom.ref("closed_questions").order("survey, position"),
+        designs=lupom.ref("survey_designs"),
+        labels=lupom.ref("attribute_labels"),
+        values={name: opinionqa.listed(table) for name, table in listed.items()},
+    )

@@ -1,0 +1,97 @@
+"""Imputed sets as one sheet: every person in every set, columns that say what they are."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from lupom.science.planning import sheet
+
+PEOPLE = pa.table(
+    {
+        "survey": ["w1", "w1", "w2"],
+        "respondent_id": ["b", "a", "a"],
+        "weight": [2.0, 1.0, 1.0],
+        "attributes": pa.array(
+            [[("sex", "F"), ("Weight", "50 kg")], [("sex", "M")], []],
+            pa.map_(pa.string(), pa.string()),
+        ),
+    }
+)
+QUESTIONS = pa.table(
+    {
+        "survey": ["w1", "w1", "w2"],
+        "question_id": ["mood", "pet", "mood"],
+        "options": [["Bad", "Good"], ["Cat", "Dog"], ["Bad", "Fair", "Good"]],
+        "kind": ["ordinal", "single", "ordinal"],
+        "item": ["Your mood?", "A pet?", "Mood?"],
+        "battery": ["", "Do you own", ""],
+    }
+)
+RESPONSES = pa.table(
+    {
+        "survey": ["w1", "w1", "w1", "w1", "w2"],
+        "respondent_id": ["a", "a", "b", "b", "a"],
+        "question_id": ["mood", "pet", "mood", "pet", "mood"],
+        "answer": ["Good", None, "Bad", "Dog", "Fair"],
+    }
+)
+DRAWN = pa.table(
+    {
+        "survey": ["w1", "w1"],
+        "imputation": [1, 2],
+        "respondent_id": ["a", "a"],
+        "question_id": ["pet", "pet"],
+        "answer": ["Cat", "Dog"],
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def columns():
+    return sheet.columns(PEOPLE, QUESTIONS, values={"w1": {"sex": ["M", "F"]}})
+
+
+def test_columns_say_what_they_are(columns):
+    rows = {row["column"]: row for row in columns.to_pylist()}
+    head = ["Imputation_", "survey", "respondent_id", "weight"]
+    assert list(rows) == [*head, "Weight_2", "sex", "mood", "pet"]
+    assert rows["Weight_2"]["key"] == "Weight", "a name that is taken, in any case"
+    assert rows["sex"]["options"] == ["M", "F"]
+    assert rows["mood"]["options"] == ["Bad", "Good", "Fair"], "two surveys' options"
+    assert rows["pet"]["label"] == "A pet? (Do you own)"
+    measures = [row["measure"] for row in rows.values()]
+    assert measures[3:] == ["scale", "nominal", "nominal", "ordinal", "nominal"]
+
+
+def test_every_person_is_in_every_set_of_their_survey(columns):
+    table = sheet.sheet(columns, DRAWN, RESPONSES, PEOPLE).read_all()
+    rows = table.select(["Imputation_", "respondent_id", "weight", "mood", "pet", "sex"])
+    assert list(zip(*rows.to_pydict().values(), strict=True)) == [
+        (0, "a", 1.0, "Good", None, "M"),
+        (0, "b", 2.0, "Bad", "Dog", "F"),
+        (1, "a", 1.0, "Good", "Cat", "M"),
+        (1, "b", 2.0, "Bad", "Dog", "F"),
+        (2, "a", 1.0, "Good", "Dog", "M"),
+        (2, "b", 2.0, "Bad", "Dog", "F"),
+    ]
+    assert set(table["survey"].to_pylist()) == {"w1"}, "of the other nothing was imputed"
+
+
+def test_who_was_drawn_how_is_told_where_the_survey_tells_it():
+    designs = pa.table(
+        {
+            "survey": ["w1", "w1"],
+            "respondent_id": ["a", "b"],
+            "cluster": ["c1", "c2"],
+            "stratum": pa.nulls(2, pa.string()),
+        }
+    )
+    columns = sheet.columns(PEOPLE, QUESTIONS, designs=designs)
+    assert "stratum" not in columns["column"].to_pylist()
+    table = sheet.sheet(columns, DRAWN, RESPONSES, PEOPLE, designs=designs).read_all()
+    assert table["cluster"].to_pylist() == ["c1", "c2"] * 3
+
+
+def test_without_imputed_sets_it_is_empty(columns):
+    assert len(sheet.sheet(columns, DRAWN.slice(0, 0), RESPONSES, PEOPLE).read_all()) == 0
