@@ -16,6 +16,7 @@ from lupom.engine.store.duck import DuckFile
 
 if TYPE_CHECKING:
     from lupom.engine.run.context import Context
+    from lupom.engine.sources.s3 import S3
     from lupom.engine.store.catalog import Catalog
 
 # Seconds that a commit waits for whoever else has the store: a plain one is held for moments, and
@@ -91,22 +92,24 @@ def _lake(files: ProjectFiles, name: str, target: Target, wait: float) -> Store:
             did_you_mean(re.split(r"[:/]", data)[0], ["s3"]),
         )
     from lupom.engine.sources.s3 import S3
+    from lupom.engine.store.objects import Objects
 
     s3 = S3(target.s3)
-    return DuckLake(catalog, data, access=s3.access, explain=partial(_refused, s3, data), wait=wait)
+    objects = Objects(data.rstrip("/") + "/", s3.access, partial(_look, s3, data))
+    return DuckLake(catalog, data, objects=objects, wait=wait)
 
 
-def _refused(s3: object, data: str) -> StoreError | None:
-    """Return what S3 has against an address; None where it has nothing."""
+def _look(s3: S3, data: str) -> None:
+    """Raise StoreError with what S3 has against an address."""
     from lupom.engine.errors import SourceError
-    from lupom.engine.sources.s3 import S3
+    from lupom.engine.sources.s3 import OutOfReach
+    from lupom.engine.store.outage import Unreachable
 
-    assert isinstance(s3, S3)
     try:
         s3.look(data)
     except SourceError as error:
-        return StoreError(f"data: {error.message}", hint=error.hint)
-    return None
+        kind = Unreachable if isinstance(error, OutOfReach) else StoreError
+        raise kind(f"data: {error.message}", hint=error.hint) from error
 
 
 def _catalog(files: ProjectFiles, name: str, target: Target) -> Catalog:

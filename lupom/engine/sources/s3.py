@@ -59,6 +59,10 @@ class Object:
         return f"s3://{self.bucket}/{self.key}"
 
 
+class OutOfReach(SourceError):
+    """S3 does not answer, or not for now, however often it was asked."""
+
+
 class _Again(Exception):
     """A try that failed and may be made again; holds what to tell if it is not."""
 
@@ -229,7 +233,7 @@ class S3:
                 self._pause(min(_FIRST_PAUSE * 3**attempt, _LONGEST_PAUSE))
         tries = self.settings.retries + 1
         error.message += f"; tried {tries} times" if tries > 1 else ""
-        raise error from cause
+        raise OutOfReach(error.message, hint=error.hint) from cause
 
     def _client(self) -> Any:
         with self._lock:

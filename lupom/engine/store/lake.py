@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, TypeVar
 from lupom.engine.errors import StoreError
 from lupom.engine.place import POSTGRESQL, SQLITE
 from lupom.engine.store import messages
-from lupom.engine.store.access import S3Access
 from lupom.engine.store.base import CATALOG, Store
 from lupom.engine.store.catalog import Catalog
 from lupom.engine.store.instances import give_back, instance, take
 from lupom.engine.store.kept import kept_select, kept_type
 from lupom.engine.store.lease import FileLease, Lease, LeaseLost, TableLease, user
 from lupom.engine.store.names import literal, quoted
+from lupom.engine.store.objects import Objects
 from lupom.engine.store.outage import is_outage, until_back
 from lupom.engine.store.snapshots import Expired, Snapshot, expire, old, read, wanted
 
@@ -69,8 +69,7 @@ class DuckLake(Store):
     ----------
     catalog : its catalog.
     data : folder or s3:// address of its files, which end there.
-    access : returns who asks S3, newly for each connection; None where `data` is a folder.
-    explain : returns what S3 says of the address; None where it says nothing.
+    objects : how to get at them where `data` is in S3; None where it is a folder.
     wait, on_wait : as for `Store`.
     at : the snapshot that is seen; None is the newest.
     """
@@ -82,16 +81,14 @@ class DuckLake(Store):
         catalog: Catalog,
         data: str,
         *,
-        access: Callable[[], S3Access] | None = None,
-        explain: Callable[[], StoreError | None] | None = None,
+        objects: Objects | None = None,
         wait: float = 600.0,
         at: int | None = None,
     ) -> None:
         super().__init__(wait)
         self.catalog = catalog
         self.data = data.rstrip("/") + "/"
-        self._access = access
-        self._explain = explain
+        self._objects = objects
         self._at = at
         self._there = False
         self._alone = threading.RLock()
@@ -112,10 +109,8 @@ class DuckLake(Store):
 
     def check(self) -> None:
         """Raise StoreError where the folder of the data cannot be written, or S3 refuses it."""
-        if self._access is not None:
-            refused = self._explain() if self._explain is not None else None
-            if refused is not None:
-                raise refused
+        if self._objects is not None:
+            self._objects.look()
             return
         folder = Path(self.data)
         if self.exists and not folder.is_dir():
@@ -147,8 +142,7 @@ class DuckLake(Store):
         store = DuckLake(
             self.catalog,
             self.data,
-            access=self._access,
-            explain=self._explain,
+            objects=self._objects,
             wait=self.wait,
             at=snapshot.id,
         )
@@ -307,11 +301,8 @@ class DuckLake(Store):
         if self._at is not None:
             options["snapshot_version"] = str(self._at)
         try:
-            if self._access is not None:
-                from lupom.engine.store.extensions import load
-
-                load(connection, "httpfs")
-                connection.execute(self._access().sql(f"{alias}_data", self.data))
+            if self._objects is not None:
+                self._objects.prepare(connection, f"{alias}_data")
             self.catalog.attach(connection, alias, options)
         except duckdb.Error as error:
             raise self.catalog.explained(error) from error
@@ -354,6 +345,8 @@ class DuckLake(Store):
 
     def came_back(self, error: Exception) -> bool:
         """Tell whether an error is that of a server that was gone, and is there again."""
+        if self._objects is not None and self._objects.is_outage(error):
+            return self._objects.came_back(self.wait, self.on_wait)
         if not self._is_loss(error):
             return False
         with suppress(StoreError):
@@ -463,6 +456,8 @@ class DuckLake(Store):
         self._lease.check()
 
     def _again(self, error: Exception, attempt: int) -> bool:
+        if self._objects is not None and self._objects.is_outage(error):
+            return attempt < _TRIES and self._objects.came_back(self.wait, self.on_wait)
         text = str(error)
         conflict = "maximum retry count" in text or "conflict" in text.lower()
         # SQLite gives up after five seconds of waiting for another's commit.

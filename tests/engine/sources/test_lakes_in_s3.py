@@ -17,7 +17,7 @@ _BUCKETS = itertools.count(1)
 def make_lake(make_project):
     lakes.require()
 
-    def make(data, address, more=""):
+    def make(data, address, more="", wait=60):
         return make_project(
             {
                 "lupom_project.yml": f"""
@@ -28,6 +28,7 @@ def make_lake(make_project):
                         type: ducklake
                         catalog: lake.sqlite
                         data: {data}
+                        store_wait: {wait}
                         s3: {{endpoint_url: '{address}'{more}}}
                     """,
                 "models/a.sql": "select range as n from range(100)",
@@ -98,3 +99,56 @@ def test_a_server_that_is_not_there(make_lake, monkeypatch):
     s3_servers.keyed(monkeypatch)
     message = said(make_lake("s3://waves/lake", "http://127.0.0.1:9", ", retries: 0"))
     assert "S3 at http://127.0.0.1:9 cannot be read" in message
+
+
+def gone(proxy, method, part, number):
+    """Have the proxy break off so many requests from the first of a method for a path."""
+    broken = []
+
+    def before(asked, path):
+        if len(broken) < number and (broken or (asked == method and part in path)):
+            broken.append(path)
+            raise ConnectionResetError
+
+    proxy.before = before
+    return broken
+
+
+@pytest.fixture
+def ready(make_lake, proxy):
+    """Return a function that makes a project whose lake is behind the proxy."""
+
+    def make(**options):
+        bucket = f"lake-{next(_BUCKETS)}"
+        s3_servers.client(proxy.address).create_bucket(Bucket=bucket)
+        return make_lake(f"s3://{bucket}/my team", proxy.address, ", retries: 0", **options)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("method", "part"), [("PUT", "/main/a/"), ("GET", "/main/a/"), ("PUT", "/main/b/")]
+)
+def test_a_server_that_goes_away_in_a_run_is_waited_for(ready, proxy, method, part):
+    folder = ready()
+    # DuckDB tries four times itself.
+    broken = gone(proxy, method, part, 6)
+    with Project(folder) as project:
+        result = project.run()
+        assert [node.status for node in result.nodes] == ["success", "success"]
+        assert project.query("from b").rows() == [(4950,)]
+        assert project.run().nodes == []
+    assert len(broken) == 6
+
+
+def test_a_server_that_stays_away_fails_the_node_and_nothing_else(ready, proxy):
+    folder = ready(wait=0)
+    gone(proxy, "PUT", "/main/b/", 10_000)
+    with Project(folder) as project:
+        result = project.run()
+    assert [node.status for node in result.nodes] == ["success", "error"]
+    assert "IO Error" in result.nodes[1].message
+    proxy.before = None
+    with Project(folder) as project:
+        assert [node.node for node in project.run().nodes] == ["b"]
+        assert project.query("from b").rows() == [(4950,)]
