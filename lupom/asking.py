@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import UsageError
-from lupom.engine.run.reading import table
+from lupom.engine.run.reading import standing, table
 from lupom.names import found
 
 if TYPE_CHECKING:
@@ -25,7 +26,12 @@ PLAN = (
 
 
 def ask(
-    context: Context, *, survey: str | None = None, by: str | None = None, every: bool = False
+    context: Context,
+    *,
+    survey: str | None = None,
+    by: str | None = None,
+    every: bool = False,
+    note: Callable[[str], None] | None = None,
 ) -> Table:
     """Return the built model `question_plan`: which questions tell most of the others.
 
@@ -33,25 +39,35 @@ def ask(
     ----------
     survey : of one survey alone. by : for each group of this attribute, in place of everybody.
     every : the other strategies too, and how they differ.
+    note : is told which groups are left out; by default that is a Python warning.
 
     Raises
     ------
     StoreError : where the plan is not built.
-    UsageError : for a survey or attribute that is not in it.
+    UsageError : for a survey or attribute that is not in it, and vars with which it was not built.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    from lupom import groups
     from lupom.engine.run.tables import Table
 
-    rows = table(context, "question_plan").arrow
+    rows = standing(context, "question_plan").arrow
     for name, wanted in (("survey", survey), ("attribute", by)):
         if wanted is not None:
             known = [v for v in pc.unique(rows[name]).to_pylist() if v is not None]
-            own = found(wanted, known, f"the plan has no {name}")
+            if name == "attribute":
+                has = "the plan has"
+                by = own = groups.found(context, wanted, known, has, "plan_smallest", 100)
+            else:
+                own = found(wanted, known, f"the plan has no {name}")
             rows = rows.filter(pc.fill_null(pc.equal(rows[name], own), False))
     if by is None:
         rows = rows.filter(pc.is_null(rows["attribute"]))
+    else:
+        shown = set(rows["group"].to_pylist())
+        if said := groups.left_out(context, by, shown, "plan_smallest", 100):
+            (note or _warn)(said)
     if not every:
         rows = rows.filter(pc.equal(rows["strategy"], "chosen"))
     order = ("survey", "attribute", "group", "strategy", "questions")
@@ -69,6 +85,11 @@ def ask(
     made = rows["recodes"].to_pylist() if "recodes" in there else []
     empty |= {"recodes": not any(made), "asked_of": "asked_of" not in there}
     return Table(rows.select([name for name in PLAN if not empty.get(name)]))
+
+
+def _warn(text: str) -> None:
+    # Where Project.ask is called: below it are ask and this.
+    warnings.warn(text, stacklevel=4)
 
 
 class Interview:

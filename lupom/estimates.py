@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import UsageError
-from lupom.engine.run.reading import table
+from lupom.engine.run.reading import standing
 from lupom.names import found
 
 if TYPE_CHECKING:
@@ -43,11 +43,12 @@ def estimate(
     """
     import pyarrow.compute as pc
 
+    from lupom import groups
     from lupom.engine.run.tables import Table
 
     if differences and by is None:
         raise UsageError("differences are between groups", hint="--by ATTRIBUTE says which")
-    rows = table(context, "estimates").arrow
+    rows = standing(context, "estimates").arrow
     for name, wanted, what in (
         ("survey", survey, "survey"),
         ("question_id", question, "question"),
@@ -55,7 +56,11 @@ def estimate(
     ):
         if wanted is not None:
             known = sorted(v for v in pc.unique(rows[name]).to_pylist() if v is not None)
-            name_of = found(wanted, known, f"no estimates of the {what}")
+            if what == "attribute":
+                has = "the estimates have"
+                name_of = groups.found(context, wanted, known, has, "estimate_smallest", 20)
+            else:
+                name_of = found(wanted, known, f"no estimates of the {what}")
             rows = rows.filter(pc.fill_null(pc.equal(rows[name], name_of), False))
     if by is None:
         rows = rows.filter(pc.is_null(rows["attribute"]))

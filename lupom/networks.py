@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import StoreError, UsageError, did_you_mean
-from lupom.engine.run.reading import table
+from lupom.engine.run.reading import standing, table
 from lupom.names import several
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _find(context: Context, survey: str | None, network: str | None) -> _Found:
     from lupom.science.bayes import Score, encode_personas, network_of, variants_of
 
     variants = variants_of(table(context, "persona_networks").arrow)
-    parameters = table(context, "persona_network_parameters").arrow
+    parameters = standing(context, "persona_network_parameters").arrow
     dimensions = table(context, "persona_dimensions").arrow
     label = _one(survey, list(variants), "survey", "--survey")
     of = variants[label]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import UsageError
-from lupom.engine.run.reading import table
+from lupom.engine.run.reading import standing
 
 if TYPE_CHECKING:
     from lupom.engine.run.context import Context
@@ -64,6 +64,7 @@ def predict(
     from lupom import newcomers
     from lupom.names import found as named
     from lupom.names import several
+    from lupom.science.predictors.conformal import ENOUGH
     from lupom.science.predictors.new_people import STACK, task_of
     from lupom.science.surveys.fields import Misread
     from lupom.science.surveys.newcomers import one
@@ -97,6 +98,11 @@ def predict(
     if not len(task.rows):
         note("there is nothing to predict: everybody answered everything that is asked for")
     said = found.predict(task, every=every)
+    if said.combined is not None and said.inside is None and not every:
+        note(
+            f"options are blank: they take {ENOUGH} tuning pairs (var tuning_pairs), of which"
+            f" there are {said.pairs}"
+        )
     if every:
         parts = dict(said.parts)
     elif said.combined is None and said.parts:
@@ -118,7 +124,7 @@ def _fitted(context: Context, survey: str | None) -> tuple[str, Fitted]:
     from lupom.science.predictors.new_people import read
     from lupom.science.predictors.predictor import GROUP
 
-    rows = table(context, "fitted_predictors").arrow
+    rows = standing(context, "fitted_predictors").arrow
     names = sorted(pc.unique(rows["survey"]).to_pylist())
     if survey is None and len(names) != 1:
         hint = "say which: " + ", ".join(names) if names else "there are no held-out pairs"
@@ -128,7 +134,7 @@ def _fitted(context: Context, survey: str | None) -> tuple[str, Fitted]:
     offers = entry_points.chosen(GROUP, chosen, "predictors")
     try:
         given = {n: offer.load() for n, offer in offers.items()}
-        return name, read(rows, table(context, "fitted_stack").arrow, name, given)
+        return name, read(rows, standing(context, "fitted_stack").arrow, name, given)
     except ValueError as error:
         raise UsageError(str(error), hint="lupom run --select +fitted_stack") from error
 

@@ -78,7 +78,12 @@ class Project(workspace.Project):
         )
 
     def ask(
-        self, *, survey: str | None = None, by: str | None = None, every: bool = False
+        self,
+        *,
+        survey: str | None = None,
+        by: str | None = None,
+        every: bool = False,
+        note: Callable[[str], None] | None = None,
     ) -> Table:
         """Return which questions tell most of the others, as `lupom ask`.
 
@@ -90,7 +95,7 @@ class Project(workspace.Project):
         """
         from lupom.asking import ask
 
-        return ask(self.context, survey=survey, by=by, every=every)
+        return ask(self.context, survey=survey, by=by, every=every, note=note)
 
     def predict(
         self,

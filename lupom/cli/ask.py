@@ -66,7 +66,12 @@ def ask(
         if answers or known:
             table = project.next_questions(said, survey=survey, attributes=attributes)
         else:
-            table = project.ask(survey=survey, by=by, every=every)
+            table = project.ask(
+                survey=survey,
+                by=by,
+                every=every,
+                note=lambda text: click.echo(f"note: {text}", err=True),
+            )
     click.echo(render(table.columns, table.rows(), form, spreadsheet_safe=spreadsheet_safe))
 
 

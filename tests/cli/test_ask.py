@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -50,6 +51,29 @@ def test_other_ways_to_choose_and_groups(ask):
     assert {r["strategy"] for r in json.loads(out)} == {"chosen", "adaptive", "entropy", "random"}
     _, out, _ = ask("--by", "sex", "--format", "json")
     assert {r["group"] for r in json.loads(out)} == {"Female", "Male"}
+
+
+def test_groups_of_few_people_are_named_with_how_many_they_are(tmp_path):
+    path = copy_project(tmp_path / "project", respondents=60)
+    values = path / "lupom_project.yml"
+    few = "vars:\n  plan_questions: 1\n  plan_smallest: 30\n"
+    values.write_text(values.read_text().replace("vars:\n", few, 1))
+    with Project(path) as project:
+        assert project.run("+question_plan").status == "success"
+        told = []
+        rows = project.ask(by="SEX", note=told.append).df()
+        with pytest.raises(package.LupomError) as caught:
+            project.ask(by="POLIDEOLOGY")
+    with Project(path, vars={"group_attributes": ["SEX"], "plan_questions": 1}) as project:
+        project.run("question_plan")
+        with pytest.raises(package.LupomError, match="'RACE': the var group_attributes names SEX"):
+            project.ask(by="RACE")
+    sizes = dict(part.rsplit(" ", 1) for part in told[0].split(": ")[1].split(", "))
+    assert re.match(r"left out, with fewer people than plan_smallest \(30\): ", told[0])
+    assert set(sizes) | set(rows["group"]) == {"Male", "Female"}
+    assert all(int(count) < 30 for count in sizes.values())
+    said = str(caught.value)
+    assert "no groups of 'POLIDEOLOGY': none has plan_smallest (30) people; Moderate " in said
 
 
 def test_what_to_ask_a_person_next(ask, folder):
@@ -128,6 +152,13 @@ def test_an_interview_learns_from_what_is_said_and_what_is_taken_back(folder):
     ("arguments", "said"),
     [
         (("--by", "GENDER"), "the plan has no attribute 'GENDER'"),
+        (("--by", "RACE"), "no groups of 'RACE', which has some .* built with other vars"),
+        (("--by", "abany"), "no groups of 'abany': it is a question"),
+        (
+            ("--by", "POLPARTY", "--vars", "{group_attributes: null}"),
+            "'question_plan' was built with other vars than those given now \\(group_attributes",
+        ),
+        (("--vars", "{plan_questions: 5}"), "with other vars than those given now .plan_questions"),
         (("--survey", "gss"), "the plan has no survey 'gss'"),
         (("--answer", "abany"), "no '='"),
         (("--answer", "abny=Yes"), "no closed question 'abny'.*abany"),
@@ -139,8 +170,6 @@ def test_an_interview_learns_from_what_is_said_and_what_is_taken_back(folder):
     ],
 )
 def test_mistakes_are_told(ask, arguments, said):
-    import re
-
     code, out, err = ask(*arguments)
     assert (code, out) == (2, "")
     assert re.search(said, " ".join(err.split()))

@@ -72,7 +72,7 @@ def test_every_method_and_a_table_to_read(ask):
     ("arguments", "said"),
     [
         (("natspc",), "no estimates of the question 'natspc'"),
-        (("natspac", "--by", "GENDER"), "no estimates of the attribute 'GENDER'"),
+        (("natspac", "--by", "GENDER"), "the estimates have no attribute 'GENDER'"),
         (("natspac", "--survey", "gss"), "there are gss_2018"),
         (("natspac", "--differences"), "--by ATTRIBUTE"),
     ],

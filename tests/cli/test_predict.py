@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from io import BytesIO
+from shutil import copytree
 from types import SimpleNamespace
 
 import pandas as pd
@@ -238,6 +239,22 @@ def test_the_card_says_what_is_fitted(folder):
     assert cards["stack_plain"][1] == 200
     assert set(cards["stack_plain"][2]) <= set(QUICK)
     assert {length for *_, length in rows} == {64}
+
+
+def test_sets_take_tuning_pairs(folder, tmp_path):
+    """Of few pairs there are no thresholds: that the column is blank is told, with their number."""
+    few = {"tuning_pairs": 20, "test_pairs": 150}
+    own = copytree(folder, tmp_path / "project")
+    with Project(own, vars=few) as project:
+        with pytest.raises(LupomError, match="built with other vars than those given now"):
+            project.predict(answers={"abany": "Yes"})
+        assert project.run("+fitted_stack", no_llm=True).status == "success"
+        told = []
+        rows = project.predict(answers={"abany": "Yes"}, note=told.append).df()
+    assert told == [
+        "options are blank: they take 30 tuning pairs (var tuning_pairs), of which there are 20"
+    ]
+    assert rows["options"].isna().all()
 
 
 def test_what_is_not_fitted_is_told():

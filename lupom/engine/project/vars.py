@@ -54,6 +54,8 @@ class VarBlock(Strict):
     """The keys that a map may have; by default any."""
     entries: Kind | None = None
     """What each entry of a map is, with `min`, `max` and `values`; by default anything."""
+    positive: list[str] = Field(default_factory=list)
+    """Keys of a map whose number is above 0."""
 
     @property
     def kinds(self) -> list[Kind]:
@@ -88,6 +90,8 @@ class VarBlock(Strict):
                 words = " or ".join(self._words(self.entries))
                 meant = did_you_mean(entry, self.values) if isinstance(entry, str) else None
                 return key, f"must have {words} as '{key}', not {_seen(entry)}", meant
+            if key in self.positive and isinstance(entry, int | float) and entry <= 0:
+                return key, f"must have a number above 0 as '{key}', not {_seen(entry)}", None
         return None
 
     def _words(self, kind: Kind) -> list[str]:

@@ -43,6 +43,7 @@ class Context:
     warnings : what the project's files say that is likely not meant.
     compare_with : folder of earlier artifacts that the selectors `state:` and `result:` read.
     defers_to : the store of another target, from which is read what is not built here.
+    given_vars : those that the project was opened with, over those of its file.
     reporter, stop : who hears of a run, and what ends it when it is set.
 
     `state` and `gateway` open on first use: a run in which nothing is to do needs neither.
@@ -60,6 +61,7 @@ class Context:
         self.store = store
         self.reporter: Reporter = Silent()
         self.stop = threading.Event()
+        self.given_vars: Mapping[str, Any] = {}
         # Nodes that are read from another target's store, attached under DEFERRED.
         self.deferred: frozenset[str] = frozenset()
         self.graph: Graph[Node] = Graph(())

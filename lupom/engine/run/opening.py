@@ -42,6 +42,7 @@ def open_context(
     nodes: dict[str, Node] = {}
     context = Context(files, nodes, store, sources)
     context.hashes = hashes
+    context.given_vars = dict(vars or {})
     context.shared_state = state_of(files)
     context.compare_with = state
     context.defers_to = None if defer is None else other_store(files, store, defer)

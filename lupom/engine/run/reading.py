@@ -47,6 +47,34 @@ def table(context: Context, name: str, limit: int | None = None) -> Table:
     return query(context.store, f"select * from {quoted('main', name)}{tail}")
 
 
+def standing(context: Context, name: str) -> Table:
+    """Return a model's rows as `table` does, where they are of the vars that are given now.
+
+    Raises UsageError where vars were given with which it, or what it is made of, was not built:
+    nothing is built for an answer, and theirs would be another.
+    """
+    found = table(context, name)
+    if context.given_vars:
+        built = context.store.records()
+        for one in (name, *sorted(context.graph.ancestors(name))):
+            record, now = built.get(one), context.nodes[one].parts
+            if record is None or all(
+                record.parts.get(part, now.get(part)) == now.get(part) for part in _OF_VARS
+            ):
+                continue
+            of = f", by '{one}'" if one != name else ""
+            given = ", ".join(context.given_vars)
+            raise UsageError(
+                f"'{name}' was built with other vars than those given now ({given}){of}",
+                hint=f"lupom run --select +{name} with the same --vars",
+            )
+    return found
+
+
+# Parts of a node that vars are in: those that a Python model reads, and a select as it is rendered.
+_OF_VARS = ("vars", "SQL")
+
+
 def quarantine(context: Context, name: str) -> Table:
     """Return the rows of an LLM model that have no valid answer: key, error, what came back."""
     context.node(name)

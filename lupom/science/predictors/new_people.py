@@ -104,13 +104,14 @@ class Predicted:
     ----------
     parts : (P, width) by predictor. combined : (P, width); None where it could not be kept.
     inside : (P, width), which options are in each pair's set; None where there are none.
-    level : the share of sets that are to hold the answer.
+    level : the share of sets that are to hold the answer. pairs : tuning pairs of the combination.
     """
 
     parts: Mapping[str, Floats]
     combined: Floats | None
     inside: np.ndarray[Any, np.dtype[np.bool_]] | None
     level: float
+    pairs: int = 0
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,13 @@ class Fitted:
             inside[at] = (scores <= limits[:, None]) & options[at]
             # As `prediction_sets`: never empty.
             inside[at, combined[at].argmax(axis=1)] = True
-        return Predicted(said, combined, inside if holds else None, float(self.stack["level"]))
+        return Predicted(
+            said,
+            combined,
+            inside if holds else None,
+            float(self.stack["level"]),
+            int(self.stack["n"]),
+        )
 
 
 def _infinite(value: float | None) -> float:

@@ -18,7 +18,12 @@ vars:
   - {name: kept, type: list, items: text, values: [asked, refused]}
   - {name: blocks, type: integer, default: 4}
   - {name: blocks_asked, type: integer, below: blocks, default: 2}
-  - {name: prices, type: map, keys: [interview, question], entries: number, min: 0}
+  - name: prices
+    type: map
+    keys: [interview, question]
+    entries: number
+    min: 0
+    positive: [interview]
 """
 
 
@@ -67,6 +72,7 @@ def test_another_value_is_an_error_that_says_what_it_must_be(project, name, valu
             {"interviw": 1},
             "has no 'interviw', only interview, question (did you mean 'interview'?)",
         ),
+        ({"interview": 0}, "must have a number above 0 as 'interview', not 0"),
         ({"interview": "x"}, "must have a number of at least 0 as 'interview', not 'x'"),
         ({"interview": float("inf")}, "must have a number of at least 0 as 'interview', not inf"),
         (
