@@ -100,6 +100,8 @@ def compiled_anew(files: ProjectFiles, vars: Mapping[str, Any]) -> Context:
 
 def _check_vars(context: Context, given: Mapping[str, Any], used: set[str]) -> None:
     files = context.files
+    # One that YAML declares is no slip: a model reads it in another case, say for another LLM.
+    used = used | set(files.var_types)
     for name in sorted(files.declared_vars - used):
         hint = did_you_mean(name, used - files.declared_vars)
         if hint is not None:

@@ -368,6 +368,18 @@ def test_a_misspelt_var_of_the_project_is_a_warning(make_project):
     ]
 
 
+def test_a_var_that_is_read_in_another_case_and_declared_is_no_slip(make_project):
+    folder = make_project(
+        {
+            "lupom_project.yml": "name: demo\nvars:\n  seed_2: 3\n",
+            "models/a.sql": "select {{ var('seed', 1) if true else var('seed_2', 2) }} as x",
+            "models/vars.yml": "version: 2\nvars:\n  - {name: seed_2, type: integer}\n",
+        }
+    )
+    assert Project(folder).warnings == []
+    Project(folder, vars={"seed_2": 4})
+
+
 def test_guarded_tags_keep_answers_out_of_models(make_project):
     folder = make_project(
         {
