@@ -10,11 +10,16 @@ from lupom.engine.errors import UsageError
 from lupom.engine.run.reading import standing
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from lupom.engine.run.context import Context
     from lupom.engine.run.tables import Table
     from lupom.science.predictors.new_people import Fitted
+    from lupom.science.predictors.task import Floats, Task
 
 ID = "respondent_id"
+# People who are predicted at a time.
+BLOCK = 5_000
 
 
 def predict(
@@ -60,8 +65,10 @@ def predict(
     ProjectError : the same in a file, with its line where it is a text.
     """
     import numpy as np
+    import pyarrow as pa
 
     from lupom import newcomers
+    from lupom.engine.run.tables import Table
     from lupom.names import found as named
     from lupom.names import several
     from lupom.science.predictors.conformal import ENOUGH
@@ -87,33 +94,32 @@ def predict(
     places = {q: i for i, q in enumerate(asked)}
     chosen = several(questions, "questions")
     wanted = {places[named(q, asked, "there is no closed question")] for q in chosen}
-    task = task_of(
-        found,
-        name,
-        persons.ids,
-        persons.answers,
-        persons.attributes,
-        np.array(sorted(wanted or places.values())),
-    )
-    if not len(task.rows):
+    columns = np.array(sorted(wanted or places.values()))
+    tables: dict[str, list[pa.Table]] = {}
+    for start in range(0, len(persons.ids), BLOCK):
+        block = slice(start, start + BLOCK)
+        ids, traits = persons.ids[block], persons.attributes[block]
+        task = task_of(found, name, ids, persons.answers[block], traits, columns)
+        said = found.predict(task, every=every)
+        if said.combined is None and said.parts and not every:
+            raise UsageError(
+                f"the combination of survey '{name}' cannot be kept: it has a predictor without a"
+                " fit of its own, or no tuning pairs",
+                hint="--all shows each predictor's own",
+            )
+        if said.combined is not None and said.inside is None and not every and not tables:
+            note(
+                f"options are blank: they take {ENOUGH} tuning pairs (var tuning_pairs), of which"
+                f" there are {said.pairs}"
+            )
+        parts = {STACK: said.combined} if said.combined is not None else {}
+        for predictor, shares in (said.parts if every else parts).items():
+            inside = None if every else said.inside
+            tables.setdefault(predictor, []).append(_table(task, predictor, shares, inside))
+    if not tables:
         note("there is nothing to predict: everybody answered everything that is asked for")
-    said = found.predict(task, every=every)
-    if said.combined is not None and said.inside is None and not every:
-        note(
-            f"options are blank: they take {ENOUGH} tuning pairs (var tuning_pairs), of which"
-            f" there are {said.pairs}"
-        )
-    if every:
-        parts = dict(said.parts)
-    elif said.combined is None and said.parts:
-        raise UsageError(
-            f"the combination of survey '{name}' cannot be kept: it has a predictor without a fit"
-            " of its own, or no tuning pairs",
-            hint="--all shows each predictor's own",
-        )
-    else:
-        parts = {} if said.combined is None else {STACK: said.combined}
-    return _table(task, parts, said.inside if not every else None)
+        return Table(_schema().empty_table())
+    return Table(pa.concat_tables([one for some in tables.values() for one in some]))
 
 
 def _fitted(context: Context, survey: str | None) -> tuple[str, Fitted]:
@@ -144,13 +150,10 @@ def _warn(text: str) -> None:
     warnings.warn(text, stacklevel=4)
 
 
-def _table(task: Any, parts: Mapping[str, Any], inside: Any) -> Table:
-    import numpy as np
+def _schema() -> pa.Schema:
     import pyarrow as pa
 
-    from lupom.engine.run.tables import Table
-
-    schema = pa.schema(
+    return pa.schema(
         [
             ("survey", pa.string()),
             (ID, pa.string()),
@@ -162,36 +165,40 @@ def _table(task: Any, parts: Mapping[str, Any], inside: Any) -> Table:
             ("probabilities", pa.map_(pa.string(), pa.float64())),
         ]
     )
-    tables = []
-    names = np.array(task.questions, dtype=object)[task.columns]
-    people = np.array(task.respondents, dtype=object)[task.rows]
-    # By person, as they were given.
+
+
+def _table(task: Task, predictor: str, p: Floats, inside: Any) -> pa.Table:
+    """Return what a predictor says of a task's pairs, by person, as they were given."""
+    import numpy as np
+    import pyarrow as pa
+
+    schema = _schema()
     order = np.lexsort((task.columns, task.rows))
+    names = np.array(task.questions, dtype=object)[task.columns[order]]
+    people = np.array(task.respondents, dtype=object)[task.rows[order]]
     labels = [task.options[c] for c in task.columns[order]]
-    for predictor, p in parts.items():
-        p = p[order]
-        best = p.argmax(axis=1)
-        sets: list[list[str] | None] = [None] * len(p)
-        if inside is not None:
-            likely = np.argsort(-p, axis=1, kind="stable")
-            held = np.take_along_axis(inside[order], likely, axis=1)
-            sets = [
-                [options[c] for c in codes[row]]
-                for options, codes, row in zip(labels, likely, held, strict=True)
-            ]
-        spread = [
-            list(zip(options, row, strict=False))
-            for options, row in zip(labels, p.tolist(), strict=True)
+    p = p[order]
+    best = p.argmax(axis=1)
+    sets: list[list[str] | None] = [None] * len(p)
+    if inside is not None:
+        likely = np.argsort(-p, axis=1, kind="stable")
+        held = np.take_along_axis(inside[order], likely, axis=1)
+        sets = [
+            [options[c] for c in codes[row]]
+            for options, codes, row in zip(labels, likely, held, strict=True)
         ]
-        columns = [
-            pa.repeat(task.survey, len(p)),
-            pa.array(people[order].tolist(), pa.string()),
-            pa.array(names[order].tolist(), pa.string()),
-            pa.repeat(predictor, len(p)),
-            pa.array([options[b] for options, b in zip(labels, best, strict=True)], pa.string()),
-            pa.array(p[np.arange(len(p)), best]),
-            pa.array(sets, pa.list_(pa.string())),
-            pa.array(spread, schema.field("probabilities").type),
-        ]
-        tables.append(pa.table(columns, schema=schema))
-    return Table(pa.concat_tables(tables) if tables else schema.empty_table())
+    spread = [
+        list(zip(options, row, strict=False))
+        for options, row in zip(labels, p.tolist(), strict=True)
+    ]
+    columns = [
+        pa.repeat(task.survey, len(p)),
+        pa.array(people.tolist(), pa.string()),
+        pa.array(names.tolist(), pa.string()),
+        pa.repeat(predictor, len(p)),
+        pa.array([options[b] for options, b in zip(labels, best, strict=True)], pa.string()),
+        pa.array(p[np.arange(len(p)), best]),
+        pa.array(sets, pa.list_(pa.string())),
+        pa.array(spread, schema.field("probabilities").type),
+    ]
+    return pa.table(columns, schema=schema)

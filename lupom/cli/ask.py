@@ -56,7 +56,7 @@ def ask(
       lupom ask --by EDUCATION --format csv
       lupom ask --answer 'absingle=Yes' --known SEX=Female
     """
-    from lupom.cli.formats import render
+    from lupom.cli.formats import echo
     from lupom.engine.errors import UsageError
 
     if (answers or known) and (by or every):
@@ -72,7 +72,7 @@ def ask(
                 every=every,
                 note=lambda text: click.echo(f"note: {text}", err=True),
             )
-    click.echo(render(table.columns, table.rows(), form, spreadsheet_safe=spreadsheet_safe))
+    echo(table, form, spreadsheet_safe=spreadsheet_safe)
 
 
 def _pairs(words: Sequence[str], option: str) -> dict[str, str]:

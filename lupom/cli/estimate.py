@@ -42,10 +42,10 @@ def estimate(
       lupom estimate natspac --by SEX --differences
       lupom estimate --all --format csv > estimates.csv
     """
-    from lupom.cli.formats import render
+    from lupom.cli.formats import echo
 
     with open_project(project_dir, target, vars_) as project:
         table = project.estimate(
             question, by=by, survey=survey, differences=differences, every=every
         )
-    click.echo(render(table.columns, table.rows(), form, spreadsheet_safe=spreadsheet_safe))
+    echo(table, form, spreadsheet_safe=spreadsheet_safe)

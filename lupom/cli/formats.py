@@ -8,12 +8,15 @@ import json
 import math
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from lupom.engine.errors import UsageError
 from lupom.engine.store.spreadsheets import safe
+
+if TYPE_CHECKING:
+    from lupom.engine.run.tables import Table
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,6 +24,8 @@ FORMATS = ("table", "csv", "json")
 
 # A cell of a table for people is cut here; csv and json keep everything.
 _WIDTH = 60
+# Rows of a csv that are text at a time: 40 MB of predictions.
+_PART = 50_000
 
 
 def format_options(command: F) -> F:
@@ -80,6 +85,19 @@ def render(
         colalign=["right" if right else "left" for right in numeric],
     )
     return text
+
+
+def echo(table: Table, form: str, *, spreadsheet_safe: bool = False) -> None:
+    """Print a table as `render` gives it; a csv part by part, so that its text is never whole."""
+    columns = table.columns
+    if form != "csv":
+        click.echo(render(columns, table.rows(), form, spreadsheet_safe=spreadsheet_safe))
+        return
+    click.echo(render(columns, (), form, spreadsheet_safe=spreadsheet_safe))
+    for start in range(0, len(table.arrow), _PART):
+        rows = type(table)(table.arrow.slice(start, _PART)).rows()
+        first, *rest = rows
+        click.echo(render(first, rest, form, spreadsheet_safe=spreadsheet_safe))
 
 
 def _number(value: Any) -> str:

@@ -52,7 +52,7 @@ def network(
       lupom network --survey w34 --network bic --format csv
       lupom network --format bif > personas.bif
     """
-    from lupom.cli.formats import render
+    from lupom.cli.formats import echo
     from lupom.engine.errors import UsageError
     from lupom.networks import FORMS, ask_network, write_network
 
@@ -71,4 +71,4 @@ def network(
             )
             return
         table = ask_network(project.context, pairs, show, survey=survey, network=network)
-    click.echo(render(table.columns, table.rows(), form))
+    echo(table, form)

@@ -57,7 +57,7 @@ def predict(
     """
     import sys
 
-    from lupom.cli.formats import render
+    from lupom.cli.formats import echo
 
     with open_project(project_dir, target, vars_) as project:
         table = project.predict(
@@ -69,4 +69,4 @@ def predict(
             format=input_format,
             note=lambda text: click.echo(f"note: {text}", err=True),
         )
-    click.echo(render(table.columns, table.rows(), form, spreadsheet_safe=spreadsheet_safe))
+    echo(table, form, spreadsheet_safe=spreadsheet_safe)

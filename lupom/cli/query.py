@@ -36,10 +36,10 @@ def query(
       lupom query "select value, count(*) from persona_values group by 1" --format csv
       lupom query --at 20260301T120000-3fa2b1 "select * from metrics"
     """
-    from lupom.cli.formats import render
+    from lupom.cli.formats import echo
 
     if sql == "-":
         sql = sys.stdin.read()
     with open_project(project_dir, target, vars_) as project:
         table = project.query(sql, at=at)
-    click.echo(render(table.columns, table.rows(), form, spreadsheet_safe=spreadsheet_safe))
+    echo(table, form, spreadsheet_safe=spreadsheet_safe)

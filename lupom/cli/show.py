@@ -35,8 +35,8 @@ def show(
       lupom show persona_dimensions --limit 5
       lupom show persona_values --failed
     """
-    from lupom.cli.formats import render
+    from lupom.cli.formats import echo
 
     with open_project(project_dir, target, vars_) as project:
         table = project.quarantine(model) if failed else project.table(model, limit)
-    click.echo(render(table.columns, table.rows(), form, spreadsheet_safe=spreadsheet_safe))
+    echo(table, form, spreadsheet_safe=spreadsheet_safe)

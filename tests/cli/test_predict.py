@@ -241,6 +241,18 @@ def test_the_card_says_what_is_fitted(folder):
     assert {length for *_, length in rows} == {64}
 
 
+def test_many_people_are_worked_in_blocks(folder, people, monkeypatch):
+    asked = {"questions": ["natheal", "abany"], "every": True}
+    with Project(folder) as project:
+        whole = project.predict(people, **asked).arrow
+        monkeypatch.setattr("lupom.predicting.BLOCK", 7)
+        parts = project.predict(people, **asked).arrow
+    assert len(whole) > 4 * 7 * len(QUICK)
+    same = [name for name in whole.column_names if name not in ("probability", "probabilities")]
+    assert parts.select(same).equals(whole.select(same))
+    assert parts["probability"].to_pylist() == pytest.approx(whole["probability"].to_pylist())
+
+
 def test_sets_take_tuning_pairs(folder, tmp_path):
     """Of few pairs there are no thresholds: that the column is blank is told, with their number."""
     few = {"tuning_pairs": 20, "test_pairs": 150}

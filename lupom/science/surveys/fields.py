@@ -72,6 +72,8 @@ class Field:
         text = " ".join(cells.text(value).split())
         if not text:
             return ""
+        if re.fullmatch(r"[+-]?\d+,0+", text):  # 1,0 of a column of whole numbers with blanks
+            text = text.partition(",")[0]
         label = (own or {}).get(text)
         told = None if label is None else self.worded(label)
         by_code = self.by_code(text)

@@ -276,6 +276,7 @@ def _columns(file: File, known: Known) -> tuple[dict[str, Column], Column | None
         given = ", ".join(column.name for column in file.columns[:20])
         raise Misread(
             f"no column is a question or an attribute: {given}",
+            "a row is a person and a column a question; "
             f"questions are {', '.join(sorted(known.questions)[:8])}, attributes "
             f"{', '.join(sorted(known.attributes)[:8])}",
         )
@@ -381,7 +382,10 @@ def _ids(column: Column | None, file: File) -> list[str]:
         before = rows.setdefault(name, number) if name else number
         if before != number:
             where = f"line {file.lines[before - 1]}" if file.lines else f"person {before}"
-            raise Misread(f"{ID} '{name}' is that of {where} too", "a row is a person", number - 1)
+            what = column.name if column is not None else ID
+            raise Misread(
+                f"{what} '{name}' is that of {where} too", "a row is a person", number - 1
+            )
         free = name or str(number)
         while not name and free in taken:
             free = f"row {free}"

@@ -127,7 +127,7 @@ AGE = Field("AGE", "attribute", ("Below 30", "30 to 49", "50 or more"), {"99": "
 @pytest.mark.parametrize(
     ("field", "cell", "meant"),
     [
-        *((MOOD, cell, "Bad") for cell in ("Bad", " bad ", "1", "1.0", "01", "BAD\u00a0")),
+        *((MOOD, cell, "Bad") for cell in ("Bad", " bad ", "1", "1.0", "01", "1,0", "BAD\u00a0")),
         *(
             (MOOD, cell, "")
             for cell in ("", "NA", "Don't know", "Refused", ".", "#N/A", "-9 Missing")
