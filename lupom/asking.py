@@ -295,6 +295,7 @@ def _interviewer(context: Context, survey: str | None) -> Interviewer:
     import pyarrow.compute as pc
 
     from lupom.science.planning.interview import Interviewer
+    from lupom.science.planning.questionnaire import NOT_ASKED, cells
     from lupom.science.predictors.task import everyone
 
     closed = table(context, "closed_questions").arrow
@@ -311,7 +312,8 @@ def _interviewer(context: Context, survey: str | None) -> Interviewer:
     )
     responses = responses.filter(pc.is_in(responses["question_id"], closed["question_id"]))
     (task,) = everyone(responses, respondents, closed)
-    return Interviewer(task, seed=int(context.files.vars.get("seed", 1)))
+    asked = cells(responses, task, pc.not_equal(responses["status"], NOT_ASKED))
+    return Interviewer(task, asked, seed=int(context.files.vars.get("seed", 1)))
 
 
 def _text(row: Mapping[str, Any]) -> str:

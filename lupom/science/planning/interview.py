@@ -14,25 +14,32 @@ from lupom.science.planning.options import Singles
 from lupom.science.planning.questionnaire import answered
 from lupom.science.planning.reach import reach
 from lupom.science.planning.recodes import recodes
-from lupom.science.predictors.task import Bools, Floats, Task
+from lupom.science.predictors.task import HIDDEN, Bools, Floats, Task
 
 
 class Interviewer:
     """What a survey's answers say of a new person.
+
+    Parameters
+    ----------
+    asked : (R, Q), who was asked each question of the survey, whatever they answered; those with an
+        answer when left out.
 
     Attributes
     ----------
     task : the survey, with the questions that anybody answered.
     """
 
-    def __init__(self, task: Task, *, seed: int = 0) -> None:
+    def __init__(self, task: Task, asked: Bools | None = None, *, seed: int = 0) -> None:
         self.task = answered(task)
+        if asked is not None:
+            asked = asked[:, (task.answers != HIDDEN).any(axis=0)]
         people = cells(self.task)
         sources = recodes(self.task, attributes=True)
         self._recodes = np.array([source is not None for source in sources], dtype=bool)
         with one_thread():
             self._pool = Pool(fit(people, seed=seed), classes.fit(people, seed=seed))
-            self._reach = reach(self.task)
+            self._reach = reach(self.task, asked)
 
     def predict(
         self, attributes: Mapping[int, int], answers: Mapping[int, int]
