@@ -141,8 +141,8 @@ def _wrapping(label: str) -> Markup:
 
 
 def _round(value: float, signed: bool = False) -> str:
-    """Return a tick's number without digits that say nothing: 0.5, 70, +10."""
-    text = f"{round(value, 6):g}"
+    """Return a tick's number without digits that say nothing: 0.5, 70, +10, 1,500,000."""
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{round(value, 6):g}"
     return f"+{text}" if signed and value > 0 else text
 
 
@@ -152,7 +152,7 @@ def _number(row: Dot, digits: int, percent: bool, points: bool) -> str:
         shown = round(100 * x, 1) if percent or points else round(x, digits)
         if points:
             return f"{shown:+.1f}" if shown else "0.0"
-        return f"{shown + 0.0:.{1 if percent else digits}f}"
+        return f"{shown + 0.0:,.{1 if percent else digits}f}"
 
     value = said(row.value) + (" %" if percent else "")
     if row.low is None or row.high is None:

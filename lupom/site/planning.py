@@ -146,7 +146,7 @@ def _frontier(survey: str, rows: list[Row]) -> Figure:
 
 
 def _asked(row: Row) -> str:
-    said = f"{row['people']:,} people, {row['questions_each']:g} questions each"
+    said = f"{row['people']:,} people, {plain(row['questions_each'], 1)} questions each"
     return said + (f", {row['llm_calls']:,} LLM calls" if row["llm_calls"] else "")
 
 

@@ -318,6 +318,8 @@ def test_axes_have_round_numbers_that_fit_the_chart():
     assert ticks(0.53, 0.74) == [0.55, 0.6, 0.65, 0.7]
     assert ticks(-0.012, 0.031) == [-0.01, 0.0, 0.01, 0.02, 0.03]
     assert ticks(0, 1) == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    costs = dots([Dot("a", 1_250_000.0), Dot("b", 3e6)], "costs", digits=0, reference=0.0)
+    assert all(text in costs for text in (">1,250,000<", ">2,000,000<"))
     chart = dots([Dot("a", 0.98, 0.9, 1.0)], "accuracy", percent=True, unit="accuracy, %")
     assert re.findall(r'<i style="left:[^"]*">([^<]*)</i>', chart) == ["90", "95", "100"]
     assert "accuracy, %</span>" in chart

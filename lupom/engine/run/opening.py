@@ -112,7 +112,9 @@ def _check_vars(context: Context, given: Mapping[str, Any], used: set[str]) -> N
     known = set(files.declared_vars) | used
     for name in given:
         if name not in known:
+            before, colon, value = name.partition(":")
+            spaced = f"a space stands after the colon: '{before}: {value}'"
             raise UsageError(
                 f"--vars: nothing in this project reads a var '{name}'",
-                hint=did_you_mean(name, known),
+                hint=spaced if colon and before in known else did_you_mean(name, known),
             )

@@ -354,6 +354,9 @@ def test_a_var_nobody_reads_is_a_typing_error(make_project):
     folder = make_project({"models/a.sql": "select {{ var('seed', 1) }} as x"})
     with pytest.raises(UsageError, match=r"reads a var 'sed' \(did you mean 'seed'\?\)"):
         Project(folder, vars={"sed": 2})
+    # What YAML makes of --vars '{seed:2}'.
+    with pytest.raises(UsageError, match=r"a space stands after the colon: 'seed: 2'"):
+        Project(folder, vars={"seed:2": None})
 
 
 def test_a_misspelt_var_of_the_project_is_a_warning(make_project):
