@@ -13,4 +13,5 @@ def model(lupom):
         lupom.ref("question_reach"),
         half_width=lupom.var("plan_half_width", 0.03),
         prices=lupom.var("plan_prices", {}),
+        close_gaps=lupom.var("plan_gaps", "kept") == "closed",
     )

@@ -119,6 +119,7 @@ def survey_plan(
     *,
     half_width: float = 0.03,
     prices: Mapping[str, float] | None = None,
+    close_gaps: bool = False,
 ) -> pa.Table:
     """Return what it takes to know each question's shares to a half-width, and what is cheapest.
 
@@ -133,6 +134,7 @@ def survey_plan(
     reach : as `questionnaire.question_reach` returns it; what is a recode there is no question.
     half_width : of 95 % intervals of shares.
     prices : interview (1), question (0; each that is asked), llm_call (.01), in any currency.
+    close_gaps : whether those will be asked whom a lot left out in the pilot, by `reach`.
 
     Returns
     -------
@@ -173,16 +175,23 @@ def survey_plan(
     split = [] if blocks is None else arrow(blocks).to_pylist()
     made = [] if reach is None else arrow(reach).to_pylist()
     recodes = {(r["survey"], r["question_id"]) for r in made if r["recode_of"] is not None}
+    asked = {(r["survey"], r["question_id"]): r for r in made if close_gaps and r["n_asked"]}
     rows = [r for r in rows if (r["survey"], r["question_id"]) not in recodes]
     people = None if respondents is None else _people(arrow(respondents))
     out: list[dict[str, Any]] = []
     for survey in sorted({r["survey"] for r in rows}):
         own = [r for r in rows if r["survey"] == survey]
         groups = dict.fromkeys((r["attribute"], r["group"]) for r in own)
+        # How many times as many people can be asked a question as were.
+        more = {
+            question: r["asked_of"] * people[survey, None, None] / r["n_asked"]
+            for (where, question), r in asked.items()
+            if where == survey and people is not None
+        }
         for attribute, group in groups:
             here = [r for r in own if (r["attribute"], r["group"]) == (attribute, group)]
             met = None if people is None else people[survey, attribute, group]
-            pilots = _pilots(here, met)
+            pilots = _pilots(here, met, more)
             # Answers that an interview has on average.
             each = sum(pilot.answering for pilot in pilots)
             head = {"survey": survey, "attribute": attribute, "group": group}
@@ -208,8 +217,16 @@ def _people(respondents: pa.Table) -> Counter[tuple[str, str | None, str | None]
     return out
 
 
-def _pilots(rows: Sequence[Mapping[str, Any]], met: int | None) -> list[_Pilot]:
-    """Return what a pilot says of each question; met is how many people it had, if known."""
+def _pilots(
+    rows: Sequence[Mapping[str, Any]], met: int | None, more: Mapping[str, float]
+) -> list[_Pilot]:
+    """Return what a pilot says of each question.
+
+    Parameters
+    ----------
+    met : how many people it had, if known.
+    more : by question, how many times as many will be asked.
+    """
     out = []
     for question in dict.fromkeys(r["question_id"] for r in rows):
         own = [r for r in rows if r["question_id"] == question]
@@ -223,7 +240,7 @@ def _pilots(rows: Sequence[Mapping[str, Any]], met: int | None) -> list[_Pilot]:
             if r["method"] == "powered" and r["predictor"] not in _OWN and r["n_effective"]
         }
         answered = max(r["n_humans"] for r in alone)
-        answering = min(answered / met, 1.0) if met else 1.0
+        answering = min(more.get(question, 1.0) * answered / met, 1.0) if met else 1.0
         if variance > 0:
             out.append(_Pilot(question, variance, answering, r2))
     return out

@@ -238,3 +238,19 @@ def test_a_recode_is_no_question_to_pay_for():
     rows = costs.survey_plan(pilot(), None, None, reach).to_pylist()
     assert {r["question_id"] for r in rows} == {"wide", None}
     assert {r["questions_each"] for r in rows if r["question_id"] is None} == {1}
+
+
+def test_whom_a_lot_left_out_may_be_asked_this_time():
+    asked = {"survey": "s", "question_id": "wide", "recode_of": None, "asked_of": 0.9}
+    reach = pa.Table.from_pylist([{**asked, "n_asked": 200}])
+
+    def answering(question, group=None, **options):
+        table = costs.survey_plan(pilot(), None, people(), reach, **options)
+        return of(table, plan="humans", question_id=question, group=group)[0]["answering"]
+
+    assert answering("wide") == pytest.approx(2 / 3)
+    # A tenth of 300 people cannot be asked, and all others answer.
+    assert answering("wide", close_gaps=True) == pytest.approx(0.9)
+    assert answering("wide", "women", close_gaps=True) == 1.0
+    # Of the other nobody knows who was asked.
+    assert answering("narrow", close_gaps=True) == pytest.approx(2 / 3)
