@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import gc
-import signal
-import threading
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,9 +19,12 @@ from lupom.cli.options import (
     run_options,
     selection_options,
 )
+from lupom.cli.stopping import stopping
 from lupom.engine.errors import did_you_mean
 
 if TYPE_CHECKING:
+    import threading
+
     from lupom.cli.console import Console
     from lupom.engine.run.results import Reporter, RunResult
     from lupom.engine.workspace import Project
@@ -44,9 +43,9 @@ _COLLECT = (50_000, 20, 100)
 def run(project_dir: Path | None, target: str | None, vars_: str | None, **options: Any) -> int:
     """Build what is stale among the selected models, and the seeds they need.
 
-    What is unchanged is not built, and no LLM call is paid for twice. Ctrl-C once finishes the
-    calls in flight and reports; twice stops at once. Exit code 1: something failed; 3: the budget
-    is reached; 4: calls are out in a batch; 130: stopped.
+    What is unchanged is not built, and no LLM call is paid for twice. Ctrl-C once (or SIGTERM)
+    finishes the calls in flight and reports; twice stops at once. Exit code 1: something failed; 3:
+    the budget is reached; 4: calls are out in a batch; 130: stopped, by SIGTERM 143.
 
     \b
     Example:
@@ -98,12 +97,12 @@ def execute(project: Project, *, show: bool = True, **options: Any) -> int:
         hears: Reporter = Early(reporter, project, early) if wanted else reporter
         return project.run(reporter=hears, stop=stop, **options)
 
-    result, console = with_console(work)
+    result, console, code = with_console(work)
     _summary(console, result)
     if log_format() == "text" and show and result.run_id is not None and result.status == "success":
         choose = project.chosen if tests else project.select
         _show_at_end(project, choose(options.get("select"), options.get("exclude")))
-    return result.exit_code
+    return code
 
 
 def _named(project: Project, names: list[str]) -> list[str]:
@@ -117,34 +116,25 @@ def _named(project: Project, names: list[str]) -> list[str]:
     return [name for name in names if name in project.nodes]
 
 
-def with_console(work: Callable[..., RunResult]) -> tuple[RunResult, Console]:
-    """Do work that reports as it goes: on a console, Ctrl-C once asking it to stop."""
+def with_console(work: Callable[..., RunResult]) -> tuple[RunResult, Console, int]:
+    """Do work that reports as it goes, on a console; returns the exit code, too.
+
+    Ctrl-C or SIGTERM once ask it to stop.
+    """
     from lupom.cli.console import Console
     from lupom.cli.logs import JsonConsole
 
     console = JsonConsole() if log_format() == "json" else Console()
-    stop = threading.Event()
-    previous = signal.getsignal(signal.SIGINT)
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
-            signal.signal(signal.SIGINT, previous)
-            raise KeyboardInterrupt
-        stop.set()
-        console.note("Stopping: calls in flight are finished and kept. Ctrl-C again stops at once.")
-
-    with suppress(ValueError):  # not in the main thread: somebody else's signals
-        signal.signal(signal.SIGINT, interrupt)
     usual = gc.get_threshold()
     gc.set_threshold(*_COLLECT)
-    try:
-        result = work(reporter=console, stop=stop)
-    finally:
-        gc.set_threshold(*usual)
-        console.close()
-        with suppress(ValueError):
-            signal.signal(signal.SIGINT, previous)
-    return result, console
+    with stopping(console.note, "calls in flight are finished and kept") as stop:
+        try:
+            result = work(reporter=console, stop=stop.event)
+        finally:
+            gc.set_threshold(*usual)
+            console.close()
+    code = stop.exit_code if result.status == "stopped" else result.exit_code
+    return result, console, code
 
 
 def _summary(console: Console, result: RunResult) -> None:

@@ -59,7 +59,7 @@ def check(
     from lupom.cli.run import test_words, with_console
     from lupom.engine.run import results as r
 
-    result, console = with_console(
+    result, console, code = with_console(
         lambda **hears: project.test(
             list(select),
             list(exclude),
@@ -78,4 +78,4 @@ def check(
     for node in result.nodes:
         if node.status in (r.ERROR, r.FAIL):
             console.say(f"  {node.node}: {node.message.splitlines()[0]}")
-    return result.exit_code
+    return code

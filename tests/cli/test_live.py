@@ -68,7 +68,7 @@ def environment(**changes):
 COMMAND = [sys.executable, "-m", "lupom", "run"]
 
 
-def on_a_terminal(folder, *, when=None, signals=1, **changes):
+def on_a_terminal(folder, *, when=None, signals=1, number=signal.SIGINT, **changes):
     """Run on a terminal of 80 columns, with Ctrl-C when its output fits; returns code, output."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
@@ -94,7 +94,7 @@ def on_a_terminal(folder, *, when=None, signals=1, **changes):
             said += part.decode("utf-8", "replace")
             ready = re.search(when, said) if when and sent == 0 else "Stopping" in said
             if when and sent < signals and ready:
-                process.send_signal(signal.SIGINT)
+                process.send_signal(number)
                 sent += 1
     return process.wait(), said
 
@@ -134,9 +134,13 @@ def test_in_a_log_are_plain_lines(project, changes):
     assert max(len(line) for line in nodes) <= 80
 
 
-def test_ctrl_c_once_finishes_what_is_in_flight_and_the_next_run_asks_the_rest(project, server):
-    code, said = on_a_terminal(project, when=r"\d+ of 40")
-    assert code == 130, said
+@pytest.mark.parametrize(("number", "signals", "left"), [(signal.SIGINT, 1, 130), (15, 2, 143)])
+def test_a_first_signal_finishes_what_is_in_flight_and_the_next_run_asks_the_rest(
+    project, server, number, signals, left
+):
+    """SIGTERM is what a scheduler sends; a second one, as of `timeout`, changes nothing."""
+    code, said = on_a_terminal(project, when=r"\d+ of 40", number=number, signals=signals)
+    assert code == left, said
     assert "Stopping: calls in flight are finished and kept." in said
     assert "Run again to go on: what was answered is kept." in said
     first = server.answered

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import random
 import re
+import signal
+import subprocess
+import sys
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +19,7 @@ import pytest
 from lupom import Project
 from lupom.engine.run.results import Silent
 from tests.support.postgres import PASSWORD
+from tests.support.shipped import ROOT
 from tests.support.short_notes import FILES
 from tests.support.worker_processes import start
 
@@ -126,6 +131,27 @@ def test_without_a_worker_the_run_says_how_to_start_one_and_goes_on_when_there_i
     with working(folder):
         thread.join(60)
     assert done[0][0].status == "success"
+
+
+def test_a_worker_that_is_told_to_end_gives_back_what_it_has_not_asked(make, server):
+    """SIGTERM, as of a scheduler: the run goes on with another worker, nothing is asked twice."""
+    server.latency, asked = 0.05, threading.Event()
+    server.answers = lambda body: asked.set()
+    command = [sys.executable, "-m", "lupom", "worker", "--project-dir", str(make("elsewhere"))]
+    worker = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    folder, heard = make("here"), Heard()
+    with ThreadPoolExecutor(1) as pool:
+        result = pool.submit(run, folder, heard)
+        assert asked.wait(60)
+        worker.send_signal(signal.SIGTERM)
+        _, told = worker.communicate(timeout=60)
+        assert worker.returncode == 143, told
+        assert "Stopping: calls in flight are finished." in told
+        count = int(re.search(r"(\d+) calls asked", told)[1])
+        with working(make("third")):
+            assert result.result(60)[0].status == "success"
+    assert 0 < count < 20
+    assert server.requests == 20
 
 
 def test_a_run_that_is_stopped_leaves_nothing_in_the_queue(make, server):

@@ -1,0 +1,48 @@
+"""Ctrl-C and SIGTERM: once they ask work to stop, with a summary; Ctrl-C again stops at once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from types import FrameType
+
+
+@dataclass
+class Stop:
+    """What was asked: `event` is set then, and `exit_code` is 128 and the signal's number."""
+
+    event: threading.Event = field(default_factory=threading.Event)
+    exit_code: int = 128 + signal.SIGINT
+
+
+@contextmanager
+def stopping(say: Callable[[str], None], what: str) -> Iterator[Stop]:
+    """Hear Ctrl-C and SIGTERM while work goes on; `what` says what becomes of what is in flight.
+
+    A second SIGTERM does no more than the first: `timeout`, for one, sends it twice. Outside of the
+    main thread signals are somebody else's.
+    """
+    stop = Stop()
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        if not stop.event.is_set():
+            stop.exit_code = 128 + number
+            stop.event.set()
+            say(f"Stopping: {what}. Ctrl-C again stops at once.")
+        elif number == signal.SIGINT:
+            signal.signal(signal.SIGINT, previous[signal.SIGINT])
+            raise KeyboardInterrupt
+
+    with suppress(ValueError):
+        for number in previous:
+            signal.signal(number, hear)
+    try:
+        yield stop
+    finally:
+        with suppress(ValueError):
+            for number, handler in previous.items():
+                signal.signal(number, handler)
