@@ -336,8 +336,8 @@ class Project:
         if reporter is not None:
             self.context.reporter = reporter
             self.store.on_wait = reporter.note
-        if stop is not None:
-            self.context.stop = stop
+        # What ended one run, an interrupt among it, ends no other.
+        self.context.stop = threading.Event() if stop is None else stop
 
     def compile(self, select: Names = None, exclude: Names = None) -> dict[str, str]:
         """Return the SQL of the selected SQL and LLM models by name, as DuckDB gets it."""

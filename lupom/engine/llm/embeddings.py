@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+import threading
+from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.errors import LLMError
+from lupom.engine.errors import BudgetError, LLMError
 from lupom.engine.hashes import canonical
 from lupom.engine.llm import prices
-from lupom.engine.llm.adaptive_rate_limiter import AdaptiveRateLimiter, Halted
+from lupom.engine.llm.adaptive_rate_limiter import AdaptiveRateLimiter, Halted, pause
 from lupom.engine.llm.budget import Amount, Budget
 from lupom.engine.llm.providers.base import Embedder
 from lupom.engine.llm.retry import send_with_retries
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from lupom.engine.llm.event_loop import EventLoop
     from lupom.engine.project.providers import EmbeddingSettings
     from lupom.engine.state import State
 
@@ -35,6 +37,64 @@ def keys(settings: EmbeddingSettings, texts: Sequence[str]) -> list[str]:
     ]
 
 
+class Embeddings:
+    """The embedders of a gateway, and the texts of its threads that are in flight.
+
+    Parameters
+    ----------
+    state : where vectors are kept. backoff : seconds of the first pause after a failure.
+    """
+
+    def __init__(self, state: State, backoff: float) -> None:
+        self._state = state
+        self._backoff = backoff
+        self._lock = threading.Lock()
+        self._embedders: dict[str, Embedder] = {}
+        self._flying: set[str] = set()
+
+    def vectors(
+        self,
+        loop: EventLoop,
+        settings: EmbeddingSettings,
+        texts: Sequence[str],
+        budget: Budget | None,
+        stop: threading.Event | None,
+    ) -> npt.NDArray[np.float32]:
+        """Return the vectors of texts, (n, dimensions) float32, as `Gateway.embed` does."""
+        from lupom.engine.llm.embedders import embed_here, make_embedder
+
+        if settings.in_process:
+            return embed_here(settings, texts)
+        name = settings.model_dump_json()
+        with self._lock:
+            if name not in self._embedders:
+                self._embedders[name] = make_embedder(settings)
+            embedder = self._embedders[name]
+        halt = asyncio.Event()
+        work = embed_there(
+            self._state,
+            embedder,
+            settings,
+            texts,
+            backoff=self._backoff,
+            flying=self._flying,
+            halt=halt,
+            budget=budget,
+        )
+        try:
+            return loop.watch(work, lambda: stop is not None and stop.is_set(), halt)
+        except BudgetError:
+            raise
+        except LLMError as error:
+            raise LLMError(
+                f"embeddings at {embedder.where}: {error.message}", hint=error.hint
+            ) from None
+
+    def closing(self) -> list[Coroutine[Any, Any, None]]:
+        """Return the work of closing the embedders' connections."""
+        return [embedder.close() for embedder in self._embedders.values()]
+
+
 async def embed_there(
     state: State,
     embedder: Embedder,
@@ -43,14 +103,20 @@ async def embed_there(
     *,
     backoff: float,
     flying: set[str],
+    halt: asyncio.Event,
     budget: Budget | None = None,
 ) -> npt.NDArray[np.float32]:
     """Return an endpoint's vectors of the texts, (n, dimensions) float32.
 
     Each text is paid for once: it is leased as calls are, and its vector is in the state database
     before another request takes its place. What another process, or another thread of this one, has
-    in flight is waited for; `flying` has the keys of the latter. Raises LLMError, BudgetError among
-    them; what had come back is kept.
+    in flight is waited for; `flying` has the keys of the latter. Once `halt` is set, as by Ctrl-C,
+    what is in flight is awaited and nothing further is sent or waited for.
+
+    Raises
+    ------
+    LLMError : BudgetError among them; what had come back is kept.
+    Halted : where a text has no vector when `halt` is set.
     """
     import numpy as np
 
@@ -64,7 +130,7 @@ async def embed_there(
             hint="give the embeddings alias a price: {input: ..., output: 0} in USD per million"
             " tokens; or set a budget of tokens",
         )
-    adaptive_limiter, halt = AdaptiveRateLimiter(backoff), asyncio.Event()
+    adaptive_limiter = AdaptiveRateLimiter(backoff)
     semaphore = asyncio.Semaphore(embedder.at_once)
 
     async def one(batch: list[str]) -> None:
@@ -123,7 +189,9 @@ async def embed_there(
             raise errors[0]
         missing = [key for key in missing if key not in known]
         if missing:
-            await _others(state, missing, flying)
+            if halt.is_set():
+                raise Halted
+            await _others(state, missing, flying, halt)
     if not texts:
         return np.zeros((0, settings.dimensions or 0), dtype=np.float32)
     vectors = [np.frombuffer(known[key], dtype="<f4") for key in marks]
@@ -132,15 +200,17 @@ async def embed_there(
     return np.stack(vectors).astype(np.float32)
 
 
-async def _others(state: State, waiting: Sequence[str], flying: set[str]) -> None:
-    """Wait until one of some texts is in flight no more."""
-    pause = _LOOK
+async def _others(
+    state: State, waiting: Sequence[str], flying: set[str], halt: asyncio.Event
+) -> None:
+    """Wait until one of some texts is in flight no more; raises Halted once `halt` is set."""
+    seconds = _LOOK
     while True:
         busy = await asyncio.to_thread(state.members.still_busy, waiting)
         if any(key not in busy and key not in flying for key in waiting):
             return
-        await asyncio.sleep(pause)
-        pause = min(_RARELY, pause * 1.5)
+        await pause(seconds, halt)
+        seconds = min(_RARELY, seconds * 1.5)
 
 
 def _most(settings: EmbeddingSettings, batch: Sequence[tuple[str, str]]) -> Amount:

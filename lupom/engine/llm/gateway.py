@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.errors import BudgetError, LLMError, did_you_mean
+from lupom.engine.errors import LLMError, did_you_mean
 from lupom.engine.llm.answers import (
     Answer,
     Call,
@@ -24,6 +24,7 @@ from lupom.engine.llm.answers import (
 from lupom.engine.llm.batch import Batches
 from lupom.engine.llm.client import Client
 from lupom.engine.llm.dispatcher import Dispatcher, failure_of
+from lupom.engine.llm.embeddings import Embeddings
 from lupom.engine.llm.event_loop import EventLoop
 from lupom.engine.llm.keys import parameters
 from lupom.engine.llm.pending import AskOptions, AskState, PendingCall
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
     from lupom.engine.llm.budget import Budget
     from lupom.engine.llm.forecast import Asked
-    from lupom.engine.llm.providers.base import Embedder
     from lupom.engine.llm.verdict import Verdict
     from lupom.engine.project.providers import EmbeddingSettings, LLMSettings
     from lupom.engine.state import State
@@ -79,8 +79,7 @@ class Gateway:
         self._lock = threading.RLock()
         self._loop = EventLoop()
         self._clients: dict[str, Client] = {}
-        self._embedders: dict[str, Embedder] = {}
-        self._embedding: set[str] = set()
+        self._embeddings = Embeddings(state, backoff)
         self._dispatcher = Dispatcher(state)
         self._batches = Batches(state, self._dispatcher)
         self._queueing = Queueing(state, note) if workers else None
@@ -312,39 +311,19 @@ class Gateway:
         except LLMError as error:
             raise LLMError(f"{client.where}: {error.message}", hint=error.hint) from None
 
-    def embed(self, settings: EmbeddingSettings, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    def embed(
+        self,
+        settings: EmbeddingSettings,
+        texts: Sequence[str],
+        *,
+        stop: threading.Event | None = None,
+    ) -> npt.NDArray[np.float32]:
         """Return the vectors of texts, (n, dimensions) float32, in their order.
 
-        Those of an endpoint are in the ledger by text and paid for once. Raises LLMError.
+        Those of an endpoint are in the ledger by text and paid for once. Raises LLMError, and
+        Halted where `stop` was set before all were there: what was in flight is awaited and kept.
         """
-        from lupom.engine.llm import embeddings
-        from lupom.engine.llm.embedders import embed_here, make_embedder
-
-        if settings.in_process:
-            return embed_here(settings, texts)
-        name = settings.model_dump_json()
-        with self._lock:
-            if name not in self._embedders:
-                self._embedders[name] = make_embedder(settings)
-            embedder = self._embedders[name]
-        try:
-            return self._open().run(
-                embeddings.embed_there(
-                    self._state,
-                    embedder,
-                    settings,
-                    texts,
-                    backoff=self._backoff,
-                    flying=self._embedding,
-                    budget=self.budget,
-                )
-            )
-        except BudgetError:
-            raise
-        except LLMError as error:
-            raise LLMError(
-                f"embeddings at {embedder.where}: {error.message}", hint=error.hint
-            ) from None
+        return self._embeddings.vectors(self._open(), settings, texts, self.budget, stop)
 
     def close(self) -> None:
         """Close connections and end the loop; safe to call twice. Nobody may be asking."""
@@ -355,7 +334,7 @@ class Gateway:
         self._loop.close(
             lambda: [
                 *(client.provider.close() for client in self._clients.values()),
-                *(embedder.close() for embedder in self._embedders.values()),
+                *self._embeddings.closing(),
             ]
         )
 

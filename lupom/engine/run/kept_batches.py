@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class Spool:
+class KeptBatches:
     """Record batches in a file without a name, which is gone when the process is.
 
     They are all there before a transaction begins: one that is done again reads them again, and

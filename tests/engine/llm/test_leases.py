@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from lupom.engine.errors import BudgetError, LLMError
-from lupom.engine.llm.adaptive_rate_limiter import AdaptiveRateLimiter
+from lupom.engine.llm import embeddings
+from lupom.engine.llm.adaptive_rate_limiter import AdaptiveRateLimiter, Halted
 from lupom.engine.llm.budget import Budget, SharedPot
 from lupom.engine.llm.gateway import Call
 from lupom.engine.project.providers import embedding_settings
@@ -276,6 +277,27 @@ def test_what_is_given_up_in_the_middle_is_embedded_by_another(join, server):
     with pytest.raises(LLMError, match="404"):
         one.embed(endpoint, ["text"])
     assert other.embed(endpoint, ["text"]).shape == (1, 16)
+
+
+def test_a_stop_ends_the_wait_for_what_another_embeds(join, server, monkeypatch):
+    """Ctrl-C once: another process may have the text in flight for minutes."""
+    endpoint = embedding_settings(
+        provider="openai", base_url=server.base_url, model="embed", dimensions=16
+    )
+    (state, _), (other, gateway) = join(), join()
+    taken = asyncio.run(state.members.take(embeddings.keys(endpoint, ["text"]), {}))
+    stop, look = threading.Event(), other.members.still_busy
+
+    def looks(waiting):
+        stop.set()
+        return look(waiting)
+
+    monkeypatch.setattr(other.members, "still_busy", looks)
+    with pytest.raises(Halted):
+        gateway.embed(endpoint, ["text"], stop=stop)
+    assert server.embedded == 0
+    asyncio.run(state.members.release(taken.held))
+    assert gateway.embed(endpoint, ["text"]).shape == (1, 16)
 
 
 def test_a_pause_that_a_provider_asks_of_one_process_is_kept_by_all(

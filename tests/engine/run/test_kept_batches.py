@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from lupom import Project
-from lupom.engine.run.spool import Spool
+from lupom.engine.run.kept_batches import KeptBatches
 
 MODEL = """
 import pyarrow as pa
@@ -42,10 +42,10 @@ def test_a_model_may_hand_its_rows_over_in_parts(make_project, target):
         assert len(project.query("select * from parted").rows()) == 6
 
 
-def test_a_spool_is_read_as_often_as_it_takes(tmp_path):
+def test_kept_batches_are_read_as_often_as_it_takes(tmp_path):
     table = pa.table({"n": range(5)})
     for folder in (tmp_path, tmp_path / "not there"):
-        spool = Spool(table.to_reader(max_chunksize=2), folder)
-        assert spool.reader().read_all() == spool.reader().read_all() == table
-        spool.close()
+        kept = KeptBatches(table.to_reader(max_chunksize=2), folder)
+        assert kept.reader().read_all() == kept.reader().read_all() == table
+        kept.close()
     assert not list(tmp_path.iterdir())

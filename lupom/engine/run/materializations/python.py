@@ -19,7 +19,7 @@ from lupom.engine.executors.wire import WorkError
 from lupom.engine.modules import BytesLoader, use
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
-from lupom.engine.run.spool import Spool
+from lupom.engine.run.kept_batches import KeptBatches
 from lupom.engine.store.names import quoted
 from lupom.engine.store.records import TableRecord
 
@@ -129,14 +129,24 @@ class ModelHandle:
         self._context.reporter.note(f"{self._node.file}: {message}")
 
     def embed(self, texts: Sequence[str], *, alias: str = "default") -> np.ndarray:
-        """Return one vector per text, an array of shape (len(texts), dimensions), float32."""
+        """Return one vector per text, an array of shape (len(texts), dimensions), float32.
+
+        Raises Stopped where the run is stopped before all of them came back.
+        """
+        from lupom.engine.executors import Stopped
+        from lupom.engine.llm.adaptive_rate_limiter import Halted
+
         settings = self._context.files.settings.embeddings
         if alias not in settings:
             raise ModelError(
                 f"no embeddings alias '{alias}' under 'embeddings:'",
                 hint=did_you_mean(alias, settings),
             )
-        return self._context.gateway.embed(settings[alias], list(texts))
+        stop = self._context.stop
+        try:
+            return self._context.gateway.embed(settings[alias], list(texts), stop=stop)
+        except Halted:
+            raise Stopped("the run was stopped before all texts had a vector") from None
 
 
 def build(context: Context, node: Node, record: TableRecord, *, whole: bool = True) -> TableRecord:
@@ -149,7 +159,7 @@ def build(context: Context, node: Node, record: TableRecord, *, whole: bool = Tr
         result = _call(context, node, ModelHandle(context, node, cursor))
 
     def commit(cursor: duckdb.DuckDBPyConnection) -> None:
-        table = result.reader() if isinstance(result, Spool) else result
+        table = result.reader() if isinstance(result, KeptBatches) else result
         cursor.register("__lupom_result", table)
         rows = context.store.stored(cursor, "select * from __lupom_result")
         cursor.execute(f"create or replace table {quoted('main', node.name)} as {rows}")
@@ -158,11 +168,11 @@ def build(context: Context, node: Node, record: TableRecord, *, whole: bool = Tr
     try:
         return context.store.commit(record, commit)
     finally:
-        if isinstance(result, Spool):
+        if isinstance(result, KeptBatches):
             result.close()
 
 
-def _call(context: Context, node: Node, handle: ModelHandle) -> pa.Table | Spool:
+def _call(context: Context, node: Node, handle: ModelHandle) -> pa.Table | KeptBatches:
     """Return what a model makes; raises ModelError with file and line of whatever it raises."""
     use(context.files.root, node.code)
     name = _module_of(node)
@@ -240,14 +250,14 @@ def _raised_in(error: BaseException, node: Node) -> str | None:
     return f"raised in {'/'.join(Path(file).parts[-2:])}:{line}"
 
 
-def _arrow(result: Any, node: Node, folder: Path) -> pa.Table | Spool:
+def _arrow(result: Any, node: Node, folder: Path) -> pa.Table | KeptBatches:
     """Turn what a model returned into an Arrow table; one that comes in parts lies in a file."""
     import pyarrow as pa
 
     if isinstance(result, pa.Table):
         table = result
     elif isinstance(result, pa.RecordBatchReader):
-        table = Spool(result, folder)
+        table = KeptBatches(result, folder)
     elif isinstance(result, pa.RecordBatch):
         table = pa.Table.from_batches([result])
     elif hasattr(result, "to_arrow_table"):
@@ -265,4 +275,4 @@ def _arrow(result: Any, node: Node, folder: Path) -> pa.Table | Spool:
     if not table.column_names:
         raise ModelError("the model returned a table without columns", file=node.file)
     # What was in a file begins where its memory does.
-    return table if isinstance(table, Spool) else unsliced(table)
+    return table if isinstance(table, KeptBatches) else unsliced(table)
