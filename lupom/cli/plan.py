@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("-f", "--full-refresh", is_flag=True, help="As in lupom run.")
 @click.option("--no-llm", is_flag=True, help="As in lupom run.")
 @click.option("--retry-invalid", is_flag=True, help="As in lupom run.")
+@click.option("--rehearse", is_flag=True, help="Make answers up, to count what is below them.")
 @click.option("--all", "everything", is_flag=True, help="List what is up to date, too.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table")
 @offline_option
@@ -35,6 +36,7 @@ def plan(
     full_refresh: bool,
     no_llm: bool,
     retry_invalid: bool,
+    rehearse: bool,
     everything: bool,
     form: str,
     offline: bool,
@@ -46,11 +48,13 @@ def plan(
 
     For an LLM model: rows in all, rows answered before, calls to make, their tokens and price;
     calls that are out in a batch are counted apart, under "why". Below a model that is to be
-    built only a range is known.
+    asked only a range is known, and nothing before it was ever asked: with --rehearse answers are
+    made up, what is between is built in memory, and numbers with a ~ say about how much it is.
 
     \b
     Example:
       lupom plan --select persona_values+
+      lupom plan --rehearse
     """
     from lupom.cli.formats import render
 
@@ -61,6 +65,7 @@ def plan(
             full_refresh=full_refresh,
             no_llm=no_llm,
             retry_invalid=retry_invalid,
+            rehearse=rehearse,
             offline=offline,
         )
     steps = made.steps if everything else made.doing()
@@ -75,6 +80,13 @@ def plan(
             click.echo(f"{idle} more are up to date.", err=True)
         if total := _total(made.doing()):
             click.echo(total, err=True)
+        waiting = [s for s in made.doing() if s.estimate and s.estimate.low is None]
+        if waiting and not rehearse:
+            click.echo(
+                f"{len(waiting)} wait for answers above them; about what they take says"
+                " lupom plan --rehearse.",
+                err=True,
+            )
 
 
 def _row(step: Step) -> list[object]:
@@ -101,7 +113,10 @@ def _range(estimate: Estimate) -> str | None:
         return "?"
     if estimate.high is None:
         return f"{estimate.low} or more"
-    return str(estimate.low) if estimate.low == estimate.high else f"{estimate.low}-{estimate.high}"
+    about = "~" if estimate.guessed else ""
+    if estimate.low == estimate.high:
+        return f"{about}{estimate.low}"
+    return f"{about}{estimate.low}-{estimate.high}"
 
 
 def _total(steps: list[Step]) -> str:
@@ -120,7 +135,8 @@ def _total(steps: list[Step]) -> str:
         priced = priced and estimate.cost is not None and not estimate.unpriced
     low, high = (sum(getattr(e, name) or 0 for e in known) for name in ("low", "high"))
     calls = f"{high:,}" if low == high else f"{low:,}-{high:,}"
-    return f"In all {calls} calls: {said(tokens, cost if priced else None)}."
+    about = "about " if any(e.guessed for e in known) else ""
+    return f"In all {about}{calls} calls: {said(tokens, cost if priced else None)}."
 
 
 def _span(tokens: Range) -> str:

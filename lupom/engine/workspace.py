@@ -192,12 +192,15 @@ class Project:
         no_llm: bool = False,
         retry_invalid: bool = False,
         estimate: bool = True,
+        rehearse: bool = False,
         offline: bool = False,
     ) -> Plan:
         """Say what a run of the same options would do and why; no call is made.
 
         With `estimate`, LLM nodes say how many of their rows are answered and what the rest costs.
-        S3 is asked whether sources changed, unless `offline`.
+        With `rehearse`, those whose rows depend on answers still to come say it, too: answers are
+        made up, and what is between is built in memory. S3 is asked whether sources changed, unless
+        `offline`.
         """
         context = self.context
         selected = selection.with_seeds(context, self.select(select, exclude))
@@ -215,7 +218,9 @@ class Project:
         if estimate and not no_llm:
             from lupom.engine.run.estimate import estimate_calls
 
-            estimate_calls(context, self.graph, plan, known, retry_invalid=retry_invalid)
+            estimate_calls(
+                context, self.graph, plan, known, retry_invalid=retry_invalid, rehearse=rehearse
+            )
         return plan
 
     def run(

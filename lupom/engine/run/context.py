@@ -68,6 +68,8 @@ class Context:
         self.with_tests = self.graph
         self.tests: Mapping[str, Node] = {}
         self.warnings: list[str] = []
+        # No embeddings are asked for: vectors are made up, as answers are.
+        self.rehearses = False
         self.hashes = FileHashes(None)
         self.compare_with: Path | None = None
         self.defers_to: Store | None = None

@@ -16,29 +16,50 @@ from lupom.engine.run.spending import said, taking
 
 
 def estimate_calls(
-    context: Context, graph: Graph[Node], plan: Plan, known: Identities, *, retry_invalid: bool
+    context: Context,
+    graph: Graph[Node],
+    plan: Plan,
+    known: Identities,
+    *,
+    retry_invalid: bool,
+    rehearse: bool = False,
 ) -> None:
     """Add an Estimate to each LLM step that would or might run.
 
     The rows are read, the calls made up and looked up in the ledger: the counts are exact. Where
     seeds, SQL or Python models above are stale, they are built in memory first. Below an LLM model
-    that is to be asked, the rows of today give a range, or nothing is known yet.
+    that is to be asked, the rows of today give a range. Where there are none, nothing is known yet;
+    with `rehearse`, answers are made up, and all between is built in memory, too.
     """
     doing = {step.node: step for step in plan.doing()}
     steps = [step for step in plan.doing() if context.nodes[step.node].materialization.needs_llm]
     if not steps:
         return
-    with scratch(context) as memory:
+    # An LLM model that stands is read as it is.
+    new = {step.node for step in steps if known.of(step.node) is None}
+    above_others = {name for step in steps for name in graph.ancestors(step.node)}
+    with scratch(context, rehearse=rehearse) as memory:
         for step in steps:
             node = context.nodes[step.node]
             above = [name for name in graph.sort(graph.ancestors(node.name)) if name in doing]
             asked = [name for name in above if context.nodes[name].materialization.needs_llm]
+            unknown = any(known.of(parent) is None for parent in node.parents)
             try:
-                if asked:
+                if asked and not (rehearse and unknown):
                     step.estimate = _below(context, node, known, asked[0], retry_invalid)
                 else:
                     memory.build(tuple(above))
                     step.estimate = _estimate(memory.context, context, node, retry_invalid)
+                    if asked:
+                        step.estimate.guessed = True
+                if rehearse and step.node in new and node.name in above_others:
+                    failed = memory.stand_in(node)
+                    if failed:
+                        notes = [
+                            step.estimate.note,
+                            f"no answer can be made up for {failed:,} rows",
+                        ]
+                        step.estimate.note = "; ".join(note for note in notes if note)
             except LupomError as error:
                 step.estimate = Estimate(note=str(error))
 

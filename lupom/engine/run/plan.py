@@ -23,7 +23,8 @@ class Estimate:
     to make: tokens and money (USD) as a range of its own; money None is "price unknown". `unpriced`
     names the aliases whose price is unknown: where rows are asked of several, money is of the
     others. `from_cache` of the tokens come from the provider's prompt cache, None is unknown;
-    `saved` are the tokens that asking rows together saves.
+    `saved` are the tokens that asking rows together saves. `guessed` says that answers above were
+    made up, so that all numbers are about so many.
     """
 
     rows: int | None = None
@@ -37,6 +38,7 @@ class Estimate:
     cost: Range | None = None
     unpriced: list[str] = field(default_factory=list)
     note: str = ""
+    guessed: bool = False
 
 
 @dataclass(slots=True)
@@ -63,6 +65,7 @@ class Plan:
         for step in self.doing():
             e = step.estimate
             calls = "" if e is None or e.high is None else f"{e.low:,}-{e.high:,}"
+            calls = f"~{calls}" if e is not None and e.guessed else calls
             cost = "" if e is None or e.cost is None else f"${e.cost.low:.2f}-${e.cost.high:.2f}"
             rows.append([step.node, step.kind, step.action, step.reason, calls, cost])
         if not rows:

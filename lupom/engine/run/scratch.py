@@ -1,7 +1,8 @@
 """Stale tables built in memory, so that a plan can count the calls below them.
 
 Seeds, SQL and Python models cost nothing but time: before the first run they are built here, on top
-of what already stands in the store, and thrown away again. What lies below an LLM model cannot be.
+of what already stands in the store, and thrown away again. What lies below an LLM model that is to
+be asked takes made-up answers in its place.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lupom.engine.errors import LupomError, ModelError, StoreError
+from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
 from lupom.engine.store.base import CATALOG, Store
 from lupom.engine.store.instances import take
@@ -19,6 +21,8 @@ from lupom.engine.store.records import TableRecord
 
 if TYPE_CHECKING:
     import duckdb
+
+    from lupom.engine.llm.answers import Answer
 
 _BUILT = "lupom_built"
 
@@ -66,11 +70,15 @@ class ScratchStore(Store):
 
 
 @contextmanager
-def scratch(context: Context) -> Iterator[Scratch]:
-    """Open a scratch store over a project's own; it is gone at the end of the block."""
+def scratch(context: Context, *, rehearse: bool = False) -> Iterator[Scratch]:
+    """Open a scratch store over a project's own; it is gone at the end of the block.
+
+    With `rehearse` Python models get made-up vectors for embeddings.
+    """
     store = ScratchStore(context.store)
     inner = Context(context.files, context.nodes, store, context.sources)
     inner.deferred = context.deferred
+    inner.rehearses = rehearse
     store.acquire()
     try:
         yield Scratch(inner)
@@ -91,12 +99,16 @@ class Scratch:
         self._built: set[str] = set()
 
     def build(self, names: tuple[str, ...]) -> None:
-        """Build nodes, in the order given; raises LupomError with the file of one that fails."""
+        """Build nodes, in the order given, but those that ask an LLM.
+
+        Raises LupomError with the file of one that fails.
+        """
         from lupom.engine.run.materializations import build
 
         for name in names:
             node = self.context.nodes[name]
-            if name in self._built or not node.materialization.is_built:
+            stands = name in self._built or node.materialization.needs_llm
+            if stands or not node.materialization.is_built:
                 continue
             kind = node.materialization.relation
             record = TableRecord(name, kind, fingerprint="", code="", measured=node.measured)
@@ -109,3 +121,41 @@ class Scratch:
                 message = "\n".join(row for row in str(error).splitlines() if row.strip())
                 raise ModelError(message, file=node.file) from error
             self._built.add(name)
+
+    def stand_in(self, node: Node) -> int:
+        """Make an LLM model's table of the ledger's answers, and of made-up ones for the rest.
+
+        Returns for how many rows none was found that their class takes.
+        """
+        from lupom.engine.llm.stand_ins import stand_in
+        from lupom.engine.run.materializations.llm import build_from
+        from lupom.engine.run.materializations.rows import Part, prepare
+        from lupom.engine.state.ledger import OK
+
+        context = self.context
+        with context.store.hold(read_only=context.store.idle) as cursor:
+            prepared = prepare(context, node, cursor)
+
+        def answers(part: Part) -> list[Answer]:
+            out: list[Answer] = [
+                stand_in(f"{node.name} {part.start + i}", call.response)
+                for i, call in enumerate(part.calls)
+            ]
+            for alias, places in part.by_alias().items():
+                known = context.gateway.recall(alias, [part.calls[i] for i in places])
+                for i, answer in zip(places, known, strict=True):
+                    out[i] = answer or out[i]
+            return out
+
+        kind = node.materialization.relation
+        record = TableRecord(node.name, kind, fingerprint="", code="", measured=node.measured)
+        failed = 0
+
+        def counted(part: Part) -> list[Answer]:
+            nonlocal failed
+            out = answers(part)
+            failed += sum(answer.status != OK for answer in out)
+            return out
+
+        build_from(context, node, record, prepared, counted)
+        return failed

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from lupom.engine.llm.answers import Answer
 
-__all__ = ["Stopped", "build", "build_empty"]
+__all__ = ["Stopped", "build", "build_empty", "build_from"]
 
 # Characters of an invalid answer that an error shows.
 _SHOWN = 160
@@ -108,8 +108,30 @@ def build(
             file=node.file,
             hint=_remedy(context, node, prepared, prepared.asked),
         )
-    table = _together(prepared, tables)
+    return _commit(context, node, record, columns, _together(prepared, tables), quarantine)
 
+
+def build_from(
+    context: Context,
+    node: Node,
+    record: TableRecord,
+    prepared: Prepared,
+    answers: Callable[[Part], list[Answer]],
+) -> TableRecord:
+    """Make the table of answers that are given part by part; nothing is asked."""
+    columns = _columns(prepared)
+    tables = [_table(prepared, part, answers(part)) for part in prepared.parts()]
+    return _commit(context, node, record, columns, _together(prepared, tables), [])
+
+
+def _commit(
+    context: Context,
+    node: Node,
+    record: TableRecord,
+    columns: dict[str, str],
+    table: pa.Table,
+    quarantine: list[tuple[str, str, str | None, str | None]],
+) -> TableRecord:
     def commit(cursor: duckdb.DuckDBPyConnection) -> None:
         _create(context, cursor, node, columns)
         cursor.register("__lupom_rows", table)
