@@ -7,7 +7,8 @@
 A survey that is made up as in `scale.py`. Predictors learn from so many drawn reference respondents
 (`learn_from`) and predict the test pairs; of so many drawn candidates (`neighbour_candidates`) the
 nearest by persona values vote on hidden answers; and a persona network that so many teach refines
-the personas of others, whose true values are known. Prints accuracy and log loss, and what each
+the personas of others, whose true values are known. Questions of a short form are chosen, and the
+rest is told by them, from so many people (`plan_from`). Prints accuracy and log loss, and what each
 number has less than the largest, paired, with its standard error (clustered on respondents). Lines
 are JSON.
 """
@@ -170,6 +171,50 @@ def taught(args: argparse.Namespace) -> None:
     told("taught_by", frames)
 
 
+def planned(args: argparse.Namespace) -> None:
+    """Choose questions by so many people, and judge 5 of them on others."""
+    from lupom.science.blas import one_thread
+    from lupom.science.planning import classes, forms
+    from lupom.science.planning.classes import Pool
+    from lupom.science.planning.moments import Cells, fit
+    from lupom.science.planning.question_plan import Judge
+
+    rng = np.random.default_rng(1)
+    options = 2 + np.arange(QUESTIONS) % 4
+    theme = rng.normal(size=(args.people + 5000, 4)) @ rng.normal(size=(4, QUESTIONS))
+    lean = theme + 1.5 * rng.normal(size=theme.shape)
+    codes = np.empty(lean.shape, dtype=np.int64)
+    for j, k in enumerate(options):
+        cuts = np.quantile(lean[:, j], np.sort(rng.uniform(0.1, 0.9, k - 1)))
+        codes[:, j] = np.searchsorted(cuts, lean[:, j])
+    offsets = np.concatenate([[0], options.cumsum()])
+    values = np.zeros((len(codes), int(offsets[-1])), dtype=np.float32)
+    values[np.arange(len(codes))[:, None], offsets[:-1] + codes] = 1
+    everybody = Cells(codes, values, np.ones(len(codes)), offsets)
+    others = everybody.only(np.arange(args.people, len(codes)))
+    frames: dict[int | None, pd.DataFrame] = {}
+    for n in args.plan:
+        begun = time.process_time()
+        learned_from = everybody.only(np.arange(args.people)[:n])
+        with one_thread():
+            moments = fit(learned_from)
+            form = forms.choose(moments, learned_from.only(np.arange(1000)), 5)
+            pool = Pool(moments, classes.fit(learned_from))
+            sums = Judge(pool, others).sums(form, 5)
+        said = {"plan_from": n or "all", "form": form}
+        print(json.dumps({**said, "seconds": round(time.process_time() - begun, 1)}), flush=True)
+        frames[n] = pd.DataFrame(
+            {
+                "of": "the rest after 5 questions",
+                "respondent_id": np.arange(len(others.codes)),
+                "question_id": "all",
+                "accuracy": sums.right / sums.count,
+                "nll": sums.loss / sums.count,
+            }
+        )
+    told("plan_from", frames)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--people", type=int, default=100_000)
@@ -177,6 +222,9 @@ def main() -> None:
     parser.add_argument("--learn", type=number, nargs="*", default=[10_000, 20_000, 50_000, None])
     parser.add_argument("--candidates", type=number, nargs="*", default=[5000, 20_000, None])
     parser.add_argument("--teach", type=number, nargs="*", default=[10_000, 20_000, 50_000, None])
+    parser.add_argument(
+        "--plan", type=number, nargs="*", default=[5000, 10_000, 20_000, 50_000, None]
+    )
     parser.add_argument("--network-dimensions", type=int, default=20)
     parser.add_argument(
         "--asked", type=int, default=4000, help="respondents who are voted on and refined"
@@ -187,6 +235,8 @@ def main() -> None:
     args = parser.parse_args()
     if args.teach:
         taught(args)
+    if args.plan:
+        planned(args)
     if not args.candidates and not args.learn:
         return
     with tempfile.TemporaryDirectory(prefix="lupom-bounds-") as temporary:

@@ -1,7 +1,11 @@
 """Planned gaps filled by multiple imputation: do intervals hold, and how wide are they?
 
-    python benchmarks/imputation.py [--draws 60] [--people 800] [--sets 20] [--forest 4]
-                                    [--alone 600] [--first 0]
+    python benchmarks/imputation.py [--draws 12] [--people 800] [--sets 10] [--forest 2]
+                                    [--alone 600] [--first 0] [--keep FOLDER]
+
+As it comes it takes a minute of CPU, and three more where miceforest is installed. With --keep each
+draw's intervals are kept in a folder, so that a longer one (--draws 60 --sets 20) goes on where it
+was ended.
 
 People with all 25 answers of the General Social Survey are the population. So many of them are
 drawn with replacement, again and again, each is asked two of four blocks (`design_blocks`), and
@@ -35,9 +39,11 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -157,6 +163,8 @@ def imputed(people: Cells, sets: int, seed: int) -> list[Ints]:
 
 def forests(people: Cells, sets: int, seed: int) -> list[Ints]:
     """Return the sets that miceforest makes of the same answers and attributes."""
+    import warnings
+
     import miceforest
     import pandas as pd
 
@@ -170,6 +178,8 @@ def forests(people: Cells, sets: int, seed: int) -> list[Ints]:
     attributes = people.values[:, int(people.offsets[-1]) :]
     for column in range(attributes.shape[1]):
         frame[f"a{column}"] = attributes[:, column]
+    # Of its own way to add columns to a frame, hundreds of times.
+    warnings.simplefilter("ignore", pd.errors.PerformanceWarning)
     kernel = miceforest.ImputationKernel(frame, num_datasets=sets, random_state=seed)
     kernel.mice(5, num_threads=1)
     return [
@@ -178,14 +188,26 @@ def forests(people: Cells, sets: int, seed: int) -> list[Ints]:
     ]
 
 
+def pooled(sets: list[Ints], offsets: Ints) -> dict[str, Floats]:
+    """Return shares and associations of imputed sets together, and half-widths."""
+    found = [statistics(codes, offsets) for codes in sets]
+    v = [np.array(part) for part in zip(*found, strict=True)]
+    out: dict[str, Floats] = {}
+    for what, at in (("shares", 0), ("associations", 2)):
+        one = rubin.pool(v[at], v[at + 1], len(sets[0]) - 1)
+        out |= {what: one.value, f"{what}_half": one.high - one.value}
+    return out
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--draws", type=int, default=60)
+    parser.add_argument("--draws", type=int, default=12)
     parser.add_argument("--people", type=int, default=800)
-    parser.add_argument("--sets", type=int, default=20)
-    parser.add_argument("--forest", type=int, default=4)
+    parser.add_argument("--sets", type=int, default=10)
+    parser.add_argument("--forest", type=int, default=2)
     parser.add_argument("--alone", type=int, default=600)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--keep", type=Path)
     given = parser.parse_args()
     task = answered(everyone(*gss())[0])
     everybody = cells(task)
@@ -221,14 +243,21 @@ def main() -> None:
         for name, (fill, most) in fillers.items():
             if draw >= most:
                 continue
-            began = time.process_time()
-            with one_thread():
-                found = [statistics(codes, offsets) for codes in fill(people, given.sets, number)]
-            seconds[name] += time.process_time() - began
-            v = [np.array(part) for part in zip(*found, strict=True)]
-            for what, at in (("shares", 0), ("associations", 2)):
-                pooled = rubin.pool(v[at], v[at + 1], n - 1)
-                tallies[name].add(what, pooled.value, pooled.high - pooled.value)
+            file = given.keep and given.keep / f"{name}-{n}-{given.sets}-{number}.npz"
+            if file and file.exists():
+                kept = dict(np.load(file))
+            else:
+                began = time.process_time()
+                with one_thread():
+                    kept = pooled(fill(people, given.sets, number), offsets)
+                kept["seconds"] = np.array(time.process_time() - began)
+                if file:
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    np.savez(file, allow_pickle=False, **kept)
+            seconds[name] += float(kept["seconds"])
+            for what in ("shares", "associations"):
+                tallies[name].add(what, kept[what], kept[f"{what}_half"])
+            print(f"{name}: draw {draw + 1} of {most}", file=sys.stderr)
     rng = np.random.default_rng(1)
     # Widths against those asked alone, as they are predicted.
     shares = (blocks.efficiency(contrasts, design.forms) / design.forms.mean(axis=0)) ** -0.5

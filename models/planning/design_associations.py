@@ -16,6 +16,7 @@ def model(lupom):
         lupom.ref("respondents"),
         closed,
         lupom.ref("design_blocks"),
+        people=lupom.var("plan_from", 20_000),
         seed=lupom.var("seed", 1),
     )
     for note in blocks.bases(found):

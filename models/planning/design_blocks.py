@@ -19,6 +19,7 @@ def model(lupom):
         blocks=number,
         asked=lupom.var("plan_blocks_asked", 2),
         core=lupom.var("plan_core", []),
+        people=lupom.var("plan_from", 20_000),
         seed=lupom.var("seed", 1),
     )
     for note in blocks.too_few(designs, closed, number):

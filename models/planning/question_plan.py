@@ -16,5 +16,6 @@ def model(lupom):
         attributes=lupom.var("group_attributes", None),
         known_attributes=lupom.var("plan_attributes_known", True),
         smallest=lupom.var("plan_smallest", 100),
+        people=lupom.var("plan_from", 20_000),
         seed=lupom.var("seed", 1),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import combinations
 from math import comb
 from typing import Any
@@ -16,7 +15,7 @@ import pyarrow.compute as pc
 from lupom.science.blas import one_thread
 from lupom.science.inputs import arrow
 from lupom.science.planning.moments import Moments, cells, fit
-from lupom.science.planning.questionnaire import Questionnaire, questionnaires
+from lupom.science.planning.questionnaire import Questionnaire, named, questionnaires
 from lupom.science.predictors.task import Bools, Floats, Ints
 
 BLOCKS = pa.schema(
@@ -239,6 +238,7 @@ def design_blocks(
     blocks: int = 4,
     asked: int = 2,
     core: Collection[str] | Mapping[str, Collection[str]] = (),
+    people: int | None = None,
     seed: int = 0,
 ) -> pa.Table:
     """Return a split questionnaire of each survey, a row a question.
@@ -248,6 +248,7 @@ def design_blocks(
     responses, respondents, questions : as `question_plan.question_plan` takes them.
     blocks, asked : how many blocks there are, and how many each person is asked.
     core : questions that everybody is asked, for all surveys or by survey.
+    people : of surveys of more so many are drawn to learn from; None is all.
 
     Returns
     -------
@@ -271,7 +272,8 @@ def design_blocks(
             f"plan_blocks_asked: {asked} of {blocks} blocks make {comb(blocks, asked):,} forms, and"
             f" {MOST_FORMS} are the most; take fewer blocks (plan_blocks)"
         )
-    found, parts = list(questionnaires(responses, respondents, questions)), []
+    surveys = questionnaires(responses, respondents, questions, people=people, seed=seed)
+    found, parts = list(surveys), []
     fixed_of = _cores(found, core)
     for one in found:
         task, fixed = one.task, fixed_of[one.task.survey]
@@ -304,13 +306,20 @@ def design_blocks(
 
 
 def design_associations(
-    responses: Any, respondents: Any, questions: Any, blocks: Any, *, seed: int = 0
+    responses: Any,
+    respondents: Any,
+    questions: Any,
+    blocks: Any,
+    *,
+    people: int | None = None,
+    seed: int = 0,
 ) -> pa.Table:
     """Return what a design leaves of the precision of associations, a row a pair of questions.
 
     Parameters
     ----------
-    responses, respondents, questions : as `design_blocks` takes them. blocks : what it returned.
+    responses, respondents, questions, people, seed : as `design_blocks` took them.
+    blocks : what it returned.
 
     Returns
     -------
@@ -321,7 +330,7 @@ def design_associations(
     are left out.
     """
     found, parts = arrow(blocks).to_pylist(), []
-    for one in questionnaires(responses, respondents, questions):
+    for one in questionnaires(responses, respondents, questions, people=people, seed=seed):
         task = one.task
         own = {r["question_id"]: r for r in found if r["survey"] == task.survey}
         if not own:
@@ -430,34 +439,12 @@ def _cores(
     found: Sequence[Questionnaire], core: Collection[str] | Mapping[str, Collection[str]]
 ) -> dict[str, Bools]:
     """Return which questions everybody is asked, (Q), by survey."""
-    wanted = core if isinstance(core, Mapping) else {one.task.survey: core for one in found}
-    known = {one.task.survey: one.whole.questions for one in found}
-    for survey, names in wanted.items():
-        if survey not in known:
-            near = _near(survey, known)
-            raise ValueError(f"plan_core names {survey!r}, no survey of the project{near}")
-        if isinstance(names, str):
-            raise ValueError(f"plan_core is a list of questions, as [{names}], not a text")
-        # A list for all surveys names questions of any.
-        there = known[survey] if isinstance(core, Mapping) else sum(known.values(), ())
-        strange = sorted(set(names) - set(there))
-        if strange:
-            raise ValueError(
-                f"plan_core names {', '.join(strange)}, no closed question of"
-                f" {survey if isinstance(core, Mapping) else ' or '.join(known)}"
-                f"{_near(strange[0], there)}"
-            )
-    out = {}
+    wanted, out = named(found, core, "plan_core"), {}
     for one in found:
-        names = set(wanted.get(one.task.survey, ()))
+        names = wanted[one.task.survey]
         asked = names | {q for q, made in one.recodes.items() if names & set(made)}
         out[one.task.survey] = np.isin(np.array(one.task.questions, dtype=object), list(asked))
     return out
-
-
-def _near(word: str, known: Collection[str]) -> str:
-    near = get_close_matches(word, sorted(known), 1, 0.5)
-    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def _design(rows: Sequence[Mapping[str, Any]]) -> Design:

@@ -8,7 +8,8 @@ import numpy as np
 
 from lupom.science.gaussian.encoding import Encoding
 from lupom.science.gaussian.model import fit
-from lupom.science.planning.moments import Cells, Moments, patterns
+from lupom.science.planning.moments import Cells, Moments
+from lupom.science.planning.options import Singles
 from lupom.science.predictors.task import HIDDEN, Bools, Floats, Ints
 
 # Of the ridge regressions, in mean variances times the root of the number of people. What is shrunk
@@ -25,6 +26,16 @@ STRONGEST = 6
 OWN = 0.5
 # From first draws by a Gaussian to draws that keep associations.
 SWEEPS = 8
+# Of the Gaussian, by itself, before them.
+FIRST = 3
+# Columns that a question is predicted from at most, those that vary with it most. On the General
+# Social Survey, with 20, 40, 80 and all 136, intervals of associations were .83, .93, 1.03 and 1.07
+# times as wide as of those asked alone, of which .948, .960, .964 and .963 held, but of those from
+# .1 to .3 .938 with 20. On 1,500 made-up people and 100 questions, of 350 options, associations
+# were wrong by .046, .038, .035 (with 60), .036 (with 150) and .039 (with all).
+COLUMNS = 50
+# People that the Gaussian of the first draws is fitted to at most.
+BEGIN = 5000
 # Questions that nine in ten of those not asked one were not asked either are drawn together.
 TOGETHER = 0.9
 # An option that a conditional mean says less of than this is drawn so often all the same.
@@ -40,54 +51,100 @@ def draws(
     count: int,
     *,
     seed: int = 0,
+    never: Bools | None = None,
     ridge: float = RIDGE,
     strongest: int = STRONGEST,
     sweeps: int = SWEEPS,
+    columns: int = COLUMNS,
 ) -> Iterator[Ints]:
     """Yield the people's answers with gaps filled, (n, Q), `count` times.
 
-    Chained equations (van Buuren 2018, 4.5): in each sweep every question is predicted from all
-    others and the attributes, and its gaps are drawn anew. Questions that the same people were not
-    asked, as those of a block, are drawn together, each by those drawn before it: by the old draws
-    of the others chains would keep for long what associations they began with. A ridge regression
-    of its options says
-    what all columns say together; a logistic regression turns it into probabilities, beside the
-    columns that say most, which have coefficients of their own. All regressions of one set are
-    fitted to people drawn with replacement, so that sets differ by as much as is not known of these
-    either (proper in Rubin's sense; Little and Rubin 2002, 10.2.3). First draws are a Gaussian's.
+    Chained equations (van Buuren 2018, 4.5): in each sweep every question is predicted from others
+    and the attributes, and its gaps are drawn anew. Questions that the same people were not asked,
+    as those of a block, are drawn together, each by those drawn before it: by the old draws of the
+    others chains would keep for long what associations they began with. A ridge regression of its
+    options says what all columns say together; a logistic regression turns it into probabilities,
+    beside the columns that say most, which have coefficients of their own. All regressions of one
+    set are fitted to people drawn with replacement, so that sets differ by as much as is not known
+    of these either (proper in Rubin's sense; Little and Rubin 2002, 10.2.3). First draws are a
+    Gaussian's. A set takes as long as people times questions.
 
     Parameters
     ----------
-    people : answers, with -1 for gaps. ridge, strongest, sweeps : as `RIDGE`, `STRONGEST` and
-        `SWEEPS`.
+    people : answers, with -1 for gaps.
+    never : (n, Q), gaps that are not filled: who cannot be asked a question has no answer to it,
+        which is what the others are predicted from.
+    ridge, strongest, sweeps, columns : as `RIDGE`, `STRONGEST`, `SWEEPS` and `COLUMNS`.
     """
-    rng = np.random.default_rng(seed)
-    n, questions = people.codes.shape
+    n = len(people.codes)
     sizes = tuple(int(s) for s in np.diff(people.offsets))
-    attributes = people.values[:, int(people.offsets[-1]) :].astype(np.float64)
+    attributes = people.values[:, int(people.offsets[-1]) :]
     encoding = Encoding(sizes, attributes.shape[1])
     there = people.codes != HIDDEN
-    groups = _together(~there)
-    for _ in range(count):
+    gaps = ~there if never is None else ~there & ~never
+    groups = _together(gaps)
+    some = np.random.default_rng(seed).permutation(n)[:BEGIN]
+    found = fit(encoding, people.codes[some], attributes[some].astype(np.float64))
+    covariance = found.covariance + found.ridge * np.eye(len(found.mean))
+    moments = Moments(found.shares + found.mean, covariance, people.offsets, LEAST)
+    nearest = _nearest(moments)
+    for number in range(count):
+        rng = np.random.default_rng([seed, number])
         again = np.bincount(rng.integers(0, n, n), minlength=n).astype(np.float64)
-        found = fit(encoding, people.codes, attributes, weights=again)
-        noise = found.ridge * np.eye(len(found.mean))
-        mean, covariance = found.shares + found.mean, found.covariance + noise
-        moments = Moments(mean, covariance, people.offsets, LEAST)
-        codes = _filled(moments, people, rng, rng.permutation(questions))
-        values = np.hstack([np.zeros((n, moments.width)), attributes])
-        values[np.arange(n)[:, None], people.offsets[:-1] + codes] = 1.0
-        equations = _Equations(moments, again, ridge, strongest)
+        codes, values = _first(moments, people, gaps, rng)
+        equations = _Equations(moments, again, ridge, strongest, nearest, columns)
         for _ in range(sweeps):
             for group in rng.permutation(len(groups)):
                 order = rng.permutation(groups[group])
                 for place, question in enumerate(order):
-                    gap = ~there[:, question]
-                    p = equations.chances(values, int(question), ~gap, order[place:])
-                    said = _drawn(p, rng)[gap]
+                    gap = np.flatnonzero(gaps[:, question])
+                    p = equations.chances(
+                        values, int(question), there[:, question], gap, order[place:]
+                    )
+                    codes[gap, question] = said = _drawn(p, rng)
                     values[gap, moments.columns(int(question))] = np.eye(p.shape[1])[said]
-                    codes[gap, question] = said
         yield codes
+
+
+def _nearest(moments: Moments) -> Ints:
+    """Return all columns in the order in which they vary with each question, (Q, D).
+
+    By the largest squared correlation with any option of it.
+    """
+    spread = np.sqrt(np.diag(moments.covariance))
+    alike = np.square(
+        moments.covariance[: moments.width] / np.outer(spread[: moments.width], spread)
+    )
+    most = np.maximum.reduceat(alike, moments.offsets[:-1], axis=0)
+    return np.argsort(-most, axis=1, kind="stable")
+
+
+def _first(
+    moments: Moments, people: Cells, gaps: Bools, rng: np.random.Generator
+) -> tuple[Ints, Singles]:
+    """Return answers with gaps filled, (n, Q), and all columns, (n, D), by Gibbs' sampler.
+
+    Each question is drawn by its conditional mean in the Gaussian given all others, which the
+    inverse of the covariance says at once for all people, whichever gaps they have.
+    """
+    inverse = np.linalg.inv(moments.covariance)
+    codes, mean = people.codes.copy(), moments.mean.astype(np.float32)
+    # What is not known is at its mean before it is drawn.
+    told = np.ones(people.values.shape, dtype=bool)
+    told[:, : moments.width] = people.told(np.ones(codes.shape[1], dtype=bool))
+    centred = np.where(told, people.values - mean, np.float32(0))
+    for _ in range(FIRST):
+        for question in rng.permutation(np.flatnonzero(gaps.any(axis=0))):
+            part, gap = moments.columns(int(question)), np.flatnonzero(gaps[:, question])
+            slope = np.linalg.solve(inverse[part, part], inverse[part])
+            slope[:, part] = 0.0
+            means = mean[part] - centred[gap] @ slope.T.astype(np.float32)
+            codes[gap, question] = said = _drawn(_calibrated(means), rng)
+            centred[gap, part] = np.eye(means.shape[1], dtype=np.float32)[said] - mean[part]
+    values = people.values.copy()
+    row, column = np.nonzero(codes != HIDDEN)
+    values[row, people.offsets[column] + codes[row, column]] = 1
+    return codes, values
 
 
 def _together(gaps: Bools) -> list[Ints]:
@@ -111,37 +168,55 @@ class _Equations:
     again : (n), how often each person is learned from.
     """
 
-    def __init__(self, moments: Moments, again: Floats, ridge: float, strongest: int) -> None:
+    def __init__(
+        self,
+        moments: Moments,
+        again: Floats,
+        ridge: float,
+        strongest: int,
+        nearest: Ints,
+        columns: int,
+    ) -> None:
         self.again = again
         self._moments, self._ridge, self._strongest = moments, ridge, strongest
+        self._nearest, self._columns = nearest, columns
         # Of each question what was found in the sweep before, to begin with.
         self._found: dict[int, tuple[Ints, Floats]] = {}
 
-    def chances(self, values: Floats, question: int, told: Bools, left: Ints) -> Floats:
-        """Return everybody's probabilities of a question's options from other columns, (n, K).
+    def chances(self, values: Singles, question: int, told: Bools, gap: Ints, left: Ints) -> Floats:
+        """Return people's probabilities of a question's options from other columns, (gap, K).
 
         Parameters
         ----------
         values : (n, D), all columns. told : (n), whose answer is known; they are learned from.
+        gap : the people whose probabilities are wanted.
         left : questions that are not read, the question itself among them.
         """
         moments = self._moments
         part = moments.columns(question)
-        columns = np.flatnonzero(~np.isin(np.arange(values.shape[1]), self._options(left)))
-        x, y, w = values[:, columns], values[:, part], self.again * told
+        usable = np.ones(values.shape[1], dtype=bool)
+        usable[self._options(left)] = False
+        order = self._nearest[question]
+        columns = np.sort(order[usable[order]][: self._columns])
+        learned = np.flatnonzero((self.again > 0) & told)
+        w = self.again[learned]
+        y = values[learned, part].astype(np.float64)
         total = w.sum()
-        kept = y[told].any(axis=0) & ((w @ y) > 0)
+        kept = y.any(axis=0)
         if total == 0 or kept.sum() < 2:
-            return np.tile((told @ y + 1e-9) / (told @ y + 1e-9).sum(), (len(y), 1))
+            # Nobody of those drawn has the answer, or all have the same.
+            share = values[told, part].mean(axis=0, dtype=np.float64) + 1e-9
+            return np.tile(share / share.sum(), (len(gap), 1))
         y = y[:, kept]
         share = w @ y / total
-        learned = np.flatnonzero(w > 0)
-        x = x - w @ x / total
-        root = np.sqrt(w[learned])[:, None]
+        x = values[learned][:, columns]
+        mean = (w.astype(np.float32) @ x) / np.float32(total)
+        x -= mean
+        root = np.sqrt(w).astype(np.float32)[:, None]
         # Sums of products in single precision: the ridge is 10,000 times what they are off by.
-        xl = (x[learned] * root).astype(np.float32)
+        xl = x * root
         gram = (xl.T @ xl).astype(np.float64)
-        across = xl.T @ ((y[learned] - share) * root).astype(np.float32)
+        across = xl.T @ ((y - share).astype(np.float32) * root)
         spread = np.diag(gram).copy()
         level = float(spread.sum()) / total / max(len(gram), 1) or 1.0
         gram[np.diag_indices_from(gram)] += self._ridge * level * np.sqrt(total)
@@ -153,14 +228,20 @@ class _Equations:
         # associations than people. On the General Social Survey that took .12 from a correlation's
         # Fisher z.
         # log p is near to log share + (mean - share) / share where all columns vary alike.
-        out = np.zeros((len(y), part.stop - part.start))
-        index, design = x @ slope / share, np.hstack([np.ones((len(x), 1)), x[:, own]])
+        slope = (slope / share).astype(np.float32)
+
+        def parts(x: Singles) -> tuple[Floats, Floats]:
+            design = np.hstack([np.ones((len(x), 1)), x[:, own]])
+            return (x @ slope).astype(np.float64), design
+
         before, theta = self._found.get(question, (None, None))
         if before is None or not np.array_equal(before, columns[own]):
             theta = None
-        theta = _logistic(index[learned], design[learned], y[learned], w[learned], share, theta)
+        index, design = parts(x)
+        theta = _logistic(index, design, y, w, share, theta)
         self._found[question] = columns[own], theta
-        out[:, kept] = _softmax(_logits(theta, index, design))
+        out = np.zeros((len(gap), part.stop - part.start))
+        out[:, kept] = _softmax(_logits(theta, *parts(values[gap][:, columns] - mean)))
         return out
 
     def _options(self, questions: Ints) -> Ints:
@@ -242,29 +323,6 @@ def _logits(theta: Floats, index: Floats, x: Floats) -> Floats:
 def _softmax(logits: Floats) -> Floats:
     out = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(out / out.sum(axis=1, keepdims=True))
-
-
-def _filled(moments: Moments, people: Cells, rng: np.random.Generator, order: Ints) -> Ints:
-    out = people.codes.copy()
-    everything = people.told(np.ones(people.codes.shape[1], dtype=bool))
-    attributes = np.ones(people.values.shape[1] - moments.width, dtype=bool)
-    for answered, rows in patterns(everything):
-        gaps = [int(q) for q in order if not answered[moments.columns(int(q)).start]]
-        if not gaps:
-            continue
-        told = np.append(answered, attributes)
-        slope, covariance = moments.given(told)
-        means = moments.mean[: moments.width]
-        means = means + (people.values[np.ix_(rows, told)] - moments.mean[told]) @ slope
-        for question in gaps:
-            part = moments.columns(question)
-            said = _drawn(_calibrated(means[:, part]), rng)
-            out[rows, question] = said
-            new = np.eye(part.stop - part.start)[said] - means[:, part]
-            step = np.linalg.solve(covariance[part, part], covariance[part])
-            covariance = np.asarray(covariance - covariance[:, part] @ step)
-            means = means + new @ step
-    return out
 
 
 def _calibrated(means: Floats) -> Floats:

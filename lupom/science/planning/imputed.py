@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -12,8 +14,15 @@ import pyarrow.compute as pc
 from lupom.science.blas import one_thread
 from lupom.science.inputs import arrow, require
 from lupom.science.planning import imputation, rubin
-from lupom.science.planning.moments import cells
-from lupom.science.planning.questionnaire import answered
+from lupom.science.planning.moments import cells as cells_of
+from lupom.science.planning.questionnaire import (
+    Questionnaire,
+    answered,
+    cells,
+    named,
+    places,
+    questionnaires,
+)
 from lupom.science.predictors.task import HIDDEN, Bools, Floats, Ints, Task, everyone
 from lupom.science.tables import option_codes
 
@@ -44,58 +53,210 @@ ESTIMATES = pa.schema(
         ("n_asked", pa.int64()),
     ]
 )
-NOT_ASKED = "not_asked"
-
-
 # Fewer answers to a question do not say how answers vary: one "Yes" of one person would be that of
 # all others, in every set.
 FEWEST = 10
+# Draws in all; more are hardly what anybody means, and take a gigabyte each 30 million.
+MOST = 50_000_000
+# What is told of how long it takes, where that is more, in seconds.
+LONG = 20.0
+LOT, UNCLEAR, FILTER, REFUSED, DONT_KNOW = "lot", "unclear", "filter", "refused", "dont_know"
+GAPS = (LOT, UNCLEAR, FILTER, REFUSED, DONT_KNOW)
 
 
-def imputations(
-    responses: Any, respondents: Any, questions: Any, *, sets: int = 20, seed: int = 0
-) -> pa.Table:
-    """Return answers to what people were not asked, drawn `sets` times as `imputation.draws` does.
+def imputations(responses: Any, respondents: Any, questions: Any, **how: Any) -> pa.Table:
+    """Return what `imputations_in_parts` yields as one table; parameters and errors are its."""
+    parts = list(imputations_in_parts(responses, respondents, questions, **how))
+    return pa.Table.from_batches(parts, schema=IMPUTATIONS)
+
+
+def imputations_in_parts(
+    responses: Any,
+    respondents: Any,
+    questions: Any,
+    *,
+    sets: int = 20,
+    only: Collection[str] | Mapping[str, Collection[str]] | None = None,
+    gaps: Collection[str] = (LOT,),
+    seed: int = 0,
+    note: Callable[[str], None] = lambda _: None,
+) -> Iterator[pa.RecordBatch]:
+    """Return answers that there are not, drawn `sets` times as `imputation.draws` does, by set.
 
     Parameters
     ----------
-    responses : survey, respondent_id, question_id, status and answer. Refusals and don't knows are
-        answers in their way and stay what they are.
+    responses : survey, respondent_id, question_id, status and answer.
     respondents, questions : as `task.tasks` takes them.
+    only : the questions to be imputed, of all surveys or by survey; None is all.
+    gaps : which gaps are filled: those of people who were not asked by 'lot'; for reasons that are
+        'unclear'; whom a 'filter' rules out (all by `reach.reach`); who 'refused'; who said
+        'dont_know'. Who has another gap of the first three has no answer in any set; what others
+        have is drawn for the regressions alone.
+    note : hears what is not imputed and why, and how far it is where that takes long.
 
     Returns
     -------
-    A row for each set (imputation, from 1), respondent and question not asked. A question that
-    fewer than 10 people answered has none.
+    A row for each respondent and question with such a gap, by set (imputation, from 1). A question
+    that fewer than 10 people answered has none. A recode's answer is that of its source.
 
     Raises
     ------
-    ValueError : as `task.tasks` does, and for one set: it does not say how unsure it is.
+    ValueError : as `task.tasks` does; for one set, which does not say how unsure it is, and more
+        than 50 million draws; for questions and gaps that there are not.
     """
     if sets == 1:
         raise ValueError("imputation_sets: 1 does not say how unsure it is; take 20, or 0 for none")
+    strange = sorted(set(gaps) - set(GAPS))
+    if strange or isinstance(gaps, str):
+        raise ValueError(f"imputation_gaps has {strange[0]!r}; it is a list of {', '.join(GAPS)}")
     if sets < 1:
-        return IMPUTATIONS.empty_table()
-    parts = []
+        return iter(())
     table = arrow(responses)
     require(table, ("survey", "respondent_id", "question_id", "status", "answer"), "responses")
-    for task in everyone(table, respondents, questions):
-        kept = answered(task)
-        gaps = _cells(table, kept, pc.equal(table["status"], NOT_ASKED))
-        gaps &= kept.answers == HIDDEN
-        gaps &= (kept.answers != HIDDEN).sum(axis=0) >= FEWEST
-        row, column = np.nonzero(gaps)
-        if not len(row):
-            continue
-        ids = np.array(kept.respondents, dtype=object)[row].tolist()
-        names = np.array(kept.questions, dtype=object)[column].tolist()
-        labels = np.array([o for options in kept.options for o in options], dtype=object)
+    found = list(questionnaires(table, respondents, questions))
+    wanted = None if only is None else named(found, only, "imputation_questions")
+    work = [
+        (one, _gaps(table, one, gaps, None if wanted is None else wanted[one.task.survey], note))
+        for one in found
+    ]
+    count = sum(int(here.sum()) for _, here in work)
+    if count * sets > MOST:
+        raise ValueError(
+            f"imputation_sets: {sets} sets of {count:,} gaps are {count * sets:,} draws, and"
+            f" {MOST:,} are the most; take fewer sets, or name questions in imputation_questions"
+        )
+    # What is wrong is told before anything is drawn, and tables are not read from then on.
+    return chain.from_iterable(
+        _drawn(one, here, gaps, sets, seed, note) for one, here in work if here.any()
+    )
+
+
+def _gaps(
+    table: pa.Table,
+    one: Questionnaire,
+    gaps: Collection[str],
+    wanted: set[str] | None,
+    note: Callable[[str], None],
+) -> Bools:
+    """Return which cells of all its questions, recodes too, are to be filled, (R, whole Q)."""
+    task, found, whole = one.task, one.reach, one.whole
+    not_asked = ~found.asked
+    kinds = {
+        LOT: found.open & not_asked,
+        FILTER: found.barred,
+        UNCLEAR: not_asked & ~found.open & ~found.barred,
+    }
+    filled = np.zeros(task.answers.shape, dtype=bool)
+    for name, cell in kinds.items():
+        if name in gaps:
+            filled |= cell
+    place = {question: q for q, question in enumerate(task.questions)}
+    source = {recode: q for q, made in one.recodes.items() for recode in made}
+    at = [place[source.get(question, question)] for question in whole.questions]
+    nonresponse = {
+        status: cells(table, whole, pc.equal(table["status"], status))
+        for status in (REFUSED, DONT_KNOW)
+    }
+    out = filled[:, at]
+    for status, cell in nonresponse.items():
+        out = out | cell if status in gaps else out & ~cell
+    out &= whole.answers == HIDDEN
+    out &= (whole.answers != HIDDEN).sum(axis=0) >= FEWEST
+    if wanted is not None:
+        out &= np.isin(np.array(whole.questions, dtype=object), list(wanted))
+    told = [q for q in task.questions if wanted is None or q in wanted]
+    for name, why in (
+        (FILTER, "a filter rules out people"),
+        (UNCLEAR, "who was asked depends on who people are, and no answer says why"),
+    ):
+        names = [q for q in told if found.kinds[place[q]] == name]
+        if names and name not in gaps:
+            few = ", ".join(names[:3]) + (f" and {len(names) - 3} others" if len(names) > 3 else "")
+            note(
+                f"{task.survey}: of {few} {why}; who was not asked gets no answer"
+                f" (var imputation_gaps)"
+            )
+    if out.any() and LOT in gaps and not any(cell.any() for cell in nonresponse.values()):
+        note(
+            f"{task.survey}: no blank is a refusal or a don't know; those that the file does not"
+            f" tell from 'not asked' are imputed too"
+        )
+    return out
+
+
+def _drawn(
+    one: Questionnaire,
+    here: Bools,
+    gaps: Collection[str],
+    sets: int,
+    seed: int,
+    note: Callable[[str], None],
+) -> Iterator[pa.RecordBatch]:
+    whole, found = one.whole, one.reach
+    row, column = np.nonzero(here)
+    ids = pa.array(whole.respondents, pa.string()).take(pa.array(row))
+    names = pa.array(whole.questions, pa.string()).take(pa.array(column))
+    labels = pa.array([o for options in whole.options for o in options], pa.string())
+    never = found.barred & (FILTER not in gaps)
+    if UNCLEAR not in gaps:
+        never |= ~found.asked & ~found.open & ~found.barred
+    began = time.monotonic()
+    sources = _Sources(one)
+    drawn = imputation.draws(cells_of(one.task), sets, seed=seed, never=never)
+    for number in range(1, sets + 1):
         with one_thread():
-            for number, codes in enumerate(imputation.draws(cells(kept), sets, seed=seed), 1):
-                said = labels[kept.offsets[column] + codes[row, column]].tolist()
-                values = ([task.survey] * len(row), [number] * len(row), ids, names, said)
-                parts.append(pa.table(list(values), schema=IMPUTATIONS))
-    return pa.concat_tables(parts) if parts else IMPUTATIONS.empty_table()
+            codes = sources.all(next(drawn))[row, column]
+        yield _batch(whole, number, ids, names, labels, column, codes)
+        took = time.monotonic() - began
+        if number < sets and took / number * sets > LONG and number in (1, sets // 4, sets // 2):
+            left = took / number * (sets - number)
+            note(f"{whole.survey}: {number} of {sets} sets are drawn, about {left:.0f} s are left")
+
+
+def _batch(
+    whole: Task,
+    number: int,
+    ids: pa.Array,
+    names: pa.Array,
+    labels: pa.Array,
+    column: Ints,
+    codes: Ints,
+) -> pa.RecordBatch:
+    """Return a set's rows; a recode without an answer to its source's has none."""
+    some = pa.array(codes != HIDDEN)
+    said = labels.take(pa.array(whole.offsets[column] + np.maximum(codes, 0)))
+    n = len(codes)
+    constant = [pa.repeat(pa.scalar(whole.survey), n), pa.repeat(pa.scalar(number), n)]
+    return pa.record_batch([*constant, ids, names, said], schema=IMPUTATIONS).filter(some)
+
+
+class _Sources:
+    """Where the answers to a questionnaire and its recodes come from."""
+
+    def __init__(self, one: Questionnaire) -> None:
+        whole, task = one.whole, one.task
+        self._answers = whole.answers
+        place = {question: q for q, question in enumerate(whole.questions)}
+        self._own = np.array([place[question] for question in task.questions])
+        # Of each recode, its source and the answer that goes with each of the source's.
+        self._made: list[tuple[int, int, Ints]] = []
+        for source, recodes in one.recodes.items():
+            for recode in recodes:
+                given, made = whole.answers[:, place[source]], whole.answers[:, place[recode]]
+                said = np.full(len(whole.options[place[source]]) + 1, HIDDEN)
+                both = (given != HIDDEN) & (made != HIDDEN)
+                said[given[both]] = made[both]
+                self._made.append((place[source], place[recode], said))
+
+    def all(self, codes: Ints) -> Ints:
+        """Return answers to all questions, (n, whole Q), by those to what is no recode, (n, Q)."""
+        out = self._answers.copy()
+        out[:, self._own] = codes
+        for source, recode, said in self._made:
+            blank = out[:, recode] == HIDDEN
+            # The last of them is that of no answer.
+            out[blank, recode] = said[out[blank, source]]
+        return out
 
 
 def estimates(
@@ -134,7 +295,7 @@ def estimates(
 def _rows(
     task: Task, drawn: pa.Table, attributes: Sequence[str] | None, smallest: int
 ) -> Iterator[dict[str, Any]]:
-    row, column = _places(drawn, task)
+    row, column = places(drawn, task)
     number = np.asarray(drawn["imputation"], dtype=np.int64)
     codes = option_codes(drawn["answer"], column, task.options)
     sets = [np.flatnonzero(number == k) for k in np.unique(number)]
@@ -202,20 +363,3 @@ def _groups(
         if attributes is None or name in attributes:
             for code, value in enumerate(task.trait_values[place]):
                 yield name, value, task.traits[:, place] == code
-
-
-def _places(table: pa.Table, task: Task) -> tuple[Ints, Ints]:
-    found = []
-    for name, among in (("respondent_id", task.respondents), ("question_id", task.questions)):
-        at = pc.index_in(table[name], value_set=pa.array(among, pa.string()))
-        found.append(np.asarray(pc.fill_null(at, -1).combine_chunks(), dtype=np.int64))
-    return found[0], found[1]
-
-
-def _cells(table: pa.Table, task: Task, here: Any) -> Bools:
-    own = table.filter(pc.and_(pc.equal(table["survey"], task.survey), pc.fill_null(here, False)))
-    row, column = _places(own, task)
-    out = np.zeros(task.answers.shape, dtype=bool)
-    known = (row >= 0) & (column >= 0)
-    out[row[known], column[known]] = True
-    return out

@@ -79,6 +79,7 @@ def question_plan(
     known_attributes: bool = True,
     smallest: int = 100,
     interviewed: int | None = None,
+    people: int | None = None,
     seed: int = 0,
 ) -> pa.Table:
     """Return which questions tell most of the others, and how much that is.
@@ -96,6 +97,7 @@ def question_plan(
     smallest : groups of fewer people are left out.
     interviewed : how many people adaptive forms are judged by; None is as many as give 40,000
         answers, from 200 to 1,000.
+    people : of surveys of more so many are drawn, and all is of them; None is all.
 
     Returns
     -------
@@ -115,7 +117,8 @@ def question_plan(
     ValueError : as `task.tasks` does.
     """
     parts = []
-    for one in questionnaires(responses, respondents, questions, attributes=known_attributes):
+    given = (responses, respondents, questions)
+    for one in questionnaires(*given, attributes=known_attributes, people=people, seed=seed):
         with one_thread():
             rows = list(
                 _rows(one, most, attributes, known_attributes, smallest, interviewed, seed)

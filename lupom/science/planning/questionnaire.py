@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,13 @@ def questionnaire(
 
 
 def questionnaires(
-    responses: Any, respondents: Any, questions: Any, *, attributes: bool = False
+    responses: Any,
+    respondents: Any,
+    questions: Any,
+    *,
+    attributes: bool = False,
+    people: int | None = None,
+    seed: int = 0,
 ) -> Iterator[Questionnaire]:
     """Yield `questionnaire` of each survey, by name.
 
@@ -82,13 +89,37 @@ def questionnaires(
     responses : survey, respondent_id, question_id, answer (null where there is none), and status,
         by which it is known who was asked; without it those with an answer were.
     respondents, questions : as `task.tasks` takes them, which says what is raised, too.
+    attributes : as of `questionnaire`.
+    people : of surveys of more so many are drawn by lot; None is all.
     """
     table = arrow(responses)
     for task in everyone(table, respondents, questions):
         asked = None
         if "status" in table.column_names:
             asked = cells(table, task, pc.not_equal(table["status"], NOT_ASKED))
+        if people is not None and people < len(task.respondents):
+            some = drawn(len(task.respondents), people, seed)
+            task, asked = of_people(task, some), None if asked is None else asked[some]
         yield questionnaire(task, asked, attributes=attributes)
+
+
+def drawn(count: int, people: int | None, seed: int) -> Ints:
+    """Return so many of `count` people, drawn by lot, in their order; all where there are fewer."""
+    order = np.random.default_rng(seed).permutation(count)[:people]
+    return np.sort(order).astype(np.int64)
+
+
+def of_people(task: Task, rows: Ints) -> Task:
+    """Return a task without pairs of some of its people."""
+    return replace(
+        task,
+        respondents=tuple(task.respondents[row] for row in rows),
+        answers=task.answers[rows],
+        reference=task.reference[rows],
+        attributes=task.attributes[rows],
+        weights=task.weights[rows],
+        traits=task.traits[rows],
+    )
 
 
 def question_reach(responses: Any, respondents: Any, questions: Any) -> pa.Table:
@@ -130,6 +161,45 @@ def question_reach(responses: Any, respondents: Any, questions: Any) -> pa.Table
 def answered(task: Task) -> Task:
     """Return a task with the questions that anybody answered."""
     return of_questions(task, np.flatnonzero((task.answers != HIDDEN).any(axis=0)))
+
+
+def named(
+    found: Sequence[Questionnaire], names: Collection[str] | Mapping[str, Collection[str]], var: str
+) -> dict[str, set[str]]:
+    """Return the questions that a var names, by survey.
+
+    Parameters
+    ----------
+    names : of all surveys, each of one of them at least, or by survey. var : its name, for errors.
+
+    Raises
+    ------
+    ValueError : for a survey or a question that is not there.
+    """
+    known = {one.task.survey: one.whole.questions for one in found}
+    by_survey = names if isinstance(names, Mapping) else dict.fromkeys(known, names)
+    for survey, wanted in by_survey.items():
+        if survey not in known:
+            raise ValueError(
+                f"{var} names {survey!r}, no survey of the project{_near(survey, known)}"
+            )
+        if isinstance(wanted, str):
+            raise ValueError(f"{var} is a list of questions, as [{wanted}], not a text")
+        # A list for all surveys names questions of any.
+        these = [survey] if isinstance(names, Mapping) else list(known)
+        there = [question for one in these for question in known[one]]
+        strange = sorted(set(wanted) - set(there))
+        if strange:
+            raise ValueError(
+                f"{var} names {', '.join(strange)}, no closed question of {' or '.join(these)}"
+                f"{_near(strange[0], there)}"
+            )
+    return {survey: set(by_survey.get(survey, ())) & set(known[survey]) for survey in known}
+
+
+def _near(word: str, known: Collection[str]) -> str:
+    near = get_close_matches(word, sorted(known), 1, 0.5)
+    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def of_questions(task: Task, kept: Ints) -> Task:

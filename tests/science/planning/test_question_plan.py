@@ -190,3 +190,13 @@ def test_an_interview_asks_no_recodes_but_predicts_them():
     high, finest = names.index("high"), names.index("level")
     assert high not in dict(person.gains({}, {}))
     assert person.predict({}, {finest: 3})[high][1] > 0.8
+
+
+def test_of_very_many_people_some_are_drawn():
+    found = planned(three_themes(n=3000), most=3, people=600)
+    assert found["chosen", 1, None]["n"] == 600
+    asked = {found["chosen", k, None]["question_id"] for k in (1, 2, 3)}
+    assert asked == {"a0", "b0", "c0"}
+    assert found == planned(three_themes(n=3000), most=3, people=600)
+    everybody = planned(three_themes(n=600), most=3)
+    assert everybody == planned(three_themes(n=600), most=3, people=600)
