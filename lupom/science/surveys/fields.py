@@ -146,7 +146,9 @@ class Field:
         word = _folded(text)
         if word in _NOT_CHOSEN:
             return none
-        return this if word in _CHOSEN or word in _folded(self.chosen) else None
+        # The choice's own words, which the import put into the wording: not a part of one of them.
+        named = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", _folded(self.chosen))
+        return this if word in _CHOSEN or (named and len(word) > 2) else None
 
     @cached_property
     def _folded(self) -> dict[str, str]:

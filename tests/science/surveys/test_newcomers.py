@@ -163,6 +163,30 @@ def test_what_means_nothing_is_told_with_what_can_be(field, cell, said, hint):
     assert hint in told.value.hint
 
 
+CAT = Field(
+    *("q5_1", "question", ("Not selected", "Selected"), {"1": "Selected", "0": "Not selected"}),
+    chosen="Which pets do you have?: A cat",
+)
+
+
+@pytest.mark.parametrize(
+    ("cell", "meant"),
+    [
+        *((cell, "Selected") for cell in ("1", "x", "Yes", "a cat", "A Cat", "selected", "TRUE")),
+        *((cell, "Not selected") for cell in ("0", "no", "False", "not selected")),
+        *((cell, "") for cell in ("", "NA", "Refused")),
+    ],
+)
+def test_a_choice_may_be_said_by_a_sign_or_in_its_own_words(cell, meant):
+    assert CAT.meaning(cell) == meant
+
+
+@pytest.mark.parametrize("cell", ["a", "ca", "e", "dog", "2"])
+def test_what_is_no_choice_is_none(cell):
+    with pytest.raises(Misread, match=f"'q5_1' has no option '{cell}'"):
+        CAT.meaning(cell)
+
+
 CHILDREN = Field("n", "question", ("0", "1", "2+"), {"1": "0", "2": "1", "3": "2+"})
 
 
