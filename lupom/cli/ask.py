@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from lupom.cli.formats import format_options
-from lupom.cli.options import open_project, project_options
+from lupom.cli.options import open_project, pairs, project_options
 
 
 @click.command()
@@ -61,7 +60,7 @@ def ask(
 
     if (answers or known) and (by or every):
         raise UsageError("--by and --all are of the plan, --answer and --known of one person")
-    said, attributes = _pairs(answers, "--answer"), _pairs(known, "--known")
+    said, attributes = pairs(answers, "--answer"), pairs(known, "--known")
     with open_project(project_dir, target, vars_) as project:
         if answers or known:
             table = project.next_questions(said, survey=survey, attributes=attributes)
@@ -73,18 +72,3 @@ def ask(
                 note=lambda text: click.echo(f"note: {text}", err=True),
             )
     echo(table, form, spreadsheet_safe=spreadsheet_safe)
-
-
-def _pairs(words: Sequence[str], option: str) -> dict[str, str]:
-    from lupom.engine.errors import UsageError
-
-    out: dict[str, str] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals:
-            raise UsageError(f"{option} {word}: no '='", hint=f"{option} 'NAME=VALUE'")
-        name, value = name.strip(), value.strip()
-        if name in out:
-            raise UsageError(f"{option} {name} is given twice: {out[name]} and {value}")
-        out[name] = value
-    return out

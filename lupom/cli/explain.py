@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from lupom.cli.options import open_project, project_options
+from lupom.cli.options import open_project, pairs, project_options
 
 
 @click.command()
 @click.argument("model")
 @click.argument("values", nargs=-1, metavar="KEY...")
 @click.option(
-    "--key", "pairs", multiple=True, metavar="COLUMN=VALUE", help="A key column's value, by name."
+    "--key", "keys", multiple=True, metavar="COLUMN=VALUE", help="A key column's value, by name."
 )
 @click.option("--truth", is_flag=True, help="Show held-out tables (guarded tags), too.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
@@ -21,7 +21,7 @@ from lupom.cli.options import open_project, project_options
 def explain(
     model: str,
     values: tuple[str, ...],
-    pairs: tuple[str, ...],
+    keys: tuple[str, ...],
     truth: bool,
     form: str,
     project_dir: Path | None,
@@ -41,14 +41,7 @@ def explain(
     """
     import json
 
-    from lupom.engine.errors import UsageError
-
-    named = {}
-    for pair in pairs:
-        column, equals, value = pair.partition("=")
-        if not equals:
-            raise UsageError(f"--key {pair}: no '='", hint="--key respondent_id=1234")
-        named[column.strip()] = value
+    named = pairs(keys, "--key", "respondent_id=1234")
     with open_project(project_dir, target, vars_) as project:
         found = project.explain(model, *values, truth=truth, **named)
     if form == "json":

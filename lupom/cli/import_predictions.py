@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from lupom.cli.options import pairs
+
 PATH = click.Path(path_type=Path)
 
 
@@ -50,11 +52,7 @@ def predictions(
       lupom import predictions out.parquet --survey w34 --column respondent_id=QKEY
     """
     from lupom import elsewhere
-    from lupom.engine.errors import UsageError
 
-    for given in columns:
-        if "=" not in given:
-            raise UsageError(f"--column {given}: expected ROLE=NAME, as in respondent_id=person")
     imported = elsewhere.import_predictions(
         file,
         project_dir,
@@ -62,7 +60,7 @@ def predictions(
         name=name,
         llm=llm,
         setting=setting,
-        columns={role: column for role, _, column in (c.partition("=") for c in columns)},
+        columns=pairs(columns, "--column", "respondent_id=person"),
         encoding=encoding,
     )
     for line in imported.summary():

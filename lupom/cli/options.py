@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,7 +22,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 def project_options(command: F) -> F:
     """Add --project-dir, --target and --vars."""
     for option in (
-        click.option("--vars", "vars_", metavar="YAML", help="Vars over the project's: 'seed: 7'."),
+        click.option(
+            "--vars",
+            "vars_",
+            multiple=True,
+            callback=_together,
+            metavar="YAML",
+            help="Vars over the project's: 'seed: 7'; may be repeated.",
+        ),
         click.option("-t", "--target", help="Target (store) of lupom_project.yml."),
         click.option(
             "--project-dir",
@@ -230,14 +238,54 @@ def open_project(project_dir: Path | None, target: str | None, vars_: str | None
     return project
 
 
+def _together(ctx: click.Context, _: click.Parameter, given: tuple[str, ...]) -> str | None:
+    """Return --vars of several places as one; raises UsageError for a var that is in two."""
+    if len(given) < 2:
+        return given[0] if given else None
+    out: dict[str, Any] = {}
+    for text in given:
+        for name, value in parse_vars(text).items():
+            if name in out:
+                raise UsageError(f"--vars gives '{name}' twice: {out[name]} and {value}")
+            out[name] = value
+    return json.dumps(out, default=str)
+
+
+def pairs(words: Sequence[str], option: str, example: str = "NAME=VALUE") -> dict[str, str]:
+    """Return words such as 'NAME=VALUE' by name.
+
+    Raises UsageError, naming the option, for one without '=' and for a name that is there twice.
+    """
+    out: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise UsageError(f"{option} {word}: no '='", hint=f"{option} '{example}'")
+        name, value = name.strip(), value.strip()
+        if name in out:
+            raise UsageError(f"{option} {name} is given twice: {out[name]} and {value}")
+        out[name] = value
+    return out
+
+
 def parse_vars(text: str | None) -> dict[str, Any]:
     """Read --vars, a YAML mapping; raises UsageError for anything else."""
     if not text:
         return {}
     import yaml
 
+    class Loader(yaml.SafeLoader):
+        """YAML itself takes the last of two values of a key."""
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            found = [self.construct_object(key, deep=True) for key, _ in node.value]
+            twice = next((key for key in found if found.count(key) > 1), None)
+            if twice is not None:
+                raise UsageError(f"--vars gives '{twice}' twice: {text}")
+            return super().construct_mapping(node, deep)
+
     try:
-        values = yaml.safe_load(text)
+        values = yaml.load(text, Loader=Loader)
     except yaml.YAMLError as error:
         raise UsageError(f"--vars is not valid YAML: {text}", hint="--vars 'seed: 7'") from error
     if isinstance(values, str) and ":" in values:

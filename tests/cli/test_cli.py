@@ -168,6 +168,8 @@ def test_show_and_ls(lupom):
         (["show", "total"], 1, "Error: there is no store yet at"),
         (["rnu"], 2, "No such command 'rnu'. Did you mean 'run'?"),
         (["run", "--vars", "seed:1"], 2, "a space after the colon: 'seed: 7'"),
+        (["plan", "--vars", "{seed: 1, seed: 2}"], 2, "--vars gives 'seed' twice: {seed: 1"),
+        (["plan", "--vars", "seed: 1", "--vars", "seed: 2"], 2, "gives 'seed' twice: 1 and 2"),
         (
             ["run", "--target", "prod"],
             2,

@@ -99,7 +99,12 @@ def test_where_the_var_has_no_line_it_is_said(lupom, tmp_path):
         (["twins.csv", "--survey", "panle"], 2, "no survey 'panle' under the var 'surveys' (did"),
         (["twins.csv", "--name", "taken"], 2, "models/taken.sql has the name 'taken', too"),
         (["twins.csv", "--name", "2x"], 2, "'2x' is not a name for a seed"),
-        (["twins.csv", "--column", "answer"], 2, "--column answer: expected ROLE=NAME"),
+        (["twins.csv", "--column", "answer"], 2, "--column answer: no '='"),
+        (
+            ["twins.csv", "--column", "answer=a", "--column", "answer=b"],
+            2,
+            "--column answer is given twice: a and b",
+        ),
         (["twins.csv", "--column", "answer=said"], 1, "twins.csv: there is no column 'said'"),
         (["panel.csv", "--column", "respondent_id=trust"], 1, "nothing fits the survey panel"),
     ],

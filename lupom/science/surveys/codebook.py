@@ -196,9 +196,25 @@ def load(text: str, name: str) -> Codebook:
     """
     import yaml
 
+    class Loader(yaml.BaseLoader):
+        """Builds nothing but texts, lists and dicts, of keys that are there once.
+
+        YAML itself takes the last of two values: an option of a code that is there twice is gone.
+        """
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            seen: dict[Any, int] = {}
+            for key, _ in node.value:
+                name, line = self.construct_object(key, deep=True), key.start_mark.line + 1
+                if isinstance(name, str) and name in seen:
+                    where = f"{seen[name]} and {line}"
+                    raise ValueError(f"{source}: {name!r} stands twice in one place, lines {where}")
+                seen[name if isinstance(name, str) else line] = line
+            return super().construct_mapping(node, deep)
+
+    source = name
     try:
-        # Builds nothing but texts, lists and dicts.
-        data = yaml.load(text, Loader=yaml.BaseLoader)
+        data = yaml.load(text, Loader=Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"{name}:{mark.line + 1}" if mark else name
