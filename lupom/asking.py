@@ -128,6 +128,11 @@ class Interview:
         from lupom import newcomers
         from lupom.science.surveys.newcomers import by_name
 
+        if not hasattr(project, "context"):
+            raise UsageError(
+                f"an interview is of an open project, and not of a {type(project).__name__}",
+                hint="Interview(Project('demo'))",
+            )
         self._science = _interviewer(project.context, survey)
         task = self._science.task
         self.survey = task.survey

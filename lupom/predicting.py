@@ -130,6 +130,8 @@ def _fitted(context: Context, survey: str | None) -> tuple[str, Fitted]:
     from lupom.science.predictors.new_people import read
     from lupom.science.predictors.predictor import GROUP
 
+    # The combination first: where nothing is built, building it builds the predictors.
+    combined = standing(context, "fitted_stack").arrow
     rows = standing(context, "fitted_predictors").arrow
     names = sorted(pc.unique(rows["survey"]).to_pylist())
     if survey is None and len(names) != 1:
@@ -140,7 +142,7 @@ def _fitted(context: Context, survey: str | None) -> tuple[str, Fitted]:
     offers = entry_points.chosen(GROUP, chosen, "predictors")
     try:
         given = {n: offer.load() for n, offer in offers.items()}
-        return name, read(rows, standing(context, "fitted_stack").arrow, name, given)
+        return name, read(rows, combined, name, given)
     except ValueError as error:
         raise UsageError(str(error), hint="lupom run --select +fitted_stack") from error
 

@@ -115,6 +115,11 @@ def test_a_second_answer_is_no_slip_only_if_it_is_said_to_be_none(folder):
         interview.answer("absingle", " ")
 
 
+def test_an_interview_takes_an_open_project(folder):
+    with pytest.raises(package.LupomError, match="an open project, and not of a str"):
+        Interview(str(folder))
+
+
 def test_who_does_not_know_is_not_asked_again(folder):
     """A question that is refused tells nothing, and would be the best to ask next for ever."""
     with Project(folder) as project:

@@ -269,6 +269,13 @@ def test_sets_take_tuning_pairs(folder, tmp_path):
     assert rows["options"].isna().all()
 
 
+def test_where_nothing_is_built_the_hint_builds_all(tmp_path):
+    with Project(copy_project(tmp_path / "project", respondents=50)) as project:
+        project.run("settings")
+        with pytest.raises(LupomError, match=r"lupom run --select \+fitted_stack"):
+            project.predict(answers={"abany": "Yes"})
+
+
 def test_what_is_not_fitted_is_told():
     from lupom.science.predictors import fitted, new_people
 

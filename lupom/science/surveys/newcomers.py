@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lupom.science.surveys import cells
+from lupom.science.surveys import cells, labels
 from lupom.science.surveys.codebook import Attribute, Codebook
 from lupom.science.surveys.codebook import Question as Coded
 from lupom.science.surveys.columns import MEMBER, SELECTED, Column, File, fill
@@ -122,8 +122,15 @@ def _question(
     if own is None:
         return Field(name, "question", options, by_code)
     by_code |= {code: text for code, text in own.options.items() if text in options}
-    for code in (*own.refused, *own.dont_know, *own.not_asked):
-        by_code.setdefault(code, "")
+    for status, codes_of in (
+        (labels.REFUSED, own.refused),
+        (labels.DONT_KNOW, own.dont_know),
+        (labels.NOT_ASKED, own.not_asked),
+    ):
+        # An option among others where the survey says so (`refusals: option`).
+        meant = next((o for o in options if labels.nonresponse(o) == status), "")
+        for code in codes_of:
+            by_code.setdefault(code, meant)
     choice = own.kind == "multiple" and own.options == SELECTED
     wording = own.question if choice else ""
     return Field(name, "question", options, by_code, own.bins, own.column, wording)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pyreadstat
@@ -53,7 +55,7 @@ def words(path, table):
     told.to_csv(path, index=False)
 
 
-def imported(path):
+def imported(path, refusals="exclude"):
     """Return what the import makes of a file: the staged tables, and what is then known of it."""
     file = files.read(path)
     book = guesses.guess(file, "wave")
@@ -61,7 +63,7 @@ def imported(path):
     info, responses, metadata = (
         layout.arrow(rows) for rows in (made.info, made.responses, made.metadata)
     )
-    asked = questions.read(info, "wave")
+    asked = questions.read(info, "wave", refusals=refusals)
     people = opinionqa.respondents({"wave": (info, responses, metadata)})
     known = newcomers.known(
         {q.key: q.options for q in asked if q.options},
@@ -70,19 +72,21 @@ def imported(path):
         values=opinionqa.listed(metadata),
         book=book,
     )
-    return opinionqa.responses({"wave": (info, responses)}), people, known
+    answers = opinionqa.responses({"wave": (info, responses)}, refusals=refusals)
+    return answers, people, known
 
 
+@pytest.mark.parametrize("refusals", ["exclude", "option"])
 @pytest.mark.parametrize(
     ("name", "write"), [("w.sav", sav), ("w.csv", csv), ("w.csv", words), ("w.dta", None)]
 )
-def test_a_file_is_read_as_the_import_read_it(tmp_path, name, write):
+def test_a_file_is_read_as_the_import_read_it(tmp_path, name, write, refusals):
     path = tmp_path / name
     if write is None:
         pyreadstat.write_dta(frame(), str(path), variable_value_labels=WORDS)
     else:
         write(path, frame())
-    responses, respondents, known = imported(path)
+    responses, respondents, known = imported(path, refusals)
     people = newcomers.read(files.read(path, guess=False), known)
     at = {name: place for place, name in enumerate(known.questions)}
     row = {name: place for place, name in enumerate(people.ids)}
@@ -185,6 +189,18 @@ def test_a_choice_may_be_said_by_a_sign_or_in_its_own_words(cell, meant):
 def test_what_is_no_choice_is_none(cell):
     with pytest.raises(Misread, match=f"'q5_1' has no option '{cell}'"):
         CAT.meaning(cell)
+
+
+def test_a_column_goes_by_the_question_s_name_or_by_that_of_the_imported_file(tmp_path):
+    known = newcomers.Known({"mood": replace(MOOD, column="How is your mood?")}, {})
+    for head in ("mood", "MOOD", "How is your mood?", " how is  your MOOD? "):
+        (tmp_path / "p.csv").write_text(f"id,{head}\na,Good\n")
+        people = newcomers.read(files.read(tmp_path / "p.csv", guess=False), known)
+        assert people.answers.tolist() == [[2]]
+        assert people.notes == ["no question or attribute, and not looked at: id"]
+    (tmp_path / "p.csv").write_text("mood,How is your mood?\nGood,Bad\n")
+    with pytest.raises(Misread, match=r"columns 'mood' and 'How is your mood\?' are both question"):
+        newcomers.read(files.read(tmp_path / "p.csv", guess=False), known)
 
 
 CHILDREN = Field("n", "question", ("0", "1", "2+"), {"1": "0", "2": "1", "3": "2+"})
