@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from lupom.engine.workspace import Project
     from lupom.science.planning.interview import Interviewer
 
+# The var that says how many people a group has at least, and what it is where it is not set.
+_SMALLEST = "plan_smallest", 100
 PLAN = (
     *("survey", "strategy", "questions", "question_id", "attribute", "group", "question"),
     *("recodes", "asked_of"),
@@ -58,15 +60,15 @@ def ask(
             known = [v for v in pc.unique(rows[name]).to_pylist() if v is not None]
             if name == "attribute":
                 has = "the plan has"
-                by = own = groups.found(context, wanted, known, has, "plan_smallest", 100)
+                by = own = groups.found(context, wanted, known, has, *_SMALLEST, survey)
             else:
-                own = found(wanted, known, f"the plan has no {name}")
+                survey = own = found(wanted, known, f"the plan has no {name}")
             rows = rows.filter(pc.fill_null(pc.equal(rows[name], own), False))
     if by is None:
         rows = rows.filter(pc.is_null(rows["attribute"]))
     else:
         shown = set(rows["group"].to_pylist())
-        if said := groups.left_out(context, by, shown, "plan_smallest", 100):
+        if said := groups.left_out(context, by, shown, *_SMALLEST, survey):
             (note or _warn)(said)
     if not every:
         rows = rows.filter(pc.equal(rows["strategy"], "chosen"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import UsageError
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from lupom.engine.run.context import Context
     from lupom.engine.run.tables import Table
 
+# The var that says how many answers a group has at least, and what it is where it is not set.
+_SMALLEST = "estimate_smallest", 20
 SHOWN = (
     *("survey", "question_id", "statistic", "option", "attribute", "group", "against", "method"),
     *("predictor", "llm", "estimate", "low", "high", "n_humans", "n_effective", "valid"),
@@ -26,6 +30,7 @@ def estimate(
     survey: str | None = None,
     differences: bool = False,
     every: bool = False,
+    note: Callable[[str], None] | None = None,
 ) -> Table:
     """Return estimates of the built model `estimates`.
 
@@ -58,18 +63,29 @@ def estimate(
             known = sorted(v for v in pc.unique(rows[name]).to_pylist() if v is not None)
             if what == "attribute":
                 has = "the estimates have"
-                name_of = groups.found(context, wanted, known, has, "estimate_smallest", 20)
+                by = name_of = groups.found(context, wanted, known, has, *_SMALLEST, survey)
             else:
                 name_of = found(wanted, known, f"no estimates of the {what}")
+            if what == "survey":
+                survey = name_of
             rows = rows.filter(pc.fill_null(pc.equal(rows[name], name_of), False))
     if by is None:
         rows = rows.filter(pc.is_null(rows["attribute"]))
+    else:
+        there = {*rows["group"].to_pylist(), *rows["against"].to_pylist()}
+        if said := groups.left_out(context, by, there, *_SMALLEST, survey):
+            (note or _warn)(said)
     against = pc.is_valid(rows["against"])
     rows = rows.filter(against if differences else pc.invert(against))
     if not every:
         rows = rows.filter(rows["recommended"])
     shown = [name for name in SHOWN if _tells(rows, name)]
     return Table(rows.select(shown))
+
+
+def _warn(text: str) -> None:
+    # Where Project.estimate is called: below it are estimate and this.
+    warnings.warn(text, stacklevel=4)
 
 
 def _tells(rows: Any, name: str) -> bool:

@@ -18,7 +18,13 @@ _SHOWN = 10
 
 
 def found(
-    context: Context, attribute: str, there: Collection[str], what: str, var: str, default: int
+    context: Context,
+    attribute: str,
+    there: Collection[str],
+    what: str,
+    var: str,
+    default: int,
+    survey: str | None = None,
 ) -> str:
     """Return the attribute whose groups a table has.
 
@@ -26,6 +32,7 @@ def found(
     ----------
     there : the attributes in it. what : 'the plan has', for messages.
     var, default : the var that says how many people a group has at least, and what it is unset.
+    survey : of one alone.
 
     Raises UsageError where the table has none of its groups: no such attribute, one that the var
     `group_attributes` does not name, or one of small groups alone, with their numbers of people.
@@ -33,7 +40,7 @@ def found(
     same = [name for name in there if name.casefold() == str(attribute).casefold()]
     if len(same) == 1:
         return same[0]
-    sizes = _sizes(context)
+    sizes = _sizes(context, survey)
     if attribute not in sizes and attribute in _questions(context):
         raise UsageError(
             f"{what} no groups of '{attribute}': it is a question, and no attribute",
@@ -61,15 +68,20 @@ def found(
 
 
 def left_out(
-    context: Context, attribute: str, shown: Collection[str | None], var: str, default: int
+    context: Context,
+    attribute: str,
+    shown: Collection[str | None],
+    var: str,
+    default: int,
+    survey: str | None = None,
 ) -> str | None:
     """Return what is to be said of an attribute's groups that a table does not show, if any."""
-    sizes = _sizes(context).get(attribute, Counter())
+    sizes = _sizes(context, survey).get(attribute, Counter())
     small = Counter({group: count for group, count in sizes.items() if group not in shown})
     if not small:
         return None
     least = context.files.vars.get(var, default)
-    return f"left out, with fewer people than {var} ({least}): {_counted(small)}"
+    return f"left out, with too few people for {var} ({least}): {_counted(small)}"
 
 
 def _counted(sizes: Counter[str]) -> str:
@@ -85,14 +97,17 @@ def _questions(context: Context) -> set[str]:
         return set()
 
 
-def _sizes(context: Context) -> dict[str, Counter[str]]:
-    """Return how many people have each value of each attribute."""
+def _sizes(context: Context, survey: str | None) -> dict[str, Counter[str]]:
+    """Return how many people have each value of each attribute, of one survey or all."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     try:
         people = table(context, "respondents").arrow
     except StoreError:
         return {}
+    if survey is not None:
+        people = people.filter(pc.equal(people["survey"], survey))
     sizes: dict[str, Counter[str]] = {}
     for part in people["attributes"].chunks:
         pairs = pa.table({"name": part.keys, "value": part.items, "one": [1] * len(part.keys)})

@@ -62,6 +62,7 @@ class Project(workspace.Project):
         survey: str | None = None,
         differences: bool = False,
         every: bool = False,
+        note: Callable[[str], None] | None = None,
     ) -> Table:
         """Return estimated shares and means with their intervals, as `lupom estimate`.
 
@@ -74,7 +75,13 @@ class Project(workspace.Project):
         from lupom.estimates import estimate
 
         return estimate(
-            self.context, question, by=by, survey=survey, differences=differences, every=every
+            self.context,
+            question,
+            by=by,
+            survey=survey,
+            differences=differences,
+            every=every,
+            note=note,
         )
 
     def ask(

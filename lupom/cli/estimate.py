@@ -46,6 +46,11 @@ def estimate(
 
     with open_project(project_dir, target, vars_) as project:
         table = project.estimate(
-            question, by=by, survey=survey, differences=differences, every=every
+            question,
+            by=by,
+            survey=survey,
+            differences=differences,
+            every=every,
+            note=lambda text: click.echo(f"note: {text}", err=True),
         )
     echo(table, form, spreadsheet_safe=spreadsheet_safe)

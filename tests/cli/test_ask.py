@@ -69,7 +69,7 @@ def test_groups_of_few_people_are_named_with_how_many_they_are(tmp_path):
         with pytest.raises(package.LupomError, match="'RACE': the var group_attributes names SEX"):
             project.ask(by="RACE")
     sizes = dict(part.rsplit(" ", 1) for part in told[0].split(": ")[1].split(", "))
-    assert re.match(r"left out, with fewer people than plan_smallest \(30\): ", told[0])
+    assert re.match(r"left out, with too few people for plan_smallest \(30\): ", told[0])
     assert set(sizes) | set(rows["group"]) == {"Male", "Female"}
     assert all(int(count) < 30 for count in sizes.values())
     said = str(caught.value)

@@ -68,6 +68,26 @@ def test_every_method_and_a_table_to_read(ask):
     assert "ridge_answers" in out
 
 
+def test_groups_of_few_answers_are_named(tmp_path):
+    path = copy_project(tmp_path / "project", respondents=120)
+    values = {"group_attributes": ["MARITAL"], "test_pairs": 50, "tuning_pairs": 50}
+    with Project(path, vars=values) as project:
+        assert project.run(SELECT, no_llm=True).status == "success"
+        told = []
+        rows = project.estimate("natspac", by="MARITAL", note=told.append).df()
+        with pytest.warns(UserWarning, match="left out") as warned:
+            project.estimate("natspac", by="MARITAL")
+        people = project.query(
+            "select attributes['MARITAL'], count(*) from respondents group by 1"
+        ).rows()
+    assert warned[0].filename == __file__
+    (said,) = told
+    assert said.startswith("left out, with too few people for estimate_smallest (20): ")
+    named = {part.rsplit(" ", 1)[0] for part in said.split(": ")[1].split(", ")}
+    assert named | set(rows["group"]) == {group for group, _ in people if group}
+    assert not named & set(rows["group"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
