@@ -269,8 +269,8 @@ def design_blocks(
         )
     if comb(blocks, asked) > MOST_FORMS:
         raise ValueError(
-            f"plan_blocks_asked: {asked} of {blocks} blocks make {comb(blocks, asked):,} forms, and"
-            f" {MOST_FORMS} are the most; take fewer blocks (plan_blocks)"
+            f"plan_blocks: {blocks} blocks of which {asked} are asked (plan_blocks_asked) make"
+            f" {comb(blocks, asked):,} forms, and {MOST_FORMS} are the most; take fewer blocks"
         )
     surveys = questionnaires(responses, respondents, questions, people=people, seed=seed)
     found, parts = list(surveys), []

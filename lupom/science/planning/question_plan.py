@@ -180,7 +180,8 @@ def _rows(
         against = found[CHOSEN, size] if strategy != CHOSEN else None
         rows = summaries(sums, against, task.weights, here)
         for (attribute, group), row in zip(groups[:shown], rows, strict=True):
-            if group is not None and row["n"] < smallest:
+            # A group without an answer to the rest has no loss.
+            if (group is not None and row["n"] < smallest) or np.isnan(row["nll"]):
                 continue
             last = order[size - 1] if strategy == CHOSEN and size else None
             name = None if last is None else task.questions[last]
@@ -287,7 +288,9 @@ def _ratio(top: Floats, count: Floats, weights: Floats, members: Bools) -> tuple
     """
     top, count = np.atleast_2d(top * weights), np.atleast_2d(count * weights)
     inside = members.astype(np.float64)
-    total = np.maximum(count @ inside.T, 1e-300)
+    total = count @ inside.T
+    # Of nobody's answers there is no mean.
+    total[total <= 0] = np.nan
     mean = top @ inside.T / total
     parts = sum(
         (t - m[:, None] * c) / n[:, None]

@@ -20,7 +20,8 @@ CHANCE = 1e-3
 # decided it. On the General Social Survey it is .03 at most, whose blanks are of a lot and of
 # people who did not know; filters that another question stands for explain .1 and more.
 EXPLAINED = 0.05
-# People of whom the same is known; fewer do not say what share of them can be asked.
+# People of whom the same is known; fewer do not say what share of them can be asked. And people who
+# were not asked; fewer do not say whether a lot decided it.
 FEWEST = 20
 
 
@@ -135,7 +136,8 @@ def reach(task: Task, asked: Bools | None = None) -> Reach:
     1,000 surveys (binomial, over all options of all questions). What bars a question on which
     another one hangs, since next to nobody was asked the second and not the first, bars both.
     Others may not have been asked either. Where no answer or attribute explains 5 % of that, a lot
-    decided it, as in a split questionnaire: they can be asked. Where one does, there is a filter
+    decided it, as in a split questionnaire (and where they are fewer than 20): they can be asked.
+    Where one does, there is a filter
     that is not among the answers, and they are taken for people who cannot; so are those without an
     answer to the question that bars most.
 
@@ -154,6 +156,8 @@ def reach(task: Task, asked: Bools | None = None) -> Reach:
     explained = np.zeros(asked.shape[1])
     explained[gaps] = _explained(values, owner, left[:, gaps], asked[:, gaps], gaps)
     filtered, by_lot = barred.any(axis=0), explained <= EXPLAINED
+    # What a rare value explains of a few blanks is chance.
+    by_lot |= ~filtered & ((~asked).sum(axis=0) < FEWEST)
     kinds = np.where(by_lot, LOT, UNCLEAR).astype(object)
     kinds[filtered] = FILTER
     kinds[asked.all(axis=0)] = ALL

@@ -115,7 +115,9 @@ def test_what_makes_no_design_is_told(survey):
     for text in ("a0", {"s": "a0"}):
         with pytest.raises(ValueError, match=r"plan_core is a list of questions, as \[a0\]"):
             blocks.design_blocks(*survey, core=text)
-    with pytest.raises(ValueError, match="plan_blocks_asked: 10 of 20 blocks make 184,756 forms"):
+    with pytest.raises(
+        ValueError, match=r"plan_blocks: 20 blocks of which 10 .* make 184,756 forms"
+    ):
         blocks.design_blocks(*survey, blocks=20, asked=10)
 
 

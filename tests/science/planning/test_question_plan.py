@@ -200,3 +200,11 @@ def test_of_very_many_people_some_are_drawn():
     assert found == planned(three_themes(n=3000), most=3, people=600)
     everybody = planned(three_themes(n=600), most=3)
     assert everybody == planned(three_themes(n=600), most=3, people=600)
+
+
+def test_a_group_that_answered_nothing_is_not_known_wholly():
+    answers, sex = three_themes(), (np.arange(900) % 4 == 0).astype(int)
+    found = planned({q: np.where(sex == 1, -1, a) for q, a in answers.items()}, sex, most=1)
+    assert ("chosen", 1, "f") in found
+    assert ("chosen", 1, "m") not in found
+    assert found["chosen", 1, None]["nll"] == pytest.approx(found["chosen", 1, "f"]["nll"])

@@ -98,6 +98,16 @@ def test_a_filter_that_is_not_among_the_answers_is_unclear():
     assert (found.open[:, place["car"]] == (drives == 1)).all()
 
 
+def test_a_few_blanks_are_by_lot_whoever_has_them():
+    rng = np.random.default_rng(6)
+    answers = {f"q{i}": rng.integers(0, 4, 24) for i in range(20)}
+    answers["rare"] = (np.arange(24) == 7).astype(int)
+    answers["q0"] = np.where(np.arange(24) == 7, -1, answers["q0"])
+    found, place = reached(answers)
+    assert found.kinds[place["q0"]] == "lot"
+    assert found.open.all()
+
+
 def test_lots_are_taken_for_lots_again_and_again():
     # Of 200 surveys of 12 questions whose gaps a lot made none may have a filter.
     rng = np.random.default_rng(5)
