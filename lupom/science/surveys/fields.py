@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from lupom.science.surveys import cells, labels
-from lupom.science.surveys.columns import SELECTED
 from lupom.science.surveys.layout import range_of
 
 # What stands for a choice, or for none, where a question has several columns.
@@ -21,9 +20,10 @@ class Misread(ValueError):
     """What cannot be read, what was probably meant, and the row (from 0), if it is of one."""
 
     def __init__(self, message: str, hint: str | None = None, row: int | None = None) -> None:
+        message = printable(message)
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.hint = None if hint is None else printable(hint)
         self.row = row
 
 
@@ -161,9 +161,9 @@ class Field:
         return _once((cells.code(code), text) for code, text in self.codes.items())
 
 
-def selectable(options: Sequence[str]) -> bool:
-    """Say whether options are those of a choice that is made or not."""
-    return sorted(options) == sorted(SELECTED.values())
+def printable(text: str) -> str:
+    """Return a text in which nothing drives a terminal: cells and names are a stranger's."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
 def _once(pairs: object) -> dict[str, str]:

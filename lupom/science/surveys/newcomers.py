@@ -13,7 +13,7 @@ from lupom.science.surveys import cells, labels
 from lupom.science.surveys.codebook import Attribute, Codebook
 from lupom.science.surveys.codebook import Question as Coded
 from lupom.science.surveys.columns import MEMBER, SELECTED, Column, File, fill
-from lupom.science.surveys.fields import Field, Misread
+from lupom.science.surveys.fields import Field, Misread, printable
 from lupom.science.surveys.questions import Question
 
 ID = "respondent_id"
@@ -181,7 +181,7 @@ def read(file: File, known: Known) -> People:
         shown = [f"{name}{_near(name, absent)}" for name in strange[:20]]
         more = f" and {len(strange) - 20} more" if len(strange) > 20 else ""
         notes.append(f"no question or attribute, and not looked at: {', '.join(shown)}{more}")
-    return People(ids, answers, attributes, notes)
+    return People(ids, answers, attributes, [printable(note) for note in notes])
 
 
 def one(attributes: Mapping[str, str], answers: Mapping[str, str], known: Known) -> People:

@@ -234,6 +234,19 @@ def test_a_code_that_is_another_option_in_the_file_is_refused(tmp_path):
     assert told.value.row == 0
 
 
+def test_nothing_in_a_message_drives_the_terminal(tmp_path):
+    (tmp_path / "p.csv").write_text("mood,\x1b[2Jstrange\n\x1b[31mBad,1\n")
+    known = newcomers.Known({"mood": MOOD}, {})
+    with pytest.raises(Misread) as told:
+        newcomers.read(files.read(tmp_path / "p.csv", guess=False), known)
+    assert "[31mBad" in str(told.value)
+    assert str(told.value).isprintable()
+    (tmp_path / "p.csv").write_text("mood,\x1b[2Jstrange\nBad,1\n")
+    (note,) = newcomers.read(files.read(tmp_path / "p.csv", guess=False), known).notes
+    assert "strange" in note
+    assert note.isprintable()
+
+
 def test_the_first_person_is_no_second_header(tmp_path):
     """Whose answers nobody else gives: of six people in four columns that may be."""
     rows = ["caseid,mood,n,sex", "a,Bad,2+,Female", *(f"p{i},Good,0,Male" for i in range(7))]
