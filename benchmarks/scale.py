@@ -344,7 +344,10 @@ def main() -> None:
     parser.add_argument("--memory", help="DuckDB's share of it, as the target's 'memory'")
     parser.add_argument("--folder", type=Path, help="where projects stay; else they are deleted")
     args = parser.parse_args()
-    args.again = ("refined_persona_values", "similar_respondents", "fitted_predictors", "baselines")
+    args.again = (
+        *("refined_persona_values", "similar_respondents", "neighbour_answers"),
+        *("fitted_predictors", "baselines"),
+    )
     found = []
     for people in sorted(args.people):
         args.people_now = people

@@ -11,6 +11,8 @@ def model(lupom):
         seed=lupom.var("seed", 1),
         group=lupom.var("majority_group", []),
         predictors=lupom.entry_points("lupom.predictors", "predictors"),
+        # Of a survey that is the same, and by the same code, nothing is learned again.
+        before=lupom.this(),
         # A predictor at a time, wherever the target says.
         through=lupom.map,
     )

@@ -86,6 +86,9 @@ class FakeProject:
     def note(self, message: str) -> None:
         self.notes.append(message)
 
+    def this(self) -> None:
+        """Nothing is built yet."""
+
     def ref(self, name: str) -> Any:
         return self.connection.sql(f'select * from "{name}"')
 

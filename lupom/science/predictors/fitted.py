@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -24,6 +27,7 @@ FITTED = pa.schema(
         ("n", pa.int64()),
         ("size", pa.int64()),
         ("seconds", pa.float64()),
+        ("inputs", pa.string()),
         ("state", pa.binary()),
     ]
 )
@@ -37,6 +41,7 @@ def fit(
     seed: int = 0,
     group: Sequence[str] | Mapping[str, Sequence[str]] = (),
     predictors: Mapping[str, Any] | None = None,
+    before: Any = None,
     through: Map = in_batches,
 ) -> pa.Table:
     """Fit every predictor that has something to keep to every survey.
@@ -47,14 +52,17 @@ def fit(
     respondents : survey, respondent_id, attributes of these, and weight where there is one.
     questions : survey, question_id, options.
     seed, group, predictors : as `baselines.predict` takes them.
+    before : a table as it was returned with the same predictors, of which what was learned of a
+        survey that is still the same is taken.
     through : works a predictor at a time, here or elsewhere; see `lupom.batches`.
 
     Returns
     -------
     A row for each survey and predictor: n (reference respondents), size (of the state in bytes),
-    seconds (of CPU that the fit took on this thread, which another time is another) and state, as
-    `states.to_bytes` writes it. A predictor without fit has none. The state of
-    logistic_demographics, which stands in for others, is there whatever the predictors are.
+    seconds (of CPU that the fit took on this thread, which another time is another), inputs (a hash
+    of all that it was made of) and state, as `states.to_bytes` writes it. A predictor without fit
+    has none. The state of logistic_demographics, which stands in for others, is there whatever the
+    predictors are.
 
     Raises
     ------
@@ -77,10 +85,12 @@ def fit(
     if not jobs:
         return FITTED.empty_table()
     people, asked = arrow(respondents), arrow(questions)
+    standing = _standing(before)
     if not registered(predictors):
         # What nobody registered others do not find.
-        fitter = Fitter(known, people, asked, seed, group, given)
-        return pa.concat_tables([fitter.fitted(**job) for job in jobs]).combine_chunks()
+        fitter = Fitter(known, people, asked, seed, group, given, list(standing))
+        rows = pa.concat_tables([fitter.fitted(**job) for job in jobs])
+        return _with(standing, rows)
     # What takes longest stands last, and is begun first.
     order = pa.array(range(len(jobs) - 1, -1, -1))
     found = through(
@@ -93,16 +103,39 @@ def fit(
             "seed": seed,
             "group": group,
             "predictors": list(given),
+            "standing": [list(key) for key in standing],
         },
         batch_rows=1,
     )
-    return found.take(order).combine_chunks()
+    return _with(standing, found.take(order))
+
+
+def _standing(before: Any) -> dict[tuple[str, str, str], pa.Table]:
+    """Return the rows of an earlier table by survey, predictor and inputs."""
+    if before is None:
+        return {}
+    table = arrow(before)
+    require(table, FITTED.names, "fitted predictors")
+    table = table.select(FITTED.names).cast(FITTED)
+    keys = zip(*(table[n].to_pylist() for n in ("survey", "predictor", "inputs")), strict=True)
+    return {key: table.slice(i, 1) for i, key in enumerate(keys)}
+
+
+def _with(standing: Mapping[tuple[str, str, str], pa.Table], found: pa.Table) -> pa.Table:
+    """Return rows, those that say no state being of an earlier table."""
+    parts = []
+    for i, row in enumerate(found.select(["survey", "predictor", "inputs"]).to_pylist()):
+        one = found.slice(i, 1)
+        there = one["state"].null_count == 0
+        parts.append(one if there else standing[row["survey"], row["predictor"], row["inputs"]])
+    return pa.concat_tables(parts).combine_chunks()
 
 
 class Fitter:
     """Fits predictors to surveys, each by its name; a survey's task is made once.
 
-    `predictors` are names of those that are registered, or predictors by name, prepared.
+    `predictors` are names of those that are registered, or predictors by name, prepared; `standing`
+    (survey, predictor and hash of its inputs) what was learned before and is not made again.
     """
 
     def __init__(
@@ -113,8 +146,10 @@ class Fitter:
         seed: int,
         group: Sequence[str] | Mapping[str, Sequence[str]],
         predictors: Sequence[str] | Mapping[str, Predictor],
+        standing: Sequence[Sequence[str]] = (),
     ) -> None:
         self._tables = known, respondents, questions
+        self._standing = {tuple(key) for key in standing}
         self._seed, self._group = seed, group
         if isinstance(predictors, Mapping):
             self._given = dict(predictors)
@@ -122,18 +157,21 @@ class Fitter:
             self._given = baselines.prepared(
                 {name: entry_points.find(GROUP, name).load() for name in predictors}
             )
-        self._tasks: dict[str, Task] = {}
+        self._tasks: dict[str, tuple[Task, str]] = {}
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         return pa.concat_tables([self.fitted(**job) for job in batch.to_pylist()])
 
     def fitted(self, survey: str, predictor: str) -> pa.Table:
-        """Return a row of `FITTED`."""
+        """Return a row of `FITTED`, without a state where one of the same inputs stands."""
         if survey not in self._tasks:
             known, respondents, questions = self._tables
             mine = known.filter(pc.equal(known["survey"], survey))
-            (self._tasks[survey],) = tasks(mine, None, respondents, questions)
-        task = self._tasks[survey]
+            (task,) = tasks(mine, None, respondents, questions)
+            self._tasks[survey] = task, _hashed(task, self._seed, self._group)
+        task, inputs = self._tasks[survey]
+        if (survey, predictor, inputs) in self._standing:
+            return _row(survey, predictor, 0, 0, 0.0, inputs, None)
         chosen = {
             states.STAND_IN: logistic_demographics,
             **baselines.grouped(self._given, self._group, survey),
@@ -143,10 +181,28 @@ class Fitter:
         state = states.fit(chosen[predictor], task, self._seed)
         seconds = round(time.thread_time() - begun, 3)
         data = states.to_bytes(state)
-        row = (survey, predictor, len(task.respondents), len(data), seconds, data)
-        return pa.table(
-            [pa.array([value], f.type) for value, f in zip(row, FITTED, strict=True)], FITTED
-        )
+        return _row(survey, predictor, len(task.respondents), len(data), seconds, inputs, data)
+
+
+def _row(*values: Any) -> pa.Table:
+    columns = [pa.array([value], f.type) for value, f in zip(values, FITTED, strict=True)]
+    return pa.table(columns, FITTED)
+
+
+def _hashed(task: Task, seed: int, group: Any) -> str:
+    """Return a hash of all that a fit is made of: a task without pairs, seed and groups."""
+    made = hashlib.blake2b(digest_size=16)
+    for field in fields(task):
+        value = getattr(task, field.name)
+        if isinstance(value, np.ndarray):
+            made.update(f"{field.name} {value.dtype} {value.shape}".encode())
+            if value.dtype != object:
+                # Objects are texts of pairs, and there are none.
+                made.update(np.ascontiguousarray(value).data)
+        else:
+            made.update(f"{field.name} {value!r}".encode("utf-8", "surrogatepass"))
+    made.update(repr((seed, group)).encode("utf-8", "surrogatepass"))
+    return made.hexdigest()
 
 
 def registered(predictors: Mapping[str, Any] | None) -> bool:

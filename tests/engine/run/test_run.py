@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import dedent
+
 import pytest
 
 from lupom import Project
@@ -154,6 +156,36 @@ def test_fail_fast_starts_nothing_after_a_failure(make_project):
     )
     result = run(folder, fail_fast=True, threads=1)
     assert statuses(result) == {"a": "error", "b": "skipped", "c": "skipped"}
+
+
+def test_a_python_model_may_take_what_stays_the_same_from_its_own_table(make_project):
+    # Whoever is there already stays, with the number they got when they came.
+    numbered = """
+        def model(lupom):
+            before = lupom.this()
+            known = dict(before.fetchall()) if before is not None else {}
+            names = [name for (name,) in lupom.ref("people").project("name").fetchall()]
+            for name in names:
+                known.setdefault(name, lupom.var("first", 0) + len(known))
+            import pyarrow as pa
+            return pa.table({"name": list(known), "number": list(known.values())})
+        """
+    folder = make_project({"seeds/people.csv": "name\nAnn\n", "models/numbered.py": numbered})
+
+    def found(**options):
+        with Project(folder, vars=options.pop("vars", None)) as project:
+            project.run(**options)
+            return dict(project.table("numbered").rows())
+
+    assert found() == {"Ann": 0}
+    (folder / "seeds" / "people.csv").write_text("name\nBob\n")
+    assert found() == {"Ann": 0, "Bob": 1}
+    # From nothing: when asked to, with other vars, and by other code.
+    assert found(full_refresh=True) == {"Bob": 0}
+    assert found(vars={"first": 7}) == {"Bob": 7}
+    (folder / "seeds" / "people.csv").write_text("name\nCleo\n")
+    (folder / "models" / "numbered.py").write_text(dedent(numbered).replace("+ len", "+ 2 * len"))
+    assert found() == {"Cleo": 0}
 
 
 def test_a_python_models_error_has_its_line(make_project):

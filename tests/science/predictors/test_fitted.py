@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from lupom.science.predictors import baselines, fitted, states
+from lupom.science.predictors.predictor import predictor
 from tests.science import synthetic
 
 # The forest takes a second.
@@ -69,3 +71,48 @@ def test_what_keeps_nothing_has_no_row_and_the_stand_in_always_has_one(s) -> Non
     table = fitted.fit(*learning(s), predictors={"mine": lambda task, seed: None})
     assert table["predictor"].to_pylist() == [states.STAND_IN]
     assert table.schema == fitted.FITTED
+
+
+def equal(task):
+    """Return the same probability of each option."""
+    out = np.zeros((len(task.rows), task.width))
+    for question, pairs in task.by_question():
+        out[pairs, : len(task.options[question])] = 1 / len(task.options[question])
+    return out
+
+
+@pytest.mark.parametrize("given", [None, "boosted"], ids=["registered", "functions"])
+def test_of_a_survey_that_stays_the_same_nothing_is_learned_again(s, given) -> None:
+    first, people, questions = learning(s)
+    both = [pd.concat([t, t.assign(survey="t")]) for t in (first, people, questions)]
+    names = ("majority_group", "gaussian_answers")
+    only = {name: baselines.shipped()[name] for name in names}
+    learned = []
+
+    def fit(task, seed):
+        learned.append(task.survey)
+        return {"n": len(task.respondents)}
+
+    if given:
+        only["mine"] = predictor("Mine", fit=fit)(lambda state, task: equal(task))
+    before = fitted.fit(*both, seed=1, predictors=only)
+    learned.clear()
+    answers = both[0].reset_index(drop=True)
+    changed = answers.index[answers["survey"] == "t"][0]
+    others = set(
+        answers.loc[answers["question_id"] == answers.at[changed, "question_id"], "answer"]
+    )
+    answers.at[changed, "answer"] = min(others - {answers.at[changed, "answer"]})
+    now = fitted.fit(answers, *both[1:], seed=1, predictors=only, before=before)
+    assert set(learned) == ({"t"} if given else set())
+    rows = {(r["survey"], r["predictor"]): r for r in now.to_pylist()}
+    same = [r for r in before.to_pylist() if r["survey"] == "s"]
+    # Seconds, too, are those of the time when it was learned.
+    assert same
+    assert all(rows["s", r["predictor"]] == r for r in same)
+    anew = fitted.fit(answers, *both[1:], seed=1, predictors=only)
+    assert now.drop(["seconds"]).equals(anew.drop(["seconds"]))
+    assert not now.drop(["seconds"]).equals(before.drop(["seconds"]))
+    # Another seed is another fit.
+    other = fitted.fit(*both, seed=2, predictors=only, before=before)
+    assert set(other["inputs"].to_pylist()).isdisjoint(before["inputs"].to_pylist())

@@ -37,10 +37,13 @@ class ModelHandle:
     Tables are DuckDB relations: `.df()`, `.pl()`, `.to_arrow_table()`, `.filter(...)`.
     """
 
-    def __init__(self, context: Context, node: Node, cursor: duckdb.DuckDBPyConnection) -> None:
+    def __init__(
+        self, context: Context, node: Node, cursor: duckdb.DuckDBPyConnection, whole: bool = True
+    ) -> None:
         self._context = context
         self._node = node
         self._cursor = cursor
+        self._whole = whole
         # The vars that were read, by which an error is told to be one of them.
         self.read: set[str] = set()
 
@@ -84,6 +87,17 @@ class ModelHandle:
     def source(self, source: str, table: str) -> duckdb.DuckDBPyRelation:
         """Return a declared source."""
         return self._cursor.sql(f"select * from {self._context.source(f'{source}.{table}')}")
+
+    def this(self) -> duckdb.DuckDBPyRelation | None:
+        """Return the model's own table as it was last built, to take from it what stays the same.
+
+        None at the first build, where code or vars of the model changed, and with --full-refresh:
+        then it is built from nothing. What is returned must not depend on it, or a table would be
+        another one by the way it came about.
+        """
+        if self._whole:
+            return None
+        return self._cursor.sql(f"select * from {quoted('main', self._node.name)}")
 
     def var(self, name: str, default: Any = None) -> Any:
         """Return a var of the project, or the default."""
@@ -157,10 +171,10 @@ def build(context: Context, node: Node, record: TableRecord, *, whole: bool = Tr
     """Run a Python model and commit what it returns.
 
     Raises ModelError with the model's file and line for whatever it raises, and for a result that
-    is not a table. It is always built `whole`.
+    is not a table. Unless it is built `whole`, it may read its own table as that stands.
     """
     with context.store.hold() as cursor:
-        result = _call(context, node, ModelHandle(context, node, cursor))
+        result = _call(context, node, ModelHandle(context, node, cursor, whole))
 
     def commit(cursor: duckdb.DuckDBPyConnection) -> None:
         table = result.reader() if isinstance(result, KeptBatches) else result
