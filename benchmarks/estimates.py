@@ -93,7 +93,11 @@ def gss(folder: Path | None, rng: np.random.Generator) -> Iterator[Known]:
 
 
 def masculinity(folder: Path, rng: np.random.Generator) -> Iterator[Known]:
-    rows = read(folder / "masculinity_2018" / "raw-responses.csv")
+    # "NA" is of people who were not asked, and no option to be told from the others'.
+    rows = [
+        {name: "" if told in ("NA", "No answer") else told for name, told in row.items()}
+        for row in read(folder / "masculinity_2018" / "raw-responses.csv")
+    ]
     attributes = ["q0024", "q0026", "q0028", "q0029", "age3", "racethn4", "educ4", "kids"]
     attributes = [name for name in attributes if name in rows[0]]
     questions = [
