@@ -25,6 +25,7 @@ def blas_threads() -> set[int]:
 
 @pytest.fixture(autouse=True)
 def two_threads():
+    """Two threads, set by the thread of the tests: OpenBLAS heeds it alone from then on."""
     assert np.ones((2, 2)) @ np.ones((2, 2)) is not None
     with threadpoolctl.threadpool_limits(limits=2, user_api="blas"):
         yield
@@ -86,3 +87,36 @@ def test_a_blas_that_is_loaded_meanwhile_is_limited_by_who_comes_next():
         check=True,
     )
     assert said.stdout.split("\n")[:2] == ["[1, 1]", "[2, 2]"]
+
+
+TURNS = """
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy
+from lupom.blas import one_thread
+from threadpoolctl import threadpool_info
+
+blas = lambda: [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+def work():
+    with one_thread():
+        print(blas())
+    print(blas())
+
+# Two threads that live at the same time, as those of a run do.
+with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+    for thread in (one, other, one, other):
+        thread.submit(work).result()
+"""
+
+
+def test_it_holds_for_one_thread_after_another():
+    """OpenBLAS heeds the first thread alone that sets its number of threads."""
+    said = subprocess.run(
+        [sys.executable, "-c", TURNS],
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.split("\n")[:-1] == ["[1]", "[2]"] * 4

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 def restored_blas() -> Iterator[None]:
     """Leave BLAS with as many threads as it had.
 
-    Python models limit them while they work, in threads of their own; from there OpenBLAS lets
-    nobody raise them again (0.3.30: setting two in another thread leaves one).
+    A Python model may limit them in a thread of its own and leave it at that. They are set only
+    where they differ: of the threads that set them, OpenBLAS heeds the first alone (`lupom.blas`).
     """
     if "numpy" not in sys.modules:
         yield
@@ -23,5 +23,6 @@ def restored_blas() -> Iterator[None]:
     try:
         yield
     finally:
-        if before:
+        now = {pool["filepath"]: pool["num_threads"] for pool in threadpool_info()}
+        if any(now.get(pool["filepath"]) != pool["num_threads"] for pool in before):
             threadpool_limits({pool["prefix"]: pool["num_threads"] for pool in before})
