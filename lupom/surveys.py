@@ -228,6 +228,8 @@ def read(
         else:
             book = books.load(_text(codebook), codebook.name)
             book.survey, book.file = survey, data.name
+            if encoding is not None:
+                notes += doubts.garbled(data, book, encoding)
             if added := guesses.extend(book, data):
                 text = books.dump(book)
                 notes.append(f"not in {codebook.name}, and added by a guess: {', '.join(added)}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+import pyreadstat
 import pytest
 
 from lupom import Project
@@ -164,3 +166,25 @@ def test_what_a_codebook_says_of_the_survey_is_in_the_tables_for_prompts(lupom, 
     _, _, err = lupom("import", "panel.csv", "--survey", "staff_2026")
     assert "note: staff_2026.yml has no 'meta: survey:'" in err
     assert properties.read_text() == "version: 2\n"
+
+
+def test_texts_that_an_earlier_import_spoilt_are_told_when_the_encoding_is_named(lupom, tmp_path):
+    # A file of an older program in Korea: cp949, of which it says nothing.
+    label = "\ub9e4\uc6b0 \uc88b\ub2e4"
+    frame = pd.DataFrame({"id": map(float, range(8)), "q": [1.0, 2.0] * 4})
+    path = tmp_path / "k.sav"
+    pyreadstat.write_sav(frame, path, variable_value_labels={"q": {1: "#" * 9, 2: "Bad"}})
+    path.write_bytes(path.read_bytes().replace(b"#" * 9, label.encode("cp949")))
+    book = tmp_path / "codebooks" / "k.codebook.yml"
+    assert lupom("import", "k.sav")[0] == 0
+    assert label not in book.read_text(encoding="utf-8")
+    code, _, err = lupom("import", "k.sav", "--encoding", "cp949")
+    assert code == 0
+    assert "texts of the codebook are the file's in another encoding than cp949" in err
+    assert "--guess makes the codebook anew" in err
+    code, _, err = lupom("import", "k.sav", "--encoding", "cp949", "--guess")
+    assert label in book.read_text(encoding="utf-8")
+    assert "another encoding" not in err
+    # What somebody wrote into the codebook is no spoilt text.
+    book.write_text(book.read_text(encoding="utf-8").replace("Bad", "Not good"), encoding="utf-8")
+    assert "another encoding" not in lupom("import", "k.sav", "--encoding", "cp949")[2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 
 from lupom.science.surveys.codebook import Codebook, Question
 from lupom.science.surveys.columns import Column, File
@@ -20,6 +21,31 @@ def doubts(file: File, book: Codebook) -> list[str]:
     """Return a note on each guess that the values speak against, of a file's guessed codebook."""
     columns = {column.name: column for column in file.columns}
     return [*_weights(columns, book), *_codes(columns, book.questions)]
+
+
+def garbled(file: File, book: Codebook, encoding: str) -> list[str]:
+    """Return a note where a codebook has texts of the file as they are in a wrong encoding.
+
+    It was guessed before the file's `encoding` was named, and what is in it stays.
+    """
+    told = {c.label for c in file.columns}
+    told |= {label for c in file.columns for label in c.labels.values()}
+    said = [text for q in book.questions for text in (q.question, *q.options.values())]
+    said += [text for a in book.attributes for text in (a.label, *a.options.values())]
+    spoilt = [t for t in dict.fromkeys(said) if t not in told and _mended(t, encoding) in told]
+    if not spoilt:
+        return []
+    return [
+        f"texts of the codebook are the file's in another encoding than {encoding}"
+        f" ({len(spoilt)}, such as '{spoilt[0]}'); --guess makes the codebook anew"
+    ]
+
+
+def _mended(text: str, encoding: str) -> str | None:
+    """Return what a text that was read as Windows' cp1252 is in its own encoding."""
+    with suppress(UnicodeError, LookupError):
+        return text.encode("cp1252").decode(encoding)
+    return None
 
 
 def _weights(columns: dict[str, Column], book: Codebook) -> list[str]:
