@@ -145,6 +145,9 @@ def _span(tokens: Range) -> str:
 
 
 def _price(estimate: Estimate) -> str | None:
+    if estimate.low is None:
+        # How many rows there are is not known, whatever one costs.
+        return "?"
     if estimate.high == 0:
         return "$0"
     if estimate.cost is None:

@@ -172,7 +172,11 @@ def _summary(console: Console, result: RunResult) -> None:
         unknown = "cost unknown" if None in taken else "price unknown"
         money = unknown if None in costs else f"${sum(c or 0 for c in costs):.4f}"
         tokens = prices.tokens(whole(*taken))
-        console.note(f"{asked} LLM calls, {tokens}, {money}{_estimated(result)}.")
+        requests = sum(node.calls.usage.requests for node in result.nodes if node.calls)
+        # Several rows may share one, and it is requests that a plan counts.
+        shared = f"{requests:,} LLM calls for {asked:,} rows"
+        calls = shared if 0 < requests < asked else f"{asked:,} LLM calls"
+        console.note(f"{calls}, {tokens}, {money}{_estimated(result)}.")
     if result.status == "error":
         for node in result.nodes:
             if node.status in (r.ERROR, r.FAIL):

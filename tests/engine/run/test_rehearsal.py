@@ -116,6 +116,8 @@ def test_the_command_names_the_option_and_marks_what_is_guessed(folder, server, 
     assert "2 wait for answers above them; about what they take says lupom plan --rehearse" in (
         said.err
     )
+    # The LLM has a price; it is the rows that nobody knows.
+    assert "price unknown" not in said.out
     assert lupom(*words, "--rehearse") == 0
     said = capsys.readouterr()
     assert "~6" in said.out

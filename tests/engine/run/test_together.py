@@ -15,6 +15,7 @@ import pytest
 from lupom import LupomError, Project
 from lupom.cli import main
 from tests.support.answers import fit, schema_of
+from tests.support.commands import lupom
 from tests.support.guesses_project import GUESSES, asked_in, make, questions, rows, run
 from tests.support.llm_server import Fault
 
@@ -37,6 +38,14 @@ def test_rows_of_one_person_share_a_request_and_each_has_an_answer_of_its_own(ma
     # Each row is a call of the ledger, with a key of its own.
     joined = "guesses join lupom.calls using (call_id)"
     assert rows(folder, f"select count(distinct call_id) from {joined}") == [(8,)]
+
+
+def test_a_run_says_how_many_requests_its_rows_took_as_the_plan_foretold(make, server, capsys):
+    folder = make(4)
+    assert lupom("plan", "--project-dir", str(folder), "--format", "csv") == 0
+    assert ",8,0,2," in capsys.readouterr().out
+    assert lupom("run", "--project-dir", str(folder)) == 0
+    assert "2 LLM calls for 8 rows, " in capsys.readouterr().err
 
 
 def test_a_call_asks_no_more_rows_than_it_may(make, server):
