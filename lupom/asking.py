@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lupom.engine.errors import UsageError
 from lupom.engine.run.reading import standing, table
 from lupom.names import found
+from lupom.telling import warn
 
 if TYPE_CHECKING:
     from lupom.engine.run.context import Context
@@ -69,7 +69,7 @@ def ask(
     else:
         shown = set(rows["group"].to_pylist())
         if said := groups.left_out(context, by, shown, *_SMALLEST, survey):
-            (note or _warn)(said)
+            (note or warn)(said)
     if not every:
         rows = rows.filter(pc.equal(rows["strategy"], "chosen"))
     order = ("survey", "attribute", "group", "strategy", "questions")
@@ -87,11 +87,6 @@ def ask(
     made = rows["recodes"].to_pylist() if "recodes" in there else []
     empty |= {"recodes": not any(made), "asked_of": "asked_of" not in there}
     return Table(rows.select([name for name in PLAN if not empty.get(name)]))
-
-
-def _warn(text: str) -> None:
-    # Where Project.ask is called: below it are ask and this.
-    warnings.warn(text, stacklevel=4)
 
 
 class Interview:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import UsageError
 from lupom.engine.run.reading import standing
 from lupom.names import found
+from lupom.telling import warn
 
 if TYPE_CHECKING:
     from lupom.engine.run.context import Context
@@ -74,18 +74,13 @@ def estimate(
     else:
         there = {*rows["group"].to_pylist(), *rows["against"].to_pylist()}
         if said := groups.left_out(context, by, there, *_SMALLEST, survey):
-            (note or _warn)(said)
+            (note or warn)(said)
     against = pc.is_valid(rows["against"])
     rows = rows.filter(against if differences else pc.invert(against))
     if not every:
         rows = rows.filter(rows["recommended"])
     shown = [name for name in SHOWN if _tells(rows, name)]
     return Table(rows.select(shown))
-
-
-def _warn(text: str) -> None:
-    # Where Project.estimate is called: below it are estimate and this.
-    warnings.warn(text, stacklevel=4)
 
 
 def _tells(rows: Any, name: str) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import UsageError
 from lupom.engine.run.reading import standing
+from lupom.telling import warn
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -79,7 +79,7 @@ def predict(
     name, found = _fitted(context, survey)
     asked = found.frame[0]
     known = newcomers.known(context, name, dict(zip(*found.frame, strict=True)), found.attributes)
-    note = note or _warn
+    note = note or warn
     if people is None:
         try:
             persons = one(attributes or {}, answers or {}, known)
@@ -145,11 +145,6 @@ def _fitted(context: Context, survey: str | None) -> tuple[str, Fitted]:
         return name, read(rows, combined, name, given)
     except ValueError as error:
         raise UsageError(str(error), hint="lupom run --select +fitted_stack") from error
-
-
-def _warn(text: str) -> None:
-    # Where Project.predict is called: below it are predict and this.
-    warnings.warn(text, stacklevel=4)
 
 
 def _schema() -> pa.Schema:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from lupom.cli.formats import format_options
-from lupom.cli.options import open_project, project_options
+from lupom.cli.options import open_project, project_options, say_note
 
 
 @click.command()
@@ -51,6 +51,6 @@ def estimate(
             survey=survey,
             differences=differences,
             every=every,
-            note=lambda text: click.echo(f"note: {text}", err=True),
+            note=say_note,
         )
     echo(table, form, spreadsheet_safe=spreadsheet_safe)

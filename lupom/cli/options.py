@@ -251,6 +251,11 @@ def _together(ctx: click.Context, _: click.Parameter, given: tuple[str, ...]) ->
     return json.dumps(out, default=str)
 
 
+def say_note(text: str) -> None:
+    """Say beside the data, on stderr, what is to be known of it."""
+    click.echo(f"note: {text}", err=True)
+
+
 def pairs(words: Sequence[str], option: str, example: str = "NAME=VALUE") -> dict[str, str]:
     """Return words such as 'NAME=VALUE' by name.
 

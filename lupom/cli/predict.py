@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from lupom.cli.formats import format_options
-from lupom.cli.options import open_project, project_options
+from lupom.cli.options import open_project, project_options, say_note
 
 
 @click.command()
@@ -67,6 +67,6 @@ def predict(
             every=every,
             encoding=encoding,
             format=input_format,
-            note=lambda text: click.echo(f"note: {text}", err=True),
+            note=say_note,
         )
     echo(table, form, spreadsheet_safe=spreadsheet_safe)
