@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -15,10 +15,10 @@ _inside = 0
 _limits: list[Any] = []
 # How many modules there were when BLAS was limited last: scipy brings a BLAS of its own.
 _modules = 0
-# Of the threads that set OpenBLAS's number of threads the first alone is heeded, whoever else tries
-# (0.3.30, 0.3.31). A model's thread that limited BLAS and let it go left the next model, in another
-# thread, with all of them: two runs of five of the General Social Survey took 5 s of CPU more. So
-# one thread sets it for all.
+# threadpoolctl (3.8) heeds of several threads the one that set OpenBLAS's number of threads first,
+# until that has taken its limit back or ended. A model that limited BLAS, let it go and limited it
+# again elsewhere left the next model, in another thread, with all threads: two runs of five of the
+# General Social Survey took 5 s of CPU more. So one thread sets it for all.
 _setter: ThreadPoolExecutor | None = None
 
 
@@ -30,7 +30,8 @@ def one_thread() -> Iterator[None]:
     threads of a busy machine of two cores. The limit is the process's, not a thread's, so that
     models built at one time must not end each other's. What is loaded while a limit holds is
     limited by who comes next: with scipy's BLAS on two threads a whole run took up to 100 CPU
-    seconds on a busy machine in place of 18.
+    seconds on a busy machine in place of 18. Where somebody holds a limit of threadpoolctl's
+    around it, theirs counts.
     """
     global _inside, _modules
 
@@ -39,9 +40,6 @@ def one_thread() -> Iterator[None]:
         if not _limits or len(sys.modules) != _modules:
             _modules = len(sys.modules)
             _in_setter(_limit)
-            if not _is_limited():
-                # Somebody set it before us, perhaps this very thread.
-                _limit()
     try:
         yield
     finally:
@@ -49,25 +47,35 @@ def one_thread() -> Iterator[None]:
             _inside -= 1
             if not _inside and _limits:
                 _in_setter(_restore)
-                _restore()
-                _limits.clear()
+
+
+def set_threads(numbers: Mapping[str, int]) -> None:
+    """Give BLAS libraries, by their file, so many threads, until somebody sets others."""
+
+    def work() -> None:
+        import threadpoolctl  # type: ignore[import-untyped]
+
+        threadpoolctl.threadpool_limits(limits=dict(numbers))
+        controller = getattr(threadpoolctl, "OpenBLASController", None)
+        # Older versions know no thread that holds the others off.
+        clear = getattr(controller, "clear_controlling_thread", None)
+        if clear is not None and not _inside:
+            clear()
+
+    with _lock:
+        _in_setter(work)
 
 
 def _limit() -> None:
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
-    _limits.append(threadpool_limits(limits=1, user_api="blas"))
-
-
-def _is_limited() -> bool:
-    from threadpoolctl import threadpool_info
-
-    return all(pool["num_threads"] == 1 for pool in threadpool_info() if pool["user_api"] == "blas")
+    _limits.append(threadpool_limits(limits=1, user_api="blas").__enter__())
 
 
 def _restore() -> None:
-    for limit in reversed(_limits):
-        limit.restore_original_limits()
+    while _limits:
+        # The last one lets others set it again.
+        _limits.pop().__exit__(None, None, None)
 
 
 def _in_setter(work: Callable[[], None]) -> None:

@@ -10,7 +10,7 @@ import threading
 import numpy as np
 import pytest
 
-from lupom.science.blas import one_thread
+from lupom.blas import one_thread, set_threads
 
 threadpoolctl = pytest.importorskip("threadpoolctl")
 
@@ -25,10 +25,12 @@ def blas_threads() -> set[int]:
 
 @pytest.fixture(autouse=True)
 def two_threads():
-    """Two threads, set by the thread of the tests: OpenBLAS heeds it alone from then on."""
+    """Two threads, whatever the machine has; nobody holds them."""
     assert np.ones((2, 2)) @ np.ones((2, 2)) is not None
-    with threadpoolctl.threadpool_limits(limits=2, user_api="blas"):
-        yield
+    pools = [p for p in threadpoolctl.threadpool_info() if p["user_api"] == "blas"]
+    set_threads({pool["filepath"]: 2 for pool in pools})
+    yield
+    set_threads({pool["filepath"]: pool["num_threads"] for pool in pools})
 
 
 def test_inside_there_is_one_and_afterwards_what_was_before():
@@ -111,7 +113,7 @@ with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
 
 
 def test_it_holds_for_one_thread_after_another():
-    """OpenBLAS heeds the first thread alone that sets its number of threads."""
+    """threadpoolctl heeds of two threads the one that limited OpenBLAS first."""
     said = subprocess.run(
         [sys.executable, "-c", TURNS],
         env={**os.environ, "OPENBLAS_NUM_THREADS": "2"},
@@ -120,3 +122,16 @@ def test_it_holds_for_one_thread_after_another():
         check=True,
     )
     assert said.stdout.split("\n")[:-1] == ["[1]", "[2]"] * 4
+
+
+def test_whoever_holds_a_limit_around_it_keeps_theirs():
+    with threadpoolctl.threadpool_limits(limits=2, user_api="blas"):
+        with one_thread():
+            pass
+        assert blas_threads() == {2}
+    # And afterwards others may set it again.
+    with one_thread():
+        assert blas_threads() == {1}
+    with threadpoolctl.threadpool_limits(limits=1, user_api="blas"):
+        assert blas_threads() == {1}
+    assert blas_threads() == {2}

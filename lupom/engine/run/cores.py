@@ -6,23 +6,29 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from lupom.blas import set_threads
+
 
 @contextmanager
 def restored_blas() -> Iterator[None]:
     """Leave BLAS with as many threads as it had.
 
-    A Python model may limit them in a thread of its own and leave it at that. They are set only
-    where they differ: of the threads that set them, OpenBLAS heeds the first alone (`lupom.blas`).
+    A Python model may limit them in a thread of its own and leave it at that.
     """
     if "numpy" not in sys.modules:
         yield
         return
-    from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]
-
-    before = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    before = _threads()
     try:
         yield
     finally:
-        now = {pool["filepath"]: pool["num_threads"] for pool in threadpool_info()}
-        if any(now.get(pool["filepath"]) != pool["num_threads"] for pool in before):
-            threadpool_limits({pool["prefix"]: pool["num_threads"] for pool in before})
+        now = _threads()
+        if any(now.get(file) != number for file, number in before.items()):
+            set_threads(before)
+
+
+def _threads() -> dict[str, int]:
+    """Return the number of threads of each BLAS that is loaded, by its file."""
+    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
+
+    return {p["filepath"]: p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"}

@@ -9,9 +9,10 @@ import types
 import numpy as np
 import pyarrow as pa
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_info
 
 from lupom import Project
+from lupom.blas import one_thread, set_threads
 
 MODEL = """
 from threadpoolctl import threadpool_limits
@@ -33,9 +34,15 @@ def test_a_model_that_limits_them_limits_nothing_afterwards(tmp_path):
     (tmp_path / "models" / "people.sql").write_text("select 1 as id")
     (tmp_path / "models" / "limited.py").write_text(MODEL)
     assert np.ones((2, 2)) @ np.ones((2, 2)) is not None
-    with threadpool_limits(limits=2, user_api="blas"), Project(tmp_path) as project:
+    before = {p["filepath"]: p["num_threads"] for p in threadpool_info()}
+    set_threads(dict.fromkeys(before, 2))
+    with Project(tmp_path) as project:
         assert project.run().status == "success"
         assert blas_threads() == {2}
+    # Nor does the run hold anybody off who sets them afterwards.
+    with one_thread():
+        assert blas_threads() == {1}
+    set_threads(before)
 
 
 MEETS = """
