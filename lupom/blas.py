@@ -20,6 +20,8 @@ _modules = 0
 # again elsewhere left the next model, in another thread, with all threads: two runs of five of the
 # General Social Survey took 5 s of CPU more. So one thread sets it for all.
 _setter: ThreadPoolExecutor | None = None
+# Whether there is a BLAS of which each thread has a number of its own, as with OpenMP.
+_each = False
 
 
 @contextmanager
@@ -40,9 +42,12 @@ def one_thread() -> Iterator[None]:
         if not _limits or len(sys.modules) != _modules:
             _modules = len(sys.modules)
             _in_setter(_limit)
+        own = _limited() if _each else None
     try:
         yield
     finally:
+        if own is not None:
+            own.__exit__(None, None, None)
         with _lock:
             _inside -= 1
             if not _inside and _limits:
@@ -67,9 +72,22 @@ def set_threads(numbers: Mapping[str, int]) -> None:
 
 
 def _limit() -> None:
+    global _each
+    from threadpoolctl import threadpool_info
+
+    _limits.append(_limited())
+    shared = [p.get("threading_layer") == "pthreads" for p in threadpool_info() if _is_blas(p)]
+    _each = not all(shared)
+
+
+def _limited() -> Any:
     from threadpoolctl import threadpool_limits
 
-    _limits.append(threadpool_limits(limits=1, user_api="blas").__enter__())
+    return threadpool_limits(limits=1, user_api="blas").__enter__()
+
+
+def _is_blas(pool: Mapping[str, Any]) -> bool:
+    return bool(pool["user_api"] == "blas")
 
 
 def _restore() -> None:

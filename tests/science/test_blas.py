@@ -15,19 +15,21 @@ from lupom.blas import one_thread, set_threads
 threadpoolctl = pytest.importorskip("threadpoolctl")
 
 
+def shared() -> list[dict]:
+    """Return what is known of each BLAS whose number of threads is the process's."""
+    pools = threadpoolctl.threadpool_info()
+    return [p for p in pools if p["user_api"] == "blas" and p["threading_layer"] == "pthreads"]
+
+
 def blas_threads() -> set[int]:
-    return {
-        pool["num_threads"]
-        for pool in threadpoolctl.threadpool_info()
-        if pool["user_api"] == "blas"
-    }
+    return {pool["num_threads"] for pool in shared()}
 
 
 @pytest.fixture(autouse=True)
 def two_threads():
     """Two threads, whatever the machine has; nobody holds them."""
     assert np.ones((2, 2)) @ np.ones((2, 2)) is not None
-    pools = [p for p in threadpoolctl.threadpool_info() if p["user_api"] == "blas"]
+    pools = shared()
     set_threads({pool["filepath"]: 2 for pool in pools})
     yield
     set_threads({pool["filepath"]: pool["num_threads"] for pool in pools})
@@ -135,3 +137,41 @@ def test_whoever_holds_a_limit_around_it_keeps_theirs():
     with threadpoolctl.threadpool_limits(limits=1, user_api="blas"):
         assert blas_threads() == {1}
     assert blas_threads() == {2}
+
+
+OF_EACH = """
+from concurrent.futures import ThreadPoolExecutor
+
+import faiss
+import numpy
+from lupom.blas import one_thread
+from threadpoolctl import threadpool_info
+
+def blas():
+    return sorted(p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas")
+
+assert {p.get("threading_layer") for p in threadpool_info()} >= {"openmp", "pthreads"}
+
+def work():
+    print(blas())
+    with one_thread():
+        print(blas())
+    print(blas())
+
+with ThreadPoolExecutor(1) as thread:
+    thread.submit(work).result()
+work()
+"""
+
+
+def test_a_blas_of_which_each_thread_has_its_own_number_is_limited_in_each():
+    """That of faiss is built with OpenMP, as conda's may be."""
+    pytest.importorskip("faiss")
+    said = subprocess.run(
+        [sys.executable, "-c", OF_EACH],
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.split("\n")[:-1] == ["[2, 2]", "[1, 1]", "[2, 2]"] * 2
