@@ -57,6 +57,20 @@ def test_help_imports_nothing_heavy():
     assert out.stderr.strip() == "[]"
 
 
+@pytest.mark.parametrize("command", ["run", "plan", "ls"])
+def test_where_nothing_is_to_do_nothing_is_imported_that_works_on_tables(lupom, command):
+    assert lupom("run")[0] == 0
+    tables = ("pandas", "pyarrow", "numpy", "openai", "sklearn", "pgmpy", "boto3")
+    code = (
+        "import sys\n"
+        "from lupom.cli import main\n"
+        f"try:\n    main([{command!r}])\nexcept SystemExit as e:\n    assert not e.code\n"
+        f"print([m for m in {tables!r} if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.splitlines()[-1] == "[]"
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(lupom, command):
     code, out, _ = lupom(command, "--help")
