@@ -189,9 +189,9 @@ def test_the_tutorial_with_the_embedded_llm_and_few_respondents(tmp_path, monkey
     sizes = {
         "llm_test_respondents: 8": "llm_test_respondents: 2",
         "llm_reference_respondents: 10": "llm_reference_respondents: 2",
-        "llm_pairs: 20": "llm_pairs: 2",
+        "llm_pairs: 20": "llm_pairs: 1",
         "llm_tuning_pairs: 16": "llm_tuning_pairs: 1",
-        "small_llm_questions: 12": "small_llm_questions: 3",
+        "small_llm_questions: 12": "small_llm_questions: 2",
         "{low: 4, mid: 3, high: 3}": "{low: 2, mid: 2, high: 2}",
     }
     shell = Small(monkeypatch, 400, sizes)
@@ -209,7 +209,7 @@ def test_the_tutorial_with_the_embedded_llm_and_few_respondents(tmp_path, monkey
         assert one("select count(*) from refined_persona_values") > 0
         assert one("select count(*) from similar_respondents") > 0
         assert one("select count(*) from predictions") == 2 * one("select count(*) from llm_pairs")
-        assert one("select count(*) from llm_pairs where role = 'test'") == 2
+        assert one("select count(*) from llm_pairs where role = 'test'") == 1
         assert one("select count(*) from metrics where pairs = 'llm'") > 0
         # Values are candidate values, whatever a model of this size would rather say.
         others = one(
