@@ -84,16 +84,16 @@ def server():
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory, server):
-    """What a run of 400 people gives, and how many requests it took."""
+    """What a run of 600 people gives, and how many requests it took."""
     folder = tmp_path_factory.mktemp("honesty") / "one"
-    copy_project(folder, respondents=400, base_url=server.base_url)
+    copy_project(folder, respondents=600, base_url=server.base_url)
     before = server.requests
     return *run(folder), server.requests - before
 
 
 def test_permuting_held_out_answers_changes_no_table_before_scoring(tmp_path, server, first):
     before, tagged, pairs, _, asked = first
-    other = copy_project(tmp_path / "other", respondents=400, base_url=server.base_url)
+    other = copy_project(tmp_path / "other", respondents=600, base_url=server.base_url)
     assert permuted(other, pairs, "test", "hidden") > 150
     begun = server.requests
     after, *_ = run(other)
@@ -161,7 +161,7 @@ def test_who_learns_from_tested_people_learns_none_of_their_held_out_answers(tmp
 
 
 def test_two_runs_give_the_same_tables(tmp_path, server, first):
-    other = copy_project(tmp_path / "other", respondents=400, base_url=server.base_url)
+    other = copy_project(tmp_path / "other", respondents=600, base_url=server.base_url)
     second, *_ = run(other)
     assert {name for name in second if first[0][name] != second[name]} == set()
 
