@@ -47,7 +47,8 @@ def plan(
     """Say what a run would do, why, and at what cost. No call is made.
 
     For an LLM model: rows in all, rows answered before, calls to make, their tokens and price;
-    calls that are out in a batch are counted apart, under "why". Below a model that is to be
+    calls that are out in a batch are counted apart, under "why". A model that has texts embedded
+    by an endpoint has a line of the same kind. Below a model that is to be
     asked only a range is known, and nothing before it was ever asked: with --rehearse answers are
     made up, what is between is built in memory, and numbers with a ~ say about how much it is.
 
@@ -81,6 +82,8 @@ def plan(
         if total := _total(made.doing()):
             click.echo(total, err=True)
         waiting = [s for s in made.doing() if s.estimate and s.estimate.low is None]
+        if made.fault:
+            click.echo(f"No LLM would be asked anything: {made.fault}", err=True)
         if waiting and not rehearse:
             click.echo(
                 f"{len(waiting)} wait for answers above them; about what they take says"
@@ -133,10 +136,19 @@ def _total(steps: list[Step]) -> str:
         tokens = tokens + (estimate.tokens or Range())
         cost = cost + (estimate.cost or Range())
         priced = priced and estimate.cost is not None and not estimate.unpriced
-    low, high = (sum(getattr(e, name) or 0 for e in known) for name in ("low", "high"))
-    calls = f"{high:,}" if low == high else f"{low:,}-{high:,}"
     about = "about " if any(e.guessed for e in known) else ""
-    return f"In all {about}{calls} calls: {said(tokens, cost if priced else None)}."
+    what = _counted([e for e in known if not e.embeds], "calls")
+    if texts := _counted([e for e in known if e.embeds], "texts to embed"):
+        what = f"{what} and {texts}" if what else texts
+    return f"In all {about}{what}: {said(tokens, cost if priced else None)}."
+
+
+def _counted(estimates: list[Estimate], what: str) -> str:
+    """Say how many of what some estimates are of; '' where there are none."""
+    if not estimates:
+        return ""
+    low, high = (sum(getattr(e, name) or 0 for e in estimates) for name in ("low", "high"))
+    return f"{high:,} {what}" if low == high else f"{low:,}-{high:,} {what}"
 
 
 def _span(tokens: Range) -> str:

@@ -266,6 +266,7 @@ def _python_node(
         refs=tuple(refs),
         text=text,
         code=sources.code,
+        embeddings=tuple(sorted(scanned.embeddings)),
     )
     node.parts = {
         "Python": digest(text),
@@ -275,7 +276,7 @@ def _python_node(
     }
     for call in scanned.offers:
         node.parts.update(sources.offered(call, files.vars.get(call.var), relative))
-    for alias in sorted(scanned.embeddings):
+    for alias in node.embeddings:
         node.parts[f"embeddings '{alias}'"] = identity_part(embedding_identity, alias)
     told = [(family.line, _expanded(family, values, relative)) for family in scanned.metas]
     return _describe(node, files.properties.get(("models", node.name))), told

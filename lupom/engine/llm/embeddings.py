@@ -37,6 +37,24 @@ def keys(settings: EmbeddingSettings, texts: Sequence[str]) -> list[str]:
     ]
 
 
+def recalled(
+    state: State, settings: EmbeddingSettings, texts: Sequence[str]
+) -> tuple[npt.NDArray[np.float32] | None, dict[str, str]]:
+    """Return the vectors that are kept, and by their keys the texts that have none; asks nobody.
+
+    Where a text has none there are no vectors: its length is not known.
+    """
+    import numpy as np
+
+    marks = keys(settings, texts)
+    by_key = dict(zip(marks, texts, strict=True))
+    known = state.embeddings(by_key)
+    missing = {key: text for key, text in by_key.items() if key not in known}
+    if missing or not texts:
+        return None, missing
+    return np.stack([np.frombuffer(known[key], dtype="<f4") for key in marks]), missing
+
+
 class Embeddings:
     """The embedders of a gateway, and the texts of its threads that are in flight.
 

@@ -20,7 +20,7 @@ from lupom.engine.llm.reuse import Reuse, reuse
 if TYPE_CHECKING:
     from lupom.engine.llm.responses import RowResponse
     from lupom.engine.llm.rows_response import RowsResponse
-    from lupom.engine.project.providers import LLMSettings
+    from lupom.engine.project.providers import EmbeddingSettings, LLMSettings
     from lupom.engine.state.ledger import Ledger, Taken
 
 # Characters of a prompt per token: 3.5 to 4.5 in English; numbers and other languages take more
@@ -97,6 +97,11 @@ class Forecast:
     cached: Range | None = Range()
     saved: Range = Range()
 
+    @classmethod
+    def none(cls) -> Forecast:
+        """Return what nothing takes."""
+        return cls(0, Range(), Range(), Range())
+
     @property
     def tokens(self) -> Range:
         return self.tokens_in + self.tokens_out
@@ -161,6 +166,18 @@ def forecast(
         tokens_in=tokens_in + stronger.tokens_in.times(low, high),
         tokens_out=tokens_out + stronger.tokens_out.times(low, high),
         cost=None if cost is None or more is None else cost + more,
+    )
+
+
+def of_texts(settings: EmbeddingSettings, texts: Sequence[str]) -> Forecast:
+    """Return what embedding texts will take, by their length."""
+    characters = sum(len(text) for text in texts)
+    low = max(len(texts), characters / _MOST_PER_TOKEN)
+    tokens = Range(low, characters / _LEAST_PER_TOKEN + 2 * len(texts))
+    price = settings.price
+    rate = None if price is None else prices.cost(price, 1, 0)
+    return Forecast(
+        len(texts), tokens, Range(), None if rate is None else tokens.times(rate, rate), len(texts)
     )
 
 

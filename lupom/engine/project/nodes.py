@@ -46,6 +46,7 @@ class Node:
     parts : hash by part of what makes the node what it is ('sql', 'config', 'prompt', ...).
     code : bytes of the project's Python files that models import, as they were hashed.
     wordings : prompt and response class by profile of an LLM model, as they were hashed.
+    embeddings : the aliases that a Python model has texts embedded by.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Node:
     parts: dict[str, str] = field(default_factory=dict)
     code: Mapping[Path, bytes] = field(default_factory=dict)
     wordings: Mapping[str, Any] = field(default_factory=dict)
+    embeddings: tuple[str, ...] = ()
 
     @property
     def tags(self) -> frozenset[str]:

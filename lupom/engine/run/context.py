@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,8 @@ from lupom.engine.store.base import Store
 from lupom.engine.store.names import quoted
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from lupom.engine.executors import Executor
     from lupom.engine.llm.gateway import Gateway
     from lupom.engine.sources.resolve import Sources
@@ -68,8 +70,8 @@ class Context:
         self.with_tests = self.graph
         self.tests: Mapping[str, Node] = {}
         self.warnings: list[str] = []
-        # No embeddings are asked for: vectors are made up, as answers are.
-        self.rehearses = False
+        # What gives Python models their vectors where nothing may be asked for.
+        self.embeds: Callable[[Node, str, Sequence[str]], np.ndarray] | None = None
         self.hashes = FileHashes(None)
         self.compare_with: Path | None = None
         self.defers_to: Store | None = None

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.errors import UsageError, did_you_mean
+from lupom.engine.errors import StoreError, UsageError, did_you_mean
 from lupom.engine.llm.forecast import Forecast, Range
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import not_built
@@ -94,7 +94,7 @@ def diff(context: Context, name: str, key: Sequence[str] | None = None) -> Diffe
             with memory.context.store.hold() as cursor:
                 prepared = prepare(memory.context, node, cursor)
             return _of_answers(context, node, prepared)
-        memory.build((name,))
+        _built(memory, (name,))
         with memory.context.store.hold() as cursor:
             return _of_tables(cursor, node, list(key or _guessed_key(context, node)))
 
@@ -124,8 +124,18 @@ def stale_built(context: Context, node: Node) -> Iterator[Scratch]:
     stale = {step.node for step in plan.doing()} - {node.name}
     plain = tuple(n for n in names if n in stale and not context.nodes[n].materialization.needs_llm)
     with scratch(context) as memory:
-        memory.build(plain)
+        _built(memory, plain)
         yield memory
+
+
+def _built(memory: Scratch, names: tuple[str, ...]) -> None:
+    """Build nodes in memory; raises StoreError where one has texts to be embedded first."""
+    stuck = memory.build(names)
+    if stuck is not None:
+        raise StoreError(
+            f"'{stuck}' has texts to be embedded first, which asks an endpoint",
+            hint=f"lupom plan --select {stuck} says what that takes, lupom run does it",
+        )
 
 
 def _guessed_key(context: Context, node: Node) -> list[str]:
@@ -203,7 +213,7 @@ def _of_answers(context: Context, node: Node, prepared: Prepared) -> Difference:
     standing = groups(context, node, list(prepared.keys))
     out = Difference(node.name, list(prepared.keys))
     now: set[Key] = set()
-    rest = Forecast(0, Range(), Range(), Range())
+    rest = Forecast.none()
     gateway = context.gateway
     for part in prepared.parts():
         for alias, places in part.by_alias().items():

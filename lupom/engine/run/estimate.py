@@ -1,4 +1,7 @@
-"""How many LLM calls a plan's steps make and what they cost, with no call made."""
+"""How many LLM calls a plan's steps make, how many texts they have embedded, and what they cost.
+
+No call is made, and no text embedded but in this process.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
 from lupom.engine.run.identities import Identities
 from lupom.engine.run.plan import Estimate, Plan
-from lupom.engine.run.scratch import scratch
+from lupom.engine.run.scratch import Scratch, scratch
 from lupom.engine.run.spending import said, taking
 
 
@@ -24,34 +27,49 @@ def estimate_calls(
     retry_invalid: bool,
     rehearse: bool = False,
 ) -> None:
-    """Add an Estimate to each LLM step that would or might run.
+    """Add an Estimate to each step that would or might ask an LLM, or an endpoint for embeddings.
 
     The rows are read, the calls made up and looked up in the ledger: the counts are exact. Where
     seeds, SQL or Python models above are stale, they are built in memory first. Below an LLM model
-    that is to be asked, the rows of today give a range. Where there are none, nothing is known yet;
-    with `rehearse`, answers are made up, and all between is built in memory, too.
+    that is to be asked, and below texts that are to be embedded, the rows of today give a range.
+    Where there are none, nothing is known yet; with `rehearse`, answers and vectors are made up,
+    and all between is built in memory, too. Where one of `before_llms` fails, nothing is asked.
     """
     doing = {step.node: step for step in plan.doing()}
-    steps = [step for step in plan.doing() if context.nodes[step.node].materialization.needs_llm]
+    here = {n for n, s in context.files.settings.embeddings.items() if s.in_process}
+    steps = [
+        step
+        for name, step in doing.items()
+        if context.nodes[name].materialization.needs_llm or {*context.nodes[name].embeddings} - here
+    ]
     if not steps:
         return
     # An LLM model that stands is read as it is.
     new = {step.node for step in steps if known.of(step.node) is None}
     above_others = {name for step in steps for name in graph.ancestors(step.node)}
     with scratch(context, rehearse=rehearse) as memory:
+        plan.fault = _gate_fault(context, graph, set(doing), memory)
+        if plan.fault:
+            for step in steps:
+                if context.nodes[step.node].materialization.needs_llm:
+                    step.estimate = Estimate(low=0, high=0, note="nothing is asked")
+            return
         for step in steps:
             node = context.nodes[step.node]
             above = [name for name in graph.sort(graph.ancestors(node.name)) if name in doing]
             asked = [name for name in above if context.nodes[name].materialization.needs_llm]
             unknown = any(known.of(parent) is None for parent in node.parents)
             try:
-                if asked and not (rehearse and unknown):
-                    step.estimate = _below(context, node, known, asked[0], retry_invalid)
+                first = asked[0] if asked and not (rehearse and unknown) else None
+                first = first or memory.build(tuple(above))
+                if not node.materialization.needs_llm:
+                    step.estimate = _embedding(memory, node, first)
+                    continue
+                if first is not None:
+                    step.estimate = _below(context, node, known, first, retry_invalid)
                 else:
-                    memory.build(tuple(above))
                     step.estimate = _estimate(memory.context, context, node, retry_invalid)
-                    if asked:
-                        step.estimate.guessed = True
+                    step.estimate.guessed = bool(asked) or memory.rests_on_made_up(node)
                 if rehearse and step.node in new and node.name in above_others:
                     failed = memory.stand_in(node)
                     if failed:
@@ -64,10 +82,54 @@ def estimate_calls(
                 step.estimate = Estimate(note=str(error))
 
 
+def _gate_fault(context: Context, graph: Graph[Node], doing: set[str], memory: Scratch) -> str:
+    """Return what is wrong with one of the models that LLM models wait for; '' if nothing is."""
+    for gate in context.files.settings.before_llms:
+        if gate not in doing:
+            continue
+        names = [name for name in graph.sort(graph.ancestors(gate)) if name in doing] + [gate]
+        if any(context.nodes[name].materialization.needs_llm for name in names):
+            continue
+        try:
+            memory.build(tuple(names))
+        except LupomError as error:
+            return str(error)
+    return ""
+
+
+def _embedding(memory: Scratch, node: Node, asked: str | None) -> Estimate | None:
+    """Estimate what a Python model has embedded; None where that is nothing.
+
+    `asked` is a model above it that is to ask first.
+    """
+    if asked is not None:
+        return Estimate(
+            note=f"texts to embed, if any, are known once {asked} is built", embeds=True
+        )
+    memory.build((node.name,))
+    found = memory.embedding.get(node.name)
+    if found is None:
+        return None
+    whole = sum(found.taking.values(), Forecast.none())
+    priced = [one.cost for one in found.taking.values() if one.cost is not None]
+    return Estimate(
+        rows=len(found.texts),
+        cached=len(found.texts) - found.missing,
+        low=found.missing,
+        high=found.missing,
+        tokens=whole.tokens,
+        cost=sum(priced, Range()) if priced or not found.missing else None,
+        unpriced=[name for name, one in sorted(found.taking.items()) if one.cost is None],
+        note="texts to embed",
+        guessed=found.made_up,
+        embeds=True,
+    )
+
+
 def _below(
     context: Context, node: Node, known: Identities, asked: str, retry_invalid: bool
 ) -> Estimate:
-    """Estimate a node below an LLM model that is itself to be asked."""
+    """Estimate a node below one that is itself to be asked, or to have texts embedded."""
     if any(known.of(parent) is None for parent in node.parents):
         return Estimate(note=f"rows are known once {asked} is built")
     estimate = _estimate(context, context, node, retry_invalid, anew=True)
@@ -109,7 +171,7 @@ def _estimate(
                 taken[name] = taken[name] + one if name in taken else one
     priced = [one.cost for one in taken.values() if one.cost is not None]
     notes = [f"{out:,} rows are out in a batch"] if out else []
-    whole = sum(taken.values(), Forecast(0, Range(), Range(), Range()))
+    whole = sum(taken.values(), Forecast.none())
     if whole.rows > whole.calls:
         fewer = prices.span(whole.saved.low, whole.saved.high)
         notes.append(f"{whole.rows:,} rows in {whole.calls:,} requests save {fewer} tokens")

@@ -24,7 +24,8 @@ class Estimate:
     names the aliases whose price is unknown: where rows are asked of several, money is of the
     others. `from_cache` of the tokens come from the provider's prompt cache, None is unknown;
     `saved` are the tokens that asking rows together saves. `guessed` says that answers above were
-    made up, so that all numbers are about so many.
+    made up, so that all numbers are about so many; `embeds` that they are of texts to embed and not
+    of rows to ask.
     """
 
     rows: int | None = None
@@ -39,6 +40,7 @@ class Estimate:
     unpriced: list[str] = field(default_factory=list)
     note: str = ""
     guessed: bool = False
+    embeds: bool = False
 
 
 @dataclass(slots=True)
@@ -54,9 +56,13 @@ class Step:
 
 @dataclass(slots=True)
 class Plan:
-    """A run's steps in the order they would be taken."""
+    """A run's steps in the order they would be taken.
+
+    `fault` is what is wrong with one of `before_llms`, so that no LLM would be asked.
+    """
 
     steps: list[Step] = field(default_factory=list)
+    fault: str = ""
 
     def _repr_html_(self) -> str:
         from lupom.engine.run.html_tables import table_html

@@ -85,7 +85,7 @@ def check_price(context: Context, node: Node, alias: str, budget: Budget) -> Non
 def taking(context: Context, node: str, calls: Mapping[str, Sequence[Asked]]) -> Forecast:
     """Return what a node's calls will take, those of several aliases together."""
     ledger, llms = context.state.ledger, context.files.settings.llms
-    out = Forecast(0, Range(), Range(), Range())
+    out = Forecast.none()
     for alias, asked in calls.items():
         out = out + forecast(ledger, llms, alias, node, asked)
     return out

@@ -174,7 +174,7 @@ def _ask(
 
 
 def _add_rest(context: Context, node: Node, prepared: Prepared, trial: Trial) -> None:
-    rest = Forecast(0, Range(), Range(), Range())
+    rest = Forecast.none()
     for part in prepared.parts():
         for alias, places in part.by_alias().items():
             waiting = context.gateway.unanswered(alias, _calls(part, places))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lupom import LupomError, Project
+from tests.support.commands import lupom
 from tests.support.notes_project import FILES, people
 
 CHECK = (
@@ -68,3 +69,13 @@ def test_a_name_that_is_not_a_model_s_is_an_error(make, server):
         run(make(2, gates="[a_chek]"))
     assert "a_check" in caught.value.hint
     assert server.requests == 0
+
+
+def test_a_plan_says_that_nothing_would_be_asked(make, server, capsys):
+    assert lupom("plan", "--project-dir", str(make(3))) == 0
+    said = capsys.readouterr()
+    assert "No LLM would be asked anything: models/z_check.sql: " in said.err
+    assert "three people at most" in said.err
+    with Project(make(3)) as project:
+        (notes,) = [s.estimate for s in project.plan().steps if s.estimate]
+    assert (notes.low, notes.high) == (0, 0)

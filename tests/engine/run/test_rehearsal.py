@@ -39,9 +39,18 @@ CHAIN = {
 def folder(make, server):
     settings = f"""price: {{input: 10, output: 20}}
                     embeddings:
-                      default: {{provider: openai, base_url: {server.base_url}, model: vectors}}
+                      default:
+                        provider: openai
+                        base_url: {server.base_url}
+                        model: vectors
+                        price: {{input: 5, output: 0}}
     """
     return make(6, extra=CHAIN, settings=settings)
+
+
+def spent(folder):
+    with Project(folder) as project:
+        return project.context.state.ledger.spent()[1]
 
 
 def estimates(folder, **options):
@@ -52,26 +61,65 @@ def estimates(folder, **options):
 def test_what_waits_for_answers_is_counted_by_answers_that_are_made_up(folder, server):
     assert estimates(folder)["third"].low is None
     found = estimates(folder, rehearse=True)
-    assert {name: (one.high, one.guessed) for name, one in found.items()} == {
-        "notes": (6, False),
-        "second": (6, True),
-        "third": (6, True),
+    assert {name: (one.guessed, one.embeds) for name, one in found.items()} == {
+        "notes": (False, False),
+        "second": (True, False),
+        "traits_of": (True, True),
+        "third": (True, False),
     }
+    assert {one.high for one in found.values() if not one.embeds} == {6}
     assert all(one.cost.high > one.cost.low > 0 for one in found.values())
     # Nothing was asked, embeddings neither, and nothing stands.
     assert (server.requests, server.embedded) == (0, 0)
     assert not (folder / "lupom.duckdb").exists()
     result = run(folder)
     assert {n.node: n.calls.asked for n in result.nodes if n.calls and n.calls.asked} == {
-        name: one.high for name, one in found.items()
+        name: one.high for name, one in found.items() if not one.embeds
     }
 
 
-def test_what_stands_is_read_and_not_made_up(folder, server):
+def test_what_stands_is_read_and_its_texts_are_not_embedded(folder, server):
     run(folder, select="+second")
+    requests = server.requests
+    # Of the texts all is known, of what is below nothing: a plan has none of them embedded.
+    found = estimates(folder)
+    texts = found["traits_of"]
+    assert (texts.cached, texts.guessed, texts.embeds) == (0, False, True)
+    assert (found["third"].low, found["third"].note) == (
+        None,
+        "rows are known once traits_of is built",
+    )
     found = estimates(folder, rehearse=True)
-    assert set(found) == {"third"}
-    assert (found["third"].high, found["third"].guessed) == (6, False)
+    assert (found["third"].high, found["third"].guessed) == (6, True)
+    assert (server.requests, server.embedded) == (requests, 0)
+    before = spent(folder)
+    run(folder, select="traits_of")
+    assert server.embedded == texts.high == texts.rows
+    assert texts.cost.holds(spent(folder) - before)
+
+
+def test_vectors_that_are_kept_are_taken(folder, server):
+    run(folder)
+    (folder / "lupom.duckdb").unlink()
+    # Every answer is in the ledger, and every vector.
+    found = estimates(folder, rehearse=True)
+    assert {name: one.high for name, one in found.items()} == dict.fromkeys(
+        ("notes", "second", "traits_of", "third"), 0
+    )
+    with Project(folder) as project:
+        assert project.plan(select="traits_of").steps
+
+
+def test_a_comparison_has_no_texts_embedded(folder, server, capsys):
+    run(folder)
+    words = "texts = ['not ' + name for (name,)"
+    (folder / "models/traits_of.py").write_text(
+        TRAITS_OF.replace("texts = [name for (name,)", words)
+    )
+    embedded = server.embedded
+    assert lupom("diff", "third", "--project-dir", str(folder)) == 1
+    assert "'traits_of' has texts to be embedded first" in capsys.readouterr().err
+    assert server.embedded == embedded
 
 
 def test_answers_of_the_ledger_are_taken(folder, server):
@@ -113,7 +161,7 @@ def test_the_command_names_the_option_and_marks_what_is_guessed(folder, server, 
     words = ["plan", "--project-dir", str(folder)]
     assert lupom(*words) == 0
     said = capsys.readouterr()
-    assert "2 wait for answers above them; about what they take says lupom plan --rehearse" in (
+    assert "3 wait for answers above them; about what they take says lupom plan --rehearse" in (
         said.err
     )
     # The LLM has a price; it is the rows that nobody knows.
@@ -121,7 +169,7 @@ def test_the_command_names_the_option_and_marks_what_is_guessed(folder, server, 
     assert lupom(*words, "--rehearse") == 0
     said = capsys.readouterr()
     assert "~6" in said.out
-    assert "In all about 18 calls" in said.err
+    assert "In all about 18 calls and " in said.err
     assert lupom(*words, "--rehearse", "--format", "json") == 0
     found = {row["node"]: row["to call"] for row in json.loads(capsys.readouterr().out)}
     assert (found["notes"], found["third"]) == ("6", "~6")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lupom.engine.errors import BudgetError, LupomError, WaitingError
-from lupom.engine.llm.forecast import Asked, Forecast, Range
+from lupom.engine.llm.forecast import Asked, Forecast
 from lupom.engine.llm.prices import plus
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
@@ -42,7 +42,7 @@ class NodeAsker:
     counts: Calls
     retry_invalid: bool
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
-    estimate: Forecast = field(default_factory=lambda: Forecast(0, Range(), Range(), Range()))
+    estimate: Forecast = field(default_factory=Forecast.none)
     done: int = 0
     out: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -122,7 +122,7 @@ class NodeAsker:
 
     def _left(self, part: Part) -> str:
         """Say what is still to ask from a part on: '34 of 50 rows, ...'."""
-        rows, rest = 0, Forecast(0, Range(), Range(), Range())
+        rows, rest = 0, Forecast.none()
         for later in self.prepared.parts(part.start):
             for alias, indices in later.by_alias().items():
                 waiting = self.context.gateway.unanswered(

@@ -156,10 +156,8 @@ class ModelHandle:
                 f"no embeddings alias '{alias}' under 'embeddings:'",
                 hint=did_you_mean(alias, settings),
             )
-        if self._context.rehearses:
-            from lupom.engine.llm.stand_ins import vectors
-
-            return vectors(texts)
+        if self._context.embeds is not None:
+            return self._context.embeds(self._node, alias, list(texts))
         stop = self._context.stop
         try:
             return self._context.gateway.embed(settings[alias], list(texts), stop=stop)
