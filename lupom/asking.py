@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 # The var that says how many people a group has at least, and what it is where it is not set.
 _SMALLEST = "plan_smallest", 100
+EMPTY = (
+    "the plan is empty: it takes two closed questions that people answered and that are no recodes"
+    " of others or of attributes (question_reach, questions)"
+)
 PLAN = (
     *("survey", "strategy", "questions", "question_id", "attribute", "group", "question"),
     *("recodes", "asked_of"),
@@ -55,6 +59,9 @@ def ask(
     from lupom.engine.run.tables import Table
 
     rows = standing(context, "question_plan").arrow
+    if not len(rows):
+        (note or warn)(EMPTY)
+        return Table(rows.append_column("question", pa.nulls(0, pa.string())).select(PLAN))
     for name, wanted in (("survey", survey), ("attribute", by)):
         if wanted is not None:
             known = [v for v in pc.unique(rows[name]).to_pylist() if v is not None]

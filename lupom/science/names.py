@@ -1,11 +1,13 @@
-"""The names that rows of settings may call a survey by."""
+"""The names that settings may call surveys and attributes by."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from lupom.science.inputs import arrow
 
 DEFAULT = "default"
 # The wave of a panel, as in american_trends_panel_w34 and atp_W82_2021: a w and digits that are a
@@ -40,3 +42,28 @@ def did_you_mean(word: str, known: Collection[str]) -> str:
     """Return '; did you mean ...?' where a known word is near, else ''."""
     near = get_close_matches(str(word), sorted(known), 1)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def check_attributes(respondents: Any, names: Collection[str], var: str) -> None:
+    """Raise ValueError for a name that is no attribute of anybody, of any survey.
+
+    Parameters
+    ----------
+    respondents : survey and attributes (map of text). var : what the names stand in, for messages.
+    """
+    people = arrow(respondents)
+    known: set[str] = set()
+    for part in people["attributes"].chunks:
+        # A frame's are lists of pairs.
+        keys = getattr(part, "keys", None)
+        known.update(
+            keys.unique().to_pylist()
+            if keys is not None
+            else (name for given in part.to_pylist() for name in dict(given or {}))
+        )
+    strange = [name for name in names if name not in known]
+    if strange and len(people):
+        raise ValueError(
+            f"{var} names {strange[0]!r}, no attribute of people"
+            f"{did_you_mean(strange[0], known) or '; there are ' + ', '.join(sorted(known)[:20])}"
+        )

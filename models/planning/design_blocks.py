@@ -11,17 +11,14 @@ def model(lupom):
     answers = lupom.ref("responses").join(
         closed.select("survey, question_id"), "survey, question_id"
     )
-    number = lupom.var("plan_blocks", 4)
-    designs = blocks.design_blocks(
+    return blocks.design_blocks(
         answers,
         lupom.ref("respondents"),
-        closed,
-        blocks=number,
+        closed.order("survey, position"),
+        blocks=lupom.var("plan_blocks", 4),
         asked=lupom.var("plan_blocks_asked", 2),
         core=lupom.var("plan_core", []),
         people=lupom.var("plan_from", 20_000),
         seed=lupom.var("seed", 1),
+        note=lupom.note,
     )
-    for note in blocks.too_few(designs, closed, number):
-        lupom.note(note)
-    return designs

@@ -18,4 +18,5 @@ def model(lupom):
         smallest=lupom.var("plan_smallest", 100),
         people=lupom.var("plan_from", 20_000),
         seed=lupom.var("seed", 1),
+        note=lupom.note,
     )

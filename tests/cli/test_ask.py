@@ -180,6 +180,21 @@ def test_mistakes_are_told(ask, arguments, said):
     assert re.search(said, " ".join(err.split()))
 
 
+def test_of_one_question_there_is_no_plan_and_that_is_told(tmp_path, monkeypatch, capsys):
+    path = copy_project(tmp_path / "project", respondents=30)
+    info = path / "seeds" / "gss_2018" / "gss_2018_info.csv"
+    info.write_text("".join(info.read_text().splitlines(keepends=True)[:2]))
+    monkeypatch.chdir(path)
+    assert lupom("run", "--no-llm", "--select", "+question_plan") == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "gss_2018: there is 1 closed question that people answered, so that there is" in said
+    for arguments in ((), ("--by", "SEX")):
+        assert lupom("ask", *arguments, "--format", "csv") == 0
+        out, err = capsys.readouterr()
+        assert out.splitlines()[1:] == []
+        assert "the plan is empty: it takes two closed questions" in " ".join(err.split())
+
+
 def test_what_is_not_built_is_told(tmp_path, monkeypatch, capsys):
     path = copy_project(tmp_path / "project", respondents=30)
     monkeypatch.chdir(path)

@@ -177,7 +177,9 @@ def check_vars(
         block, value, at = var.block, values[name], None if name in given else document
         if not block.allows(value):
             hint = did_you_mean(value, block.values) if isinstance(value, str) else None
-            if hint is None and "list" in block.kinds and isinstance(value, str):
+            # Of a list with these values it is one, or one of a misspelt one.
+            alone = hint is None or value in block.values
+            if alone and "list" in block.kinds and isinstance(value, str):
                 hint = f"a list of one is [{value}]"
             raise _unfit(at, f"must be {block.described()}, not {_seen(value)}", hint, name)
         if entry := block.unfit_entry(value):

@@ -1,8 +1,8 @@
-"""Split questionnaires: blocks of questions, who is asked which, and what that costs."""
+"""Split questionnaires: blocks of questions, and what that costs."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
@@ -15,7 +15,12 @@ import pyarrow.compute as pc
 from lupom.science.blas import one_thread
 from lupom.science.inputs import arrow
 from lupom.science.planning.moments import Moments, cells, fit
-from lupom.science.planning.questionnaire import Questionnaire, named, questionnaires
+from lupom.science.planning.questionnaire import (
+    Questionnaire,
+    ids_by_survey,
+    named,
+    questionnaires,
+)
 from lupom.science.predictors.task import Bools, Floats, Ints
 
 BLOCKS = pa.schema(
@@ -41,15 +46,6 @@ ASSOCIATIONS = pa.schema(
         ("basis", pa.string()),
         ("efficiency", pa.float64()),
         ("half_width", pa.float64()),
-    ]
-)
-ASSIGNMENTS = pa.schema(
-    [
-        ("survey", pa.string()),
-        ("person", pa.int64()),
-        ("form", pa.int64()),
-        ("blocks", pa.string()),
-        ("questions", pa.list_(pa.string())),
     ]
 )
 CORE = "core"
@@ -240,8 +236,9 @@ def design_blocks(
     core: Collection[str] | Mapping[str, Collection[str]] = (),
     people: int | None = None,
     seed: int = 0,
+    note: Callable[[str], None] = lambda _: None,
 ) -> pa.Table:
-    """Return a split questionnaire of each survey, a row a question.
+    """Return a split questionnaire of each survey, a row a question, in the order of `questions`.
 
     Parameters
     ----------
@@ -249,13 +246,15 @@ def design_blocks(
     blocks, asked : how many blocks there are, and how many each person is asked.
     core : questions that everybody is asked, for all surveys or by survey.
     people : of surveys of more so many are drawn to learn from; None is all.
+    note : hears which surveys have other numbers of blocks or no design, and what is in no block.
 
     Returns
     -------
     block ('core', 'A', 'B', ...), blocks_asked, asked (share of people), efficiency (as
     `efficiency`), half_width (how many times as wide intervals are as if all were asked, with
     imputation), half_width_alone (the same from answers alone). A recode is where its source is
-    (recode_of), with its numbers. A survey with fewer questions than blocks has no rows.
+    (recode_of), with its numbers. A survey with fewer questions than blocks has the design of as
+    many blocks as questions (`nearest`), one with fewer than two questions to be parted no rows.
 
     Raises
     ------
@@ -270,18 +269,35 @@ def design_blocks(
     if comb(blocks, asked) > MOST_FORMS:
         raise ValueError(
             f"plan_blocks: {blocks} blocks of which {asked} are asked (plan_blocks_asked) make"
-            f" {comb(blocks, asked):,} forms, and {MOST_FORMS} are the most; take fewer blocks"
+            f" {comb(blocks, asked):,} forms, and {MOST_FORMS} are the most; of {asked} asked there"
+            f" can be {_most_blocks(asked)} blocks"
         )
     surveys = questionnaires(responses, respondents, questions, people=people, seed=seed)
     found, parts = list(surveys), []
-    fixed_of = _cores(found, core)
+    listed = ids_by_survey(questions)
+    fixed_of = _cores(found, listed, core)
     for one in found:
         task, fixed = one.task, fixed_of[one.task.survey]
-        if (~fixed).sum() < blocks:
+        count = int((~fixed).sum())
+        if unknown := [q for q in listed[task.survey] if q not in set(one.whole.questions)]:
+            note(f"{task.survey}: {_few(unknown)} was answered by nobody, and is in no block")
+        if count < 2:
+            note(
+                f"{task.survey}: {_counted(count)} to be parted into blocks, without those of"
+                " plan_core and recodes, so that there is no design"
+            )
             continue
+        own, each = nearest(blocks, asked, count)
+        if own < blocks:
+            note(
+                f"{task.survey}: {_counted(count)} to be parted, without those of plan_core and"
+                f" recodes, and {count} blocks at most: the design has {own} of which {each}"
+                f" {'is' if each == 1 else 'are'} asked, in place of {asked} of {blocks}"
+                f" (plan_blocks_asked, plan_blocks)"
+            )
         with one_thread():
             given = scores(fit(cells(task), seed=seed))
-            chosen = assign_blocks(given, blocks, asked, core=fixed, seed=seed)
+            chosen = assign_blocks(given, own, each, core=fixed, seed=seed)
             left = efficiency(given, chosen.forms)
         share = np.diag(chosen.together)
         place = {question: q for q, question in enumerate(task.questions)}
@@ -289,13 +305,15 @@ def design_blocks(
         for question, q in place.items():
             rows.append((q, question, None))
             rows += [(q, recode, question) for recode in one.recodes.get(question, ())]
+        order = {question: place for place, question in enumerate(listed[task.survey])}
+        rows.sort(key=lambda row: order[row[1]])
         at, names, sources = (list(column) for column in zip(*rows, strict=True))
         part = {
             "survey": [task.survey] * len(rows),
             "question_id": names,
             "recode_of": sources,
-            "block": [_letter(int(chosen.block[q])) for q in at],
-            "blocks_asked": [asked] * len(rows),
+            "block": [letter(int(chosen.block[q])) for q in at],
+            "blocks_asked": [each] * len(rows),
             "asked": share[at],
             "efficiency": left[at],
             "half_width": left[at] ** -0.5,
@@ -335,7 +353,7 @@ def design_associations(
         own = {r["question_id"]: r for r in found if r["survey"] == task.survey}
         if not own:
             continue
-        chosen = _design([own[q] for q in task.questions])
+        chosen = design_of([own[q] for q in task.questions])
         with one_thread():
             given = scores(fit(cells(task), seed=seed))
             i, j = np.triu_indices(given.questions, 1)
@@ -384,62 +402,38 @@ def bases(associations: Any) -> list[str]:
     return out
 
 
-def design_assignments(
-    blocks: Any, respondents: Any, *, people: int | None = None, seed: int = 0
-) -> pa.Table:
-    """Return who is asked which blocks, a row a person, to hand to the field.
+def nearest(blocks: int, asked: int, questions: int) -> tuple[int, int]:
+    """Return numbers of blocks and of those asked that so many questions allow.
 
-    Parameters
-    ----------
-    blocks : what `design_blocks` returned. respondents : survey and respondent_id, to be counted.
-    people : how many to assign; as many as the survey has respondents when left out.
-
-    Returns
-    -------
-    person (from 1, in the order of the interviews), form, blocks, questions. The order is drawn by
-    lot; each run of as many people as there are forms has every form once (permuted blocks), so
-    that forms are balanced whenever fieldwork ends.
+    As many blocks as there are questions, and of them the share that was to be asked: at least two
+    where that was so and leaves a gap, or nothing would be known of associations.
     """
-    names = arrow(respondents)["survey"].to_pylist()
-    found, parts = arrow(blocks).to_pylist(), []
-    for survey in dict.fromkeys(r["survey"] for r in found):
-        # A recode is no question to ask.
-        own = [r for r in found if r["survey"] == survey and r["recode_of"] is None]
-        chosen, size = _design(own), people or names.count(survey)
-        rng = np.random.default_rng(seed)
-        count = len(chosen.forms)
-        runs = [rng.permutation(count) for _ in range(-(-size // count))]
-        form = np.concatenate(runs)[:size] if runs else np.zeros(0, dtype=np.int64)
-        core = [CORE] if (chosen.block < 0).any() else []
-        words = [" ".join([*core, *map(_letter, name)]) for name in chosen.names]
-        lists = [[own[q]["question_id"] for q in np.flatnonzero(one)] for one in chosen.forms]
-        part = {
-            "survey": [survey] * size,
-            "person": np.arange(1, size + 1),
-            "form": form + 1,
-            "blocks": [words[f] for f in form],
-            "questions": [lists[f] for f in form],
-        }
-        parts.append(pa.table(part, schema=ASSIGNMENTS))
-    return pa.concat_tables(parts) if parts else ASSIGNMENTS.empty_table()
+    if questions >= blocks:
+        return blocks, asked
+    share = int(asked * questions / blocks + 0.5)
+    return questions, max(min(max(share, min(asked, 2)), questions - 1), 1)
 
 
-def too_few(designs: Any, questions: Any, blocks: int) -> list[str]:
-    """Return a sentence for each survey that has too few questions to be parted into so many."""
-    asked = arrow(questions)["survey"].to_pylist()
-    planned = set(arrow(designs)["survey"].to_pylist())
-    return [
-        f"{survey}: {asked.count(survey)} questions, less those of plan_core, make no {blocks}"
-        f" blocks, so there is no design; plan_blocks is at most their number"
-        for survey in sorted(set(asked) - planned)
-    ]
+def _most_blocks(asked: int) -> int:
+    return max(n for n in range(asked + 1, MOST_FORMS + 1) if comb(n, asked) <= MOST_FORMS)
+
+
+def _counted(count: int) -> str:
+    return "there is 1 question" if count == 1 else f"there are {count} questions"
+
+
+def _few(names: Sequence[str]) -> str:
+    more = len(names) - 3
+    return ", ".join(names[:3]) + (f" and {more} others" if more > 0 else "")
 
 
 def _cores(
-    found: Sequence[Questionnaire], core: Collection[str] | Mapping[str, Collection[str]]
+    found: Sequence[Questionnaire],
+    listed: Mapping[str, Collection[str]],
+    core: Collection[str] | Mapping[str, Collection[str]],
 ) -> dict[str, Bools]:
     """Return which questions everybody is asked, (Q), by survey."""
-    wanted, out = named(found, core, "plan_core"), {}
+    wanted, out = named(listed, core, "plan_core"), {}
     for one in found:
         names = wanted[one.task.survey]
         asked = names | {q for q, made in one.recodes.items() if names & set(made)}
@@ -447,11 +441,13 @@ def _cores(
     return out
 
 
-def _design(rows: Sequence[Mapping[str, Any]]) -> Design:
+def design_of(rows: Sequence[Mapping[str, Any]]) -> Design:
+    """Return the design that rows of `design_blocks` are of, its questions in their order."""
     letters = sorted({r["block"] for r in rows} - {CORE}, key=lambda word: (len(word), word))
     block = [-1 if r["block"] == CORE else letters.index(r["block"]) for r in rows]
     return design(np.array(block, dtype=np.int64), int(rows[0]["blocks_asked"]))
 
 
-def _letter(block: int) -> str:
+def letter(block: int) -> str:
+    """Return the name of a block."""
     return CORE if block < 0 else (chr(65 + block) if block < 26 else f"B{block + 1}")

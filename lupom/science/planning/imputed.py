@@ -13,12 +13,14 @@ import pyarrow.compute as pc
 
 from lupom.science.blas import one_thread
 from lupom.science.inputs import arrow, require
+from lupom.science.names import check_attributes
 from lupom.science.planning import imputation, rubin
 from lupom.science.planning.moments import cells as cells_of
 from lupom.science.planning.questionnaire import (
     Questionnaire,
     answered,
     cells,
+    ids_by_survey,
     named,
     places,
     questionnaires,
@@ -87,7 +89,7 @@ def imputations_in_parts(
     ----------
     responses : survey, respondent_id, question_id, status and answer.
     respondents, questions : as `task.tasks` takes them.
-    only : the questions to be imputed, of all surveys or by survey; None is all.
+    only : the questions to be imputed, of all surveys or by survey; None, or none, is all.
     gaps : which gaps are filled: those of people who were not asked by 'lot'; for reasons that are
         'unclear'; whom a 'filter' rules out (all by `reach.reach`); who 'refused'; who said
         'dont_know'. Who has another gap of the first three has no answer in any set; what others
@@ -109,12 +111,12 @@ def imputations_in_parts(
     strange = sorted(set(gaps) - set(GAPS))
     if strange or isinstance(gaps, str):
         raise ValueError(f"imputation_gaps has {strange[0]!r}; it is a list of {', '.join(GAPS)}")
+    wanted = named(ids_by_survey(questions), only, "imputation_questions") if only else None
     if sets < 1:
         return iter(())
     table = arrow(responses)
     require(table, ("survey", "respondent_id", "question_id", "status", "answer"), "responses")
     found = list(questionnaires(table, respondents, questions))
-    wanted = None if only is None else named(found, only, "imputation_questions")
     work = [
         (one, _gaps(table, one, gaps, None if wanted is None else wanted[one.task.survey], note))
         for one in found
@@ -160,10 +162,26 @@ def _gaps(
     out = filled[:, at]
     for status, cell in nonresponse.items():
         out = out | cell if status in gaps else out & ~cell
-    out &= whole.answers == HIDDEN
-    out &= (whole.answers != HIDDEN).sum(axis=0) >= FEWEST
+    blank = whole.answers == HIDDEN
     if wanted is not None:
-        out &= np.isin(np.array(whole.questions, dtype=object), list(wanted))
+        blank &= np.isin(np.array(whole.questions, dtype=object), list(wanted))
+    out &= blank
+    count = (whole.answers != HIDDEN).sum(axis=0)
+    if few := [whole.questions[q] for q in np.flatnonzero(out.any(axis=0) & (count < FEWEST))]:
+        note(
+            f"{task.survey}: fewer than {FEWEST} people answered {_listed(few)}: that is too few to"
+            " impute it"
+        )
+    out &= count >= FEWEST
+    if not out.any() and (wanted is None or wanted):
+        every = {name: cell[:, at] for name, cell in kinds.items()} | nonresponse
+        counts = {name: int((cell & blank).sum()) for name, cell in every.items()}
+        there = ", ".join(f"{n:,} {name}" for name, n in counts.items() if n)
+        note(
+            f"{task.survey}: nothing is imputed: there are"
+            f" {f'no other gaps than {there}' if there else 'no gaps'}"
+            f" (imputation_gaps: {', '.join(gaps) or 'none'})"
+        )
     told = [q for q in task.questions if wanted is None or q in wanted]
     for name, why in (
         (FILTER, "a filter rules out people"),
@@ -171,9 +189,8 @@ def _gaps(
     ):
         names = [q for q in told if found.kinds[place[q]] == name]
         if names and name not in gaps:
-            few = ", ".join(names[:3]) + (f" and {len(names) - 3} others" if len(names) > 3 else "")
             note(
-                f"{task.survey}: of {few} {why}; who was not asked gets no answer"
+                f"{task.survey}: of {_listed(names)} {why}; who was not asked gets no answer"
                 f" (var imputation_gaps)"
             )
     if out.any() and LOT in gaps and not any(cell.any() for cell in nonresponse.values()):
@@ -182,6 +199,10 @@ def _gaps(
             f" tell from 'not asked' are imputed too"
         )
     return out
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} others" if len(names) > 3 else "")
 
 
 def _drawn(
@@ -282,7 +303,13 @@ def estimates(
     A row for each question with gaps, option and group (null: everybody): estimate, its standard
     error and 95 % interval, degrees of freedom, the fraction of information that is missing,
     std_error_alone (of those asked alone), n people, n_asked.
+
+    Raises
+    ------
+    ValueError : as `task.tasks` does, and for attributes that nobody has.
     """
+    if attributes is not None:
+        check_attributes(respondents, attributes, "group_attributes")
     table, drawn = arrow(responses), arrow(imputed)
     parts: list[dict[str, Any]] = []
     for task in everyone(table, respondents, questions):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from lupom.science.blas import one_thread
+from lupom.science.names import check_attributes
 from lupom.science.planning import classes, forms
 from lupom.science.planning.classes import Panel, Pool
 from lupom.science.planning.moments import Cells, Moments, cells, fit
@@ -81,6 +82,7 @@ def question_plan(
     interviewed: int | None = None,
     people: int | None = None,
     seed: int = 0,
+    note: Callable[[str], None] = lambda _: None,
 ) -> pa.Table:
     """Return which questions tell most of the others, and how much that is.
 
@@ -98,6 +100,7 @@ def question_plan(
     interviewed : how many people adaptive forms are judged by; None is as many as give 40,000
         answers, from 200 to 1,000.
     people : of surveys of more so many are drawn, and all is of them; None is all.
+    note : hears of which surveys there is no plan, and why.
 
     Returns
     -------
@@ -114,11 +117,15 @@ def question_plan(
 
     Raises
     ------
-    ValueError : as `task.tasks` does.
+    ValueError : as `task.tasks` does, and for attributes that nobody has.
     """
     parts = []
     given = (responses, respondents, questions)
+    if attributes is not None:
+        check_attributes(respondents, attributes, "group_attributes")
     for one in questionnaires(*given, attributes=known_attributes, people=people, seed=seed):
+        if len(one.task.questions) < 2:
+            note(f"{one.task.survey}: {_none(one)}, so that there is no plan: it takes two")
         with one_thread():
             rows = list(
                 _rows(one, most, attributes, known_attributes, smallest, interviewed, seed)
@@ -127,6 +134,13 @@ def question_plan(
             )
         parts.append(pa.Table.from_pylist(rows, schema=QUESTION_PLAN))
     return pa.concat_tables(parts) if parts else QUESTION_PLAN.empty_table()
+
+
+def _none(one: Questionnaire) -> str:
+    """Return what there is of a survey with fewer than two questions."""
+    said = f"{len(one.task.questions)} closed question that people answered"
+    made = [f"{name} of {source}" for source, names in one.recodes.items() for name in names]
+    return f"there is {said}, beside recodes ({', '.join(made)})" if made else f"there is {said}"
 
 
 def _rows(

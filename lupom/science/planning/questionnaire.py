@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -163,20 +163,32 @@ def answered(task: Task) -> Task:
     return of_questions(task, np.flatnonzero((task.answers != HIDDEN).any(axis=0)))
 
 
+def ids_by_survey(questions: Any) -> dict[str, list[str]]:
+    """Return the ids of the questions of a table (survey, question_id), by survey."""
+    out: dict[str, list[str]] = {}
+    table = arrow(questions)
+    columns = (table[name].to_pylist() for name in ("survey", "question_id"))
+    for survey, question in zip(*columns, strict=True):
+        out.setdefault(survey, []).append(question)
+    return out
+
+
 def named(
-    found: Sequence[Questionnaire], names: Collection[str] | Mapping[str, Collection[str]], var: str
+    known: Mapping[str, Collection[str]],
+    names: Collection[str] | Mapping[str, Collection[str]],
+    var: str,
 ) -> dict[str, set[str]]:
     """Return the questions that a var names, by survey.
 
     Parameters
     ----------
+    known : the questions of each survey.
     names : of all surveys, each of one of them at least, or by survey. var : its name, for errors.
 
     Raises
     ------
     ValueError : for a survey or a question that is not there.
     """
-    known = {one.task.survey: one.whole.questions for one in found}
     by_survey = names if isinstance(names, Mapping) else dict.fromkeys(known, names)
     for survey, wanted in by_survey.items():
         if survey not in known:

@@ -53,6 +53,7 @@ def project(tmp_path):
         ("sets", 1000, "a whole number from 2 to 200 or 0, not 1000"),
         ("core", "q1", "a list or a map, not 'q1' (a list of one is [q1])"),
         ("core", ["q1", 2], "a list of a text, without 2"),
+        ("kept", "asked", "a list, not 'asked' (a list of one is [asked])"),
         ("kept", ["refusd"], "a list of 'asked' or 'refused', without 'refusd' (did you mean"),
         ("share", 2, "a number from 0 to 1, a map or null, not 2"),
         ("share", float("nan"), "a number from 0 to 1, a map or null, not nan"),

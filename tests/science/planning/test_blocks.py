@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from lupom.science.planning import blocks
+from lupom.science.planning import assignments, blocks
 from lupom.science.planning.blocks import Scores
 from tests.science.planning.surveys import tables, three_themes
 
@@ -92,19 +92,6 @@ def test_a_core_is_asked_of_everybody(survey):
     assert core["a0"]["asked"] == 1
 
 
-def test_forms_are_balanced_whenever_fieldwork_ends(survey, designed):
-    rows = blocks.design_assignments(designed, survey[1], people=100, seed=5).to_pylist()
-    assert [r["person"] for r in rows] == list(range(1, 101))
-    for end in (3, 30, 100):
-        counts = Counter(r["form"] for r in rows[:end])
-        assert max(counts.values()) - min(counts.values()) <= 1
-    named = {r["question_id"]: r["block"] for r in designed.to_pylist()}
-    assert all({named[q] for q in r["questions"]} == set(r["blocks"].split()) for r in rows)
-    other = blocks.design_assignments(designed, survey[1], people=100, seed=6).to_pylist()
-    assert [r["form"] for r in other] != [r["form"] for r in rows]
-    assert blocks.design_assignments(designed, survey[1]).num_rows == 1200
-
-
 def test_what_makes_no_design_is_told(survey):
     with pytest.raises(ValueError, match="3 of 3 blocks"):
         blocks.design_blocks(*survey, blocks=3, asked=3)
@@ -116,7 +103,7 @@ def test_what_makes_no_design_is_told(survey):
         with pytest.raises(ValueError, match=r"plan_core is a list of questions, as \[a0\]"):
             blocks.design_blocks(*survey, core=text)
     with pytest.raises(
-        ValueError, match=r"plan_blocks: 20 blocks of which 10 .* make 184,756 forms"
+        ValueError, match=r"plan_blocks: 20 blocks of which 10 .* make 184,756 forms.* 13 blocks"
     ):
         blocks.design_blocks(*survey, blocks=20, asked=10)
 
@@ -166,15 +153,51 @@ def test_a_recode_is_in_the_block_of_its_source_and_not_asked(survey):
     rows = {r["question_id"]: r for r in found.to_pylist()}
     assert (rows["high"]["recode_of"], rows["high"]["block"]) == ("level", "core")
     assert rows["level"]["block"] == "core"
-    asked = blocks.design_assignments(found, given[1], people=3).to_pylist()
+    asked = assignments.design_assignments(found, given[1], people=3).to_pylist()
     assert all("level" in r["questions"] and "high" not in r["questions"] for r in asked)
     pairs = blocks.design_associations(*given, found).to_pylist()
     assert "high" not in {r[k] for r in pairs for k in ("question_id", "other_question_id")}
 
 
-def test_too_few_questions_for_so_many_blocks_are_told(survey):
-    none = blocks.design_blocks(*survey, blocks=20)
-    assert none.num_rows == 0
-    [said] = blocks.too_few(none, survey[2], 20)
-    assert "make no 20 blocks" in said
-    assert blocks.too_few(blocks.design_blocks(*survey, blocks=3), survey[2], 3) == []
+@pytest.mark.parametrize(
+    ("blocks_asked", "questions", "found"),
+    [
+        ((4, 2), 4, (4, 2)),
+        ((4, 2), 3, (3, 2)),
+        ((4, 2), 2, (2, 1)),
+        ((20, 1), 11, (11, 1)),
+        ((10, 5), 6, (6, 3)),
+        ((30, 2), 5, (5, 2)),
+        ((9, 8), 4, (4, 3)),
+    ],
+)
+def test_so_many_blocks_as_questions_of_which_as_large_a_share_is_asked(
+    blocks_asked, questions, found
+):
+    assert blocks.nearest(*blocks_asked, questions) == found
+
+
+def test_more_blocks_than_questions_make_the_nearest_design_and_that_is_told(survey):
+    notes: list[str] = []
+    rows = blocks.design_blocks(*survey, blocks=20, core=["a0"], note=notes.append).to_pylist()
+    assert len({r["block"] for r in rows}) == 11, "ten blocks of one question, and the core"
+    assert {r["blocks_asked"] for r in rows} == {2}
+    [said] = notes
+    assert "there are 10 questions to be parted" in said
+    assert "the design has 10 of which 2 are asked, in place of 2 of 20" in said
+
+
+def test_a_question_by_itself_makes_no_design_and_one_without_answers_is_in_no_block():
+    notes: list[str] = []
+    answers = np.random.default_rng(3).integers(0, 2, 60)
+    given = tables({"only": answers, "never": np.full(60, -1)})
+    assert blocks.design_blocks(*given, note=notes.append).num_rows == 0
+    assert notes[0] == "s: never was answered by nobody, and is in no block"
+    assert notes[1].startswith("s: there is 1 question to be parted into blocks")
+
+
+def test_questions_are_in_their_order(survey):
+    responses, people, questions = survey
+    turned = questions.iloc[::-1]
+    designed = blocks.design_blocks(responses, people, turned, blocks=3)
+    assert designed["question_id"].to_pylist() == turned["question_id"].to_list()

@@ -63,14 +63,26 @@ def test_only_the_questions_that_are_named(survey):
     assert found == {"lot": (answers["lot"] < 0).sum()}
 
 
+def test_a_question_that_few_answered_is_not_imputed_and_that_is_told():
+    answers = np.random.default_rng(8).integers(0, 2, (3, 200))
+    rare = np.where(np.arange(200) % 29 == 0, answers[2], -1)
+    given = statuses({"a": answers[0], "b": answers[1], "rare": rare})
+    found, notes = filled(given, gaps=["lot", "unclear"])
+    assert found == {}
+    assert notes[0] == "s: fewer than 10 people answered rare: that is too few to impute it"
+    assert "nothing is imputed" in notes[1]
+
+
 def test_where_it_is_unclear_why_some_were_not_asked_that_is_told():
     rng = np.random.default_rng(4)
     drives = rng.integers(0, 2, 600)
     answers = {f"rural{i}": noisy(rng, drives, 0.2) for i in range(3)}
     answers["car"] = np.where(drives == 1, rng.integers(0, 3, 600), -1)
     given = statuses(answers)
-    found, [note] = filled(given)
+    found, [nothing, note] = filled(given)
     assert found == {}
+    assert "nothing is imputed: there are no other gaps than" in nothing
+    assert "unclear (imputation_gaps: lot)" in nothing
     assert "of car who was asked depends on who people are" in note
     found, _ = filled(given, gaps=["unclear"])
     assert found == {"car": (drives == 0).sum()}
@@ -123,7 +135,7 @@ def test_shares_of_a_filter_question_are_of_those_who_can_be_asked(survey):
     [
         ({"sets": 1}, "imputation_sets: 1 does not say how unsure"),
         ({"sets": 10**6}, "imputation_sets: 1000000 sets of .* gaps are .* draws, and 50,000,000"),
-        ({"only": ["bos"]}, r"imputation_questions names bos, .*did you mean 'boss'"),
+        ({"only": ["bos"], "sets": 0}, r"imputation_questions names bos, .*did you mean 'boss'"),
         ({"only": "boss"}, r"imputation_questions is a list of questions, as \[boss\]"),
         ({"gaps": ["filters"]}, "imputation_gaps has 'filters'; it is a list of lot, unclear"),
     ],

@@ -91,9 +91,19 @@ def test_an_adaptive_form_asks_nobody_twice():
 
 def test_surveys_too_small_to_plan_are_no_error():
     answers = {"only": np.array([0, 1, 0, 1])}
-    assert question_plan(*tables(answers)).num_rows == 0
+    notes: list[str] = []
+    assert question_plan(*tables(answers), note=notes.append).num_rows == 0
+    assert notes == [
+        "s: there is 1 closed question that people answered, so that there is no plan: it takes two"
+    ]
     tiny = {"a": np.array([0, 1, 1]), "b": np.array([0, 1, 1])}
     assert ("chosen", 1, None) in planned(tiny, most=3)
+
+
+def test_a_group_attribute_that_nobody_has_is_told():
+    sex = np.arange(4) % 2
+    with pytest.raises(ValueError, match=r"group_attributes names 'SEXX'.*did you mean 'SEX'"):
+        planned({"a": sex, "b": 1 - sex}, sex, attributes=["SEXX"])
 
 
 def test_an_interview_goes_where_answers_lead():
