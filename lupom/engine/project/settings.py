@@ -228,7 +228,7 @@ class ModelConfig(Strict):
     """Anything; Python models read it with `lupom.meta()`."""
     labels: str | None = None
     """A model that says what columns and their values are, for `lupom export` to SPSS and Stata:
-    `column`, `label`, `options`, `measure`."""
+    `column`, `label`, `options`, `measure` and, where there are, `codes` of the options."""
     # incremental
     unique_key: str | list[str] | None = None
     """incremental: rows with the same are replaced."""

@@ -96,12 +96,17 @@ def _labels(context: Context, name: str, of: str) -> dict[str, Meaning]:
     if not columns <= set(table_of.columns):
         lacking = ", ".join(sorted(columns - set(table_of.columns)))
         raise UsageError(f"'{of}' has labels of '{name}', and no column {lacking}")
-    return {
-        row["column"]: Meaning(
-            row["label"] or "", tuple(row["options"] or ()), row["measure"] or ""
-        )
-        for row in table_of.arrow.to_pylist()
-    }
+    out = {}
+    for row in table_of.arrow.to_pylist():
+        values, codes = tuple(row["options"] or ()), tuple(map(float, row.get("codes") or ()))
+        if codes and (len(codes) != len(values) or len(set(codes)) < len(codes)):
+            raise UsageError(
+                f"'{of}' has {len(set(codes))} codes of {len(values)} options of the column"
+                f" '{row['column']}'",
+                hint="each option has a code of its own, or none has",
+            )
+        out[row["column"]] = Meaning(row["label"] or "", values, row["measure"] or "", codes)
+    return out
 
 
 def _upload(path: Path, bucket: str, key: str, endpoint_url: str | None) -> None:

@@ -18,11 +18,15 @@ FORMATS = ("sav", "dta")
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a column says, its values in their order where it is one of texts, and its measure."""
+    """What a column says, its values in their order where it is one of texts, and its measure.
+
+    `codes` are the numbers that stand for the values, of each its own; from 1 where there are none.
+    """
 
     label: str = ""
     values: tuple[str, ...] = ()
     measure: str = ""
+    codes: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,9 @@ def write(
 ) -> None:
     """Write a frame.
 
-    A column of texts that are all among its values becomes numbers from 1 in their order, with the
-    texts as labels; other texts stay texts.
+    A column of texts that are all among its values becomes their codes, or numbers from 1 in their
+    order, with the texts as labels; other texts stay texts. Stata labels whole numbers alone, so
+    that there codes of which one is none are not kept.
 
     Parameters
     ----------
@@ -84,11 +89,13 @@ def write(
     measures: dict[str, str] = {}
     for column in frame.columns:
         name, meaning = names[column], meanings.get(column, Meaning())
-        said, codes = frame[column], _codes(frame[column], meaning.values)
+        said, numbers = frame[column], _numbers(meaning, form)
+        codes = _codes(said, dict(zip(meaning.values, numbers, strict=True)))
         if codes is not None:
             said = codes
             values[name] = {
-                code: _cut(text, limits.value) for code, text in enumerate(meaning.values, 1)
+                code: _cut(text, limits.value)
+                for code, text in zip(numbers, meaning.values, strict=True)
             }
         elif said.dtype == bool:
             said = said.astype(int)
@@ -116,12 +123,17 @@ def write(
         raise StoreError(f"{limits.program} cannot hold '{model}': {error}") from error
 
 
-def _codes(column: pd.Series[Any], values: tuple[str, ...]) -> pd.Series[Any] | None:
-    """Return texts as their places among the values, from 1; None where one is not among them."""
-    if not values or column.dtype.kind in "biufM":
+def _numbers(meaning: Meaning, form: str) -> tuple[float, ...]:
+    """Return the numbers that stand for a column's values."""
+    kept = form == "sav" or all(code == int(code) and abs(code) < 2**31 for code in meaning.codes)
+    return meaning.codes if meaning.codes and kept else tuple(range(1, len(meaning.values) + 1))
+
+
+def _codes(column: pd.Series[Any], codes_of: Mapping[str, float]) -> pd.Series[Any] | None:
+    """Return texts as their codes; None where one has none."""
+    if not codes_of or column.dtype.kind in "biufM":
         return None
-    place = {value: float(code) for code, value in enumerate(values, 1)}
-    codes = column.map(place).astype(float)
+    codes = column.map(dict(codes_of)).astype(float)
     return codes if bool((codes.notna() | column.isna()).all()) else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lupom.science.inputs import arrow, require
+from lupom.science.inputs import Rows, arrow, columns_of, require
+from lupom.science.planning.questionnaire import NOT_ASKED
 from lupom.science.predictors.task import HIDDEN, Ints
 from lupom.science.surveys.columns import unique
 from lupom.science.tables import option_codes
@@ -21,9 +23,13 @@ COLUMNS = pa.schema(
         ("key", pa.string()),
         ("label", pa.string()),
         ("options", pa.list_(pa.string())),
+        ("codes", pa.list_(pa.float64())),
         ("measure", pa.string()),
     ]
 )
+NUMERIC = "numeric"
+# A code, or an answer, that is a number as a file may have it.
+_NUMBER = r"^-?\d+(\.\d+)?([eE][-+]?\d+)?$"
 # SPSS takes a file for one of imputed sets by this name; 0 is what was there before.
 SET = "Imputation_"
 _HEAD = (
@@ -43,23 +49,27 @@ def columns(
     designs: Any = None,
     labels: Any = None,
     values: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
+    codes: Mapping[str, Mapping[str, Mapping[str, str]]] | None = None,
 ) -> pa.Table:
     """Return the columns of the sheet, in their order, and what each says.
 
     Parameters
     ----------
     respondents : survey, respondent_id, weight, attributes.
-    questions : survey, question_id, options, kind, battery, item and question, in their order.
+    questions : survey, question_id, options, kind, battery, item and question, in their order;
+        those that are answered in texts have no column.
     designs : cluster and stratum, for surveys that tell them.
     labels : survey, attribute and label: attributes in words.
     values : the values of attributes in their order, by survey and attribute.
+    codes : texts by the code of the survey's own file, by survey and question or attribute.
 
     Returns
     -------
     A row a column: column (its name, each once), kind ('set', 'survey', 'respondent', 'weight',
-    'cluster', 'stratum', 'attribute' or 'question'), key (the attribute or question), label,
-    options (of texts, in their order; null where there are none), measure ('nominal', 'ordinal' or
-    'scale').
+    'cluster', 'stratum', 'attribute', 'question' or 'number', a question answered in numbers), key
+    (the attribute or question), label, options (of texts, in their order; null where there are
+    none), codes (of the options, in the file, where each has a number of its own in all surveys;
+    null otherwise), measure ('nominal', 'ordinal' or 'scale').
     """
     people, asked = arrow(respondents), arrow(questions)
     require(people, ("survey", "respondent_id", "weight", "attributes"), "respondents")
@@ -86,15 +96,20 @@ def columns(
         before = questions_of.setdefault(one["question_id"], {**one, "options": {}})
         before["options"].update(dict.fromkeys(one["options"] or ()))
     for name, one in questions_of.items():
-        measure = "ordinal" if one["kind"] == "ordinal" else "nominal"
-        rows.append((name, "question", name, _wording(one), list(one["options"]), measure))
+        if one["options"]:
+            measure = "ordinal" if one["kind"] == "ordinal" else "nominal"
+            rows.append((name, "question", name, _wording(one), list(one["options"]), measure))
+        elif one["kind"] == NUMERIC:
+            rows.append((name, "number", name, _wording(one), None, "scale"))
     taken: list[str] = []
     for row in rows:
         taken.append(unique(str(row[0]), taken))
-    out = [
-        dict(zip(COLUMNS.names, (name, *row[1:]), strict=True))
-        for name, row in zip(taken, rows, strict=True)
-    ]
+    of_file = [dict(own) for own in (codes or {}).values()]
+    out = []
+    for column, (_, kind, key, label, options, measure) in zip(taken, rows, strict=True):
+        coded = None if options is None else _codes(options, [own.get(key, {}) for own in of_file])
+        parts = (column, kind, key, label, options, coded, measure)
+        out.append(dict(zip(COLUMNS.names, parts, strict=True)))
     return pa.Table.from_pylist(out, schema=COLUMNS)
 
 
@@ -112,15 +127,16 @@ def sheet(
 
     Returns
     -------
-    A reader, a batch for each set and survey, set 0 (the answers as they are) first. Texts, and
-    null for what is not known; people are in the same order in each set.
+    A reader, a batch for each set and survey, set 0 (the answers as they are) first. Texts, numbers
+    of the kind 'number', which are as they were answered in all sets, and null for what is not
+    known; people are in the same order in each set.
     """
     plan = arrow(columns).to_pylist()
     drawn, known, people = arrow(imputations), arrow(responses), arrow(respondents)
     require(
         drawn, ("survey", "imputation", "respondent_id", "question_id", "answer"), "imputations"
     )
-    types = {"set": pa.int64(), "weight": pa.float64()}
+    types = {"set": pa.int64(), "weight": pa.float64(), "number": pa.float64()}
     schema = pa.schema([(row["column"], types.get(row["kind"], pa.string())) for row in plan])
     told = None if designs is None else arrow(designs)
     surveys = sorted(pc.unique(drawn["survey"]).to_pylist())
@@ -138,6 +154,36 @@ def sheet(
                 yield one.batch(number)
 
     return pa.RecordBatchReader.from_batches(schema, batches())
+
+
+def not_imputed(columns: Any, imputations: Any, responses: Any) -> list[str]:
+    """Return a sentence for each survey with sets in which numbers have gaps, which stay.
+
+    Parameters
+    ----------
+    columns, imputations : as `sheet` takes them. responses : with status.
+    """
+    numbers = [row["key"] for row in arrow(columns).to_pylist() if row["kind"] == "number"]
+    if not numbers:
+        return []
+    sets, out = set(Rows(imputations).distinct("survey")), []
+    rows = columns_of(responses, ("survey", "question_id", "status"), "responses")
+    gap = pc.and_(
+        pc.equal(rows["status"], NOT_ASKED),
+        pc.is_in(rows["question_id"], pa.array(numbers, pa.string())),
+    )
+    rows = rows.filter(gap)
+    for survey in sorted(sets & set(rows["survey"].unique().to_pylist())):
+        own = rows.filter(pc.equal(rows["survey"], survey))
+        few = own["question_id"].unique().to_pylist()
+        more = f" and {len(few) - 3} others" if len(few) > 3 else ""
+        out.append(
+            f"{survey}: {', '.join(few[:3])}{more} {'is' if len(few) == 1 else 'are'} answered in"
+            f" numbers, which are not imputed: {len(own):,}"
+            f" {'gap stays' if len(own) == 1 else 'gaps stay'} (bins in the codebook make"
+            " options of them)"
+        )
+    return out
 
 
 class _Sheet:
@@ -180,12 +226,22 @@ class _Sheet:
                 self._same[row["column"]] = people["weight"].combine_chunks().cast(pa.float64())
             elif row["kind"] in ("cluster", "stratum"):
                 self._same[row["column"]] = self._design(designs, row["kind"])
+            elif row["kind"] == "number":
+                self._same[row["column"]] = self._numbers(known, row["key"])
 
     def _design(self, designs: pa.Table | None, name: str) -> pa.Array:
         if designs is None or not len(designs):
             return pa.nulls(len(self._ids), pa.string())
         at = pc.index_in(self._ids, designs["respondent_id"].combine_chunks())
         return designs[name].combine_chunks().take(at)
+
+    def _numbers(self, known: pa.Table, question: str) -> pa.Array:
+        own = known.filter(pc.equal(known["question_id"], question))
+        at = pc.index_in(self._ids, own["respondent_id"].combine_chunks())
+        # Of another survey it may have options, which are no numbers.
+        texts = own["answer"].combine_chunks()
+        number = pc.match_substring_regex(texts, _NUMBER)
+        return pc.if_else(number, texts, None).cast(pa.float64()).take(at)
 
     def _fill(self, answers: Ints, rows: pa.Table) -> None:
         at = pc.index_in(rows["question_id"], self._keys)
@@ -212,6 +268,22 @@ class _Sheet:
             else:
                 arrays.append(self._same[name])
         return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+
+
+def _codes(options: Sequence[str], own: Sequence[Mapping[str, str]]) -> list[float] | None:
+    """Return the code of each option; None where one has none or several, or another's.
+
+    Parameters
+    ----------
+    own : texts by code, of each survey.
+    """
+    found: dict[str, set[float]] = {text: set() for text in options}
+    for texts in own:
+        for code, text in texts.items():
+            if text in found and re.fullmatch(_NUMBER, code):
+                found[text].add(float(code))
+    out = [min(codes) for codes in found.values() if len(codes) == 1]
+    return out if len(out) == len(options) and len(set(out)) == len(out) else None
 
 
 def _words(labels: pa.Table) -> dict[str, str]:

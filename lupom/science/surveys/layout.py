@@ -82,10 +82,11 @@ def build(file: File, codebook: Codebook) -> Layout:
         info.append([*row, *[""] * (len(info[0]) - len(row))])
         header.append(question.key)
         body.append(values)
-    metadata: Rows = [["key", "options", "label"]]
+    coded = any(_coded(attribute) for attribute in codebook.attributes)
+    metadata: Rows = [["key", "options", "label", *(["option_mapping"] if coded else [])]]
     for attribute in codebook.attributes:
         row, values = _known(columns[attribute.column], attribute, file.name)
-        metadata.append(row)
+        metadata.append([*row, _mapping(attribute)] if coded else row)
         header.append(attribute.name)
         body.append(values)
     if codebook.weight is not None:
@@ -255,6 +256,15 @@ def _known(column: Column, a: Attribute, name: str) -> tuple[list[str], list[str
     options = list(ranges(a.bins, column.values)) if a.bins else list(a.options.values())
     options += [v for v in dict.fromkeys(said.values()) if v and v not in options]
     return [a.name, repr(options), a.label], texts
+
+
+def _coded(a: Attribute) -> bool:
+    return not a.bins and any(code != label for code, label in a.options.items())
+
+
+def _mapping(a: Attribute) -> str:
+    """Return an attribute's values by code, where the file has codes; blank ones say nothing."""
+    return repr({_plain(code): label for code, label in a.options.items()}) if _coded(a) else ""
 
 
 def _decoded(

@@ -29,7 +29,7 @@ INFO_COLUMNS = (
     *("key", "question", "references", "option_mapping", "option_ordinal"),
     *("topic", "kind", "range", "refusals"),
 )
-METADATA_COLUMNS = ("key", "options", "label", "question", "description")
+METADATA_COLUMNS = ("key", "options", "label", "question", "description", "option_mapping")
 _WEIGHT = re.compile(r"weight(_.*)?", re.IGNORECASE)
 
 QUESTIONS = pa.schema(
@@ -288,6 +288,28 @@ def listed(metadata: Any) -> dict[str, list[str]]:
         given = row.get("options")
         values = cells.literal(given, list, table="metadata", column="options", row=where)
         out[key] = [cells.text(value) for value in values]
+    return out
+
+
+def codes(info: Any, metadata: Any, survey: str) -> dict[str, dict[str, str]]:
+    """Return texts by code of the survey's own file, by question or attribute that has such.
+
+    Parameters
+    ----------
+    info, metadata : tables of a survey; `option_mapping` of either has the codes. survey : its
+        name, for messages.
+
+    Raises
+    ------
+    ValueError : as `questions` and `respondents`.
+    """
+    out = {q.key: dict(q.codes) for q in _questions.read(arrow(info), survey) if q.codes}
+    for number, row in enumerate(arrow(metadata).to_pylist(), start=1):
+        key, given = cells.text(row["key"]), row.get("option_mapping")
+        where = f"row {number} (key {key!r})"
+        found = cells.literal(given, dict, table="metadata", column="option_mapping", row=where)
+        if found:
+            out[key] = {cells.code(code): cells.text(text) for code, text in found.items()}
     return out
 
 

@@ -128,6 +128,38 @@ def test_a_model_says_what_values_mean(labelled, tmp_path, form):
         assert meta.variable_measure["mood"] == "ordinal"
 
 
+@pytest.mark.parametrize("form", ["sav", "dta"])
+def test_values_have_their_own_codes_where_the_program_can_label_them(labelled, tmp_path, form):
+    pyreadstat = pytest.importorskip("pyreadstat")
+    coded = """
+        select 'mood' as column, '' as label, ['Bad', 'Good'] as options, [9, 5] as codes,
+            'ordinal' as measure
+        union all select 'pet', '', ['Cat', 'Dog'], [1.5, 2], 'nominal'"""
+    (labelled / "models" / "labels.sql").write_text(coded, encoding="utf-8")
+    with Project(labelled) as project:
+        project.run()
+    (written,) = export(labelled, "people", form, tmp_path / "out")
+    read = pyreadstat.read_sav if form == "sav" else pyreadstat.read_dta
+    frame, meta = read(written.address)
+    rows = frame.sort_values("who_is_it_")
+    assert rows["mood"].fillna(0).tolist() == [5, 0, 9]
+    assert meta.variable_value_labels["mood"] == {9: "Bad", 5: "Good"}
+    # Stata labels whole numbers alone.
+    cat = 1.5 if form == "sav" else 1
+    assert meta.variable_value_labels["pet"] == {cat: "Cat", 2: "Dog"}
+    assert rows["pet"].fillna(0).tolist() == [cat, 2, 0]
+
+
+def test_codes_that_are_not_each_option_s_own_are_told(labelled, tmp_path):
+    coded = "select 'mood' as column, '' as label, ['Bad', 'Good'] as options, [1, 1] as codes"
+    text = f"{coded}, 'ordinal' as measure"
+    (labelled / "models" / "labels.sql").write_text(text, encoding="utf-8")
+    with Project(labelled) as project:
+        project.run()
+    with pytest.raises(UsageError, match="'labels' has 1 codes of 2 options of the column 'mood'"):
+        export(labelled, "people", "sav", tmp_path / "out")
+
+
 def test_labels_of_no_model_are_told(labelled, tmp_path):
     path = labelled / "models" / "people.yml"
     path.write_text("models: [{name: people, config: {labels: label}}]", encoding="utf-8")

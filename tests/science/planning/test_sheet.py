@@ -20,20 +20,21 @@ PEOPLE = pa.table(
 )
 QUESTIONS = pa.table(
     {
-        "survey": ["w1", "w1", "w2"],
-        "question_id": ["mood", "pet", "mood"],
-        "options": [["Bad", "Good"], ["Cat", "Dog"], ["Bad", "Fair", "Good"]],
-        "kind": ["ordinal", "single", "ordinal"],
-        "item": ["Your mood?", "A pet?", "Mood?"],
-        "battery": ["", "Do you own", ""],
+        "survey": ["w1", "w1", "w1", "w1", "w2"],
+        "question_id": ["mood", "pet", "hours", "why", "mood"],
+        "options": [["Bad", "Good"], ["Cat", "Dog"], [], [], ["Bad", "Fair", "Good"]],
+        "kind": ["ordinal", "single", "numeric", "text", "ordinal"],
+        "item": ["Your mood?", "A pet?", "Hours with it?", "Why?", "Mood?"],
+        "battery": ["", "Do you own", "", "", ""],
     }
 )
 RESPONSES = pa.table(
     {
-        "survey": ["w1", "w1", "w1", "w1", "w2"],
-        "respondent_id": ["a", "a", "b", "b", "a"],
-        "question_id": ["mood", "pet", "mood", "pet", "mood"],
-        "answer": ["Good", None, "Bad", "Dog", "Fair"],
+        "survey": ["w1", "w1", "w1", "w1", "w1", "w1", "w2"],
+        "respondent_id": ["a", "a", "b", "b", "b", "a", "a"],
+        "question_id": ["mood", "pet", "mood", "pet", "hours", "hours", "mood"],
+        "status": ["answered", "not_asked", *["answered"] * 3, "not_asked", "answered"],
+        "answer": ["Good", None, "Bad", "Dog", "1.5", None, "Fair"],
     }
 )
 DRAWN = pa.table(
@@ -55,13 +56,39 @@ def columns():
 def test_columns_say_what_they_are(columns):
     rows = {row["column"]: row for row in columns.to_pylist()}
     head = ["Imputation_", "survey", "respondent_id", "weight"]
-    assert list(rows) == [*head, "Weight_2", "sex", "mood", "pet"]
+    assert list(rows) == [*head, "Weight_2", "sex", "mood", "pet", "hours"]
     assert rows["Weight_2"]["key"] == "Weight", "a name that is taken, in any case"
     assert rows["sex"]["options"] == ["M", "F"]
     assert rows["mood"]["options"] == ["Bad", "Good", "Fair"], "two surveys' options"
     assert rows["pet"]["label"] == "A pet? (Do you own)"
     measures = [row["measure"] for row in rows.values()]
-    assert measures[3:] == ["scale", "nominal", "nominal", "ordinal", "nominal"]
+    assert measures[3:] == ["scale", "nominal", "nominal", "ordinal", "nominal", "scale"]
+    assert (rows["hours"]["kind"], rows["hours"]["options"]) == ("number", None)
+
+
+def test_options_have_the_codes_of_the_survey_s_file_where_each_has_one_of_its_own():
+    of_w1 = {"pet": {"5": "Cat", "2": "Dog", "9": "Refused"}, "mood": {"1": "Bad", "2": "Good"}}
+    of_w1["sex"] = {"m": "M", "f": "F"}
+
+    def codes(**of_w2):
+        given = {"w1": of_w1, "w2": of_w2}
+        table = sheet.columns(PEOPLE, QUESTIONS, values={"w1": {"sex": ["M", "F"]}}, codes=given)
+        return {row["column"]: row["codes"] for row in table.to_pylist()}
+
+    found = codes(mood={"1": "Bad", "1.5": "Fair", "2": "Good"})
+    assert found["pet"] == [5, 2]
+    assert found["mood"] == [1, 2, 1.5], "in the order of the options"
+    assert found["sex"] is None, "codes that are no numbers"
+    assert found["hours"] is None
+    assert codes()["mood"] is None, "an option without a code"
+    assert codes(mood={"3": "Bad", "2": "Fair", "1": "Good"})["mood"] is None, "surveys differ"
+
+
+def test_numbers_are_as_they_were_answered_and_that_is_told(columns):
+    table = sheet.sheet(columns, DRAWN, RESPONSES, PEOPLE).read_all()
+    assert table["hours"].to_pylist() == [None, 1.5] * 3
+    [said] = sheet.not_imputed(columns, DRAWN, RESPONSES)
+    assert said.startswith("w1: hours is answered in numbers, which are not imputed: 1 gap stays")
 
 
 def test_every_person_is_in_every_set_of_their_survey(columns):

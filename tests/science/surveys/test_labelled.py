@@ -200,19 +200,26 @@ def test_the_encoding_of_a_labelled_file_can_be_given(latin1):
         files.read(latin1, encoding="utf-9")
 
 
-def test_the_labels_of_attributes_reach_the_tables(tmp_path):
-    frame = pd.DataFrame({"id": [1.0, 2.0], "age": [1.0, 2.0], "q": [1.0, 2.0]})
+def test_labels_and_codes_of_attributes_reach_the_tables(tmp_path):
+    frame = pd.DataFrame({"id": [1.0, 2.0], "age": [5.0, 2.0], "q": [1.0, 2.0]})
     pyreadstat.write_sav(
         frame, tmp_path / "x.sav", column_labels={"age": "Age in years, grouped"},
-        variable_value_labels={"age": {1: "Young", 2: "Old"}, "q": {1: "Yes", 2: "No"}},
+        variable_value_labels={"age": {2: "Young", 5: "Old"}, "q": {1: "Yes", 2: "No"}},
     )  # fmt: skip
     file = files.read(tmp_path / "x.sav")
     book = codebook.load(codebook.dump(guesses.guess(file, "x")), "c.yml")
-    assert layout.build(file, book).metadata[1] == [
+    tables = layout.build(file, book)
+    assert tables.metadata[1] == [
         "age",
         "['Young', 'Old']",
         "Age in years, grouped",
+        "{2: 'Young', 5: 'Old'}",
     ]
+    info, metadata = layout.arrow(tables.info), layout.arrow(tables.metadata)
+    assert opinionqa.codes(info, metadata, "x") == {
+        "age": {"2": "Young", "5": "Old"},
+        "q": {"1": "Yes", "2": "No"},
+    }
 
 
 def test_a_multiple_response_set_of_spss_is_what_was_selected_and_what_not(tmp_path):
