@@ -69,10 +69,31 @@ def meant(
             option = labels[both["label"]]
             if not both["rest"].strip() or fitting(both["rest"], [option]):
                 spelled.add(option)
+        if not spelled and (option_ := _said_twice(value, labels)) is not None:
+            return option_
         named = None if spelled else _NAMED.fullmatch(value.strip())
         if named is not None:
             return meant(named[1], labels, field, _DEEPEST)
+        inner = None if spelled else _MARKED.fullmatch(value.strip())
+        if inner is not None and inner[1] != value.strip():
+            return meant(inner[1], labels, field, depth)
     return spelled.pop() if len(spelled) == 1 else None
+
+
+def _said_twice(value: str, labels: Mapping[str, str]) -> str | None:
+    """Return the option that a text says by its label and in full: "Sad (B)", "B = Sad", and by its
+    place where labels are letters: "2. Sad"."""
+    for pattern in _TWICE:
+        match = pattern.fullmatch(value)
+        if match is None:
+            continue
+        option = labels.get(match["label"])
+        if option is None and match["label"].isdigit() and not next(iter(labels)).isdigit():
+            place = int(match["label"]) - 1
+            option = list(labels.values())[place] if 0 <= place < len(labels) else None
+        if option is not None and fitting(match["rest"].strip(" ()[]"), [option]):
+            return option
+    return None
 
 
 def _meant_by(
@@ -95,10 +116,20 @@ def _meant_by(
 
 
 _DEEPEST = 4
-# "Option B", "the answer is B"
+_BEFORE = r"(?:(?:the|my|his|her|their|person's|final|best|predicted)\s+)*"
+# "Option B", "the answer is B", "I would choose B"
 _NAMED = re.compile(
-    r"(?:(?:the\s+)?(?:option|choice|answer|label)(?:\s+is)?)\s*:?\s+(\S.*)",
+    rf"(?:{_BEFORE}(?:option|choice|answer|label|prediction)(?:\s+is)?\s*:?"
+    r"|i\s+(?:would\s+|will\s+)?(?:choose|pick|select|answer|say)\s*:?)\s+(\S.*)",
     re.IGNORECASE | re.DOTALL,
+)
+# "**B**", "<B>", "[B]"
+_MARKED = re.compile(r"[*_`<\[(\s]*(.*?)[*_`>\])\s.]*", re.DOTALL)
+_TWICE = (
+    re.compile(
+        r"\s*[(\[]?(?P<label>[A-Za-z]|\d{1,5})[\s).:=,|\]\-\u2013\u2014]+(?P<rest>.+)", re.S
+    ),
+    re.compile(r"(?P<rest>.+?)\s*[(\[](?:option\s+)?(?P<label>[A-Za-z]|\d{1,5})[)\]]\.?\s*", re.S),
 )
 
 
@@ -107,14 +138,42 @@ def bare(text: str, field: str) -> str:
 
     `**Answer:** B`, `mood: B` in a fence, `<mood>B</mood>` and `\\boxed{B}` are B.
     """
-    text = _MARKS.sub(" ", text).strip()
+    text = _MARKS.sub(" ", text).strip() or text.strip()
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
         text = text[1:-1].strip()
-    named = re.match(rf"(?:answer|{re.escape(field)})\s*[:=]\s*(.+)", text, re.I | re.S)
+    named = re.match(rf"(?:answer|{re.escape(field)})\s*[:=\n]\s*(.+)", text, re.I | re.S)
     return named[1].strip() if named else text
 
 
-_MARKS = re.compile(r"```\w*|</?\w+>|\\boxed|[*`{}$]")
+def said_in(text: str, labels: Mapping[str, str], field: str) -> str | None:
+    """Return the one option that a text says which is not JSON.
+
+    It is all of the text; or what lines say that name the answer ("Answer: B"); or what the last
+    line says, or the first one before the reason for it, if no other line says another.
+    """
+    option = meant(bare(text, field), labels, field)
+    lines = [line for line in _MARKS.sub(" ", text).splitlines() if line.strip()]
+    if option is not None or not 1 < len(lines) <= _MOST_LINES:
+        return option
+    named = re.compile(
+        rf"\W*{_BEFORE}(?:answer|choice|prediction|{re.escape(field)})(?:\s+is)?\s*[:=]\s*(.+)",
+        re.I,
+    )
+    told = [match[1] for line in lines if (match := named.fullmatch(line.strip()))]
+    if not told:
+        told = [line for line in lines if meant(line, labels, field) is not None]
+        if lines[-1] not in told and not (lines[0] in told and _REASON.match(lines[1])):
+            return None
+    found = {meant(one.strip(), labels, field) for one in told}
+    return found.pop() if len(found) == 1 else None
+
+
+# A text of more lines is not an answer with its reason.
+_MOST_LINES = 60
+_REASON = re.compile(r"\W*(reason|explanation|because|rationale|justification|why|note)", re.I)
+_MARKS = re.compile(
+    r"```\w*|</?\w{2,}>|</s>|<\|\w+\|>|\\boxed|\\text|[*`{}$]|^\s*#+(?=\s)", re.MULTILINE
+)
 
 # "B: Sad", "(B) Sad", "B.", "57. Sad"
 _BOTH = re.compile(

@@ -39,15 +39,32 @@ def fitting(value: Any, allowed: Iterable[str]) -> str | None:
     """Return the one allowed text that a value spells; None where none does, or several do."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
+    allowed = list(allowed)
     wanted = plain(str(value))
     found = {text for text in allowed if plain(text) == wanted} if wanted else set()
+    if not found:
+        wanted = _words(str(value))
+        if sum(char.isalpha() for char in wanted) >= _LETTERS:
+            found = {text for text in allowed if _words(text) == wanted}
     return found.pop() if len(found) == 1 else None
+
+
+# Fewer letters than this may be a label, or another word but for a sign.
+_LETTERS = 3
+# Beside digits signs say what a number is: 5-9, -1, 1.5.
+_BETWEEN = re.compile(r"(?<!\d)[\s\"'`*_.,;:!?()\[\]/\\-]+(?!\d)")
+
+
+def _words(text: str) -> str:
+    """Return a text without spaces and signs between its words."""
+    return _BETWEEN.sub("", plain(text))
 
 
 # Names under which an object holds the one thing that was asked for.
 NAMES = frozenset(
     {"answer", "choice", "label", "letter", "option", "response", "selected", "selection"}
-    | {"text", "value"}
+    | {"text", "value", "final answer", "final_answer", "output", "result"}
+    | {"predicted", "predicted answer", "predicted_answer", "prediction"}
 )
 
 
@@ -158,6 +175,9 @@ def number_of(value: Any) -> Any:
 
     Only where it can be read in one way: "1,200" may be 1200 or 1.2 and stays a text.
     """
+    inner = _only(value)
+    if isinstance(inner, int | float) and not isinstance(inner, bool):
+        return inner
     if not isinstance(value, str) or len(value) > _LONGEST_NUMBER:
         return value
     text = unicodedata.normalize("NFKC", value).translate(_SPELLINGS).strip()
@@ -165,6 +185,13 @@ def number_of(value: Any) -> Any:
         if pattern.fullmatch(text):
             return text.replace(group, "").replace(point, ".")
     return value
+
+
+def _only(value: Any) -> Any:
+    """Return the one entry of a list, or of an object under a name for it; else the value."""
+    if isinstance(value, dict) and len(value) == 1 and plain(str(next(iter(value)))) in NAMES:
+        return next(iter(value.values()))
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 _LONGEST_NUMBER = 40
@@ -227,4 +254,7 @@ def _renamed(value: Any, fields: Collection[str]) -> Any:
             key = key_of(name, out, fields)
             if key is not None:
                 out[name] = out.pop(key)
+    if len(fields) == 1 and len(out) == 1 and plain(str(*out)) in NAMES:
+        # The one thing that was asked for, under another name.
+        return dict(zip(fields, out.values(), strict=True))
     return out

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.llm import choices
+from lupom.engine.llm.lenient import plain
 from lupom.engine.llm.markers import ONE_OF
 
 if TYPE_CHECKING:
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
 OFF = "_off"
 # Sums outside of this are not a slip of arithmetic: it is not clear what was meant.
 _LEAST, _MOST = 0.5, 2.0
+_NAMES = frozenset({"probability", "percent", "percentage", "share", "likelihood", "value"})
 _NUMBER = re.compile(
-    r"\s*[~\u2248]?\s*(?P<number>[-+]?\d*[.,]?\d+(?:[eE][-+]?\d+)?)\s*(?P<percent>%?)\s*"
+    r"\s*(?:[~\u2248]|about|around|roughly|approx(?:imately|\.)?|ca\.?)?\s*"
+    r"(?P<number>[-+]?\d*[.,]?\d+(?:[eE][-+]?\d+)?)\s*(?P<percent>%|per\s?cent|pct)?\s*",
+    re.IGNORECASE,
 )
 
 
@@ -137,6 +141,10 @@ def _pairs(value: Any, labels: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
 
 def _number(name: str, written: Any) -> tuple[float, bool]:
     """Return a number, and whether it says that it is percent; null is 0."""
+    if isinstance(written, Mapping) and len(written) == 1 and plain(str(*written)) in _NAMES:
+        written = [*written.values()]
+    if isinstance(written, list) and len(written) == 1:
+        written = written[0]
     if written is None:
         return 0.0, False
     number, percent = math.nan, False

@@ -110,14 +110,29 @@ class Reader:
             # An object without the field, in which the option stands under another name; else a
             # text that is not JSON.
             field = self._choice
-            said: list[Any] = [one.value for one in (*found, *repaired)]
+            options = [choices.meant(one.value, self._labels, field) for one in (*found, *repaired)]
             if not found:
-                said.append(choices.bare(after_thoughts(text) or "", field))
-            for value in said:
-                option = choices.meant(value, self._labels, field)
+                options.append(choices.said_in(after_thoughts(text) or "", self._labels, field))
+            for option in options:
                 if option is not None:
                     return Reading(self._bent(json.dumps({field: option})), True)
+        elif finished and not found and (number := self._bare_number(text)) is not None:
+            return number
         raise why or _nothing_in(body)
+
+    def _bare_number(self, text: str) -> Reading | None:
+        """Return the answer of a class with one field, a number, that is all the text says."""
+        fields = self._spec.cls.model_fields
+        if len(fields) != 1:
+            return None
+        ((name, field),) = fields.items()
+        said = choices.bare(after_thoughts(text) or "", name)
+        if field.annotation not in (int, float) or not said:
+            return None
+        try:
+            return Reading(self._bent(json.dumps({name: said})), True)
+        except InvalidAnswer:
+            return None
 
     def _of(self, found: Found) -> tuple[Reading | None, InvalidAnswer | None]:
         """Return what was found as an answer; else what is wrong with it."""

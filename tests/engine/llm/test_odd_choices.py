@@ -19,12 +19,20 @@ ONE = [
     *('{"Answer": "B"}', '{"ANSWER ": "b"}', '{"choice": "B"}', '{"selected": ["B"]}'),
     *('{"B": "Yes"}', '{"B": true}', '{"answer": {"A": false, "B": true}}'),
     *('{"answer": "Option B"}', '{"answer": "The answer is B"}', "The answer is **B**"),
+    *(
+        '{"answer": "Yes (B)"}',
+        '{"answer": "**B**"}',
+        '{"answer": "2. Yes"}',
+        '{"answer": "B Yes"}',
+    ),
+    *('{"final_answer": "B"}', '{"prediction": "yes"}', "My final answer is: Yes"),
 ]
 # None of them says one option.
 NONE = [
     *('["A", "B"]', '{"answer": ["A", "B"]}', '{"answer": []}', '{"answer": {}}', "[]"),
     *('{"answer": {"label": "A", "option": "Yes"}}', '{"A": "Yes"}', '{"reason": "B"}'),
     *('{"answer": {"A": true, "B": true}}', '{"A": 0.2, "B": 0.8}', "B or C", "A or B) Yes"),
+    *('{"answer": "Yes (A)"}', '{"answer": "3. Yes"}', '{"answer": "Yes and no"}'),
     *('{"answer": 2}', '{"answer": null}', "The answer is B or C", '{"answer": ["B", 7]}'),
     '{"answer": ' + "[" * 9 + '"B"' + "]" * 9 + "}",
 ]
@@ -80,3 +88,15 @@ def test_a_field_among_others_may_hold_its_one_value_in_a_list(load):
     assert reading.repaired
     with pytest.raises(InvalidAnswer):
         two.read('{"thought": "x", "answer": ["Yes", "No"]}')
+
+
+def test_signs_between_words_tell_no_options_apart_but_beside_digits_do(choice):
+    dash = "\u2013"
+    spelled = choice.for_row({"options": [f"Disagree {dash} somewhat", "Don't know"]})
+    for said in ("disagree -- somewhat", "Disagree, somewhat", f"Disagree{dash}somewhat"):
+        assert spelled.parse(f'{{"answer": "{said}"}}') == {"answer": f"Disagree {dash} somewhat"}
+    assert spelled.parse('{"answer": "Dont know"}') == {"answer": "Don't know"}
+    numbers = choice.for_row({"options": ["5-9 years", "59 years", "-1"]})
+    for said in ("5 9 years", "5/9 years", "+1"):
+        with pytest.raises(InvalidAnswer):
+            numbers.parse(f'{{"answer": "{said}"}}')

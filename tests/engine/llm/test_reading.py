@@ -194,6 +194,17 @@ def test_a_label_in_other_letters_is_taken_where_exactly_one_fits(choice, writte
         "<answer>Sad</answer>",
         "\\boxed{B}",
         "<think>A or B?</think>\n\nB",
+        "I choose B.",
+        "Sad (B)",
+        "B = Sad",
+        "[B]",
+        "<B>",
+        "B<|im_end|>",
+        "### Answer\nB",
+        "**Final answer:** B",
+        "B\n\nReasoning: so it is.",
+        "Between A and B it is hard to say.\n\n**Answer:** B",
+        "Some would be happy.\nB",
     ],
 )
 def test_a_choice_without_an_object_is_read_where_it_is_an_option_alone(choice, text):
@@ -203,7 +214,10 @@ def test_a_choice_without_an_object_is_read_where_it_is_an_option_alone(choice, 
 
 @pytest.mark.parametrize(
     "text",
-    ["I choose B.", "A or B", "not sad", "B: Happy", "A: Sad", "Wrong: B", "<think>B", "", "D"],
+    [
+        *("I do not choose B.", "A or B", "not sad", "B: Happy", "A: Sad", "Wrong: B", "<think>B"),
+        *("", "D", "Answer: A\nAnswer: B", "A\nB", "B\nand then?", "Sad (A)", "1. Sad"),
+    ],
 )
 def test_words_about_options_are_no_choice(choice, text):
     with pytest.raises(InvalidAnswer):
@@ -429,3 +443,33 @@ def test_whatever_is_written_is_an_answer_or_invalid(row, words):
 def test_long_nonsense_is_refused_in_no_time(row, piece):
     with pytest.raises(InvalidAnswer):
         row.read(piece * 5000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "35",
+        "**35**",
+        "Answer: 35",
+        "[35]",
+        '{"number": [35]}',
+        '{"value": "35"}',
+        '{"number": {"value": 35}}',
+    ],
+)
+def test_a_number_that_is_all_that_is_asked_for_may_stand_by_itself(load, text):
+    row = load("class A(BaseModel):\n    number: float", "A").for_row({})
+    read = row.read(text)
+    assert (read.value, read.repaired) == ({"number": 35.0}, True)
+    # Where a text is asked for, a refusal would be one, too.
+    with pytest.raises(InvalidAnswer):
+        load("class B(BaseModel):\n    text: str", "B").for_row({}).read("35")
+
+
+@pytest.mark.parametrize(
+    "text", ["35 or so", "between 30 and 40", "I am 35.", "<think>35", "35 36"]
+)
+def test_a_number_among_words_is_none(load, text):
+    row = load("class A(BaseModel):\n    number: float", "A").for_row({})
+    with pytest.raises(InvalidAnswer):
+        row.read(text)

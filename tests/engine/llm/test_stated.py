@@ -79,7 +79,10 @@ def test_the_schema_has_a_number_for_each_label_and_the_table_a_map(guess):
         # Options in words, in other letters, with their label; what is not an option is left out.
         ({"Too little": 0.2, "about right.": 0.5, "C: Too much": 0.3}, [0.2, 0.5, 0.3], 0.0),
         ({"A": 0.2, "B": 0.5, "C": 0.2, "Don't know": 0.1}, [2 / 9, 5 / 9, 2 / 9], -0.1),
+        ({"A": "about 20", "B": "50 percent", "C": "ca. 30 per cent"}, [0.2, 0.5, 0.3], 0.0),
         # Other shapes of the same.
+        ({"A": {"probability": 0.2}, "B": [0.5], "C": {"percent": "30%"}}, [0.2, 0.5, 0.3], 0.0),
+        ({"Too little (A)": 20, "B (about right)": 50, "C": 30}, [0.2, 0.5, 0.3], 0.0),
         ([0.2, 0.5, 0.3], [0.2, 0.5, 0.3], 0.0),
         (
             [{"option": "B", "probability": 0.75}, {"option": "Too much", "probability": 0.25}],
