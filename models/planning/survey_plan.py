@@ -11,6 +11,7 @@ def model(lupom):
         lupom.ref("design_blocks"),
         lupom.ref("respondents"),
         lupom.ref("question_reach"),
+        lupom.ref("prediction_worth"),
         half_width=lupom.var("plan_half_width", 0.03),
         prices=lupom.var("plan_prices", {}),
         close_gaps=lupom.var("plan_gaps", "kept") == "closed",

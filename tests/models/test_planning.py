@@ -106,3 +106,37 @@ def test_imputed_sets_are_one_sheet(project: FakeProject) -> None:
     )
     assert 0 < low < estimate < high < 1
     assert 0 < missing < 1
+
+
+def test_which_questions_an_llm_may_answer_is_known_by_those_who_answered(
+    project: FakeProject,
+) -> None:
+    # An LLM that is right of two in three, asked of people who answered and of nobody else.
+    project.connection.execute(
+        "create table predictions as select survey, respondent_id, question_id, "
+        "'history' as predictor, 'default' as llm, null::double as value, 'valid' as status, "
+        "if(hash(respondent_id) % 3 > 0, answer, options[1]) as answer, "
+        "null::map(varchar, double) as probabilities "
+        "from responses join questions using (survey, question_id) "
+        "where question_id = 'natheal' and status = 'answered'"
+    )
+    project.vars["plan_prices"] = {"interview": 10, "llm_call": 0.001}
+    for name in (
+        *("prediction/predictions_elsewhere", "staging/survey_designs", "evaluation/estimates"),
+        *("planning/question_reach", "planning/prediction_worth", "planning/survey_plan"),
+    ):
+        project.build(f"{name}.py")
+    [(low, r2, high, n)] = project.rows("select low, r2, high, n from prediction_worth")
+    assert 0.2 < low < r2 < high < 0.9
+    assert 400 < n <= 500
+    rows = project.rows(
+        "select question_id, people, r2 from survey_plan where plan = 'humans_and_llm' "
+        "and question_id is not null and attribute is null"
+    )
+    [(humans,)] = project.rows(
+        "select people from survey_plan where plan = 'humans' and question_id = 'natheal' "
+        "and attribute is null"
+    )
+    [(question, people, explained)] = rows
+    assert (question, explained) == ("natheal", r2)
+    assert people < 0.8 * humans

@@ -162,7 +162,7 @@ def estimates(
     require(responses, _ANSWER, "responses")
     require(questions, ("survey", "question_id", "options", "kind"), "questions")
     require(respondents, ("survey", "respondent_id", "attributes"), "respondents")
-    said = None if predictions is None else _one(predictions)
+    said = None if predictions is None else joined(predictions)
     parts = []
     for survey in sorted(pc.unique(questions["survey"]).to_pylist()):
         population = people.people_of(
@@ -173,7 +173,7 @@ def estimates(
             None if designs is None else people.by_survey(designs, survey),
             seed,
         )
-        here = None if said is None else _by_question(people.by_survey(said, survey))
+        here = None if said is None else by_question(people.by_survey(said, survey))
         rows = _Rows(population, level, smallest, attributes)
         # Small matrices on several BLAS threads wait for each other: 163 questions took 5 s of CPU
         # and, on a busy machine, 500 s of time.
@@ -184,7 +184,7 @@ def estimates(
     return pa.concat_tables(parts) if parts else ESTIMATES.empty_table()
 
 
-def _one(predictions: Any) -> pa.Table:
+def joined(predictions: Any) -> pa.Table:
     """Return one table or several as one, with the columns that are needed."""
     tables = [arrow(t) for t in (predictions if isinstance(predictions, list) else [predictions])]
     for table in tables:
@@ -195,7 +195,7 @@ def _one(predictions: Any) -> pa.Table:
     return pa.concat_tables([table.select(_PREDICTION).cast(schema) for table in tables])
 
 
-def _by_question(said: pa.Table) -> dict[str, pa.Table]:
+def by_question(said: pa.Table) -> dict[str, pa.Table]:
     """Return predictions by question, each in the order of rows."""
     names = said["question_id"].combine_chunks().dictionary_encode()
     code = np.asarray(pc.fill_null(names.indices, -1), dtype=np.int64)

@@ -116,6 +116,7 @@ def survey_plan(
     blocks: Any = None,
     respondents: Any = None,
     reach: Any = None,
+    worth: Any = None,
     *,
     half_width: float = 0.03,
     prices: Mapping[str, float] | None = None,
@@ -132,6 +133,9 @@ def survey_plan(
         meets answer a question, be it that a filter or a lot decides who is asked, or that they
         refuse, and as many more are to be met. When left out everybody answers.
     reach : as `questionnaire.question_reach` returns it; what is a recode there is no question.
+    worth : as `worth.prediction_worth` returns it: what predictions explain, by those who answered
+        and were predicted. It counts where the estimates do not say it, which know it of questions
+        that others than those who answered were predicted, too.
     half_width : of 95 % intervals of shares.
     prices : interview (1), question (0; each that is asked), llm_call (.01), in any currency.
     close_gaps : whether those will be asked whom a lot left out in the pilot, by `reach`.
@@ -177,6 +181,10 @@ def survey_plan(
     recodes = {(r["survey"], r["question_id"]) for r in made if r["recode_of"] is not None}
     asked = {(r["survey"], r["question_id"]): r for r in made if close_gaps and r["n_asked"]}
     rows = [r for r in rows if (r["survey"], r["question_id"]) not in recodes]
+    known_r2: dict[tuple[str, str], dict[tuple[str, str | None], float]] = {}
+    for r in [] if worth is None else arrow(worth).to_pylist():
+        of_question = known_r2.setdefault((r["survey"], r["question_id"]), {})
+        of_question[r["predictor"], r["llm"]] = r["r2"]
     people = None if respondents is None else _people(arrow(respondents))
     out: list[dict[str, Any]] = []
     for survey in sorted({r["survey"] for r in rows}):
@@ -191,7 +199,7 @@ def survey_plan(
         for attribute, group in groups:
             here = [r for r in own if (r["attribute"], r["group"]) == (attribute, group)]
             met = None if people is None else people[survey, attribute, group]
-            pilots = _pilots(here, met, more)
+            pilots = _pilots(here, met, more, known_r2)
             # Answers that an interview has on average.
             each = sum(pilot.answering for pilot in pilots)
             head = {"survey": survey, "attribute": attribute, "group": group}
@@ -218,7 +226,10 @@ def _people(respondents: pa.Table) -> Counter[tuple[str, str | None, str | None]
 
 
 def _pilots(
-    rows: Sequence[Mapping[str, Any]], met: int | None, more: Mapping[str, float]
+    rows: Sequence[Mapping[str, Any]],
+    met: int | None,
+    more: Mapping[str, float],
+    known: Mapping[tuple[str, str], Mapping[tuple[str, str | None], float]],
 ) -> list[_Pilot]:
     """Return what a pilot says of each question.
 
@@ -226,6 +237,7 @@ def _pilots(
     ----------
     met : how many people it had, if known.
     more : by question, how many times as many will be asked.
+    known : by survey and question, what predictors explain where rows do not say it.
     """
     out = []
     for question in dict.fromkeys(r["question_id"] for r in rows):
@@ -234,7 +246,7 @@ def _pilots(
         if not alone:
             continue
         variance = max(r["std_error"] ** 2 * r["n_humans"] for r in alone)
-        r2 = {
+        r2 = dict(known.get((own[0]["survey"], question), {})) | {
             (r["predictor"], r["llm"]): _explained(r)
             for r in own
             if r["method"] == "powered" and r["predictor"] not in _OWN and r["n_effective"]

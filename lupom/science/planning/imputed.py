@@ -221,7 +221,7 @@ def _drawn(
     never = found.barred & (FILTER not in gaps)
     if UNCLEAR not in gaps:
         never |= ~found.asked & ~found.open & ~found.barred
-    began = time.monotonic()
+    began, first = time.monotonic(), 0.0
     sources = _Sources(one)
     drawn = imputation.draws(cells_of(one.task), sets, seed=seed, never=never)
     for number in range(1, sets + 1):
@@ -229,8 +229,13 @@ def _drawn(
             codes = sources.all(next(drawn))[row, column]
         yield _batch(whole, number, ids, names, labels, column, codes)
         took = time.monotonic() - began
-        if number < sets and took / number * sets > LONG and number in (1, sets // 4, sets // 2):
-            left = took / number * (sets - number)
+        if number == 1:
+            # What all sets begin with is made with the first.
+            first = took
+            continue
+        each = (took - first) / (number - 1)
+        if number < sets and each * sets > LONG and number in (2, sets // 4, sets // 2):
+            left = each * (sets - number)
             note(f"{whole.survey}: {number} of {sets} sets are drawn, about {left:.0f} s are left")
 
 

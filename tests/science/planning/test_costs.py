@@ -27,6 +27,23 @@ def test_no_other_numbers_of_people_and_calls_cost_less(r2, call):
     assert found.people + call * found.predicted == pytest.approx(least, rel=1e-4)
 
 
+def test_a_pilot_whom_everything_was_asked_has_plans_with_an_llm_too():
+    # Of nobody else there are predictions, so that estimates gain nothing by them.
+    alone = pilot().filter(pa.array([True, False] * 4))
+    head = {"survey": "s", "question_id": "wide", "predictor": "history", "llm": "big"}
+    worth = pa.Table.from_pylist([{**head, "r2": 0.5, "low": 0.4, "high": 0.6, "n": 200}])
+    prices = {"interview": 2.0, "llm_call": 0.001}
+    table = costs.survey_plan(alone, worth=worth, prices=prices)
+    same = costs.survey_plan(pilot(), prices=prices)
+    for group in (None, "women"):
+        wanted = {"question_id": "wide", "group": group}
+        assert of(table, **wanted)[1]["plan"] == "humans_and_llm"
+        for one, other in zip(of(table, **wanted), of(same, **wanted), strict=True):
+            numbers = ("people", "llm_calls", "cost")
+            assert [one[k] for k in numbers] == pytest.approx([other[k] for k in numbers], rel=1e-3)
+    assert len(of(table, question_id="narrow", group=None)) == 1
+
+
 def test_predictions_pay_from_the_share_of_variance_that_their_price_asks_for():
     needed = costs.r2_needed(1.0, 0.05)
     for r2, pays in ((needed - 0.01, False), (needed + 0.01, True)):

@@ -149,6 +149,4 @@ def test_how_far_it_is_is_told_where_that_takes_long(survey, monkeypatch):
     monkeypatch.setattr(imputed, "LONG", 0.0)
     notes: list[str] = []
     imputed.imputations(*survey[2], sets=8, only=["lot"], note=notes.append)
-    assert [note.split(",")[0] for note in notes] == [
-        f"s: {k} of 8 sets are drawn" for k in (1, 2, 4)
-    ]
+    assert [note.split(",")[0] for note in notes] == [f"s: {k} of 8 sets are drawn" for k in (2, 4)]
