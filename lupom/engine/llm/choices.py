@@ -18,6 +18,8 @@ LABELS = string.ascii_uppercase + string.ascii_lowercase
 MOST_ALTERNATIVES = 20
 # Probabilities of one token's alternatives add up to 1, and some servers round.
 _MOST_MASS = 1.02
+# From here on the rest does not matter.
+_NEARLY_ALL = 0.99
 
 
 def alternatives(count: int) -> int:
@@ -240,5 +242,8 @@ def _at(
     mass = math.fsum(sums.values())
     # More than everything are not probabilities: some servers put zeros in their place.
     if mass <= 0.0 or mass > _MOST_MASS:
+        return None
+    if len(spellings) < 2 and mass < _NEARLY_ALL:
+        # No alternatives were given: how the rest is spread is not known.
         return None
     return {label: p / mass for label, p in sums.items()}, max(0.0, 1.0 - mass)

@@ -51,6 +51,13 @@ def test_the_answered_token_counts_where_the_alternatives_leave_it_out():
     assert missing == pytest.approx(0.3)
 
 
+@pytest.mark.parametrize(("p", "known"), [(0.8, None), (0.995, {"A": 1.0, "B": 0.0})])
+def test_without_alternatives_only_what_is_nearly_sure_is_a_distribution(p, known):
+    tokens = [token('{"answer": "'), TokenLogprobs("A", math.log(p), []), token('"}')]
+    read = distribution('{"answer": "A"}', tokens, "answer", ["A", "B"])
+    assert (read and read[0]) == known
+
+
 @pytest.mark.parametrize(
     "tokens",
     [None, [], [token("something"), token("else")], [token('{"answer": "'), token('"}')]],

@@ -47,6 +47,12 @@ def wait(value, status=429):
 # Three quarters of a stream: the object in it is not whole.
 HALF = Odd(streamed('{"text":', ' "fi').body.split("data: [DONE]")[0].rsplit("data:", 1)[0])
 WHOLE = Odd(streamed('{"text":', ' "fine"}').body.rsplit("data:", 2)[0])
+SEVERAL = {
+    "choices": [
+        {"index": 1, "message": {"content": GOOD}, "finish_reason": "stop"},
+        {"index": 0, "message": {"content": "Let me see."}, "finish_reason": "stop"},
+    ]
+}
 STRAY = [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
 CHOICE_ERROR = {
     "choices": [
@@ -93,6 +99,16 @@ CASES = {
     ),
     "a tool's call that nobody asked for": (always(completion(GOOD, tool_calls=STRAY)), "ok", 3),
     "all of it in the reasoning": (always(completion(None, reasoning_content=GOOD)), "ok", 3),
+    "nothing but reasoning, which ends with it": (
+        always(completion(None, reasoning_content="{So}, fine.\n```json\n" + GOOD + "\n```")),
+        *("ok", 3),
+    ),
+    "several choices, of which the first is none": (always(SEVERAL), "ok", 3),
+    "an answer in place of its text": (always(completion(json.loads(GOOD))), "ok", 3),
+    "comments before the body": (
+        always(Odd(": WAITING\n\n: WAITING\n\n" + json.dumps(completion(GOOD)))),
+        *("ok", 3),
+    ),
     "a stream nobody asked for": (always(streamed('{"text":', ' "fine"}')), "ok", 3),
     "a stream that breaks off after the whole object": (always(WHOLE), "ok", 3),
     "usage that is missing, negative, a list or a word": (
@@ -112,6 +128,10 @@ CASES = {
     "an answer cut off": (always(completion('{"text": "fi', finish="length")), "invalid", 6),
     "nothing": (always(completion(None)), "invalid", 6),
     "a refusal": (always(completion(None, refusal="I cannot.")), "invalid", 3),
+    "a refusal among the parts": (
+        always(completion([{"type": "refusal", "refusal": "I cannot."}])),
+        *("invalid", 3),
+    ),
     "a content filter": (always(completion("", finish="content_filter")), "invalid", 3),
     # Errors in other clothes
     "an error under status 200 that may pass": (

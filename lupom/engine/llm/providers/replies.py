@@ -53,6 +53,9 @@ def body_of(content: bytes) -> dict[str, Any]:
     Raises NoReplyError for anything else.
     """
     text = content.decode("utf-8-sig", "replace").strip()
+    if text.startswith(":"):
+        # Comments that keep a connection open, before the body itself.
+        text = _COMMENTS.sub("", text).lstrip() or text
     if text.startswith(("data:", "event:", "id:", ":")):
         value: Any = _streamed(text)
     else:
@@ -121,6 +124,7 @@ def _streamed(text: str) -> dict[str, Any] | None:
     return body
 
 
+_COMMENTS = re.compile(r"\A(?::[^\n]*\n\s*)+(?=\{)")
 # How a reply ended whose stream did not say so.
 INTERRUPTED = "interrupted"
 _DONE = re.compile(r"^data:\s*\[DONE\]", re.MULTILINE)
@@ -303,18 +307,13 @@ def chat_reply(body: Mapping[str, Any], *, offered: bool) -> ProviderReply:
 
     Raises KeyError, IndexError, TypeError, ValueError or AttributeError for what is none.
     """
-    choice = body["choices"][0]
+    choice, *others = _in_order(body["choices"])
     message = choice.get("message") or choice.get("delta") or {"content": choice["text"]}
-    content = text_of(message.get("content")) or ""
-    called = _arguments(message)
-    refusal = message.get("refusal")
-    # A call of a tool that nobody offered is not the answer while there is one beside it.
-    texts = [*called, content] if offered else [content, *called]
-    thought = message.get("reasoning_content") or message.get("reasoning")
-    if isinstance(thought, str) and thought.strip().startswith("{"):
-        # Servers that cut thoughts off cut off everything where there is no tag.
-        texts.append(thought)
-    texts = [text for text in texts if text.strip()]
+    texts = _texts_of(message, choice.get("finish_reason"), offered=offered)
+    refusal = message.get("refusal") or _refused(message.get("content"))
+    for other in others:
+        # More than one answer was asked for, and is paid for.
+        texts += _texts_of(other.get("message") or {}, other.get("finish_reason"), offered=offered)
     text = texts[0] if texts else str(refusal or "")
     usage = body.get("usage")
     tokens_in, tokens_out = usage_of(
@@ -332,6 +331,44 @@ def chat_reply(body: Mapping[str, Any], *, offered: bool) -> ProviderReply:
         tokens_cached=part_of(tokens_in, cached, known.get("prompt_cache_hit_tokens")),
         otherwise=texts[1:],
     )
+
+
+def _in_order(choices: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return choices in the order of their numbers, if they have any."""
+    first, *more = choices
+    found = [first, *(choice for choice in more if isinstance(choice, Mapping))]
+    numbers = [choice.get("index") for choice in found]
+    if all(isinstance(number, int) for number in numbers):
+        found.sort(key=lambda choice: choice["index"])
+    return found
+
+
+def _texts_of(message: Mapping[str, Any], end: Any, *, offered: bool) -> list[str]:
+    """Return the texts of a message that may be the answer, the likeliest first."""
+    said = message.get("content")
+    content = text_of(said) or ""
+    called = _arguments(message)
+    # A call of a tool that nobody offered is not the answer while there is one beside it.
+    texts = [*called, content] if offered else [content, *called]
+    if isinstance(said, Mapping):
+        # A part with a text, or an answer with a field of that name.
+        texts.append(json.dumps(said, ensure_ascii=False))
+    if isinstance(message.get("parsed"), Mapping):
+        texts.append(json.dumps(message["parsed"], ensure_ascii=False))
+    thought = message.get("reasoning_content") or message.get("reasoning")
+    if isinstance(thought, str):
+        # Servers that cut thoughts off cut off everything where there is no tag.
+        whole, only = thought.strip(), not content.strip() and end_of(end) == "stop"
+        if whole.startswith("{") or (only and whole.removesuffix("```").rstrip().endswith("}")):
+            texts.append(thought)
+    return [text for text in texts if text.strip()]
+
+
+def _refused(content: Any) -> str:
+    """Return the refusal among the parts of a content; '' where there is none."""
+    parts = content if isinstance(content, list) else []
+    found = (part.get("refusal") for part in parts if isinstance(part, Mapping))
+    return next((str(refusal) for refusal in found if refusal), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,9 +429,11 @@ def of_blocks(
 def _arguments(message: Mapping[str, Any]) -> list[str]:
     """Return the arguments of the tools a message calls, as texts."""
     calls = message.get("tool_calls")
-    functions = [c.get("function") for c in calls or () if isinstance(c, Mapping)]
+    functions = [
+        c.get("function") or c.get("custom") for c in calls or () if isinstance(c, Mapping)
+    ]
     functions.append(message.get("function_call"))
-    found = [f.get("arguments") for f in functions if isinstance(f, Mapping)]
+    found = [f.get("arguments", f.get("input")) for f in functions if isinstance(f, Mapping)]
     return [
         value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for value in found
