@@ -5,14 +5,15 @@ dimension's own table and those of its children, over the values of the dimensio
 cells are missing they are summed out by variable elimination, over the part of the network that
 still matters: dimensions that are missing and have no known descendant drop out, and so does
 everything that the known cells separate from the target. Rows that miss the same cells of that
-part are eliminated together; where there are so many such parts that one tree of the whole network
-costs less, all posteriors of all rows are read from that (`tree`).
+part are eliminated together. Where many missing cells of a row are asked for, they are read from
+trees of the parts that its known cells leave (`parts`); and where one tree of the whole network
+costs less than any of that, all posteriors of all rows from it (`tree`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Any, NoReturn
 
@@ -20,8 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lupom.science.bayes.counting import Codes, Floats, Ints
+from lupom.science.bayes.elimination import Scopes, Step, plan, run
 from lupom.science.bayes.factors import Factors, index
 from lupom.science.bayes.parameters import ConditionalTable
+from lupom.science.bayes.parts import Parts
 from lupom.science.bayes.tree import Tree, bits, buckets, dense
 
 # Rows handled together: bounds the memory of the factors of one block.
@@ -34,20 +37,8 @@ _WRITTEN_OUT = 1 << 18
 _TREE_NUMBERS = 1 << 20
 # CPU seconds of eliminating one pattern for one target, and of planning a tree; rough.
 _ELIMINATION, _PLANNING = 2.5e-4, 3e-3
-
-# Letters of einsum for the variables of one elimination; Z stands for the rows.
-_LETTERS = dict(enumerate("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY"))
-
-Scopes = tuple[tuple[int, ...], ...]
-
-
-@dataclass(frozen=True)
-class _Step:
-    """One product of factors, by position, summed over what no other factor needs."""
-
-    operands: tuple[int, ...]
-    expression: str
-    size: int
+# The same of the tree of a part, for each of its variables.
+_PART = 4e-5
 
 
 class Posterior:
@@ -70,10 +61,11 @@ class Posterior:
             for parent in table.parents:
                 self.children[parent].append(table.child)
             self._incidence[table.child, list(table.members)] = 1
-        self._plans: dict[tuple[Scopes, tuple[int, ...]], tuple[_Step, ...]] = {}
+        self._plans: dict[tuple[Scopes, tuple[int, ...]], tuple[Step, ...]] = {}
         self._trees: dict[tuple[int, ...], Tree | None] = {}
         self._written: dict[int, Floats | None] = {}
         self._cuts: dict[tuple[int, int], tuple[Floats, Ints]] = {}
+        self._parts = Parts([t.members for t in self.tables], self.cardinalities, self.order)
 
     def each(self, codes: Codes, targets: Sequence[int]) -> Iterator[tuple[int, Ints, Floats]]:
         """Yield the posterior of each target given the other known cells of its row.
@@ -133,40 +125,52 @@ class Posterior:
     ) -> Iterator[tuple[int, Ints, Floats]]:
         """Yield each target, its rows and their posteriors, NaN where a table would be too large.
 
-        What one target costs, times the targets left, is set beside one tree for all of them.
+        Cells that are not known are read from trees of parts, the others are eliminated for; what
+        that costs is set beside one tree of the whole network for all of them.
         """
         known = codes >= 0
         full: NDArray[np.bool_] = np.asarray(known.all(axis=1))
         factors = Factors(self.tables, codes)
-        swept: Mapping[int, Floats] | None = None
         place = np.full(len(codes), -1)
+        swept: Mapping[int, Floats] | None = None
+        parted: Mapping[int, Floats] = {}
+
+        def sweep(rest: Sequence[tuple[int, Ints]], cost: float) -> Mapping[int, Floats] | None:
+            if cost <= _PLANNING:
+                return None
+            some = np.unique(np.concatenate([r[~full[r]] for _, r in rest]))
+            tree = self._tree(known[some].all(axis=0), [t for t, _ in rest])
+            if tree is None or tree.seconds(len(some), _TREE_NUMBERS) >= cost:
+                return None
+            place[some] = np.arange(len(some))
+            return self._swept(tree, codes[some])
+
+        wanted, cost = _of_parts(known, asked)
+        if cost:
+            swept = sweep(asked, cost)
+            if swept is None:
+                parted = self._parts.posteriors(
+                    codes, wanted, self._cut, MAX_TABLE, self._unwritten
+                )
         for done, (target, rows) in enumerate(asked):
             result = np.empty((len(rows), self.cardinalities[target]))
             whole = full[rows]
             result[whole] = self.closed(codes[rows[whole]], target, None)
             at = np.flatnonzero(~whole)
+            if target in parted:
+                result[at] = parted[target][rows[at]]
+                at = at[np.isnan(result[at]).any(axis=1)]
+            groups: list[tuple[Ints, NDArray[np.bool_], Ints]] = []
             if swept is None and len(at):
                 result[at], groups = self._closed(codes, rows[at], known, target)
-                cost = len(groups) * (len(asked) - done) * _ELIMINATION
-                if cost > _PLANNING:
-                    rest = asked[done:]
-                    some = np.unique(np.concatenate([r[~full[r]] for _, r in rest]))
-                    tree = self._tree(known[some].all(axis=0), [t for t, _ in rest])
-                    if tree is not None and tree.seconds(len(some), _TREE_NUMBERS) < cost:
-                        swept = self._swept(tree, codes[some])
-                        place[some] = np.arange(len(some))
-                if swept is None:
-                    for members, free, families in groups:
-                        own = at[members]
-                        result[own] = self._eliminate(rows[own], target, free, families, factors)
+                swept = sweep(asked[done:], len(groups) * (len(asked) - done) * _ELIMINATION)
             if swept is not None and len(at):
                 result[at] = swept[target][place[rows[at]]]
-                lost = at[np.isnan(result[at]).any(axis=1)]
-                if len(lost):
-                    result[lost], groups = self._closed(codes, rows[lost], known, target)
-                    for members, free, families in groups:
-                        own = lost[members]
-                        result[own] = self._eliminate(rows[own], target, free, families, factors)
+                at = at[np.isnan(result[at]).any(axis=1)]
+                result[at], groups = self._closed(codes, rows[at], known, target)
+            for members, free, families in groups:
+                own = at[members]
+                result[own] = self._eliminate(rows[own], target, free, families, factors)
             yield target, rows, result
 
     def _tree(self, known: NDArray[np.bool_], targets: Sequence[int]) -> Tree | None:
@@ -189,9 +193,7 @@ class Posterior:
         def factor(family: int, part: Codes) -> Floats:
             members = self.tables[family].members
             pattern = sum(1 << bit for bit, member in enumerate(members) if member in free)
-            found = self.cut(family, pattern)
-            assert found is not None
-            array, strides = found
+            array, strides = self._cut(family, pattern)
             at = index(part, members, pattern, strides) if len(array) > 1 else np.zeros(1, int)
             return np.take(np.moveaxis(array, 0, -1), at, axis=-1)
 
@@ -226,6 +228,16 @@ class Posterior:
             self._cuts.clear()
         self._cuts[key] = array, strides
         return array, strides
+
+    def _cut(self, family: int, pattern: int) -> tuple[Floats, Ints]:
+        found = self.cut(family, pattern)
+        assert found is not None
+        return found
+
+    @cached_property
+    def _unwritten(self) -> int:
+        """Families, as bits, the tables of which are too large to be written out."""
+        return sum(1 << family for family in range(self.d) if self._table(family) is None)
 
     def _table(self, family: int) -> Floats | None:
         if family not in self._written:
@@ -350,34 +362,40 @@ class Posterior:
                 tables.append((array, at[rows]))
         chunk = max(1, MAX_TABLE // (8 * sum(step.size for step in steps)))
         parts = [
-            _run(steps, [array[position[i : i + chunk]] for array, position in tables])
+            run(steps, [array[position[i : i + chunk]] for array, position in tables])
             for i in range(0, len(rows), chunk)
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _plan(self, scopes: Scopes, cards: tuple[int, ...]) -> tuple[_Step, ...]:
+    def _plan(self, scopes: Scopes, cards: tuple[int, ...]) -> tuple[Step, ...]:
         key = (scopes, cards)
         if key not in self._plans:
             if len(self._plans) >= 20_000:  # some 40 MB
                 self._plans.clear()
-            self._plans[key] = tuple(_plan(scopes, cards))
+            self._plans[key] = tuple(plan(scopes, cards))
         return self._plans[key]
 
 
-def _plan(scopes: Scopes, cards: Sequence[int]) -> list[_Step]:
-    """Plan the sum over all variables but variable 0, smallest intermediate table first."""
-    many = len(cards) > len(_LETTERS)
-    sums, left = buckets(scopes, cards, [0])
-    layouts: list[tuple[int, ...]] = list(scopes)
-    steps: list[_Step] = []
-    for found in sums:
-        result = tuple(v for v in found.scope if v != found.variable)
-        expression = _expression([layouts[i] for i in found.operands], result, many)
-        steps.append(_Step(found.operands, expression, found.size))
-        layouts.append(result)
-    expression = _expression([layouts[i] for i in left], (0,), many)
-    steps.append(_Step(left, expression, cards[0]))
-    return steps
+def _of_parts(
+    known: NDArray[np.bool_], asked: Sequence[tuple[int, Ints]]
+) -> tuple[NDArray[np.bool_], float]:
+    """Return which cells to read from trees of parts, and about how many CPU seconds that takes.
+
+    They are those not known, of rows of which so many are asked that eliminating for each costs
+    more.
+    """
+    wanted = np.zeros_like(known)
+    if len(asked) < 2:
+        return wanted, 0.0
+    for target, rows in asked:
+        wanted[rows, target] = True
+    wanted &= ~known
+    gaps = (~known).sum(axis=1) * _PART
+    wanted[wanted.sum(axis=1) * _ELIMINATION <= gaps] = False
+    some = np.flatnonzero(wanted.any(axis=1))
+    both = np.packbits(np.concatenate([known[some], wanted[some]], axis=1), axis=1)
+    _, first = np.unique(both, axis=0, return_index=True)
+    return wanted, float(gaps[some[first]].sum())
 
 
 def _refuse() -> NoReturn:
@@ -385,30 +403,3 @@ def _refuse() -> NoReturn:
         f"exact inference would need a table beyond {MAX_TABLE:,} numbers for a respondent; "
         "lower max_parents, prune more, or drop dimensions that are mostly missing"
     )
-
-
-def _expression(inputs: Sequence[tuple[int, ...]], result: tuple[int, ...], many: bool) -> str:
-    """Write a product of factors for einsum, Z being the axis of the rows.
-
-    `many` says that there may be more variables than letters.
-    """
-    names: Mapping[int, str] = _LETTERS
-    if many:
-        used = sorted({v for scope in inputs for v in scope})
-        names = {v: _LETTERS[i] for i, v in enumerate(used)}
-    terms = ["Z" + "".join([names[v] for v in scope]) for scope in (*inputs, result)]
-    return ",".join(terms[:-1]) + "->" + terms[-1]
-
-
-def _run(steps: Sequence[_Step], factors: list[Floats]) -> Floats:
-    held: list[Any] = list(factors)
-    for step in steps:
-        result = np.einsum(step.expression, *(held[i] for i in step.operands))
-        for i in step.operands:
-            held[i] = None
-        # Rescaled, so that a product over many families cannot underflow.
-        axes = tuple(range(1, result.ndim))
-        held.append(result / result.max(axis=axes, keepdims=True) if axes else result)
-    last: Floats = held[-1]
-    total: Floats = last.sum(axis=1, keepdims=True)
-    return np.divide(last, total)

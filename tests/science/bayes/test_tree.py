@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lupom.science.bayes import posterior
+from lupom.science.bayes import parts, posterior, tree
 from lupom.science.bayes.counting import check_codes
 from lupom.science.bayes.network import PersonaNetwork
 from lupom.science.bayes.parameters import ConditionalTable
+from lupom.science.bayes.parts import Parts
 from lupom.science.bayes.posterior import Posterior
 from lupom.science.bayes.scores import Score
 from lupom.science.bayes.tree import buckets
@@ -44,6 +45,7 @@ def any_number_known(codes, seed):
 def by_tree(engine, codes, monkeypatch):
     """Return all posteriors, elimination being taken for very dear."""
     monkeypatch.setattr(posterior, "_ELIMINATION", 1e9)
+    monkeypatch.setattr(posterior, "_PART", 1e6)
     return {t: p for t, _, p in engine.each(codes, range(engine.d))}
 
 
@@ -52,13 +54,20 @@ def by_elimination(engine, codes, monkeypatch):
     return {t: p for t, _, p in engine.each(codes, range(engine.d))}
 
 
+def by_parts(engine, codes, monkeypatch):
+    """Return the posteriors of unknown cells by trees of parts, those of known ones by others."""
+    monkeypatch.setattr(posterior, "_ELIMINATION", 1e-3)
+    monkeypatch.setattr(posterior, "_PART", 1e-9)
+    return {t: p for t, _, p in engine.each(codes, range(engine.d))}
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 1000))
-def test_a_tree_and_elimination_equal_enumeration_whatever_each_row_knows(seed):
+def test_trees_and_elimination_equal_enumeration_whatever_each_row_knows(seed):
     engine, codes = uneven(6, seed)
     holes = any_number_known(codes[:12], seed)
     with pytest.MonkeyPatch.context() as patch:
-        ways = [by_tree(engine, holes, patch), by_elimination(engine, holes, patch)]
+        ways = [way(engine, holes, patch) for way in (by_tree, by_elimination, by_parts)]
     for (i, row), target in itertools.product(enumerate(holes), range(6)):
         expected = posterior_by_enumeration(engine.tables, row, target)
         for found in ways:
@@ -74,6 +83,29 @@ def test_a_tree_of_many_dimensions_equals_elimination(monkeypatch):
     assert engine._trees
     for target, expected in by_elimination(engine, holes, monkeypatch).items():
         assert np.abs(tree[target] - expected).max() < 1e-9
+
+
+@pytest.mark.parametrize("large", [0, 1 << 22])
+def test_trees_of_parts_equal_elimination_in_one_or_in_several(large, monkeypatch):
+    engine, codes = uneven(40, 7)
+    holes = any_number_known(codes[:40], 7)
+    rows, columns = np.nonzero(holes < 0)
+    expected = by_elimination(engine, holes, monkeypatch)
+    # Trees above so many numbers are tried to be done with less, by the second order too.
+    monkeypatch.setattr(parts, "_LARGE", large)
+    monkeypatch.setattr(tree, "_MANY", large)
+    monkeypatch.setattr(posterior, "_PART", 1e-9)
+    monkeypatch.setattr(posterior, "_ELIMINATION", 1e-3)
+    for row, column, p in zip(rows, columns, engine.cells(holes, rows, columns), strict=True):
+        r = engine.cardinalities[column]
+        assert p[:r] == pytest.approx(expected[column][row], abs=1e-10)
+
+
+def test_what_is_not_asked_and_has_no_known_descendant_drops_out():
+    # 0 -> 1 -> 2 and 0 -> 3: of 0 asked with 3 known, 1 and 2 say nothing.
+    found = Parts([(0,), (0, 1), (1, 2), (0, 3)], [2] * 4, [0, 1, 2, 3])
+    assert list(found.split(0b0111, 0b0001)) == [(0b0001, 0b1001)]
+    assert list(found.split(0b0101, 0b0101)) == [(0b0001, 0b1011), (0b0100, 0b0100)]
 
 
 def test_cells_are_the_posteriors_of_their_rows(monkeypatch):
@@ -112,8 +144,11 @@ def test_a_row_whose_products_are_below_what_a_float_holds_has_its_posterior(mon
     tables = [ConditionalTable.fit(codes, [2] * d, c, [0] if c else [], score) for c in range(d)]
     engine = Posterior(tables, list(range(d)))
     row = np.array([[-1] + [0] * 40 + [1] * 40], dtype=np.int32)
-    found = by_tree(engine, row, monkeypatch)
-    assert found[0][0] == pytest.approx([0.5, 0.5])
+    for way in (by_tree, by_elimination, by_parts):
+        found = way(engine, row, monkeypatch)
+        assert found[0][0] == pytest.approx([0.5, 0.5])
+        # Without its own word the other side is one ahead.
+        assert found[1][0].argmax() == 1
 
 
 def test_a_cell_that_would_need_too_large_a_table_is_told_apart():
