@@ -133,8 +133,7 @@ def with_console(work: Callable[..., RunResult]) -> tuple[RunResult, Console, in
         finally:
             gc.set_threshold(*usual)
             console.close()
-    code = stop.exit_code if result.status == "stopped" else result.exit_code
-    return result, console, code
+    return result, console, result.exit_code
 
 
 def _summary(console: Console, result: RunResult) -> None:
@@ -177,6 +176,11 @@ def _summary(console: Console, result: RunResult) -> None:
         shared = f"{requests:,} LLM calls for {asked:,} rows"
         calls = shared if 0 < requests < asked else f"{asked:,} LLM calls"
         console.note(f"{calls}, {tokens}, {money}{_estimated(result)}.")
+    if embedded := [node.embedded for node in result.nodes if node.embedded]:
+        everything = r.Embedded()
+        for one in embedded:
+            everything.add(one.texts, one.usage)
+        console.note(f"{everything.said()}.")
     if result.status == "error":
         for node in result.nodes:
             if node.status in (r.ERROR, r.FAIL):

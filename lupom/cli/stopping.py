@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType
+
+from lupom.engine.run.results import StopEvent
 
 
 @dataclass
 class Stop:
     """What was asked: `event` is set then, and `exit_code` is 128 and the signal's number."""
 
-    event: threading.Event = field(default_factory=threading.Event)
-    exit_code: int = 128 + signal.SIGINT
+    event: StopEvent = field(default_factory=StopEvent)
+
+    @property
+    def exit_code(self) -> int:
+        return 128 + self.event.signal
 
 
 @contextmanager
@@ -30,7 +34,7 @@ def stopping(say: Callable[[str], None], what: str) -> Iterator[Stop]:
 
     def hear(number: int, frame: FrameType | None) -> None:
         if not stop.event.is_set():
-            stop.exit_code = 128 + number
+            stop.event.signal = number
             stop.event.set()
             say(f"Stopping: {what}. Ctrl-C again stops at once.")
         elif number == signal.SIGINT:

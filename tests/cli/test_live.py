@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -144,6 +145,8 @@ def test_a_first_signal_finishes_what_is_in_flight_and_the_next_run_asks_the_res
     assert code == left, said
     assert "Stopping: calls in flight are finished and kept." in said
     assert "Run again to go on: what was answered is kept." in said
+    recorded = json.loads((project / "target" / "run_results.json").read_text(encoding="utf-8"))
+    assert recorded["lupom"]["exit_code"] == left
     first = server.answered
     assert 0 < first < ROWS
     with Project(project) as again:

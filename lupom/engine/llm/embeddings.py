@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import BudgetError, LLMError
@@ -15,6 +15,7 @@ from lupom.engine.llm.adaptive_rate_limiter import AdaptiveRateLimiter, Halted, 
 from lupom.engine.llm.budget import Amount, Budget
 from lupom.engine.llm.providers.base import Embedder
 from lupom.engine.llm.retry import send_with_retries
+from lupom.engine.llm.usage import Usage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from lupom.engine.project.providers import EmbeddingSettings
     from lupom.engine.state import State
 
+# Told of a request: how many texts, and what they took.
+Paid = Callable[[int, Usage], None]
 # Seconds between two looks at texts that others have in flight: at first, and at most.
 _LOOK, _RARELY = 0.1, 1.0
 
@@ -77,6 +80,7 @@ class Embeddings:
         texts: Sequence[str],
         budget: Budget | None,
         stop: threading.Event | None,
+        paid: Paid | None = None,
     ) -> npt.NDArray[np.float32]:
         """Return the vectors of texts, (n, dimensions) float32, as `Gateway.embed` does."""
         from lupom.engine.llm.embedders import embed_here, make_embedder
@@ -98,6 +102,7 @@ class Embeddings:
             flying=self._flying,
             halt=halt,
             budget=budget,
+            paid=paid,
         )
         try:
             return loop.watch(work, lambda: stop is not None and stop.is_set(), halt)
@@ -123,13 +128,15 @@ async def embed_there(
     flying: set[str],
     halt: asyncio.Event,
     budget: Budget | None = None,
+    paid: Paid | None = None,
 ) -> npt.NDArray[np.float32]:
     """Return an endpoint's vectors of the texts, (n, dimensions) float32.
 
     Each text is paid for once: it is leased as calls are, and its vector is in the state database
     before another request takes its place. What another process, or another thread of this one, has
-    in flight is waited for; `flying` has the keys of the latter. Once `halt` is set, as by Ctrl-C,
-    what is in flight is awaited and nothing further is sent or waited for.
+    in flight is waited for; `flying` has the keys of the latter. `paid` is told of each request how
+    many texts it had and what it took. Once `halt` is set, as by Ctrl-C, what is in flight is
+    awaited and nothing further is sent or waited for.
 
     Raises
     ------
@@ -193,6 +200,9 @@ async def embed_there(
             rows = _rows(settings, batch, vectors, tokens, most)
             await state.record_embeddings(rows)
             known.update({row["key"]: row["vector"] for row in rows})
+            if paid is not None:
+                money = None if tokens is None or settings.price is None else spent.money
+                paid(len(batch), Usage(tokens, 0, money, requests=1))
         finally:
             if budget is not None:
                 budget.settle(most, spent)

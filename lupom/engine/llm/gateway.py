@@ -24,7 +24,7 @@ from lupom.engine.llm.answers import (
 from lupom.engine.llm.batch import Batches
 from lupom.engine.llm.client import Client
 from lupom.engine.llm.dispatcher import Dispatcher, failure_of
-from lupom.engine.llm.embeddings import Embeddings
+from lupom.engine.llm.embeddings import Embeddings, Paid
 from lupom.engine.llm.event_loop import EventLoop
 from lupom.engine.llm.keys import parameters
 from lupom.engine.llm.pending import AskOptions, AskState, PendingCall
@@ -317,13 +317,15 @@ class Gateway:
         texts: Sequence[str],
         *,
         stop: threading.Event | None = None,
+        paid: Paid | None = None,
     ) -> npt.NDArray[np.float32]:
         """Return the vectors of texts, (n, dimensions) float32, in their order.
 
-        Those of an endpoint are in the ledger by text and paid for once. Raises LLMError, and
+        Those of an endpoint are in the ledger by text and paid for once; `paid` is told of each
+        request how many texts it had and what it took. Raises LLMError, and
         Halted where `stop` was set before all were there: what was in flight is awaited and kept.
         """
-        return self._embeddings.vectors(self._open(), settings, texts, self.budget, stop)
+        return self._embeddings.vectors(self._open(), settings, texts, self.budget, stop, paid)
 
     def close(self) -> None:
         """Close connections and end the loop; safe to call twice. Nobody may be asking."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -174,5 +175,6 @@ def _result(context: Context, node: Node, result: r.NodeResult) -> dict[str, Any
             "reason": result.reason,
             "rows": result.rows,
             "calls": None if result.calls is None else result.calls.flat(),
+            "embedded": None if result.embedded is None else asdict(result.embedded),
         },
     }

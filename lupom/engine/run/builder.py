@@ -69,6 +69,7 @@ class Builder:
         """Build a node and commit it; returns how it ended, and raises nothing."""
         begun = time.monotonic()
         result = r.NodeResult(node.name, node.materialized, r.SUCCESS)
+        self._context.embedded.pop(node.name, None)
         for left in reversed(range(_TIMES)):
             try:
                 self._build(node, result)
@@ -82,6 +83,10 @@ class Builder:
                 calls, result = result.calls, failure(node, error)
                 result.calls = calls
                 break
+        embedded = self._context.embedded.pop(node.name, None)
+        if embedded is not None and embedded.texts:
+            result.embedded = embedded
+            result.message = result.message or embedded.said()
         result.seconds = time.monotonic() - begun
         return result
 

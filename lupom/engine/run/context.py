@@ -13,7 +13,7 @@ from lupom.engine.graph import Graph
 from lupom.engine.hashes import FileHashes
 from lupom.engine.project.discovery import ProjectFiles
 from lupom.engine.project.nodes import Node
-from lupom.engine.run.results import Reporter, Silent
+from lupom.engine.run.results import Embedded, Reporter, Silent
 from lupom.engine.store.base import Store
 from lupom.engine.store.names import quoted
 
@@ -72,6 +72,8 @@ class Context:
         self.warnings: list[str] = []
         # What gives Python models their vectors where nothing may be asked for.
         self.embeds: Callable[[Node, str, Sequence[str]], np.ndarray] | None = None
+        # What Python models had embedded by endpoints, by node, in this run.
+        self.embedded: dict[str, Embedded] = {}
         self.hashes = FileHashes(None)
         self.compare_with: Path | None = None
         self.defers_to: Store | None = None

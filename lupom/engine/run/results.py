@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import asdict, dataclass, field
+from signal import SIGINT
 from typing import Any, Protocol
 
+from lupom.engine.llm import prices
 from lupom.engine.llm.usage import Usage
 
 # Ways a node can end. 'unchanged': its inputs came out as they were, so it was not built. A data
@@ -19,6 +22,12 @@ SUCCESS, WARN, ERROR, SKIPPED, UNCHANGED, KEPT, STOPPED = (
     "kept",
     "stopped",
 )
+
+
+class StopEvent(threading.Event):
+    """Ends a run once it is set; `signal` is the number of what asked for it."""
+
+    signal: int = SIGINT
 
 
 @dataclass(slots=True)
@@ -49,6 +58,25 @@ class Calls:
 
 
 @dataclass(slots=True)
+class Embedded:
+    """Texts that a node had embedded by endpoints in this run, and what they took."""
+
+    texts: int = 0
+    usage: Usage = field(default_factory=Usage)
+
+    def add(self, texts: int, usage: Usage) -> None:
+        self.texts += texts
+        self.usage += usage
+
+    def said(self) -> str:
+        """Spell it: '33 texts embedded, 480 tokens, $0.0001'."""
+        cost = self.usage.cost
+        money = "price unknown" if cost is None else f"${cost:.4f}"
+        many = f"{self.texts:,} text{'' if self.texts == 1 else 's'} embedded"
+        return f"{many}, {prices.tokens(self.usage.tokens)}, {money}"
+
+
+@dataclass(slots=True)
 class NodeResult:
     """How one node of a run ended. `seconds` is wall time."""
 
@@ -60,6 +88,7 @@ class NodeResult:
     seconds: float = 0.0
     reason: str = ""
     calls: Calls | None = None
+    embedded: Embedded | None = None
 
 
 @dataclass(slots=True)
@@ -73,6 +102,7 @@ class RunResult:
         'waiting' (calls are out in a batch).
     up_to_date : number of selected nodes that needed no work from the start.
     message : why it was stopped at the budget.
+    signal : the number of the one that stopped it.
     """
 
     run_id: str | None
@@ -81,12 +111,15 @@ class RunResult:
     up_to_date: int = 0
     seconds: float = 0.0
     message: str = ""
+    signal: int = SIGINT
 
     @property
     def exit_code(self) -> int:
         """0 for success (warnings included), 1 for an error, 3 at the budget, 4 while calls are out
-        in a batch, 130 if stopped."""
-        return {"success": 0, "error": 1, "budget": 3, "waiting": 4, "stopped": 130}[self.status]
+        in a batch, 130 if stopped, by SIGTERM 143."""
+        if self.status == "stopped":
+            return 128 + self.signal
+        return {"success": 0, "error": 1, "budget": 3, "waiting": 4}[self.status]
 
     def _repr_html_(self) -> str:
         from lupom.engine.run.html_tables import table_html

@@ -72,6 +72,8 @@ def run_session(
             _publish(context, run_id)
     up_to_date = len(plan.steps) - len(plan.doing())
     result = r.RunResult(run_id, status, nodes, up_to_date, seconds, message)
+    if isinstance(context.stop, r.StopEvent):
+        result.signal = context.stop.signal
     write_artifacts(context, result, command, flags)
     return result
 

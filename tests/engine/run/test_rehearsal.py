@@ -93,9 +93,11 @@ def test_what_stands_is_read_and_its_texts_are_not_embedded(folder, server):
     assert (found["third"].high, found["third"].guessed) == (6, True)
     assert (server.requests, server.embedded) == (requests, 0)
     before = spent(folder)
-    run(folder, select="traits_of")
-    assert server.embedded == texts.high == texts.rows
+    (node,) = run(folder, select="traits_of").nodes
+    assert server.embedded == texts.high == texts.rows == node.embedded.texts
     assert texts.cost.holds(spent(folder) - before)
+    assert node.embedded.usage.cost == pytest.approx(spent(folder) - before)
+    assert f"{texts.high} texts embedded, " in node.message
 
 
 def test_vectors_that_are_kept_are_taken(folder, server):

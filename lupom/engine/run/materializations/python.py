@@ -20,6 +20,7 @@ from lupom.engine.modules import BytesLoader, use
 from lupom.engine.project.nodes import Node
 from lupom.engine.run.context import Context
 from lupom.engine.run.kept_batches import KeptBatches
+from lupom.engine.run.results import Embedded
 from lupom.engine.store.names import quoted
 from lupom.engine.store.records import TableRecord
 
@@ -160,7 +161,10 @@ class ModelHandle:
             return self._context.embeds(self._node, alias, list(texts))
         stop = self._context.stop
         try:
-            return self._context.gateway.embed(settings[alias], list(texts), stop=stop)
+            taken = self._context.embedded.setdefault(self._node.name, Embedded())
+            return self._context.gateway.embed(
+                settings[alias], list(texts), stop=stop, paid=taken.add
+            )
         except Halted:
             raise Stopped("the run was stopped before all texts had a vector") from None
 
