@@ -4,14 +4,15 @@
     python benchmarks/parts.py --seeds 1 2 3 4 --csv FILE
     python benchmarks/parts.py --people 30 100 0 --known 5 0
 
-Reads the survey that ships, one of the project's seeds (--survey) or a file of any kind that
-`lupom import` reads (--csv), and holds out pairs by each seed. Predictors learn from the first 30,
-100, ... reference respondents in an order that the seed draws (0: from all), whose tuning pairs
-weigh the stack. With --known 5 of everybody who is predicted five other answers are known (0: all
-there are), and what was learned is the same. Printed on stderr are accuracy and log loss of every
-predictor and of the stack, what the stack has less that of its best part, and what it loses without
-each part, or gains with each that is none, on the same pairs with 95 % intervals by a bootstrap
-clustered on respondents over all seeds. JSON on stdout.
+Reads the survey that ships, one of the project's seeds (--survey) or a file of any kind that `lupom
+import` reads (--csv), and holds out pairs by each seed. Predictors learn from the first 30, 100,
+... respondents in an order that the seed draws (0: from all), whose tuning pairs weigh the stack;
+with --nobody-tested only from those without a test pair. With --known 5 of everybody who is
+predicted five other answers are known (0: all there are), and what was learned is the same. Printed
+on stderr are accuracy and log loss of every predictor and of the stack, what the stack has less
+that of its best part, and what it loses without each part, or gains with each that is none, on the
+same pairs with 95 % intervals by a bootstrap clustered on respondents over all seeds. JSON on
+stdout.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def drawn(args: argparse.Namespace, seed: int) -> tuple[Task, dict[tuple[str, st
         "from known_responses semi join closed_questions using (survey, question_id)"
     ).to_arrow_table()
     pairs = known.filter(pc.is_in(known["role"], pa.array(["test", "tuning"])))
-    (task,) = tasks(known, pairs, project.ref("respondents"), closed)
+    (task,) = tasks(known, pairs, project.ref("respondents"), closed, tested=not args.nobody_tested)
     told = project.rows("select respondent_id, question_id, answer from holdout")
     return task, {(r, q): a for r, q, a in told}, closed
 
@@ -210,6 +211,7 @@ def main() -> None:
     parser.add_argument("--known", type=int, nargs="+", default=[0])
     parser.add_argument("--pairs", type=int, default=1000)
     parser.add_argument("--predictors", nargs="+")
+    parser.add_argument("--nobody-tested", action="store_true")
     parser.add_argument("--each", action="store_true", help="the stack without and with each")
     args = parser.parse_args()
     start = time.process_time()

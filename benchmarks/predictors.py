@@ -9,8 +9,8 @@ Copies a project (the one that ships), holds out pairs by each seed, and prints 
 loss of every predictor on the test pairs, and what the stack has more or less than each, with 95 %
 intervals by a bootstrap clustered on respondents (over all seeds: a respondent counts with all of
 their pairs). --scenarios holds out new respondents and new questions besides. --llm adds made-up
-LLMs to the stack (with --learn-from-tested predictors learn from the known answers of people who
-are tested, too): one that knows nothing, one that always gives the first option, and ones that are
+LLMs to the stack (with --nobody-tested predictors learn nothing from people who are tested):
+one that knows nothing, one that always gives the first option, and ones that are
 right more often than chance by some evidence of the truth. The last line is JSON.
 """
 
@@ -149,7 +149,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--scenarios", action="store_true")
     parser.add_argument("--llm", action="store_true")
-    parser.add_argument("--learn-from-tested", action="store_true")
+    parser.add_argument("--nobody-tested", action="store_true")
     args = parser.parse_args()
     frames, routers, seconds = [], [], []
     with tempfile.TemporaryDirectory(prefix="lupom-predictors-") as name:
@@ -158,7 +158,7 @@ def main() -> None:
             shutil.copytree(args.project / part, folder / part)
         shutil.copy(args.project / "lupom_project.yml", folder)
         for found in tables(
-            folder, args.survey, args.seeds, args.scenarios, args.learn_from_tested
+            folder, args.survey, args.seeds, args.scenarios, not args.nobody_tested
         ):
             predictions = found["baselines"].slice(0, 0)
             if args.llm:

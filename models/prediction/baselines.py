@@ -8,12 +8,6 @@ def model(lupom):
     closed = lupom.ref("closed_questions")
     known = lupom.ref("known_responses").join(closed, "survey, question_id", how="semi")
     pairs = known.filter("role in ('test', 'tuning')")
-    if lupom.var("learn_from_tested", False):
-        # Who is tested but has known answers is learned from, as learning_respondents has it.
-        known = known.select(
-            """* replace (case when role = 'test' and count(answer)
-            over (partition by survey, respondent_id) > 0 then 'tuning' else role end as role)"""
-        )
     # Who is learned from and who is predicted, of however many there are.
     people = lupom.ref("learning_respondents").select("survey, respondent_id")
     people = people.union(pairs.select("survey, respondent_id")).distinct()
@@ -26,4 +20,5 @@ def model(lupom):
         group=lupom.var("majority_group", []),
         predictors=lupom.entry_points("lupom.predictors", "predictors"),
         states=fitted.read(lupom.ref("fitted_predictors")),
+        tested=lupom.var("learn_from_tested", True),
     )

@@ -1,6 +1,6 @@
 {{ config(materialized='table') }}
--- What predictors learn from: the known answers of learning_respondents, who have no test pair. It stays
--- as it is when those who are tested change, and so does what is fitted to it.
+-- What predictors learn from: the known answers of learning_respondents. It stays as it is where a
+-- held-out answer, a wording or another respondent changes, and so does what is fitted to it.
 
 select survey, respondent_id, question_id, answer
 from {{ ref('known_responses') }}

@@ -1,12 +1,13 @@
 {{ config(materialized='table') }}
--- Numeric questions without an LLM: the median of what is known of reference respondents.
+{%- set tested = var('learn_from_tested', true) %}
+-- Numeric questions without an LLM: the median of what is known of {{ 'all' if tested else 'reference' }} respondents.
 
 with medians as (
     select k.survey, k.question_id, median(cast(k.answer as double)) as value
     from {{ ref('known_responses') }} as k
     join {{ ref('questions') }} as q using (survey, question_id)
     join {{ ref('histories') }} as h using (survey, respondent_id)
-    where q.kind = 'numeric' and k.status = 'answered' and h.role = 'reference'
+    where q.kind = 'numeric' and k.status = 'answered' and h.role in ('reference'{{ ", 'test'" if tested }})
     group by k.survey, k.question_id
 )
 

@@ -16,4 +16,5 @@ def model(lupom):
         lupom.ref("refined_persona_values").join(default, "survey, network", how="semi"),
         lupom.ref("persona_dimensions"),
         lupom.ref("persona_network_edges").join(default, "survey, network", how="semi"),
+        tested=lupom.var("learn_from_tested", True),
     )

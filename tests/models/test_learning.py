@@ -38,6 +38,28 @@ def before(project):
     project.connection.execute("rollback")
 
 
+@pytest.fixture
+def reference_only(project):
+    """What is learned from where nobody who is tested is."""
+    project.vars["learn_from_tested"] = False
+    project.connection.execute("begin")
+    yield learned(project)
+    project.connection.execute("rollback")
+    del project.vars["learn_from_tested"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update closed_questions set question = 'Asked otherwise'",
+        "update known_responses set status = 'refused' where answer is null",
+    ],
+)
+def test_held_out_answers_and_wording_change_nothing(project, before, change) -> None:
+    project.connection.execute(change)
+    assert learned(project) == before
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -45,13 +67,13 @@ def before(project):
         f"(survey, respondent_id) in {TESTED}",
         f"update respondents set weight = 9, attributes = map() where "
         f"(survey, respondent_id) in {TESTED}",
-        "update closed_questions set question = 'Asked otherwise'",
-        "update known_responses set status = 'refused' where answer is null",
     ],
 )
-def test_who_is_tested_and_wording_change_nothing(project, before, change) -> None:
+def test_who_is_tested_changes_nothing_where_they_are_not_learned_from(
+    project, reference_only, change
+) -> None:
     project.connection.execute(change)
-    assert learned(project) == before
+    assert learned(project) == reference_only
 
 
 @pytest.mark.parametrize(
@@ -69,27 +91,33 @@ def test_whom_is_learned_from_and_options_do(project, before, change, table) -> 
     assert [i for i in range(3) if i != table and after[i] != before[i]] == []
 
 
-def test_nobody_with_a_test_pair_is_learned_from(project, before) -> None:
+def test_everybody_is_learned_from_and_no_held_out_answer(project, before) -> None:
+    people, answers, _ = before
+    known = "select respondent_id from known_responses group by all having count(answer) > 0"
+    assert {row[1] for row in people} == {r for (r,) in project.rows(known)}
+    tested = "select respondent_id from known_responses where role = 'test'"
+    assert {row[1] for row in answers} & {r for (r,) in project.rows(tested)}
+    hidden = "select respondent_id, question_id from known_responses where role != 'known'"
+    assert not {row[1:3] for row in answers} & set(project.rows(hidden))
+
+
+def test_nobody_with_a_test_pair_is_learned_from_where_that_is_said(project, reference_only):
     tested = {
         r for (r,) in project.rows("select respondent_id from known_responses where role = 'test'")
     }
-    assert not tested & {row[1] for row in before[0]}
-    assert not tested & {row[1] for row in before[1]}
+    assert not tested & {row[1] for row in reference_only[0]}
+    assert not tested & {row[1] for row in reference_only[1]}
     everyone = {r for (r,) in project.rows("select respondent_id from respondents")}
-    assert {row[1] for row in before[1]} == everyone - tested
+    assert {row[1] for row in reference_only[1]} == everyone - tested
 
 
-def test_the_other_answers_of_who_is_tested_are_learned_from_where_that_is_said(project, before):
-    project.vars["learn_from_tested"] = True
-    try:
-        people, answers, _ = learned(project)
-        known = "select respondent_id from known_responses group by all having count(answer) > 0"
-        assert {row[1] for row in people} == {r for (r,) in project.rows(known)}
-        assert {row[1] for row in before[1]} < {row[1] for row in people}
-        hidden = "select respondent_id, question_id from known_responses where role = 'test'"
-        assert not {row[1:3] for row in answers} & set(project.rows(hidden))
-    finally:
-        del project.vars["learn_from_tested"]
+def test_whose_answers_are_all_hidden_is_not_learned_from(project, before) -> None:
+    project.connection.execute(
+        f"update known_responses set answer = null where (survey, respondent_id) in {TESTED}"
+    )
+    (one,) = project.rows(f"select respondent_id from {TESTED}")[0]
+    assert one in {row[1] for row in before[0]}
+    assert one not in {row[1] for row in learned(project)[0]}
 
 
 def test_of_many_so_many_are_learned_from_and_the_same_when_one_is_added(project, before) -> None:

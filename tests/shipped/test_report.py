@@ -72,8 +72,8 @@ def test_the_page_answers_five_questions(page):
     ):
         assert f"<dt>{question}</dt><dd>" in text
     assert (
-        "the most accurate without an LLM is the conditional Gaussian over answers and attributes"
-        " (gaussian_answers). Against it, the combination of all predictors that need no LLM"
+        "the most accurate without an LLM is the denoising autoencoder over answers and attributes"
+        " (autoencoder_answers). Against it, the combination of all predictors that need no LLM"
         " (stack_plain): "
     ) in text
     for title in ("How many people it takes", "Sets instead of", "Estimates of the population"):

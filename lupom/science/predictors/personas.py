@@ -34,6 +34,7 @@ def predict(
     edges: Any,
     *,
     column: str = "refined_value",
+    tested: bool = False,
 ) -> pa.Table:
     """Predict every pair by the persona network.
 
@@ -50,6 +51,7 @@ def predict(
     values : survey, respondent_id, dimension_id, and the value column.
     dimensions : survey, dimension_id, level, candidate_values.
     edges : survey, parent, child.
+    tested : as for `task.tasks`.
 
     Returns
     -------
@@ -60,7 +62,7 @@ def predict(
     ValueError : as `task.tasks` and `bayes.encode_personas` do.
     """
     parts = []
-    for task in tasks(known, pairs, respondents, questions):
+    for task in tasks(known, pairs, respondents, questions, tested=tested):
         own = ("survey", "respondent_id", "dimension_id", column)
         described = ("survey", "dimension_id", "level", "candidate_values")
         personas = encode_personas(

@@ -172,18 +172,22 @@ class Task:
         return np.concatenate(parts) if parts else np.zeros(0)
 
 
-def tasks(known: Any, pairs: Any | None, respondents: Any, questions: Any) -> list[Task]:
+def tasks(
+    known: Any, pairs: Any | None, respondents: Any, questions: Any, *, tested: bool = False
+) -> list[Task]:
     """Return the task of every survey that has pairs, by name.
 
     Parameters
     ----------
     known : survey, respondent_id, question_id, role ('known', 'test' or 'tuning'), answer (null
-        where hidden or missing). A respondent with a 'test' role anywhere is not learned from.
+        where hidden or missing).
     pairs : survey, respondent_id, question_id to predict, None for every survey of `known` without
         any; role ('test') and scenario ('known')
         where there are such columns.
     respondents : survey, respondent_id, attributes (map of text); weight (1) where there is one.
     questions : survey, question_id, options (list of text).
+    tested : whether a respondent with a 'test' role anywhere is learned from, where an answer of
+        theirs is known.
 
     Raises
     ------
@@ -206,6 +210,7 @@ def tasks(known: Any, pairs: Any | None, respondents: Any, questions: Any) -> li
                 t.filter(pc.equal(t["survey"], survey))
                 for t in (known, pairs, respondents, questions)
             ),
+            tested=tested,
         )
         for survey in sorted(surveys)
     ]
@@ -237,7 +242,13 @@ def everyone(responses: Any, respondents: Any, questions: Any) -> list[Task]:
 
 
 def _task(
-    survey: str, known: pa.Table, pairs: pa.Table, respondents: pa.Table, questions: pa.Table
+    survey: str,
+    known: pa.Table,
+    pairs: pa.Table,
+    respondents: pa.Table,
+    questions: pa.Table,
+    *,
+    tested: bool = False,
 ) -> Task:
     people = respondents.sort_by("respondent_id")
     ids = people["respondent_id"].combine_chunks()
@@ -250,6 +261,8 @@ def _task(
     answers[rows, columns] = _codes(known["answer"], columns, options, survey)
     reference = np.ones(len(ids), dtype=bool)
     reference[rows[np.asarray(pc.equal(known["role"], "test"))]] = False
+    if tested:
+        reference |= (answers != HIDDEN).any(axis=1)
     pairs = pairs.sort_by([("question_id", "ascending"), ("respondent_id", "ascending")])
     pair_rows = _index(pairs["respondent_id"], ids, survey, "respondent")
     pair_columns = _index(pairs["question_id"], keys, survey, "question")
