@@ -1,6 +1,6 @@
 """Planning: do few questions chosen by a survey's answers tell the others, and by how much more?
 
-    python benchmarks/planning.py [--data FOLDER] [--seed 1]
+    python benchmarks/planning.py [--data FOLDER] [--seed 1] [--ceiling 5]
 
 Prints JSON: by survey what `question_plan` finds of 5 questions (and 1, 3, 10), on people who had
 no part in the choice, with 95 % intervals over people:
@@ -12,6 +12,10 @@ no part in the choice, with 95 % intervals over people:
     abortion          of gss_2018 alone: 3 of 7 questions on one scale, where item response theory
                       applies: a 2PL model by girth and catsim's choice by maximal information,
                       beside ours (installed apart: pip install girth catsim)
+    ceiling           with --ceiling K: forms of K questions that are chosen with sight of the
+                      people they are judged on, by their log loss (one after the other, then
+                      exchanges until none helps), less the chosen form: as far as any form
+                      could get. Takes minutes
 
 FOLDER holds masculinity_2018; without it gss_2018 alone is read.
 """
@@ -31,8 +35,8 @@ import pyarrow as pa
 from lupom.science.planning import classes, forms
 from lupom.science.planning.classes import Pool
 from lupom.science.planning.moments import Cells, cells, fit
-from lupom.science.planning.question_plan import Judge, Sums, question_plan, summaries
-from lupom.science.planning.questionnaire import answered
+from lupom.science.planning.question_plan import Judge, Sums, question_plan, summaries, uncertain
+from lupom.science.planning.questionnaire import answered, questionnaires
 from lupom.science.predictors.task import Floats, Ints, everyone
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -130,6 +134,62 @@ def plan(given: Tables, seed: int) -> dict[str, Any]:
     return out
 
 
+def ceiling(given: Tables, seed: int, size: int) -> dict[str, list[float]]:
+    """Return the log loss of the chosen form, of the least certain questions, and of the best."""
+    (asked,) = questionnaires(*given, attributes=True)
+    people = cells(asked.task)
+    rng = np.random.default_rng(seed)
+    fold = rng.permutation(len(people.codes)) % 5
+    found: dict[str, list[tuple[Ints, Sums]]] = {"chosen": [], "entropy": [], "best": []}
+    for k in range(5):
+        learned, part, at = (
+            people.only(fold != k),
+            people.only(fold == k),
+            np.flatnonzero(fold == k),
+        )
+        moments = fit(learned, seed=seed)
+        judge = Judge(Pool(moments, classes.fit(learned, seed=seed)), part)
+        reach = asked.reach.only(fold != k)
+        chosen = forms.choose(moments, learned, size + 8, together=reach.together)
+
+        best = _best(judge, part, chosen, size)
+        full = [*best, *(q for q in chosen if q not in best)]
+        for name, form in (("chosen", chosen), ("entropy", uncertain(moments)), ("best", full)):
+            found[name].append((at, judge.sums(form, size)))
+    whole = {name: _joined(parts) for name, parts in found.items()}
+    everybody = np.ones((1, len(people.codes)), dtype=bool)
+    out = {}
+    for name, sums in whole.items():
+        against = None if name == "chosen" else whole["chosen"]
+        (row,) = summaries(sums, against, people.weights, everybody)
+        out[name] = _three(row)
+        if against is not None:
+            out[f"{name}_less_chosen"] = _against(row, 1)
+    return out
+
+
+def _best(judge: Judge, people: Cells, spare: list[int], size: int) -> list[int]:
+    """Return a form of so many questions by its loss on the people that it is judged on."""
+
+    def loss(form: list[int]) -> float:
+        # Who has no answer to one of them is asked the next, as in the plan.
+        sums = judge.sums([*form, *(q for q in spare if q not in form)], len(form))
+        return float(people.weights @ sums.loss / (people.weights @ sums.count))
+
+    every = set(range(people.codes.shape[1]))
+    best: list[int] = []
+    while len(best) < size:
+        best = min(([*best, q] for q in sorted(every - set(best))), key=loss)
+    least, found = np.inf, loss(best)
+    while found < least:
+        least = found
+        for place in range(size):
+            others = ([*best[:place], q, *best[place + 1 :]] for q in sorted(every - set(best)))
+            best = min([best, *others], key=loss)
+        found = loss(best)
+    return best
+
+
 def _three(row: dict[str, Any]) -> list[float]:
     return [round(row[name], 4) for name in ("nll", "low", "high")]
 
@@ -219,6 +279,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--ceiling", type=int, metavar="K")
     given = parser.parse_args()
     surveys = {"gss_2018": gss()}
     if given.data:
@@ -228,6 +289,8 @@ def main() -> None:
         began = time.process_time()
         out[name] = plan(one, given.seed)
         out[name]["cpu_seconds"] = round(time.process_time() - began, 1)
+        if given.ceiling:
+            out[name]["ceiling"] = ceiling(one, given.seed, given.ceiling)
     try:
         out["gss_2018"]["abortion"] = irt(surveys["gss_2018"], given.seed)
     except ImportError as error:

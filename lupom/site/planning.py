@@ -132,12 +132,15 @@ def _frontier(survey: str, rows: list[Row]) -> Figure:
         unit="cost",
     )
     table = Table(
-        ["half-width", "plan", "LLM", "people", "questions each", "LLM calls", "cost", "cheapest"],
+        [
+            *("half-width", "plan", "LLM", "people", "questions each", "LLM calls", "cost"),
+            *("cheapest", "takes most"),
+        ],
         [
             [
                 *(share(r["half_width"]), r["plan"], name_of(r) if r["predictor"] else ""),
                 *(f"{r['people']:,}", plain(r["questions_each"], 1), f"{r['llm_calls']:,}"),
-                *(f"{r['cost']:,.0f}", "yes" if r["cheapest"] else ""),
+                *(f"{r['cost']:,.0f}", "yes" if r["cheapest"] else "", r.get("limited_by") or ""),
             ]
             for r in rows
         ],

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
+import duckdb
 import pytest
 
 import lupom as package
@@ -51,6 +53,22 @@ def test_other_ways_to_choose_and_groups(ask):
     assert {r["strategy"] for r in json.loads(out)} == {"chosen", "adaptive", "entropy", "random"}
     _, out, _ = ask("--by", "sex", "--format", "json")
     assert {r["group"] for r in json.loads(out)} == {"Female", "Male"}
+
+
+def test_a_form_that_the_least_certain_questions_beat_is_told(folder, tmp_path):
+    path = tmp_path / "project"
+    shutil.copytree(folder, path)
+    with duckdb.connect(str(path / "lupom.duckdb")) as store:
+        store.execute(
+            "update question_plan set difference = -0.02, difference_high = -0.01 "
+            "where strategy = 'entropy' and questions = 3"
+        )
+    with Project(path) as project:
+        told = []
+        project.ask(note=told.append)
+        project.ask(every=True, note=told.append)
+    [said] = told
+    assert said.startswith("gss_2018: the 3 least certain questions leave 0.020 nats less than")
 
 
 def test_groups_of_few_people_are_named_with_how_many_they_are(tmp_path):

@@ -171,13 +171,13 @@ def _rows(
         part, members = people.only(here), interviewed[here]
         # Longer than is shown, for people who have no answer to some of them.
         own = _chosen(moments, people.only(~here), reach.only(~here), most + SPARE, rng)
-        uncertain = _uncertain(moments)
+        least_certain = uncertain(moments)
         pool = Pool(moments, classes.fit(people.only(~here), seed=seed))
         judge = Judge(pool, part)
         for size in range(most + 1):
             _put(found, (CHOSEN, size), here, judge.sums(own, size))
         for size in sizes:
-            _put(found, (ENTROPY, size), here, judge.sums(uncertain, size))
+            _put(found, (ENTROPY, size), here, judge.sums(least_certain, size))
             drawn = [judge.sums(form, size) for form in lots]
             _put(found, (RANDOM, size), here, _stacked(drawn))
         if members.any():
@@ -336,7 +336,7 @@ def _enough(questions: int) -> int:
     return min(max(CELLS // questions, LEAST_PEOPLE), MOST_PEOPLE)
 
 
-def _uncertain(moments: Moments) -> Ints:
+def uncertain(moments: Moments) -> Ints:
     """Return questions by the entropy of their answers, the least certain first."""
     shares = moments.shares(moments.mean[: moments.width].astype(np.float32))
     return np.argsort(moments.options.total(shares * np.log(shares)), kind="stable")
