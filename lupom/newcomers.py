@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,10 +59,16 @@ def known(
 
 
 def read(
-    people: Any, known: Known, *, encoding: str | None = None, format: str | None = None
+    people: Any,
+    known: Known,
+    *,
+    encoding: str | None = None,
+    format: str | None = None,
+    elsewhere: Callable[[Sequence[str]], str | None] = lambda _: None,
 ) -> People:
     """Return people of a file, a stream of CSV, a table or mappings; the file's place in errors.
 
+    `elsewhere` says whose columns they are, where none is of this survey.
     Raises UsageError for what is none of these, ProjectError for what is wrong in a file.
     """
     from lupom.science.surveys import newcomers
@@ -75,8 +82,46 @@ def read(
         file, where = _given(people), None
     try:
         return newcomers.read(file, known)
+    except newcomers.Unrelated as error:
+        if other := elsewhere(error.columns):
+            error.hint = f"{other}; {error.hint}"
+        raise misread(error, where, file.lines) from error
     except Misread as error:
         raise misread(error, where, file.lines) from error
+
+
+def elsewhere(context: Context, survey: str, columns: Sequence[str]) -> str | None:
+    """Return which of the project's other surveys has most of some columns, None where none has.
+
+    Parameters
+    ----------
+    survey : the one that has none of them. columns : their names.
+    """
+    from lupom.science.surveys import codebook, newcomers, tables
+    from lupom.surveys import codebook_path
+
+    files = context.files
+    counts: dict[str, int] = {}
+    for relative in files.seeds:
+        stem = Path(relative).stem
+        other = stem.removesuffix("_info")
+        if other in (stem, survey):
+            continue
+        names: set[str] = set()
+        # What cannot be read is for whoever predicts that survey.
+        with suppress(ValueError, OSError):
+            for part in (relative, relative.replace(f"{stem}.", f"{other}_metadata.")):
+                header, *rows = tables.rows(files.root / part)
+                names |= {row[header.index("key")] for row in rows}
+            path = codebook_path(files.root, other)
+            if path.is_file():
+                text = path.read_text(encoding="utf-8-sig")
+                names |= set(codebook.load(text, path.name).columns)
+        counts[other] = newcomers.alike(columns, names)
+    best = max(counts, key=lambda name: counts[name], default=None)
+    if best is None or not counts[best]:
+        return None
+    return f"{counts[best]} of {len(columns)} columns are of survey '{best}': --survey {best}"
 
 
 def misread(error: Misread, file: str | None = None, lines: Sequence[int] = ()) -> LupomError:

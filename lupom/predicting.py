@@ -64,6 +64,8 @@ def predict(
         and a person twice.
     ProjectError : the same in a file, with its line where it is a text.
     """
+    from functools import partial
+
     import numpy as np
     import pyarrow as pa
 
@@ -88,7 +90,13 @@ def predict(
     elif attributes or answers:
         raise UsageError("people have their own attributes and answers: give one or the other")
     else:
-        persons = newcomers.read(people, known, encoding=encoding, format=format)
+        persons = newcomers.read(
+            people,
+            known,
+            encoding=encoding,
+            format=format,
+            elsewhere=partial(newcomers.elsewhere, context, name),
+        )
         for text in persons.notes:
             note(text)
     places = {q: i for i, q in enumerate(asked)}

@@ -175,6 +175,28 @@ def test_mistakes_in_a_file_are_told(folder, tmp_path, text, said):
     assert re.search(said, " ".join(str(told.value).replace(f"{file}:", "line ").split()))
 
 
+def test_a_file_of_another_survey_of_the_project_is_told_to_be_that(folder, tmp_path):
+    project_folder = copytree(folder, tmp_path / "project")
+    seeds = project_folder / "seeds" / "panel"
+    seeds.mkdir()
+    (seeds / "panel_info.csv").write_text("key,question\ntrust,Trust?\nhealth,Well?\n")
+    (seeds / "panel_metadata.csv").write_text("key,options\nTOWN,\"['A', 'B']\"\n")
+    with Project(project_folder) as project, pytest.raises(LupomError) as told:
+        project.predict([{"TRUST": "Yes", "Town": "A", "height": "180"}])
+    assert "no column is a question or an attribute: TRUST, Town, height" in str(told.value)
+    assert "2 of 3 columns are of survey 'panel': --survey panel" in str(told.value)
+
+
+def test_a_raw_age_is_put_into_the_survey_s_ranges(folder):
+    with Project(folder) as project:
+        with pytest.warns(UserWarning, match="'AGE' are read as its ranges: 34 is '30-49'"):
+            raw = project.predict([{"AGE": 34, "abany": "Yes"}], questions="natheal").rows()
+        person = {"attributes": {"AGE": 34}, "answers": {"abany": "Yes"}}
+        assert project.predict(**person, questions="natheal").rows() == raw
+        ranged = project.predict([{"AGE": "30-49", "abany": "Yes"}], questions="natheal")
+    assert ranged.rows() == raw
+
+
 def test_an_open_answer_may_be_long_and_have_lines(folder, tmp_path):
     """131,072 characters are the most that Python's csv takes by itself."""
     file = tmp_path / "people.csv"

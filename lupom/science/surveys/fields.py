@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from lupom.science.surveys import cells, labels
+from lupom.science.surveys import cells, labels, ranges
 from lupom.science.surveys.layout import range_of
 
 # What stands for a choice, or for none, where a question has several columns.
@@ -115,6 +115,8 @@ class Field:
         """Return what was probably meant by a text that is none of the options."""
         blank = "" if self.what == "attribute" else "; leave it blank if it was not answered"
         numbers = [float(option) for option in self.options if _is_number(option)]
+        if self._spans and ranges.amount(text) is not None:
+            return f"it is in none of the ranges {', '.join(o for _, _, o in self._spans)}{blank}"
         if self.bins or (len(numbers) > 2 and _is_number(text)):
             ends = f" from {min(numbers):g} to {max(numbers):g}" if numbers else ""
             return f"it is a number{ends}{blank}"
@@ -134,11 +136,25 @@ class Field:
         return f"'{self.name}' has no option '{text}'"
 
     def _number(self, text: str) -> str | None:
-        if not self.bins or len(self.options) <= len(self.bins):
-            return None
-        # '34,5' is a number in most of Europe; '1,234' may be a thousand and more.
+        # '34,5' is a number in most of Europe; '1,234' may be a thousand and more, among numbers
+        # of that size it is.
         plain = text.replace(",", ".") if re.fullmatch(r"[+-]?\d+,(\d{1,2}|\d{4,})", text) else text
-        return range_of(plain, self.bins, self.options)
+        if self.bins and len(self.options) > len(self.bins):
+            large = max(map(abs, self.bins)) >= 1000
+            number = ranges.amount(plain, thousands=large)
+            return None if number is None else range_of(repr(number), self.bins, self.options)
+        return self.ranged(plain)
+
+    def ranged(self, text: str) -> str | None:
+        """Return the option in whose range a number is, where options are ranges: 34 in '30-49'."""
+        if not self._spans:
+            return None
+        number = ranges.amount(text)
+        return None if number is None else ranges.within(number, self._spans)
+
+    @cached_property
+    def _spans(self) -> list[tuple[float, float, str]]:
+        return [] if self.bins else ranges.spans(self.options)
 
     def _choice(self, text: str) -> str | None:
         none = next((o for o in self.options if _folded(o) == "not selected"), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -162,6 +162,7 @@ def read(file: File, known: Known) -> People:
         notes += [note for note in file.notes if "header has two lines" in note]
     coded = _coded(columns, known, notes)
     _fill(columns, known, notes)
+    notes += _ranged(columns, known, coded)
     ids = _ids(named, file)
     answers = np.full((file.rows, len(known.questions)), -1, dtype=np.int64)
     attributes: list[dict[str, str]] = [{} for _ in range(file.rows)]
@@ -280,15 +281,47 @@ def _columns(file: File, known: Known) -> tuple[dict[str, Column], Column | None
             f"did you mean {meant}? If not, leave it out",
         )
     if not found:
-        given = ", ".join(column.name for column in file.columns[:20])
-        raise Misread(
-            f"no column is a question or an attribute: {given}",
-            "a row is a person and a column a question; "
-            f"questions are {', '.join(sorted(known.questions)[:8])}, attributes "
-            f"{', '.join(sorted(known.attributes)[:8])}",
-        )
+        raise _unrelated([column.name for column in file.columns], known)
     ids = candidates[min(candidates)] if candidates else None
     return found, ids, strange
+
+
+class Unrelated(Misread):
+    """A file of which no column is a question or an attribute; `columns` are their names."""
+
+    columns: Sequence[str] = ()
+
+
+def _unrelated(columns: Sequence[str], known: Known) -> Unrelated:
+    names = [*sorted(known.questions), *sorted(known.attributes)]
+    folded = {_folded(name): name for name in names}
+    near = {
+        column: folded[close[0]]
+        for column in columns
+        if (close := difflib.get_close_matches(_folded(column), folded, n=1))
+    }
+    hint = "a row is a person and a column a question; "
+    if near:
+        meant = ", ".join(f"'{name}' for '{column}'" for column, name in list(near.items())[:5])
+        hint += f"did you mean {meant}? "
+    hint += (
+        f"questions are {_listed(sorted(known.questions), 8)}, attributes "
+        f"{_listed(sorted(known.attributes), 8)}"
+    )
+    error = Unrelated(f"no column is a question or an attribute: {_listed(columns, 20)}", hint)
+    error.columns = list(columns)
+    return error
+
+
+def _listed(names: Sequence[str], most: int) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return (", ".join(names[:most]) or "none") + more
+
+
+def alike(columns: Sequence[str], names: Iterable[str]) -> int:
+    """Return how many columns are called as some names are, in any case."""
+    folded = {_folded(name) for name in names}
+    return sum(_folded(column) in folded for column in columns)
 
 
 def _slip(column: str, names: Sequence[str]) -> str | None:
@@ -364,6 +397,20 @@ def _fill(columns: Mapping[str, Column], known: Known, notes: list[str]) -> None
         fill(members)
         ends = f"{members[0].name} to {members[-1].name}"
         notes.append(f"{ends}: blank beside a choice is read as not selected")
+
+
+def _ranged(
+    columns: Mapping[str, Column], known: Known, coded: Mapping[str, bool]
+) -> Iterator[str]:
+    """Say which columns hold numbers that are read as the ranges of which options are the texts."""
+    for name, column in columns.items():
+        one = known.questions.get(name) or known.attributes[name]
+        for value in dict.fromkeys(column.values):
+            if one.worded(value) or (coded[name] and one.by_code(value)) or value in column.labels:
+                continue
+            if (found := one.ranged(value)) and one.by_code(value) is None:
+                yield f"the numbers of '{name}' are read as its ranges: {value} is '{found}'"
+                break
 
 
 def _meant(column: Column, one: Field, coded: bool) -> list[str]:

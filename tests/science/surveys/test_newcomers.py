@@ -10,6 +10,7 @@ import pyreadstat
 import pytest
 
 from lupom.science.surveys import files, guesses, layout, newcomers, opinionqa, questions
+from lupom.science.surveys.columns import Column, File
 from lupom.science.surveys.fields import Field, Misread
 
 WORDS = {"mood": {1: "Bad", 2: "Fair", 3: "Good", 8: "Don't know", 9: "Refused"}}
@@ -126,6 +127,8 @@ def test_the_next_wave_needs_no_other_file(tmp_path):
 MOOD = Field("mood", "question", ("Bad", "Fair", "Good"), {"1": "Bad", "2": "Fair", "3": "Good"})
 TEN = Field("ten", "question", tuple(map(str, range(11))))
 AGE = Field("AGE", "attribute", ("Below 30", "30 to 49", "50 or more"), {"99": ""}, (30, 50))
+GROUP = Field("GROUP", "attribute", ("18-29", "30-49", "65+", "Refused"))
+PAY = Field("PAY", "attribute", ("Under $20,000", "$20,000-$40,000", "$40,000 or more"))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +141,12 @@ AGE = Field("AGE", "attribute", ("Below 30", "30 to 49", "50 or more"), {"99": "
         ),
         *((TEN, cell, "2") for cell in ("2", "2.0", " 2")),
         *((AGE, cell, "30 to 49") for cell in ("30 to 49", "34", "34.0", "34,5")),
+        *((AGE, cell, "30 to 49") for cell in ("34 years", "34 yrs")),
         (AGE, "99", ""),
+        *((GROUP, cell, "30-49") for cell in ("30", "34", 49.5, "30-49")),
+        *((GROUP, cell, "65+") for cell in ("65", "103")),
+        *((PAY, cell, "$20,000-$40,000") for cell in ("20000", "$30,000", "39k", "39,999")),
+        *((PAY, cell, "Under $20,000") for cell in ("0", "19,999.50")),
     ],
 )
 def test_what_a_cell_means(field, cell, meant):
@@ -159,6 +167,8 @@ def test_what_a_cell_means(field, cell, meant):
         (TEN, "-1", "'ten' has no option '-1'", "from 0 to 10"),
         (AGE, "old", "'AGE' has no value 'old'", "it is a number"),
         (AGE, "1,234", "'AGE' has no value '1,234'", "it is a number"),
+        (GROUP, "17", "no value '17'", "in none of the ranges 18-29, 30-49, 65+"),
+        (GROUP, "50", "no value '50'", "in none of the ranges"),
     ],
 )
 def test_what_means_nothing_is_told_with_what_can_be(field, cell, said, hint):
@@ -261,3 +271,26 @@ def test_the_first_person_is_no_second_header(tmp_path):
     people = newcomers.read(file, known)
     assert (people.ids[0], people.attributes[0]) == ("a", {"sex": "Female"})
     assert (file.lines[0], len(people.answers), people.notes) == (2, 8, [])
+
+
+def test_numbers_where_the_survey_has_ranges_are_put_into_them_and_that_is_said():
+    known = newcomers.known({"mood": ["Bad", "Good"]}, {"AGE": ["18-29", "30-49", "50+"]})
+    columns = [Column("mood", ["Bad", "Good"]), Column("age", ["34", "50-64"])]
+    with pytest.raises(Misread, match="no value '50-64'"):
+        newcomers.read(File("people", columns), known)
+    columns[1].values = ["34", "71"]
+    people = newcomers.read(File("people", columns), known)
+    assert people.attributes == [{"AGE": "30-49"}, {"AGE": "50+"}]
+    assert people.notes == ["the numbers of 'AGE' are read as its ranges: 34 is '30-49'"]
+
+
+def test_a_file_of_another_survey_is_told_what_may_be_meant():
+    known = newcomers.known(
+        {"trust_police": ["Yes", "No"], "natheal": ["Yes", "No"]}, {"SEX": ["F"]}
+    )
+    columns = [Column(name, ["1"]) for name in ("policetrust_x", "colour")]
+    with pytest.raises(newcomers.Unrelated, match="policetrust_x, colour") as told:
+        newcomers.read(File("people", columns), known)
+    assert told.value.columns == ["policetrust_x", "colour"]
+    assert "questions are natheal, trust_police, attributes SEX" in told.value.hint
+    assert newcomers.alike(["NATHEAL", "colour"], ["natheal", "sex"]) == 1
