@@ -128,6 +128,15 @@ class Document:
             )
         if fault["type"] == "missing":
             return self.error(f"the key '{name}' is missing", (*path, *location[:-1]))
+        if fault["type"] in ("model_type", "model_attributes_type"):
+            block = _block_at(model, data, read)
+            some = [n for n, f in block.model_fields.items() if f.is_required()]
+            shown = ", ".join(f"{n}: ..." for n in some or list(block.model_fields)[:2])
+            return self.error(
+                f"'{name}' is a block of keys, not {fault.get('input')!r:.40}",
+                (*path, *location),
+                f"{location[-1]}: {{{shown}}}",
+            )
         message = re.sub(r"^Value error, ", "", fault["msg"])
         message = message[:1].lower() + message[1:]
         value = fault.get("input")

@@ -9,11 +9,19 @@ it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from lupom import entry_points
@@ -297,10 +305,27 @@ class EmbeddingSettings(ProviderSettings):
         }
 
 
+# What is asked for below an address, and is no part of it.
+_BELOW = re.compile(r"/(chat/completions|completions|embeddings|messages|models)/*$")
+
+
+def _address(url: str | None) -> str | None:
+    """Hold a `base_url` to be the beginning of web addresses."""
+    if url is None:
+        return url
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(
+            f"'{url}' is no web address: it begins with http:// or https:// and often ends in /v1"
+        )
+    if (below := _BELOW.search(url)) is not None:
+        raise ValueError(f"leave out {below[0]}, which is added: '{url[: below.start()]}'")
+    return url
+
+
 class AddressSettings(ProviderSettings):
     """What an alias may be told where it is spoken to at a web address."""
 
-    base_url: str | None = None
+    base_url: Annotated[str | None, AfterValidator(_address)] = None
     """An address of one's own; without it the provider's."""
     api_key_env: str | None = None
     """Environment variable with the key; by default the provider's own."""
@@ -311,7 +336,7 @@ class AddressSettings(ProviderSettings):
 class AwsSettings(ProviderSettings):
     """What an alias may be told where it is on AWS."""
 
-    base_url: str | None = None
+    base_url: Annotated[str | None, AfterValidator(_address)] = None
     """An address of one's own; without it the provider's."""
     region: str | None = None
     """By default AWS's own rules, else us-east-1."""

@@ -6,7 +6,7 @@ import pytest
 
 from lupom.engine.llm.gateway import Call
 from tests.support.gateways import make_gateway, user
-from tests.support.llm_server import Fault
+from tests.support.llm_server import Fault, LLMServer
 
 OPTIONS = {"options": ["Yes", "No"]}
 
@@ -116,3 +116,14 @@ def test_a_refusal_to_answer_is_an_invalid_answer(ask, note, server):
     (answer,) = ask(note, ["Question"], attempts=2)
     assert answer.status == "invalid"
     assert answer.text == "I cannot help with that."
+
+
+def test_a_check_names_the_model_that_was_likely_meant(state):
+    with LLMServer(models=["llama-3.3-70b", "qwen"]) as server:
+        gateway = make_gateway(server.base_url, state, model="llama-3.3-70B")
+        said = gateway.check("default")
+        assert "(it does not list the model; did you mean 'llama-3.3-70b'?)" in said
+        gateway.close()
+        gateway = make_gateway(server.base_url.removesuffix("/v1"), state)
+        assert gateway.check("default").endswith("(it lists no models). Most end in /v1")
+        gateway.close()

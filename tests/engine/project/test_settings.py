@@ -45,6 +45,22 @@ def test_only_a_name_is_required(make_project):
             " installed beside LUPoM)",
         ),
         (
+            "name: demo\nllms:\n  d: {provider: openai, model: m, price: 0.6}\n",
+            "lupom_project.yml:3: 'llms.d.price' is a block of keys, not 0.6 (price: {input: ...,"
+            " output: ...})",
+        ),
+        (
+            "name: demo\nllms:\n  d: {provider: openai, model: m, base_url: 'localhost:8000'}\n",
+            "lupom_project.yml:3: 'llms.d.base_url': 'localhost:8000' is no web address: it begins"
+            " with http:// or https:// and often ends in /v1",
+        ),
+        (
+            "name: demo\nllms:\n  d:\n    provider: openai\n    model: m\n"
+            "    base_url: https://x/v1/chat/completions\n",
+            "lupom_project.yml:6: 'llms.d.base_url': leave out /chat/completions, which is added:"
+            " 'https://x/v1'",
+        ),
+        (
             "name: demo\nllms:\n  default:\n    concurrency: 2\n",
             "lupom_project.yml:3: the key 'llms.default.provider' is missing",
         ),

@@ -109,11 +109,6 @@ class Endpoint:
     def _connected(self) -> Any:
         if self._client is not None:
             return self._client
-        if not self.url.startswith(("http://", "https://")):
-            raise self.error(
-                f"base_url '{self.url}' is not a web address",
-                hint="it begins with http:// or https:// and often ends in /v1",
-            )
         key = os.environ.get(self._key_name or "", "")
         if not key and self._settings.base_url is None:
             raise self.error(
@@ -214,14 +209,17 @@ class Endpoint:
             cause = innermost(error)
             refused = bool(cause) and "timeout" not in cause.lower()
             text = cause if refused else f"no answer within {timeout:g} s"
-            raise self.error(text, retryable=True) from None
+            hint = self._connection_hint(text) if refused and not self._answered else None
+            raise self.error(text, retryable=True, hint=hint) from None
         except Exception as error:
             if isinstance(error, LLMError):
                 raise
             if not isinstance(error, sdk.APIConnectionError) and not is_transport(error):
                 raise self.error(f"{type(error).__name__}: {error}") from None
             text = innermost(error) or type(error).__name__
-            raise self.error(text, retryable=True, broke_off=broke_off(error)) from None
+            cut = broke_off(error)
+            hint = None if cut or self._answered else self._connection_hint(text)
+            raise self.error(text, retryable=True, broke_off=cut, hint=hint) from None
 
     def _status(self, error: Any) -> ProviderError:
         came = error.response.text
@@ -271,11 +269,8 @@ class Endpoint:
                 alone=status == 403 and self._answered,
             )
         if status == 404:
-            return self.error(
-                text,
-                about=about,
-                hint=f"is the model '{self.model}' there, and is base_url {self.url} right?",
-            )
+            hint = f"is the model '{self.model}' there, and is base_url {self.url} right?"
+            return self.error(text, about=about, hint=hint + self.ending())
         refused = is_of_one_request(status, complaint)
         return RejectedError(
             self.without_secrets(text),
@@ -283,6 +278,17 @@ class Endpoint:
             refused=refused,
             alone=not refused and not is_of_form(param, complaint),
         )
+
+    def ending(self) -> str:
+        """Say how addresses end, where this one has no path; else ''."""
+        return "" if "/" in self.url.split("://", 1)[-1] else " Most end in /v1"
+
+    def _connection_hint(self, text: str) -> str:
+        if "WRONG_VERSION" in text:
+            return f"does {self.url} speak http:// and not https://?"
+        if self._settings.base_url is None:
+            return f"is there a connection to {self.url}?"
+        return f"does the server run, and is base_url {self.url} right?"
 
     def _key_hint(self) -> str:
         if self._key_name is None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from lupom.engine.errors import did_you_mean
 from lupom.engine.llm.providers.base import (
     ALONE,
     Collected,
@@ -170,15 +171,17 @@ class OpenAIProvider:
             return f"{where}: reachable (it lists no models){capabilities}"
         except Exception as error:
             if "status 404" in str(error):
-                return f"{where}: reachable (it lists no models){capabilities}"
+                ending = f".{self._endpoint.ending()}" if self._endpoint.ending() else ""
+                return f"{where}: reachable (it lists no models){capabilities}{ending}"
             raise
         data = listed.get("data")
         names = (
             {m.get("id") for m in data if isinstance(m, dict)} if isinstance(data, list) else set()
         )
-        known = (
-            "it lists the model" if self._endpoint.model in names else "it does not list the model"
-        )
+        known = "it lists the model"
+        if self._endpoint.model not in names:
+            meant = did_you_mean(self._endpoint.model, filter(None, map(str, names)))
+            known = "it does not list the model" + (f"; {meant}" if meant else "")
         return f"{where}: reachable ({known}){capabilities}"
 
     async def close(self) -> None:

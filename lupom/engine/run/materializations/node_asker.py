@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from lupom.engine.errors import BudgetError, LupomError, WaitingError
+from lupom.engine.errors import BudgetError, LLMError, LupomError, WaitingError
 from lupom.engine.llm.forecast import Asked, Forecast
 from lupom.engine.llm.prices import plus
 from lupom.engine.project.nodes import Node
@@ -107,12 +107,25 @@ class NodeAsker:
                     verdict=self.verdicts.get(alias),
                 )
             except Exception as error:
+                if type(error) is LLMError:
+                    error.hint = self._with_place(alias, error.hint)
                 return error
 
         if len(groups) == 1:
             return [one(alias) for alias in groups]
         with ThreadPoolExecutor(len(groups), thread_name_prefix="lupom-ask") as pool:
             return list(pool.map(one, groups))
+
+    def _with_place(self, alias: str, hint: str | None) -> str | None:
+        """Add to what is to be done where the alias's settings are, if the project says them."""
+        document = self.context.files.document
+        line = document.line(("llms", alias))
+        if alias not in self.context.files.declared_llms or line is None:
+            return hint
+        place = f"llms.{alias} is at {document.file}:{line}"
+        if not hint:
+            return place
+        return f"{hint}{' ' if hint.endswith('?') else '; '}{place}"
 
     def _before(self, alias: str, calls: Sequence[Asked]) -> None:
         taken = taking(self.context, self.node.name, {alias: calls})
