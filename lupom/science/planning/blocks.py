@@ -17,6 +17,7 @@ from lupom.science.inputs import arrow
 from lupom.science.planning.moments import Moments, cells, fit
 from lupom.science.planning.questionnaire import (
     Questionnaire,
+    few,
     ids_by_survey,
     named,
     questionnaires,
@@ -244,9 +245,10 @@ def design_blocks(
     ----------
     responses, respondents, questions : as `question_plan.question_plan` takes them.
     blocks, asked : how many blocks there are, and how many each person is asked.
-    core : questions that everybody is asked, for all surveys or by survey.
+    core : questions that everybody is asked, for all surveys or by survey; filters are, too.
     people : of surveys of more so many are drawn to learn from; None is all.
-    note : hears which surveys have other numbers of blocks or no design, and what is in no block.
+    note : hears of filters, of surveys with other numbers of blocks or no design, and of what is in
+        no block.
 
     Returns
     -------
@@ -275,12 +277,12 @@ def design_blocks(
     surveys = questionnaires(responses, respondents, questions, people=people, seed=seed)
     found, parts = list(surveys), []
     listed = ids_by_survey(questions)
-    fixed_of = _cores(found, listed, core)
+    fixed_of = _cores(found, listed, core, note)
     for one in found:
         task, fixed = one.task, fixed_of[one.task.survey]
         count = int((~fixed).sum())
         if unknown := [q for q in listed[task.survey] if q not in set(one.whole.questions)]:
-            note(f"{task.survey}: {_few(unknown)} was answered by nobody, and is in no block")
+            note(f"{task.survey}: {few(unknown)} was answered by nobody, and is in no block")
         if count < 2:
             note(
                 f"{task.survey}: {_counted(count)} to be parted into blocks, without those of"
@@ -422,22 +424,30 @@ def _counted(count: int) -> str:
     return "there is 1 question" if count == 1 else f"there are {count} questions"
 
 
-def _few(names: Sequence[str]) -> str:
-    more = len(names) - 3
-    return ", ".join(names[:3]) + (f" and {more} others" if more > 0 else "")
-
-
 def _cores(
     found: Sequence[Questionnaire],
     listed: Mapping[str, Collection[str]],
     core: Collection[str] | Mapping[str, Collection[str]],
+    note: Callable[[str], None],
 ) -> dict[str, Bools]:
-    """Return which questions everybody is asked, (Q), by survey."""
+    """Return which questions everybody is asked, (Q), by survey.
+
+    Those that tell who can be asked another one are among them: whoever is asked that one's block
+    and not theirs could not be asked it.
+    """
     wanted, out = named(listed, core, "plan_core"), {}
     for one in found:
         names = wanted[one.task.survey]
         asked = names | {q for q, made in one.recodes.items() if names & set(made)}
-        out[one.task.survey] = np.isin(np.array(one.task.questions, dtype=object), list(asked))
+        fixed = np.isin(np.array(one.task.questions, dtype=object), list(asked))
+        screens = {s for q in range(len(fixed)) for s in one.reach.screens(q)}
+        if more := [one.task.questions[s] for s in sorted(screens) if not fixed[s]]:
+            note(
+                f"{one.task.survey}: {few(more)} {'tells' if len(more) == 1 else 'tell'} who can"
+                " be asked other questions, and so everybody is asked (core)"
+            )
+        fixed[sorted(screens)] = True
+        out[one.task.survey] = fixed
     return out
 
 

@@ -20,6 +20,7 @@ from lupom.science.planning.questionnaire import (
     Questionnaire,
     answered,
     cells,
+    few,
     ids_by_survey,
     named,
     places,
@@ -167,9 +168,9 @@ def _gaps(
         blank &= np.isin(np.array(whole.questions, dtype=object), list(wanted))
     out &= blank
     count = (whole.answers != HIDDEN).sum(axis=0)
-    if few := [whole.questions[q] for q in np.flatnonzero(out.any(axis=0) & (count < FEWEST))]:
+    if rare := [whole.questions[q] for q in np.flatnonzero(out.any(axis=0) & (count < FEWEST))]:
         note(
-            f"{task.survey}: fewer than {FEWEST} people answered {_listed(few)}: that is too few to"
+            f"{task.survey}: fewer than {FEWEST} people answered {few(rare)}: that is too few to"
             " impute it"
         )
     out &= count >= FEWEST
@@ -190,7 +191,7 @@ def _gaps(
         names = [q for q in told if found.kinds[place[q]] == name]
         if names and name not in gaps:
             note(
-                f"{task.survey}: of {_listed(names)} {why}; who was not asked gets no answer"
+                f"{task.survey}: of {few(names)} {why}; who was not asked gets no answer"
                 f" (var imputation_gaps)"
             )
     if out.any() and LOT in gaps and not any(cell.any() for cell in nonresponse.values()):
@@ -199,10 +200,6 @@ def _gaps(
             f" tell from 'not asked' are imputed too"
         )
     return out
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} others" if len(names) > 3 else "")
 
 
 def _drawn(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -161,6 +161,13 @@ def question_reach(responses: Any, respondents: Any, questions: Any) -> pa.Table
 def answered(task: Task) -> Task:
     """Return a task with the questions that anybody answered."""
     return of_questions(task, np.flatnonzero((task.answers != HIDDEN).any(axis=0)))
+
+
+def few(names: Sequence[str]) -> str:
+    """Return names for a message: the first three, and how many others there are."""
+    more = len(names) - 3
+    others = "" if more < 1 else " and 1 other" if more == 1 else f" and {more} others"
+    return ", ".join(names[:3]) + others
 
 
 def ids_by_survey(questions: Any) -> dict[str, list[str]]:

@@ -86,6 +86,27 @@ class Reach:
     def _part(self) -> Floats:
         return self.weights / max(float(self.weights.sum()), 1e-300)
 
+    def screens(self, question: int) -> list[int]:
+        """Return the questions that tell who can be asked a filter question, the first tells most.
+
+        As many as it takes to rule out those who are barred, but for 1 %; attributes, which are
+        known of everybody, come before questions.
+        """
+        bars, left = self.bars[:, question], self.barred[:, question].copy()
+        count, least = self.asked.shape[1], STRAY * float(left.sum())
+        if self.kinds[question] != FILTER:
+            return []
+        owners = [int(one) for one in np.unique(self.owner[bars])]
+        ruled = {one: self.values[:, bars & (self.owner == one)].any(axis=1) for one in owners}
+        for attribute in [one for one in ruled if one >= count]:
+            left &= ~ruled.pop(attribute)
+        found: list[int] = []
+        while ruled and left.sum() > least:
+            best = max(ruled, key=lambda one: (int((ruled[one] & left).sum()), -one))
+            left &= ~ruled.pop(best)
+            found.append(best)
+        return found
+
     def odds(self, values: Singles, known: Bools) -> Floats:
         """Return the chance that people of whom something is known can be asked each, (m, Q).
 

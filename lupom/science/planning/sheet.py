@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lupom.science.inputs import Rows, arrow, columns_of, require
-from lupom.science.planning.questionnaire import NOT_ASKED
+from lupom.science.planning.questionnaire import NOT_ASKED, few
 from lupom.science.predictors.task import HIDDEN, Ints
 from lupom.science.surveys.columns import unique
 from lupom.science.tables import option_codes
@@ -175,10 +175,9 @@ def not_imputed(columns: Any, imputations: Any, responses: Any) -> list[str]:
     rows = rows.filter(gap)
     for survey in sorted(sets & set(rows["survey"].unique().to_pylist())):
         own = rows.filter(pc.equal(rows["survey"], survey))
-        few = own["question_id"].unique().to_pylist()
-        more = f" and {len(few) - 3} others" if len(few) > 3 else ""
+        names = own["question_id"].unique().to_pylist()
         out.append(
-            f"{survey}: {', '.join(few[:3])}{more} {'is' if len(few) == 1 else 'are'} answered in"
+            f"{survey}: {few(names)} {'is' if len(names) == 1 else 'are'} answered in"
             f" numbers, which are not imputed: {len(own):,}"
             f" {'gap stays' if len(own) == 1 else 'gaps stay'} (bins in the codebook make"
             " options of them)"

@@ -9,7 +9,7 @@ import pytest
 
 from lupom.science.planning import assignments, blocks
 from lupom.science.planning.blocks import Scores
-from tests.science.planning.surveys import tables, three_themes
+from tests.science.planning.surveys import filtered, tables, three_themes
 
 
 def pair(correlation: float) -> Scores:
@@ -194,6 +194,23 @@ def test_a_question_by_itself_makes_no_design_and_one_without_answers_is_in_no_b
     assert blocks.design_blocks(*given, note=notes.append).num_rows == 0
     assert notes[0] == "s: never was answered by nobody, and is in no block"
     assert notes[1].startswith("s: there is 1 question to be parted into blocks")
+
+
+def test_whom_a_question_rules_out_is_known_of_everybody_who_may_be_asked_the_other():
+    notes: list[str] = []
+    rows = blocks.design_blocks(*tables(filtered()), note=notes.append).to_pylist()
+    core = {r["question_id"] for r in rows if r["block"] == "core"}
+    # Those who work were asked of a boss, and those with trouble why.
+    assert core == {"work", "boss"}
+    [said] = notes
+    assert said.startswith("s: boss, work tell who can be asked other questions")
+
+
+def test_what_an_attribute_rules_out_needs_no_question_in_the_core():
+    answers = filtered()
+    given = tables(answers, answers["work"])
+    rows = blocks.design_blocks(*given).to_pylist()
+    assert {r["question_id"] for r in rows if r["block"] == "core"} == {"boss"}
 
 
 def test_questions_are_in_their_order(survey):
