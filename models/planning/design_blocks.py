@@ -18,6 +18,7 @@ def model(lupom):
         blocks=lupom.var("plan_blocks", 4),
         asked=lupom.var("plan_blocks_asked", 2),
         core=lupom.var("plan_core", []),
+        others=lupom.ref("questions").order("survey, position"),
         people=lupom.var("plan_from", 20_000),
         seed=lupom.var("seed", 1),
         note=lupom.note,

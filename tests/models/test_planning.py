@@ -123,7 +123,8 @@ def test_which_questions_an_llm_may_answer_is_known_by_those_who_answered(
     project.vars["plan_prices"] = {"interview": 10, "llm_call": 0.001}
     for name in (
         *("prediction/predictions_elsewhere", "staging/survey_designs", "evaluation/estimates"),
-        *("planning/question_reach", "planning/prediction_worth", "planning/survey_plan"),
+        *("planning/question_reach", "planning/design_blocks", "planning/prediction_worth"),
+        "planning/survey_plan",
     ):
         project.build(f"{name}.py")
     [(low, r2, high, n)] = project.rows("select low, r2, high, n from prediction_worth")

@@ -235,6 +235,7 @@ def design_blocks(
     blocks: int = 4,
     asked: int = 2,
     core: Collection[str] | Mapping[str, Collection[str]] = (),
+    others: Any = None,
     people: int | None = None,
     seed: int = 0,
     note: Callable[[str], None] = lambda _: None,
@@ -246,6 +247,8 @@ def design_blocks(
     responses, respondents, questions : as `question_plan.question_plan` takes them.
     blocks, asked : how many blocks there are, and how many each person is asked.
     core : questions that everybody is asked, for all surveys or by survey; filters are, too.
+    others : survey and question_id of all questions in their order, those that are answered in
+        numbers or texts among them: nothing imputes these, and everybody is asked them.
     people : of surveys of more so many are drawn to learn from; None is all.
     note : hears of filters, of surveys with other numbers of blocks or no design, and of what is in
         no block.
@@ -277,6 +280,7 @@ def design_blocks(
     surveys = questionnaires(responses, respondents, questions, people=people, seed=seed)
     found, parts = list(surveys), []
     listed = ids_by_survey(questions)
+    every = listed if others is None else ids_by_survey(others)
     fixed_of = _cores(found, listed, core, note)
     for one in found:
         task, fixed = one.task, fixed_of[one.task.survey]
@@ -307,14 +311,22 @@ def design_blocks(
         for question, q in place.items():
             rows.append((q, question, None))
             rows += [(q, recode, question) for recode in one.recodes.get(question, ())]
-        order = {question: place for place, question in enumerate(listed[task.survey])}
-        rows.sort(key=lambda row: order[row[1]])
+        closed, order = set(listed[task.survey]), every[task.survey]
+        if unparted := [question for question in order if question not in closed]:
+            note(
+                f"{task.survey}: {few(unparted)} {'is' if len(unparted) == 1 else 'are'} answered"
+                " in numbers or texts, which nothing imputes, and so everybody is asked (core)"
+            )
+            rows += [(-1, question, None) for question in unparted]
+            # What is asked of everybody is known as well as without a design.
+            share, left = np.append(share, 1.0), np.append(left, 1.0)
+        rows.sort(key=lambda row: order.index(row[1]))
         at, names, sources = (list(column) for column in zip(*rows, strict=True))
         part = {
             "survey": [task.survey] * len(rows),
             "question_id": names,
             "recode_of": sources,
-            "block": [letter(int(chosen.block[q])) for q in at],
+            "block": [CORE if q < 0 else letter(int(chosen.block[q])) for q in at],
             "blocks_asked": [each] * len(rows),
             "asked": share[at],
             "efficiency": left[at],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lupom.science.planning import assignments, blocks
@@ -109,8 +110,6 @@ def test_what_makes_no_design_is_told(survey):
 
 
 def test_a_core_may_name_questions_of_any_survey(survey):
-    import pandas as pd
-
     both = [pd.concat([table, table.assign(survey="t")]) for table in survey]
     more = tables({"own": np.arange(1200) % 2})
     both = [pd.concat([a, b.assign(survey="t")]) for a, b in zip(both, more, strict=True)]
@@ -211,6 +210,22 @@ def test_what_an_attribute_rules_out_needs_no_question_in_the_core():
     given = tables(answers, answers["work"])
     rows = blocks.design_blocks(*given).to_pylist()
     assert {r["question_id"] for r in rows if r["block"] == "core"} == {"boss"}
+
+
+def test_what_is_answered_in_numbers_or_texts_is_asked_of_everybody(survey):
+    notes: list[str] = []
+    _, people, questions = survey
+    hours = pd.DataFrame({"survey": "s", "question_id": ["hours"], "options": [[]]})
+    every = pd.concat([questions.iloc[:2], hours, questions.iloc[2:]])
+    found = blocks.design_blocks(*survey, blocks=3, others=every, note=notes.append)
+    assert found["question_id"].to_pylist() == every["question_id"].to_list()
+    row = found.to_pylist()[2]
+    assert (row["block"], row["asked"], row["half_width"]) == ("core", 1, 1)
+    [said] = notes
+    assert said.startswith("s: hours is answered in numbers or texts")
+    forms = assignments.design_assignments(found, people, people=6).to_pylist()
+    assert all("hours" in form["questions"] for form in forms)
+    assert blocks.design_associations(*survey, found).num_rows == 55
 
 
 def test_questions_are_in_their_order(survey):
