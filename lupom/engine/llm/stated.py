@@ -82,7 +82,7 @@ def fractions(value: Any, labels: Mapping[str, str]) -> dict[str, float]:
     Parameters
     ----------
     value : an object of numbers by label or option; also a list of numbers in the options' order,
-        or of objects with an option and a number each.
+        or of objects with an option and a number each, or a text that lists them.
     labels : options by label.
 
     Raises
@@ -101,6 +101,9 @@ def fractions(value: Any, labels: Mapping[str, str]) -> dict[str, float]:
         found[option] = _number(name, written)
     if not found:
         raise ValueError(f"there is no probability of any option; give one for {', '.join(labels)}")
+    if isinstance(value, str) and len(found) < len(labels):
+        # In a text what was not understood may be one of them.
+        raise ValueError(f"it lists {len(found)} of {len(labels)} options")
     scale = _scale(list(found.values()))
     out = dict.fromkeys(labels.values(), 0.0)
     for option, (number, percent) in found.items():
@@ -122,7 +125,10 @@ def _pairs(value: Any, labels: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
     if isinstance(value, Mapping):
         yield from ((str(name), number) for name, number in value.items())
         return
-    if not isinstance(value, Sequence) or isinstance(value, str):
+    if isinstance(value, str):
+        yield from _lines(value)
+        return
+    if not isinstance(value, Sequence):
         raise ValueError("it is not an object with a probability for each option")
     if all(isinstance(item, Mapping) for item in value):
         for item in value:
@@ -137,6 +143,24 @@ def _pairs(value: Any, labels: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
     if len(value) != len(labels):
         raise ValueError(f"it has {len(value)} numbers for {len(labels)} options")
     yield from zip(labels, value, strict=True)
+
+
+# "A: 50 %", "| Yes | 0.5 |", "- B = 30"; several of them in a line have commas between them.
+_BETWEEN = re.compile(r"\n|[,;]\s+(?=\D)")
+_LINE = re.compile(
+    r"(?:.*:\s+)?[\s*|>\-\u2022]*(?P<name>[^:=|]+?)[\s*|]*(?:[:=|]|\s[-\u2013\u2014]\s)[\s*|]*"
+    r"(?P<number>[^:=|*]+?)[\s*|.]*"
+)
+# A text of more is not a list of probabilities.
+_MOST_TEXT = 20_000
+
+
+def _lines(text: str) -> Iterator[tuple[str, str]]:
+    """Yield names and numbers of a text that lists them; what else is in it is left out."""
+    for part in _BETWEEN.split(text[:_MOST_TEXT]):
+        match = _LINE.fullmatch(part)
+        if match is not None and _NUMBER.fullmatch(match["number"]):
+            yield match["name"], match["number"]
 
 
 def _number(name: str, written: Any) -> tuple[float, bool]:

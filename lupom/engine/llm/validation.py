@@ -17,6 +17,7 @@ from lupom.engine.llm import choices
 from lupom.engine.llm.lenient import key_of
 from lupom.engine.llm.markers import LENIENT
 from lupom.engine.llm.reading import Found, after_thoughts, found_in, repaired_in, shapes
+from lupom.engine.llm.stated import Distribution
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -116,21 +117,24 @@ class Reader:
             for option in options:
                 if option is not None:
                     return Reading(self._bent(json.dumps({field: option})), True)
-        elif finished and not found and (number := self._bare_number(text)) is not None:
-            return number
+        elif finished and not found and (alone := self._without_object(text)) is not None:
+            return alone
         raise why or _nothing_in(body)
 
-    def _bare_number(self, text: str) -> Reading | None:
-        """Return the answer of a class with one field, a number, that is all the text says."""
+    def _without_object(self, text: str) -> Reading | None:
+        """Return the answer of a class with one field: a number that is all the text says, or
+        probabilities that it lists."""
         fields = self._spec.cls.model_fields
         if len(fields) != 1:
             return None
         ((name, field),) = fields.items()
-        said = choices.bare(after_thoughts(text) or "", name)
-        if field.annotation not in (int, float) or not said:
+        said = after_thoughts(text) or ""
+        if field.annotation in (int, float):
+            said = choices.bare(said, name)
+        elif not any(isinstance(mark, Distribution) for mark in field.metadata):
             return None
         try:
-            return Reading(self._bent(json.dumps({name: said})), True)
+            return Reading(self._bent(json.dumps({name: said})), True) if said else None
         except InvalidAnswer:
             return None
 

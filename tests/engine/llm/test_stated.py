@@ -186,3 +186,26 @@ def test_fractions_and_percent_come_to_the_same(shares, scale):
     assert off == pytest.approx(total - 1.0)
     expected = [p / total for p in shares]
     assert list(probabilities.values()) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A: 20%\nB: 50%\nC: 30%",
+        "- **Too little**: 0.2\n- **About right**: 0.5\n- **Too much**: 0.3\n\nTotal: 1.0",
+        "| A | 20 % |\n| B | 50 % |\n| C | 30 % |",
+        "Here you are: A = 0.2, B = 0.5; C = 0.3",
+        '{"probabilities": "A: 0,2, B: 0,5, C: 0,3"}',
+    ],
+)
+def test_probabilities_may_be_listed_in_a_text(guess, text):
+    row = guess.for_row({"options": OPTIONS}).read(text)
+    assert list(row.value["probabilities"].values()) == pytest.approx([0.2, 0.5, 0.3])
+
+
+@pytest.mark.parametrize(
+    "text", ["A: 20%\nA: 80%", "A is likely, 50 %", "In 2018: 50 %", "A: 1", "B: 0.5, C: 0.5"]
+)
+def test_a_text_that_lists_no_distribution_is_none(guess, text):
+    with pytest.raises(InvalidAnswer):
+        guess.for_row({"options": OPTIONS}).read(text)
