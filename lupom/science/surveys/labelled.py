@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lupom.science.surveys import cells, labels
+from lupom.science.surveys import cells, encodings, labels
 from lupom.science.surveys.columns import SELECTED, Column, File, check, check_width
+
+# What ReadStat calls encodings, where not as Python does.
+# Of cp1255 iconv keeps each text's last letter for the next one, to which points may belong.
+_NAMES = {"utf-8": "UTF-8", "cp1252": "WINDOWS-1252", "cp1255": "ISO-8859-8"}
+# Different values of a column that are looked at for their encoding.
+_VALUES = 1000
 
 SUFFIXES = (".sav", ".zsav", ".dta")
 
@@ -19,7 +28,8 @@ def read(path: Path, *, encoding: str | None = None) -> File:
     ----------
     path : a .sav, .zsav or .dta file. Values that the file marks as missing are kept as codes
         (Stata's .a to .z as 'a' to 'z'); blank is only what is missing without a code.
-    encoding : of its texts; by default the one it declares, and Windows-1252 where that fails.
+    encoding : of its texts; by default the one it declares, and where that fails what its bytes
+        are most like.
 
     Raises
     ------
@@ -34,7 +44,8 @@ def read(path: Path, *, encoding: str | None = None) -> File:
         ) from error
     if not path.stat().st_size:
         raise ValueError(f"{path.name}: the file is empty")
-    reader = pyreadstat.read_dta if path.suffix == ".dta" else pyreadstat.read_sav
+    stata = path.suffix.lower() == ".dta"
+    reader = pyreadstat.read_dta if stata else pyreadstat.read_sav
     notes: list[str] = []
     try:
         frame, meta = _read(reader, path, encoding)
@@ -45,16 +56,28 @@ def read(path: Path, *, encoding: str | None = None) -> File:
                 f"one ({error})"
             ) from error
         try:
-            # Files of older programs declare an encoding, or none, and are written in Windows'.
-            frame, meta = _read(reader, path, "WINDOWS-1252")
+            # Files of older programs declare an encoding, or none, and are written in another.
+            found = encodings.told(_texts(*_read(reader, path, "ISO-8859-1"), "latin-1"))
+            found = found or "cp1252"
+            frame, meta = _read(reader, path, found)
         except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, UnicodeDecodeError):
             raise ValueError(
                 f"{path.name}: not a {path.suffix} file, or a damaged one ({error})"
             ) from error
         notes.append(
-            "text that is not in the encoding the file declares is read as Windows' (cp1252); "
+            f"text that is not in the encoding the file declares is read as {found}, by its bytes; "
             "--encoding names another"
         )
+    else:
+        if encoding is None and stata and _without_unicode(path):
+            told = encodings.told(_texts(frame, meta, "cp1252")) or "cp1252"
+            if told not in ("cp1252", "utf-8"):
+                with suppress(pyreadstat.ReadstatError, pyreadstat.PyreadstatError):
+                    frame, meta = _read(reader, path, told)
+                    notes.append(
+                        "files of Stata before version 14 do not say their encoding; texts are read"
+                        f" as {told}, by their bytes; --encoding names another"
+                    )
     columns = []
     for name in meta.column_names:
         given = {
@@ -106,8 +129,31 @@ def _sets(columns: list[Column], sets: dict[str, Any]) -> None:
             column.labels, column.group = {**SELECTED, **kept}, name
 
 
+def _without_unicode(path: Path) -> bool:
+    """Say whether a Stata file is of a version before 14; ReadStat reads its texts as cp1252."""
+    with path.open("rb") as file:
+        head = file.read(64)
+    found = re.match(rb"<stata_dta><header><release>(\d+)", head)
+    return found is None or int(found[1]) < 118
+
+
+def _texts(frame: Any, meta: Any, encoding: str) -> Iterator[bytes]:
+    """Yield the bytes of a file's texts that are not ASCII, which were read as an encoding."""
+    said = [getattr(meta, "file_label", None), *(meta.column_names_to_labels or {}).values()]
+    for told in (meta.variable_value_labels or {}).values():
+        said += told.values()
+    for name in frame.columns:
+        if frame[name].dtype == object or str(frame[name].dtype).startswith("str"):
+            said += frame[name].unique().tolist()[:_VALUES]
+    for text in said:
+        if isinstance(text, str) and not text.isascii():
+            with suppress(UnicodeEncodeError):
+                yield text.encode(encoding)
+
+
 def _read(reader: Any, path: Path, encoding: str | None) -> tuple[Any, Any]:
     """Return frame and metadata; the width is checked before the rest is read."""
+    encoding = None if encoding is None else _NAMES.get(encoding.lower(), encoding)
     _, meta = reader(str(path), metadataonly=True, encoding=encoding)
     check_width(meta.number_columns, path.name)
     found: tuple[Any, Any] = reader(

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lupom.science.surveys import cells, headers
+from lupom.science.surveys import cells, encodings, headers
 from lupom.science.surveys.columns import Column, File, check, check_width
 
 # The longest open answers of public surveys have some 20,000 characters.
@@ -184,10 +184,15 @@ def _decoded(path: Path, encoding: str | None) -> str:
         raise ValueError(f"{path.name}: there is no encoding {encoding!r}") from error
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
+        said = "(Excel on Windows writes cp1252)"
+        if encoding == "utf-8-sig" and (likely := encodings.told(data.splitlines())):
+            said = f"{likely}, which it looks like"
+            words = re.findall(r"\w*[^\W\x00-\x7f]\w*", data.decode(likely, errors="ignore"))
+            said += f" ({', '.join(list(dict.fromkeys(words))[:3])})"
         raise ValueError(
             f"{path.name}:{line}: the byte 0x{data[error.start]:02x} is not "
             f"{encoding.removesuffix('-sig')}; save the "
-            f"file as UTF-8, or give --encoding (Excel on Windows writes cp1252)"
+            f"file as UTF-8, or give --encoding {said}"
         ) from error
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1

@@ -192,6 +192,41 @@ def test_labels_that_are_not_in_the_declared_encoding_are_read_as_windows(latin1
     assert file.notes[0].startswith("text that is not in the encoding the file declares is read as")
 
 
+@pytest.mark.parametrize("suffix", ["sav", "DTA"])
+@pytest.mark.parametrize(
+    ("encoding", "wording", "option"),
+    [
+        ("cp949", "얼마나 만족하십니까", "매우 좋음"),
+        ("cp932", "生活に満足していますか", "ふつう"),
+        ("gb18030", "您对生活满意吗", "不满意"),
+        ("cp1251", "Насколько вы довольны", "Полностью"),
+        ("cp1253", "Πόσο ικανοποιημένος", "Καθόλου"),
+        ("cp1255", "כמה אתה מרוצה מהחיים", "מאוד"),
+        ("cp1256", "ما مدى رضاك عن الحياة", "قليلا"),
+        ("cp1250", "Jak bardzo jesteś rad?", "Częściowo"),
+        ("cp1254", "İlgi duyuyor musunuz", "Hiç değil"),
+        ("cp1252", "Êtes-vous satisfait", "Très"),
+    ],
+)
+def test_an_encoding_that_no_file_declares_is_told_by_its_bytes(
+    tmp_path, suffix, encoding, wording, option
+):
+    path = tmp_path / f"x.{suffix}"
+    frame = pd.DataFrame({"id": [1.0, 2.0, 3.0], "q": [1.0, 2.0, 1.0]})
+    told = {"column_labels": {"q": "W" * 24}, "variable_value_labels": {"q": {1: "V" * 18, 2: "B"}}}
+    if suffix == "sav":
+        pyreadstat.write_sav(frame, path, **told)
+    else:
+        pyreadstat.write_dta(frame, path, version=10, **told)
+    data = path.read_bytes()
+    for place, text in (("W" * 24, wording), ("V" * 18, option)):
+        data = data.replace(place.encode(), text.encode(encoding).ljust(len(place)))
+    path.write_bytes(data)
+    column = files.read(path).columns[1]
+    assert (column.label, column.labels["1"]) == (wording, option)
+    assert column.name == "q"
+
+
 def test_the_encoding_of_a_labelled_file_can_be_given(latin1):
     file = files.read(latin1, encoding="latin1")
     assert file.columns[1].labels["1"] == "Tr\u00e8s bien"

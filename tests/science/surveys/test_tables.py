@@ -75,6 +75,8 @@ def test_a_hostile_csv_is_refused_with_its_place(tmp_path, content, message):
 def test_another_encoding_can_be_given(tmp_path):
     (tmp_path / "x.csv").write_bytes("id,q\n1,caf\u00e9\n2,th\u00e9\n".encode("cp1252"))
     assert files.read(tmp_path / "x.csv", encoding="cp1252").columns[1].values[0] == "caf\u00e9"
+    with pytest.raises(ValueError, match=r"--encoding cp1252, which it looks like \(café, thé\)"):
+        files.read(tmp_path / "x.csv")
     with pytest.raises(ValueError, match="there is no encoding 'cp125'"):
         files.read(tmp_path / "x.csv", encoding="cp125")
 
