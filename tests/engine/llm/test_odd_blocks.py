@@ -56,6 +56,23 @@ def test_of_a_tool_that_was_offered_the_arguments_are_the_answer():
     assert (reply.text, list(reply.otherwise)) == (GOOD, ["Here:"])
 
 
+def test_reasoning_that_ends_with_it_is_the_answer_where_there_is_nothing_else():
+    ends = f"So be it: {GOOD}"
+    thought = {"type": "thinking", "thinking": ends}
+    assert of_anthropic(message(thought), offered=False).text == ends
+    reasoned = {"reasoningContent": {"reasoningText": {"text": ends}}}
+    assert of_converse(converse(reasoned), offered=False).text == ends
+    assert of_converse(converse(reasoned, stopReason="max_tokens"), offered=False).text == ""
+    assert of_converse(converse(reasoned, {"text": "No."}), offered=False).text == "No."
+
+
+def test_a_text_with_citations_and_a_message_without_blocks():
+    cited = {"citationsContent": {"content": [{"text": GOOD}], "citations": []}}
+    assert of_converse(converse(cited), offered=False).text == GOOD
+    empty = {"output": {"message": {"content": None}}, "stopReason": "content_filtered"}
+    assert of_converse(empty, offered=False).refused
+
+
 @pytest.mark.parametrize("reason", ["refusal", "guardrail_intervened", "content_filtered"])
 def test_a_refusal_is_told_from_other_ends(reason):
     assert of_anthropic(message(stop_reason=reason), offered=False).refused

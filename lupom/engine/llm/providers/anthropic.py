@@ -163,4 +163,5 @@ def _reply(raw: Mapping[str, Any], *, offered: bool) -> ProviderReply:
         raw.get("stop_reason"),
         offered=offered,
         names=ANTHROPIC_USAGE,
+        thought="".join(str(b.get("thinking") or "") for b in blocks),
     )

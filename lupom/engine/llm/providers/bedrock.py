@@ -240,13 +240,18 @@ def _read(raw: Mapping[str, Any], sent: Mapping[str, Any]) -> ProviderReply:
 
 
 def _reply(raw: Mapping[str, Any], *, offered: bool) -> ProviderReply:
-    content = raw["output"]["message"]["content"]
+    content = raw["output"]["message"]["content"] or ()
     called = [block["toolUse"].get("input") for block in content if "toolUse" in block]
+    cited = [block["citationsContent"] for block in content if "citationsContent" in block]
+    texts = [block for block in content if "text" in block]
+    texts += [text for one in cited for text in one.get("content") or () if "text" in text]
+    thoughts = [block.get("reasoningContent") or {} for block in content]
     return of_blocks(
         [c for c in called if c is not None],
-        "".join(str(block["text"]) for block in content if "text" in block),
+        "".join(str(block["text"]) for block in texts),
         raw.get("usage"),
         raw.get("stopReason"),
         offered=offered,
         names=CONVERSE_USAGE,
+        thought="".join(str((t.get("reasoningText") or {}).get("text") or "") for t in thoughts),
     )

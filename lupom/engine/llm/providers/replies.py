@@ -358,10 +358,14 @@ def _texts_of(message: Mapping[str, Any], end: Any, *, offered: bool) -> list[st
     thought = message.get("reasoning_content") or message.get("reasoning")
     if isinstance(thought, str):
         # Servers that cut thoughts off cut off everything where there is no tag.
-        whole, only = thought.strip(), not content.strip() and end_of(end) == "stop"
-        if whole.startswith("{") or (only and whole.removesuffix("```").rstrip().endswith("}")):
+        only = not content.strip() and end_of(end) == "stop"
+        if thought.strip().startswith("{") or (only and _ends_with_object(thought)):
             texts.append(thought)
     return [text for text in texts if text.strip()]
+
+
+def _ends_with_object(text: str) -> bool:
+    return text.strip().removesuffix("```").rstrip().endswith("}")
 
 
 def _refused(content: Any) -> str:
@@ -400,14 +404,18 @@ def of_blocks(
     *,
     offered: bool,
     names: UsageNames,
+    thought: str = "",
 ) -> ProviderReply:
     """Make the reply of a message in blocks, Anthropic's or Converse's.
 
-    `called` are the arguments of its tools, `said` is its text; `offered` as in `chat_reply`.
+    `called` are the arguments of its tools, `said` is its text, `thought` its reasoning; `offered`
+    as in `chat_reply`.
     """
     spelled = [c if isinstance(c, str) else json.dumps(c, ensure_ascii=False) for c in called]
     texts = [*spelled, said] if offered else [said, *spelled]
     texts = [text for text in texts if text.strip()]
+    if not texts and end_of(reason) == "stop" and _ends_with_object(thought):
+        texts = [thought]
     text = texts[0] if texts else ""
     given: Mapping[str, Any] = usage if isinstance(usage, Mapping) else {}
     read, written = part_of(None, given.get(names.read)), part_of(None, given.get(names.written))
