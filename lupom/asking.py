@@ -148,7 +148,7 @@ class Interview:
         attributes: Mapping[str, str] | None = None,
     ) -> None:
         from lupom import newcomers
-        from lupom.science.surveys.newcomers import by_name
+        from lupom.science.surveys.newcomers import ATTRIBUTE, by_name
 
         if not hasattr(project, "context"):
             raise UsageError(
@@ -165,7 +165,8 @@ class Interview:
         self._answers: dict[int, int] = {}
         self._passed: dict[int, None] = {}
         with _told():
-            given = by_name(attributes or {}, self._known.attributes, "attribute")
+            known = self._known
+            given = by_name(attributes or {}, known.attributes, ATTRIBUTE, known.questions)
             for name, value in given.items():
                 told = self._known.attributes[name].meaning(value)
                 # A value that nobody had tells nothing; blank is one of its own.
@@ -213,9 +214,9 @@ class Interview:
         """
         from lupom.science.surveys.newcomers import field_of
 
-        task = self._science.task
+        task, known = self._science.task, self._known
         with _told():
-            field = field_of(question, self._known.questions)
+            field = field_of(question, known.questions, others=known.attributes)
             told = "" if answer is None else field.meaning(answer)
         place = task.questions.index(field.name)
         if answer is not None and not told and not str(answer).strip():
@@ -241,7 +242,7 @@ class Interview:
         from lupom.science.surveys.newcomers import by_name
 
         with _told():
-            given = by_name(answers, self._known.questions)
+            given = by_name(answers, self._known.questions, others=self._known.attributes)
         for question, answer in given.items():
             self.answer(question, answer)
 
@@ -256,7 +257,8 @@ class Interview:
         wanted = None
         if question is not None:
             with _told():
-                wanted = field_of(question, self._known.questions).name
+                known = self._known
+                wanted = field_of(question, known.questions, others=known.attributes).name
         shares = self._science.predict(self._attributes, self._answers)
         said = {
             task.questions[q]: dict(zip(task.options[q], map(float, p), strict=True))

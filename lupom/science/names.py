@@ -62,8 +62,9 @@ def check_attributes(respondents: Any, names: Collection[str], var: str) -> None
             else (name for given in part.to_pylist() for name in dict(given or {}))
         )
     strange = [name for name in names if name not in known]
+    there = ", ".join(sorted(known)[:20]) or "none"
     if strange and len(people):
         raise ValueError(
             f"{var} names {strange[0]!r}, no attribute of people"
-            f"{did_you_mean(strange[0], known) or '; there are ' + ', '.join(sorted(known)[:20])}"
+            f"{did_you_mean(strange[0], known) or f'; there are {there}'}"
         )

@@ -113,8 +113,8 @@ def test_a_number_that_is_no_option_is_told(folder):
             interview.answer("absingle", 7)
         interview.answer("absingle", 1)
         assert interview.answers == {"absingle": "Yes"}, "1 is its code"
-        with pytest.raises(package.LupomError, match="'AGE' has no value '30'"):
-            Interview(project, attributes={"AGE": 30})
+        with pytest.raises(package.LupomError, match="'AGE' has no value '-3'"):
+            Interview(project, attributes={"AGE": -3})
 
 
 def test_a_second_answer_is_no_slip_only_if_it_is_said_to_be_none(folder):
@@ -136,6 +136,14 @@ def test_a_second_answer_is_no_slip_only_if_it_is_said_to_be_none(folder):
 def test_an_interview_takes_an_open_project(folder):
     with pytest.raises(package.LupomError, match="an open project, and not of a str"):
         Interview(str(folder))
+
+
+def test_an_interview_takes_mappings(folder):
+    with Project(folder) as project:
+        with pytest.raises(package.LupomError, match="given by attribute, and not as a list"):
+            Interview(project, attributes=["Female"])
+        with pytest.raises(package.LupomError, match="given by closed question, and not as a str"):
+            Interview(project).take("abany=Yes")
 
 
 def test_who_does_not_know_is_not_asked_again(folder):
@@ -189,6 +197,8 @@ def test_an_interview_learns_from_what_is_said_and_what_is_taken_back(folder):
         (("--answer", "abany=No", "--answer", "abany=Yes"), "given twice: No and Yes"),
         (("--known", "SEX=Femal"), "no value 'Femal'.*did you mean 'Female'"),
         (("--known", "SEKS=Male"), "no attribute 'SEKS'"),
+        (("--known", "abany=Yes"), "'abany' is a question, and no attribute"),
+        (("--answer", "sex=Male"), "'sex' is an attribute, and no closed question"),
         (("--known", "SEX=Male", "--by", "SEX"), "of one person"),
     ],
 )

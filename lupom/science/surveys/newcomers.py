@@ -17,6 +17,8 @@ from lupom.science.surveys.fields import Field, Misread, printable
 from lupom.science.surveys.questions import Question
 
 ID = "respondent_id"
+QUESTION, ATTRIBUTE = "closed question", "attribute"
+_OTHER = {QUESTION: "an attribute", ATTRIBUTE: "a question"}
 
 # Of a name of five letters one is wrong, two are swapped or one is too many: 'abnay' for 'abany'.
 # At difflib's own .6 other questions of a survey (natenvir for natheal) would be slips.
@@ -192,25 +194,34 @@ def one(attributes: Mapping[str, str], answers: Mapping[str, str], known: Known)
     """
     codes = np.full((1, len(known.questions)), -1, dtype=np.int64)
     places = {name: place for place, name in enumerate(known.questions)}
-    for name, value in by_name(answers, known.questions).items():
+    for name, value in by_name(answers, known.questions, others=known.attributes).items():
         if text := known.questions[name].meaning(value):
             codes[0, places[name]] = known.questions[name].options.index(text)
-    own = by_name(attributes, known.attributes, "attribute").items()
+    own = by_name(attributes, known.attributes, ATTRIBUTE, known.questions).items()
     said = {name: known.attributes[name].meaning(value) for name, value in own}
     return People(["1"], codes, [{name: text for name, text in said.items() if text}])
 
 
 def by_name(
-    given: Mapping[str, str], fields: Mapping[str, Field], what: str = "closed question"
+    given: Mapping[str, str],
+    fields: Mapping[str, Field],
+    what: str = QUESTION,
+    others: Mapping[str, Field] | None = None,
 ) -> dict[str, str]:
     """Return what is given by words by the fields' own names.
 
-    Raises Misread for a word that is no field, and for two that are the same.
+    Parameters are as of `field_of`. Raises Misread for a word that is no field, for two that are
+    the same, and for what is no mapping.
     """
+    if not isinstance(given, Mapping):
+        raise Misread(
+            f"what is known is given by {what}, and not as a {type(given).__name__}",
+            f"a mapping: {{'{next(iter(fields), 'name')}': ...}}",
+        )
     words: dict[str, str] = {}
     out: dict[str, str] = {}
     for word, value in given.items():
-        name = field_of(word, fields, what).name
+        name = field_of(word, fields, what, others).name
         if name in words:
             raise Misread(
                 f"'{words[name]}' and '{word}' are both the {what} '{name}': "
@@ -221,8 +232,18 @@ def by_name(
     return out
 
 
-def field_of(word: str, fields: Mapping[str, Field], what: str = "closed question") -> Field:
+def field_of(
+    word: str,
+    fields: Mapping[str, Field],
+    what: str = QUESTION,
+    others: Mapping[str, Field] | None = None,
+) -> Field:
     """Return the field that a word names: itself, in any case, or by its column.
+
+    Parameters
+    ----------
+    what : what the fields are, for messages. others : attributes in place of questions, and the
+        other way round: a word may be meant for one.
 
     Raises Misread where there is none.
     """
@@ -236,6 +257,8 @@ def field_of(word: str, fields: Mapping[str, Field], what: str = "closed questio
         if len(same) == 1:
             return same[0]
     close = difflib.get_close_matches(_folded(word), map(_folded, fields), n=1)
+    if _folded(word) in map(_folded, others or ()):
+        raise Misread(f"'{word}' is {_OTHER[what]}, and no {what}", f"give it as {_OTHER[what]}")
     names = {_folded(name): name for name in fields}
     there = ", ".join(list(fields)[:20]) or "none"
     hint = f"did you mean '{names[close[0]]}'?" if close else f"there are {there}"
