@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
@@ -43,6 +44,12 @@ WAYS = {
         spoken.model: {"provider": "instructor", "model": spoken.model}
         for spoken in FORMATS.values()
     },
+}
+
+
+WHOLE = {
+    "openai": {"choices": [{"message": {"content": "fine"}, "finish_reason": "stop"}]},
+    "anthropic": {"content": [{"type": "text", "text": "fine"}], "stop_reason": "end_turn"},
 }
 
 
@@ -138,3 +145,20 @@ def test_half_a_body_is_not_an_answer(body):
 def test_a_stream_that_says_it_is_done_or_has_an_object_is_one(body, finish):
     (choice,) = body_of(body.encode())["choices"]
     assert choice["finish_reason"] == finish
+
+
+@pytest.mark.parametrize("end", [cut_chunks, lambda body: cut_at(b"200 OK", body)])
+@pytest.mark.parametrize(("way", "body"), WHOLE.items())
+def test_a_body_that_came_whole_is_read_although_its_end_did_not(clean, way, body, end):
+    async def ask(server):
+        path = "/v1" if way == "openai" else ""
+        base = f"http://127.0.0.1:{server.port}{path}"
+        provider = make_provider("default", llm_settings(**WAYS[way], base_url=base))
+        try:
+            return await provider.complete(ProviderRequest(user("Question")))
+        finally:
+            await provider.close()
+
+    with RawServer(end(json.dumps(body).encode())) as server:
+        assert asyncio.run(ask(server)).text == "fine"
+        assert server.requests == 1

@@ -26,7 +26,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lupom.engine.errors import LLMError
 from lupom.engine.llm.providers.base import ProviderError
 from lupom.engine.llm.providers.replies import Fault, NoReplyError, body_of, fault_in, fault_of
-from lupom.engine.llm.providers.transport import broke_off, innermost, is_cut, is_transport
+from lupom.engine.llm.providers.transport import (
+    broke_off,
+    innermost,
+    is_cut,
+    is_transport,
+    keeps_whole,
+)
 from lupom.engine.llm.settings.openai import URL
 
 if TYPE_CHECKING:
@@ -129,6 +135,7 @@ class Endpoint:
             http = sdk.DefaultAioHttpClient(limits=_limits(httpx, 0), verify=verify)
         except RuntimeError:
             http = sdk.DefaultAsyncHttpxClient(limits=_limits(httpx, None), verify=verify)
+        http.event_hooks = {"response": [keeps_whole(httpx)]}
         headers = dict(self._settings.headers)
         # The client insists on a key; servers of one's own ignore the word sent in its place.
         self._client = getattr(sdk, self._sdk.client)(

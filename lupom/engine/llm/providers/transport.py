@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
 
 _MESSAGE = 400
 _PACKAGES = ("aiohttp", "httpx", "httpx2", "httpcore", "anyio", "urllib3")
@@ -30,6 +31,46 @@ _CUT_WORDS = re.compile(
     r"not enough data|incomplete (chunked )?read|ended prematurely|without sending complete"
 )
 _COUNTS = re.compile(r"(\d+)\D{0,20}(?: of |expected )(\d+)")
+
+
+def keeps_whole(httpx: Any) -> Callable[[Any], Awaitable[None]]:
+    """Return an event hook that takes a body for read which came whole, although its connection
+    then ended as it should not.
+
+    Some gateways leave out the last chunk, or count more bytes than they send; what they sent was
+    paid for. `httpx` is the package whose responses it is given.
+    """
+
+    class Whole(httpx.AsyncByteStream):  # type: ignore[misc]
+        def __init__(self, stream: Any) -> None:
+            self._stream = stream
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            parts: list[bytes] = []
+            try:
+                async for part in self._stream:
+                    parts.append(part)
+                    yield part
+            except Exception as error:
+                if not broke_off(error) or not _is_object(b"".join(parts)):
+                    raise
+
+        async def aclose(self) -> None:
+            await self._stream.aclose()
+
+    async def hook(response: Any) -> None:
+        # The first line of a file that was cut is an object, too: only answers are looked at.
+        if response.request.method == "POST":
+            response.stream = Whole(response.stream)
+
+    return hook
+
+
+def _is_object(content: bytes) -> bool:
+    try:
+        return isinstance(json.loads(content), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def is_transport(error: BaseException) -> bool:
