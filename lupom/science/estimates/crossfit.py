@@ -16,6 +16,8 @@ from lupom.science.estimates.design import Bools, Floats, Ints
 # with the least squared error over the folds counts; on the General Social Survey the best is about
 # 35 with 200 learners and 31 with 2,000.
 PENALTIES = (10.0, 30.0, 90.0)
+# Columns are in standard deviations, or 0 and 1.
+ROUNDING = 1e-9
 # Fewer answers than this bend a curve by luck.
 MANY = 500
 # Of more columns than MOST a regression takes TAKEN. The General Social Survey has 140, a survey of
@@ -104,7 +106,10 @@ def _said(x: Floats, slopes: Floats, shift: Floats) -> Floats:
 
 def _ridges(g: Floats, b: Floats, count: float) -> Floats:
     """Return the slopes of each penalty, (columns, penalties, K)."""
-    unit = float(np.trace(g)) / max(len(g), 1) / np.sqrt(count) or 1.0
+    unit = float(np.trace(g)) / max(len(g), 1) / np.sqrt(count)
+    # Of people who are alike in all columns what is left of the squares is rounding, of any sign.
+    if unit <= ROUNDING:
+        unit = 1.0
     out = np.zeros((len(b), len(PENALTIES), b.shape[1]))
     for i, penalty in enumerate(PENALTIES if len(g) else ()):
         raised = g + penalty * unit * np.eye(len(g))

@@ -52,3 +52,15 @@ def test_without_columns_the_shares_of_the_other_folds_are_left(wide: Wide) -> N
     p = crossfit.crossed(np.zeros((600, 0)), values, answered, fold)
     others = answered & (fold != 0)
     assert p[0] == pytest.approx(values[others].mean(axis=0))
+
+
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 0.7])
+def test_people_who_are_alike_in_all_columns_are_predicted_as_the_others_answer(
+    value: float,
+) -> None:
+    # Their squares less their mean's are rounding, which was taken for a variance below 0.
+    x, fold = np.full((9, 3), value), np.arange(9) % 3
+    values = np.eye(2)[np.array([0, 1, 1, 0, 1, 0, 1, 1, 0])]
+    found = crossfit.crossed(x, values, np.ones(9, dtype=bool), fold)
+    for k in range(3):
+        assert found[fold == k] == pytest.approx(np.tile(values[fold != k].mean(axis=0), (3, 1)))
