@@ -71,8 +71,9 @@ class Survey:
         """Return what was made of the file, a line each."""
         rows = len(self.layout.responses) - 1
         out = [
-            f"{self.source}: {rows:,} respondents, {len(self.layout.info) - 1} questions, "
-            f"{len(self.layout.metadata) - 1} attributes."
+            f"{self.source}: {_count(rows, 'respondent')}, "
+            f"{_count(len(self.layout.info) - 1, 'question')}, "
+            f"{_count(len(self.layout.metadata) - 1, 'attribute')}."
         ]
         if self.codebook is not None:
             book = self.codebook
@@ -97,6 +98,10 @@ class Survey:
         said = (f"{counts[s]:,} {s.replace('_', ' ')}" for s in _STATUSES if counts.get(s))
         out.append(f"  answers: {', '.join(said)}")
         return out + [f"  note: {note}" for note in self.notes]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +233,8 @@ def read(
         else:
             book = books.load(_text(codebook), codebook.name)
             book.survey, book.file = survey, data.name
-            if encoding is not None:
-                notes += doubts.garbled(data, book, encoding)
+            if read_as := encoding or data.encoding:
+                notes += doubts.garbled(data, book, read_as)
             if added := guesses.extend(book, data):
                 text = books.dump(book)
                 notes.append(f"not in {codebook.name}, and added by a guess: {', '.join(added)}")

@@ -47,6 +47,7 @@ class File:
 
     `title` and `language` are the survey's, '' where the file does not say them. `lines` has the
     line of a text file in which each row begins, `head` a first row that was taken for wordings.
+    `encoding` is that of its texts where it was told by their bytes.
     """
 
     name: str
@@ -56,6 +57,7 @@ class File:
     language: str = ""
     lines: list[int] = field(default_factory=list)
     head: list[str] = field(default_factory=list)
+    encoding: str = ""
 
     @property
     def rows(self) -> int:
@@ -72,31 +74,39 @@ def gather(file: File) -> File:
     _zeros_and_ones(file)
     groups: dict[str, list[Column]] = {}
     for column in file.columns:
-        found = MEMBER.fullmatch(column.name)
-        one = len(set(column.values) - {""}) == 1
-        if found and not column.group and not column.why and one:
-            groups.setdefault(found[1], []).append(column)
-    for prefix, members in groups.items():
+        held = set(column.values) - {""}
+        if len(held) == 1 and not column.group and not column.why:
+            found = prefix(column.name)
+            if found is None and (word := _BY_WORD.fullmatch(column.name)):
+                said = column.labels.get(value := held.pop(), value)
+                # Its one value is its name's last word, or a cross.
+                found = word[1] if said.casefold() in (word[2].casefold(), *_CHECKED) else None
+            if found:
+                groups.setdefault(found, []).append(column)
+    for start, members in groups.items():
         if len(members) < 2 or not all("" in c.values for c in members):
             continue
         values = [(set(c.values) - {""}).pop() for c in members]
         texts = [c.labels.get(v, v) for c, v in zip(members, values, strict=True)]
-        told = [t.casefold() not in ("1", "yes", "x", "true", "selected", "checked") for t in texts]
+        told = [t.casefold() not in _CHECKED for t in texts]
         if any(told) and len(set(texts)) < len(texts):
             continue  # rows of a matrix that everyone answered alike
         for column, choice, says in zip(members, texts, told, strict=True):
             if says:
-                text = column.label or prefix
+                text = column.label or start
                 column.label = text if choice in text else f"{text}: {choice}"
             column.values = ["1" if v else "" for v in column.values]
             column.labels = dict(SELECTED)
-            column.missing, column.group = frozenset(), prefix
+            column.missing, column.group = frozenset(), start
         file.notes.append(
             f"{members[0].name} to {members[-1].name} hold one value or nothing: read as "
             f"choices of a question where several count"
         )
     fill(file.columns)
+    prefixes = {c.group for c in file.columns if c.group}
     for column in file.columns:
+        if column.name in prefixes and not column.group and not column.why:
+            column.why = "made of other columns"
         if not (column.labels or column.why or column.group) and several(column.values):
             column.why = SEVERAL
     return file
@@ -139,7 +149,7 @@ def _zeros_and_ones(file: File) -> None:
     """Read columns of one prefix that hold 0 and 1, unlabelled, as choices that several can be."""
     groups: dict[str, list[Column]] = {}
     for column in file.columns:
-        found = MEMBER.fullmatch(column.name)
+        found = prefix(column.name)
         held = set(column.values) - {""} - column.missing
         told = {labels.nonresponse(label) for label in column.labels.values()}
         if (
@@ -149,13 +159,13 @@ def _zeros_and_ones(file: File) -> None:
             and held <= {"0", "1"}
             and None not in told
         ):
-            groups.setdefault(found[1], []).append(column)
-    for prefix, members in groups.items():
+            groups.setdefault(found, []).append(column)
+    for start, members in groups.items():
         # One value in all of them says nothing of what the others of a pair mean.
         if len(members) < 2 or not any({"0", "1"} <= set(c.values) for c in members):
             continue
         for column in members:
-            column.labels, column.group = {**SELECTED, **column.labels}, prefix
+            column.labels, column.group = {**SELECTED, **column.labels}, start
         file.notes.append(
             f"{members[0].name} to {members[-1].name} hold 0 and 1: read as choices of a question "
             f"where several count, 1 selected"
@@ -164,8 +174,21 @@ def _zeros_and_ones(file: File) -> None:
 
 SEVERAL = "several choices in a cell; a column for each would be read as such"
 SELECTED = {"1": "Selected", "0": "Not selected"}
-# A column of a question that has several: Q5_1.
-MEMBER = re.compile(r"(.+)[_.](?:[A-Za-z]|\d{1,3})")
+# A column of a question that has several: Q5_1; LimeSurvey's 'Q5[SQ001]. Which?', and Google's and
+# its own 'Which? [Tea]', Kobo's assets/radio, REDCap's 'Which? (choice=Tea)'.
+_CODED = re.compile(r"(\w+)\[\w+\]\. .*")
+_MEMBER = re.compile(
+    r"(.+?)(?:[_.](?:[A-Za-z]|\d{1,3})|\s*\[[^\[\]]+\]|/[^/]+|\s*\(choice=.+\))", re.DOTALL
+)
+# The same by a word, of which more is asked: brand_Nike, 'Which? - Nike'.
+_BY_WORD = re.compile(r"(.+)(?:_|: | - )([^_]+)")
+_CHECKED = ("1", "yes", "x", "true", "selected", "checked")
+
+
+def prefix(name: str) -> str | None:
+    """Return what a column that may be a choice of a question has in common with the others."""
+    found = _CODED.fullmatch(name) or _MEMBER.fullmatch(name)
+    return found[1] if found else None
 
 
 def fill(columns: Iterable[Column]) -> None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from lupom.science.surveys.codebook import Codebook, Question
 from lupom.science.surveys.columns import Column, File
 from lupom.science.surveys.guesses import is_of_bodies, named_as_weight
+from lupom.science.surveys.ids import repeated
 
 # Codes that surveys give to "don't know", "refused" and the like.
 _SPECIAL = {7, 8, 9, 66, 77, 88, 96, 97, 98, 99}
@@ -20,7 +21,19 @@ _NAMED = 3
 def doubts(file: File, book: Codebook) -> list[str]:
     """Return a note on each guess that the values speak against, of a file's guessed codebook."""
     columns = {column.name: column for column in file.columns}
-    return [*_weights(columns, book), *_codes(columns, book.questions)]
+    return [*_people(file, book), *_weights(columns, book), *_codes(columns, book.questions)]
+
+
+def _people(file: File, book: Codebook) -> list[str]:
+    """Note rows that are several of a person's: they tell each other."""
+    found = repeated(file) if book.id is None else None
+    if found is None:
+        return []
+    return [
+        f"{found[0].name} has {found[1]:,} ids in {file.rows:,} rows, which are numbered and taken"
+        " for respondents; if they are waves or visits of the same people, import one of each,"
+        " since a person's own rows would predict each other"
+    ]
 
 
 def garbled(file: File, book: Codebook, encoding: str) -> list[str]:

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from lupom.science.surveys import cells, context, labels, opinionqa, scales
+from lupom.science.surveys import cells, context, ids, labels, opinionqa, scales
 from lupom.science.surveys.codebook import Attribute, Codebook, Question
 from lupom.science.surveys.columns import Column, File, slug, unique
 
@@ -16,12 +16,6 @@ from lupom.science.surveys.columns import Column, File, slug, unique
 MOST_OPTIONS = 20
 RANGES = 4
 
-_ID = re.compile(
-    r"qkey|(?:resp(?:ondent)?|case|person|participant|subject|user|worker|panelist|prolific|record)"
-    r"_?(?:id|no|num|number|pid)|respon(?:se|dent)(?:_?id)?|(?:\w+_)?id|uuid|caseid|respid|pid|serial(?:_?no)?"
-    r"|index|idno|seed",
-    re.IGNORECASE,
-)
 _WEIGHT = re.compile(
     r"(?:.*_)?(?:[a-z]{0,4}(?:weights?|wgt|wght)|wts?|wtss\w*|w8|finalwt|gewicht(?:ung)?"
     r"|poids|pondera[^\W\d]*)(?:_.*|\d+)?",
@@ -103,7 +97,14 @@ def guess(file: File, survey: str) -> Codebook:
     out.context = {k: v for k, v in {**context.guessed(survey), **told}.items() if v}
     out.context.setdefault("title", context.title(survey))
     rest = list(file.columns)
-    id_ = _id(rest)
+    id_ = ids.find(rest)
+    if id_ is None and (found := ids.repeated(file)) and (item := ids.long(file, *found)):
+        raise ValueError(
+            f"{file.name}: a row is an answer here, not a person: each of {found[1]:,} people in"
+            f" {found[0].name!r} has several, and {item.name!r} says to which question; make it a"
+            " row a person and a column a question first (pandas: frame.pivot(index="
+            f"{found[0].name!r}, columns={item.name!r}, values=...); Excel: a pivot table)"
+        )
     weights = [c for c in rest if c is not id_ and _is_weight(c)]
     weight = min(weights, key=_weight_order) if weights else None
     out.id = id_.name if id_ else None
@@ -142,21 +143,6 @@ def extend(codebook: Codebook, file: File) -> list[str]:
             codebook.questions.append(_question(column))
     _name(codebook)
     return [c.name for c in new]
-
-
-def _id(columns: Sequence[Column]) -> Column | None:
-    named = [c for c in columns if _is_id(c) and any(c.values)]
-    complete = [c for c in named if all(c.values) and len(set(c.values)) == len(c.values)]
-    # A column named as an id is one even with a fault in it, which is told when it is used.
-    for found in (complete, [c for c in named if len(set(c.values)) > len(c.values) / 2]):
-        if found:
-            return min(found, key=lambda c: (c.name.casefold() == "index", columns.index(c)))
-    return None
-
-
-def _is_id(column: Column) -> bool:
-    name = "_".join(column.name.split())
-    return not column.labels and _ID.fullmatch(name) is not None
 
 
 def named_as_weight(column: Column) -> bool:
@@ -212,7 +198,7 @@ def _why_not(column: Column, rows: int) -> str:
     if column.group:
         same = column.labels.get(values[0], values[0])
         return "" if len(different) > 1 else f"everyone has the same: {same}"
-    if _is_id(column) and len(different) > len(values) / 2:
+    if ids.is_id(column) and len(different) > len(values) / 2:
         return "another id"
     answers = different - _missing(column).keys()
     if len(answers) < 2 and len(column.labels) < 2:
@@ -227,8 +213,10 @@ def _why_not(column: Column, rows: int) -> str:
         return f"free text: {len(unlabelled):,} different values"
     if not column.labels and not numeric and rows >= 10 and len(answers) > 0.8 * len(values):
         return f"free text: {len(answers):,} different values in {len(values):,} rows"
-    if numeric and not column.labels and _ID.fullmatch(column.name):
+    if numeric and ids.is_id(column):
         return "another id"
+    if ids.counts(column):
+        return "a running number"
     return ""
 
 

@@ -47,6 +47,7 @@ def read(path: Path, *, encoding: str | None = None) -> File:
     stata = path.suffix.lower() == ".dta"
     reader = pyreadstat.read_dta if stata else pyreadstat.read_sav
     notes: list[str] = []
+    found = ""
     try:
         frame, meta = _read(reader, path, encoding)
     except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, UnicodeDecodeError) as error:
@@ -57,8 +58,8 @@ def read(path: Path, *, encoding: str | None = None) -> File:
             ) from error
         try:
             # Files of older programs declare an encoding, or none, and are written in another.
-            found = encodings.told(_texts(*_read(reader, path, "ISO-8859-1"), "latin-1"))
-            found = found or "cp1252"
+            texts = _texts(*_read(reader, path, "ISO-8859-1"), "latin-1")
+            found = encodings.told(texts) or "cp1252"
             frame, meta = _read(reader, path, found)
         except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, UnicodeDecodeError):
             raise ValueError(
@@ -74,6 +75,7 @@ def read(path: Path, *, encoding: str | None = None) -> File:
             if told not in ("cp1252", "utf-8"):
                 with suppress(pyreadstat.ReadstatError, pyreadstat.PyreadstatError):
                     frame, meta = _read(reader, path, told)
+                    found = told
                     notes.append(
                         "files of Stata before version 14 do not say their encoding; texts are read"
                         f" as {told}, by their bytes; --encoding names another"
@@ -105,7 +107,7 @@ def read(path: Path, *, encoding: str | None = None) -> File:
         )
     _sets(columns, getattr(meta, "mr_sets", None) or {})
     title = " ".join((getattr(meta, "file_label", None) or "").split())
-    return check(File(path.name, columns, notes, title=title))
+    return check(File(path.name, columns, notes, title=title, encoding=found))
 
 
 def _sets(columns: list[Column], sets: dict[str, Any]) -> None:

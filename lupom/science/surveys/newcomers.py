@@ -12,7 +12,7 @@ import numpy as np
 from lupom.science.surveys import cells, labels
 from lupom.science.surveys.codebook import Attribute, Codebook
 from lupom.science.surveys.codebook import Question as Coded
-from lupom.science.surveys.columns import MEMBER, SELECTED, Column, File, fill
+from lupom.science.surveys.columns import SELECTED, Column, File, fill, prefix
 from lupom.science.surveys.fields import Field, Misread, printable
 from lupom.science.surveys.questions import Question
 
@@ -408,9 +408,9 @@ def _fill(columns: Mapping[str, Column], known: Known, notes: list[str]) -> None
     groups: dict[str, list[Column]] = {}
     for name, column in columns.items():
         one = known.questions.get(name)
-        found = MEMBER.fullmatch(column.name)
-        if one is not None and one.chosen and found:
-            groups.setdefault(found[1], []).append(column)
+        start = prefix(column.name)
+        if one is not None and one.chosen and start:
+            groups.setdefault(start, []).append(column)
     for members in groups.values():
         said = {_folded(value) for column in members for value in column.values} - {""}
         if len(members) < 2 or not said or said & {"0", "no", "false", "selected", "not selected"}:

@@ -7,7 +7,7 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ from lupom.science.surveys.columns import Column, File, check, check_width
 
 # The longest open answers of public surveys have some 20,000 characters.
 LONGEST_CELL = 1_000_000
+
+# A first sheet of fewer rows may be a title page, where another has at least so many cells.
+_FEW_ROWS, _ENOUGH = 6, 100
 
 CSV = (".csv", ".tsv", ".txt")
 EXCEL = (".xlsx", ".xlsm")
@@ -201,9 +204,10 @@ def _decoded(path: Path, encoding: str | None) -> str:
 
 
 def _sheet(path: Path) -> File:
-    """Return a workbook's first sheet; what is wrong with it, or noted, names the others."""
-    lines, first, others = _excel(path)
-    said = f"the first sheet is {first!r}; not read: {', '.join(map(repr, others))}"
+    """Return a workbook's sheet of answers; what is wrong with it, or noted, names the others."""
+    lines, read_, others, first = _excel(path)
+    which = "the first sheet is" if first else "the sheet of answers is"
+    said = f"{which} {read_!r}; not read: {', '.join(map(repr, others))}"
     try:
         file = table(lines, path.name)
     except ValueError as error:
@@ -214,8 +218,12 @@ def _sheet(path: Path) -> File:
     return file
 
 
-def _excel(path: Path) -> tuple[list[list[Any]], str, list[str]]:
-    """Return the rows of a workbook's first sheet, its name, and those of the others."""
+def _excel(path: Path) -> tuple[list[list[Any]], str, list[str], bool]:
+    """Return the rows of a workbook's sheet of answers, its name, the others', if it is the first.
+
+    It is the first, unless that has less than two columns or a handful of rows (a title page, a
+    read-me) where another has a hundred cells and more than it.
+    """
     try:
         import openpyxl
     except ModuleNotFoundError as error:
@@ -227,17 +235,33 @@ def _excel(path: Path) -> tuple[list[list[Any]], str, list[str]]:
     except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
         raise ValueError(f"{path.name}: not an Excel file, or a damaged one ({error})") from error
     try:
-        sheet = book.worksheets[0]
-        check_width(sheet.max_column or 0, path.name)
-        lines = [list(row) for row in sheet.iter_rows(values_only=True)]
-        first, others = sheet.title, [other.title for other in book.worksheets[1:]]
+        sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+        sheets = sheets or list(book.worksheets)
+        lines = _cells(sheets[0], path.name)
+        chosen = sheets[0]
+        if len(sheets) > 1 and (len(lines) < _FEW_ROWS or len(lines[0]) < 2):
+            for sheet in sheets[1:]:
+                found = _cells(sheet, path.name)
+                if _size(found) > max(_size(lines), _ENOUGH) and len(found[0]) > 1:
+                    lines, chosen = found, sheet
+        others = [sheet.title for sheet in book.worksheets if sheet is not chosen]
     finally:
         book.close()
-    lines = [row for row in lines if any(cells.text(v) for v in row)]
     if not lines:
-        raise ValueError(f"{path.name}: the first sheet, {first!r}, is empty")
-    width = max(len(row) for row in lines)
-    return [row + [None] * (width - len(row)) for row in lines], first, others
+        raise ValueError(f"{path.name}: the first sheet, {chosen.title!r}, is empty")
+    return lines, chosen.title, others, chosen is sheets[0]
+
+
+def _cells(sheet: Any, name: str) -> list[list[Any]]:
+    check_width(sheet.max_column or 0, name)
+    lines = [list(row) for row in sheet.iter_rows(values_only=True)]
+    lines = [row for row in lines if any(cells.text(v) for v in row)]
+    width = max((len(row) for row in lines), default=0)
+    return [row + [None] * (width - len(row)) for row in lines]
+
+
+def _size(lines: Sequence[Sequence[Any]]) -> int:
+    return len(lines) * len(lines[0]) if lines else 0
 
 
 def _parquet(path: Path) -> File:

@@ -120,6 +120,18 @@ def test_sheets_that_are_not_read_are_named(tmp_path):
         files.read(path)
 
 
+def test_a_title_page_before_the_answers_is_passed_over(tmp_path):
+    data = [("id", "a", "b"), *[(str(i), "Yes", "No") for i in range(60)]]
+    sheets = {
+        "Read me": [("Survey of 2024",), ("Contact: x",)],
+        "Data": data,
+        "Codes": [("a", "b")],
+    }
+    file = files.read(workbook(tmp_path / "x.xlsx", sheets))
+    assert [c.name for c in file.columns] == ["id", "a", "b"]
+    assert file.notes == ["the sheet of answers is 'Data'; not read: 'Read me', 'Codes'"]
+
+
 @pytest.mark.parametrize(
     ("start", "what"),
     [(b"PK\x03\x04", "Excel"), (b"$FL2@(#)", r"\.sav"), (b"\xd0\xcf\x11\xe0", r"\.xls\b")],

@@ -1,0 +1,76 @@
+"""Which column has the ids of people, and whether a row is a person."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from lupom.science.surveys.columns import Column, File, slug
+
+_ID = re.compile(
+    r"qkey|(?:resp(?:ondent)?|case|person|participant|subject|user|worker|panelist|prolific|record)"
+    r"_?(?:id|no|num|number|pid)|respon(?:se|dent)(?:_?id)?|(?:\w+_)?id|uuid|caseid|respid|pid|serial(?:_?no)?"
+    r"|index|idno|seed",
+    re.IGNORECASE,
+)
+# What counts rows, where they are counted in order.
+_RUNNING = re.compile(r"(?:row|lfd|seq|unnamed)?_?(?:no|nr|num|number|n|id|0)?|lfdn|sequence|obs")
+# What says to which question an answer is, where a row is one.
+_ITEM = re.compile(
+    r"(?:question|item|variable|field|frage|pregunta)s?(?:_?(?:id|code|name|key|text|number|no))?|qid"
+)
+
+
+def find(columns: Sequence[Column]) -> Column | None:
+    """Return the column of ids: the first named as one in which nobody's is blank or another's."""
+    named = [c for c in columns if is_id(c) and any(c.values)]
+    complete = [c for c in named if all(c.values) and len(set(c.values)) == len(c.values)]
+    # A column named as an id is one even with a fault in it, which is told when it is used.
+    for found in (complete, [c for c in named if len(set(c.values)) > len(c.values) / 2]):
+        if found:
+            return min(found, key=lambda c: (c.name.casefold() == "index", columns.index(c)))
+    return None
+
+
+def is_id(column: Column) -> bool:
+    """Say whether a column is named as one of ids."""
+    if column.labels:
+        return False
+    # LimeSurvey writes 'id. Response ID', Kobo _id.
+    code = re.match(r"(\w+)\. ", column.name)
+    names = ("_".join(column.name.split()).lstrip("_"), code[1] if code else "")
+    return any(_ID.fullmatch(name) for name in names)
+
+
+def repeated(file: File) -> tuple[Column, int] | None:
+    """Return a column of ids that people have several rows of, and how many people they are."""
+    for column in file.columns:
+        people = len(set(column.values))
+        if is_id(column) and all(column.values) and 2 <= people <= file.rows / 2:
+            return column, people
+    return None
+
+
+def long(file: File, ids: Column, people: int) -> Column | None:
+    """Return the column that says to which question an answer is, where a row is an answer."""
+    for column in file.columns:
+        items = set(column.values)
+        if column is ids or column.labels or "" in items or not 2 <= len(items) <= file.rows / 4:
+            continue
+        if len(set(zip(ids.values, column.values, strict=True))) < file.rows:
+            continue
+        named = _ITEM.fullmatch(slug(column.name)) is not None
+        worded = not any(re.match(r"[+-]?\d", v) for v in items)
+        if named or (worded and len(file.columns) <= 4 and file.rows >= 1.5 * people):
+            return column
+    return None
+
+
+def counts(column: Column) -> bool:
+    """Say whether a column counts the rows, of ten or more: whole numbers one after the other."""
+    values = column.values
+    if column.labels or not _RUNNING.fullmatch(slug(column.name)) or len(values) < 10:
+        return False
+    if not all(v.isdecimal() for v in values):
+        return False
+    return [int(v) for v in values] == list(range(int(values[0]), int(values[0]) + len(values)))
