@@ -281,7 +281,7 @@ def design_blocks(
     found, parts = list(surveys), []
     listed = ids_by_survey(questions)
     every = listed if others is None else ids_by_survey(others)
-    fixed_of = _cores(found, listed, core, note)
+    fixed_of = _cores(found, every, core, note)
     for one in found:
         task, fixed = one.task, fixed_of[one.task.survey]
         count = int((~fixed).sum())
@@ -447,7 +447,7 @@ def _cores(
     Those that tell who can be asked another one are among them: whoever is asked that one's block
     and not theirs could not be asked it.
     """
-    wanted, out = named(listed, core, "plan_core"), {}
+    wanted, out = named(listed, core, "plan_core", "question"), {}
     for one in found:
         names = wanted[one.task.survey]
         asked = names | {q for q, made in one.recodes.items() if names & set(made)}

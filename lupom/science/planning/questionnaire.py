@@ -184,13 +184,15 @@ def named(
     known: Mapping[str, Collection[str]],
     names: Collection[str] | Mapping[str, Collection[str]],
     var: str,
+    what: str = "closed question",
 ) -> dict[str, set[str]]:
     """Return the questions that a var names, by survey.
 
     Parameters
     ----------
     known : the questions of each survey.
-    names : of all surveys, each of one of them at least, or by survey. var : its name, for errors.
+    names : of all surveys, each of one of them at least, or by survey. var, what : its name, and
+        what it names, for errors.
 
     Raises
     ------
@@ -210,7 +212,7 @@ def named(
         strange = sorted(set(wanted) - set(there))
         if strange:
             raise ValueError(
-                f"{var} names {', '.join(strange)}, no closed question of {' or '.join(these)}"
+                f"{var} names {', '.join(strange)}, no {what} of {' or '.join(these)}"
                 f"{_near(strange[0], there)}"
             )
     return {survey: set(by_survey.get(survey, ())) & set(known[survey]) for survey in known}

@@ -217,7 +217,7 @@ def test_what_is_answered_in_numbers_or_texts_is_asked_of_everybody(survey):
     _, people, questions = survey
     hours = pd.DataFrame({"survey": "s", "question_id": ["hours"], "options": [[]]})
     every = pd.concat([questions.iloc[:2], hours, questions.iloc[2:]])
-    found = blocks.design_blocks(*survey, blocks=3, others=every, note=notes.append)
+    found = blocks.design_blocks(*survey, blocks=3, core=["hours"], others=every, note=notes.append)
     assert found["question_id"].to_pylist() == every["question_id"].to_list()
     row = found.to_pylist()[2]
     assert (row["block"], row["asked"], row["half_width"]) == ("core", 1, 1)
