@@ -60,11 +60,14 @@ def estimate_calls(
             asked = [name for name in above if context.nodes[name].materialization.needs_llm]
             unknown = any(known.of(parent) is None for parent in node.parents)
             try:
+                if not node.materialization.needs_llm:
+                    first = asked[0] if asked and unknown and not rehearse else None
+                    first = first or memory.build(tuple(above))
+                    today = asked[0] if asked and not unknown else None
+                    step.estimate = _embedding(memory, node, first, today)
+                    continue
                 first = asked[0] if asked and not (rehearse and unknown) else None
                 first = first or memory.build(tuple(above))
-                if not node.materialization.needs_llm:
-                    step.estimate = _embedding(memory, node, first)
-                    continue
                 if first is not None:
                     step.estimate = _below(context, node, known, first, retry_invalid)
                 else:
@@ -97,10 +100,12 @@ def _gate_fault(context: Context, graph: Graph[Node], doing: set[str], memory: S
     return ""
 
 
-def _embedding(memory: Scratch, node: Node, asked: str | None) -> Estimate | None:
+def _embedding(
+    memory: Scratch, node: Node, asked: str | None, today: str | None
+) -> Estimate | None:
     """Estimate what a Python model has embedded; None where that is nothing.
 
-    `asked` is a model above it that is to ask first.
+    `asked` is a model above it that is to ask first, `today` one that stands and may change.
     """
     if asked is not None:
         return Estimate(
@@ -112,15 +117,17 @@ def _embedding(memory: Scratch, node: Node, asked: str | None) -> Estimate | Non
         return None
     whole = sum(found.taking.values(), Forecast.none())
     priced = [one.cost for one in found.taking.values() if one.cost is not None]
+    cost = sum(priced, Range()) if priced or not found.missing else None
+    least = 0.0 if today else 1.0
     return Estimate(
         rows=len(found.texts),
         cached=len(found.texts) - found.missing,
-        low=found.missing,
+        low=0 if today else found.missing,
         high=found.missing,
-        tokens=whole.tokens,
-        cost=sum(priced, Range()) if priced or not found.missing else None,
+        tokens=whole.tokens.times(least, 1.0),
+        cost=None if cost is None else cost.times(least, 1.0),
         unpriced=[name for name, one in sorted(found.taking.items()) if one.cost is None],
-        note="texts to embed",
+        note=f"texts to embed{f', by those of today; {today} may change them' if today else ''}",
         guessed=found.made_up,
         embeds=True,
     )

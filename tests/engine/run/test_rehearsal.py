@@ -112,6 +112,15 @@ def test_vectors_that_are_kept_are_taken(folder, server):
         assert project.plan(select="traits_of").steps
 
 
+def test_texts_of_today_may_change_with_the_answers_above(folder, server):
+    run(folder)
+    prompt = next((folder / "prompts").glob("traits*.jinja"))
+    prompt.write_text("Anew. " + prompt.read_text(encoding="utf-8"), encoding="utf-8")
+    texts = estimates(folder)["traits_of"]
+    assert (texts.low, texts.high, texts.cached) == (0, 0, texts.rows)
+    assert texts.note == "texts to embed, by those of today; second may change them"
+
+
 def test_a_comparison_has_no_texts_embedded(folder, server, capsys):
     run(folder)
     words = "texts = ['not ' + name for (name,)"
