@@ -332,6 +332,8 @@ def _options(column: Column, missing: dict[str, str]) -> dict[str, str]:
     if not column.labels and (at := scales.positions(list(out))) is not None:
         order = dict(zip(out, at, strict=True))
         out = dict(sorted(out.items(), key=lambda i: (order[i[0]] is None, order[i[0]] or 0)))
+    elif not column.labels and (numbered := scales.by_number(list(out))):
+        out = {v: v for v in numbered}
     return out
 
 

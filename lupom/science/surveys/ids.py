@@ -14,7 +14,10 @@ _ID = re.compile(
     re.IGNORECASE,
 )
 # What counts rows, where they are counted in order.
-_RUNNING = re.compile(r"(?:row|lfd|seq|unnamed)?_?(?:no|nr|num|number|n|id|0)?|lfdn|sequence|obs")
+_RUNNING = re.compile(
+    r"(?:(?:.+_)?(?:no|nr|num|number|nummer|n|id|idx|index|row|seq|case|fall|obs|unnamed|0))?"
+    r"|lfdn|sequence|serial"
+)
 # What says to which question an answer is, where a row is one.
 _ITEM = re.compile(
     r"(?:question|item|variable|field|frage|pregunta)s?(?:_?(?:id|code|name|key|text|number|no))?|qid"

@@ -39,7 +39,7 @@ _UNIPOLAR = (
         r"not at all\b.*|none(?: at all)?|no .*|nothing",
         r"(?:not too|not very|not much|only a little|slightly|hardly|very little)\b.*",
         r"(?:a little|somewhat|some|moderately|a moderate amount|only somewhat)\b.*",
-        r"(?:fairly|quite|a fair amount|mostly)\b.*",
+        r"(?:fairly|quite|pretty|a fair amount|mostly)\b.*",
         r"(?:very|a lot|a great deal|much|a good deal)\b.*",
         r"(?:extremely|completely|totally|entirely)\b.*",
     ),
@@ -81,6 +81,8 @@ _UNIPOLAR = (
     ),
 )
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+# A list number at the end: 'Strongly agree (5)'.
+_BEHIND = re.compile(r"\s*(\S.*?)\s*[(\[](\d{1,2})[)\]]\s*", re.DOTALL)
 # What may stand before the number of an amount.
 _BEFORE = re.compile(
     r"(?:(?:\W|_)+|aged?|ages|between|from|about|around|approximately|exactly|only|just|over|more|than"
@@ -132,11 +134,25 @@ def listed(options: Sequence[str]) -> bool:
     return _without_numbers(options) is not None
 
 
+def by_number(options: Sequence[str]) -> list[str] | None:
+    """Return options in the order of their list numbers, None where not each has its own."""
+    found = [labels.numbered(o) for o in options]
+    numbers = [f[0] for f in found if f is not None]
+    if len(numbers) < len(options):
+        numbers = [int(m[2]) for o in options if (m := _BEHIND.fullmatch(o))]
+    if len(set(numbers)) < len(options):
+        return None
+    return [option for _, option in sorted(zip(numbers, options, strict=True))]
+
+
 def _without_numbers(options: Sequence[str]) -> list[str] | None:
     """Return options without their list numbers, None where not all have one."""
     found = [labels.numbered(o) for o in options]
     if options and all(found):
         return [f[1] for f in found if f is not None]
+    behind = [_BEHIND.fullmatch(o) for o in options]
+    if len({m[2] for m in behind if m}) == len(options) > 1:
+        return [m[1] for m in behind if m]
     # '1 Labour', '2 Green': in order, and of different things, unlike '1 child', '2 children'.
     bare = [re.fullmatch(r"(\d{1,2})\s+([^\W\d].*)", o.strip()) for o in options]
     if len(options) < 2 or not all(bare):

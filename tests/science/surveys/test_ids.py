@@ -41,7 +41,7 @@ def test_ids_as_programs_name_them(name):
     assert guesses.guess(file_of(**{name: range(24), "a": YES}), "x").id == name
 
 
-@pytest.mark.parametrize("name", ["lfdn", "Nr", "#", "row_no", "obs"])
+@pytest.mark.parametrize("name", ["lfdn", "Nr", "#", "row_no", "obs", "Fall-Nr", "Unnamed: 0"])
 def test_what_counts_rows_is_no_question(name):
     book = guesses.guess(file_of(**{name: range(1, 25), "a": YES, "hours": range(24)}), "x")
     assert book.ignored == {name: "a running number"}

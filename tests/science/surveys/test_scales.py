@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lupom.science.surveys.scales import positions
+from lupom.science.surveys.scales import by_number, positions
 
 AGREE = ["Strongly disagree", "Disagree", "Neither agree nor disagree", "Agree", "Strongly agree"]
 
@@ -27,12 +27,23 @@ AGREE = ["Strongly disagree", "Disagree", "Neither agree nor disagree", "Agree",
         ["\u2264 1,000", "1,001 to 2,000", "> 2,000"],
         ["Strongly disagree", "Disagree", "Undecided", "Agree", "Strongly agree"],
         ["1. Very bad", "2. Bad", "3. No opinion", "4. Good", "5. Very good"],
+        [f"{text} ({i})" for i, text in enumerate(AGREE, 1)],
+        ["Very happy", "Pretty happy", "Not too happy"],
         ["0 Not at all likely", "1", "2", "3 Extremely likely"],
         ["Very liberal", "Liberal", "Moderate", "Conservative", "Very conservative"],
     ],
 )
 def test_a_scale_listed_in_order_is_numbered(options):
     assert positions(options) == [float(i) for i in range(1, len(options) + 1)]
+
+
+def test_list_numbers_order_options_and_make_no_scale():
+    parties = ["Green [10]", "Labour [2]", "Liberal [3]"]
+    assert positions(parties) is None
+    assert by_number(parties) == ["Labour [2]", "Liberal [3]", "Green [10]"]
+    assert by_number(["10. Green", "2. Labour"]) == ["2. Labour", "10. Green"]
+    assert by_number(["Green (1)", "Labour (1)"]) is None
+    assert by_number(["Green", "Labour"]) is None
 
 
 def test_a_middle_listed_last_stands_between():
