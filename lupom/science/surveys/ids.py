@@ -9,7 +9,7 @@ from lupom.science.surveys.columns import Column, File, slug
 
 _ID = re.compile(
     r"qkey|(?:resp(?:ondent)?|case|person|participant|subject|user|worker|panelist|prolific|record)"
-    r"_?(?:id|no|num|number|pid)|respon(?:se|dent)(?:_?id)?|(?:\w+_)?id|uuid|caseid|respid|pid|serial(?:_?no)?"
+    r"_?(?:id|no|nr|num|number|pid|code)|(?:participant|panelist|proband|vp)(?:_?(?:code|nr))?|#|respon(?:se|dent)(?:_?id)?|(?:\w+_)?id|uuid|caseid|respid|pid|serial(?:_?no)?"
     r"|index|idno|seed",
     re.IGNORECASE,
 )

@@ -86,6 +86,10 @@ def _numbered(path: Path, encoding: str | None) -> tuple[list[int], list[list[st
             lines.append(line)
     except MalformedRow as error:
         raise ValueError(f"{path.name}:{error.line}: {error}") from error
+    # Spreadsheets save rows that were emptied, ',,,', below the last one.
+    while len(out) > 1 and len(out[0]) > 1 and not any(map(str.strip, out[-1])):
+        out.pop()
+        lines.pop()
     if not out or not any(out[0]):
         raise ValueError(f"{path.name}: there is no header")
     return lines, out

@@ -72,6 +72,13 @@ def test_a_hostile_csv_is_refused_with_its_place(tmp_path, content, message):
         files.read(tmp_path / "x.csv")
 
 
+def test_emptied_rows_below_the_last_are_none(tmp_path):
+    (tmp_path / "x.csv").write_text("id,q\n1,Yes\n,\n2,No\n,\n , \n")
+    file = files.read(tmp_path / "x.csv")
+    assert file.columns[0].values == ["1", "", "2"]
+    assert file.lines == [2, 3, 4]
+
+
 def test_another_encoding_can_be_given(tmp_path):
     (tmp_path / "x.csv").write_bytes("id,q\n1,caf\u00e9\n2,th\u00e9\n".encode("cp1252"))
     assert files.read(tmp_path / "x.csv", encoding="cp1252").columns[1].values[0] == "caf\u00e9"
