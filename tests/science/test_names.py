@@ -1,6 +1,9 @@
+import pyarrow as pa
 import pytest
 
-from lupom.science.names import names_of, of_survey
+from lupom.science.names import check_attributes, names_of, of_survey
+
+MAP = pa.map_(pa.string(), pa.string())
 
 
 @pytest.mark.parametrize(
@@ -28,3 +31,13 @@ def test_a_setting_is_one_for_all_or_found_by_a_name():
     assert of_survey(by_survey, "american_trends_panel_w34") == "bds"
     assert of_survey(by_survey, "gss") == "bic"
     assert of_survey({"W34": "bds"}, "gss") is None
+
+
+def test_attributes_that_nobody_has_are_told():
+    people = {"survey": ["a", "b"], "attributes": [[("SEX", "f")], [("AGE", "30-49")]]}
+    table = pa.table({**people, "attributes": pa.array(people["attributes"], MAP)})
+    check_attributes(table, ["AGE", "SEX"], "group_attributes")
+    with pytest.raises(ValueError, match=r"group_attributes names 'SEXX', .*did you mean 'SEX'\?"):
+        check_attributes(table, ["SEXX"], "group_attributes")
+    with pytest.raises(ValueError, match="no attribute of people; there are AGE, SEX"):
+        check_attributes(table, ["income"], "group_attributes")

@@ -17,6 +17,7 @@ from lupom.science.estimates.design import Bools, Design, Floats, Ints
 from lupom.science.estimates.people import Asked, People
 from lupom.science.estimates.ppi import Mean
 from lupom.science.inputs import arrow, require
+from lupom.science.names import check_attributes
 
 ESTIMATES = pa.schema(
     [
@@ -156,12 +157,15 @@ def estimates(
 
     Raises
     ------
-    ValueError : for a missing column, an answer that is no option, a respondent without a row.
+    ValueError : for a missing column, an answer that is no option, a respondent without a row, and
+        for attributes that nobody has.
     """
     responses, questions, respondents = arrow(responses), arrow(questions), arrow(respondents)
     require(responses, _ANSWER, "responses")
     require(questions, ("survey", "question_id", "options", "kind"), "questions")
     require(respondents, ("survey", "respondent_id", "attributes"), "respondents")
+    if attributes is not None:
+        check_attributes(respondents, attributes, "group_attributes")
     said = None if predictions is None else joined(predictions)
     parts = []
     for survey in sorted(pc.unique(questions["survey"]).to_pylist()):
