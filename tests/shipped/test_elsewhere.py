@@ -101,7 +101,8 @@ def test_the_stack_hears_who_was_right_on_tuning_pairs(board):
 
 def test_the_stack_does_not_hear_who_was_right_on_test_pairs_alone(board):
     assert board["all", "elsewhere", "lucky"][0] == 1.0
-    assert board["all", "stack", "lucky"] == board["all", "stack_plain", None]
+    # By chance its guesses may look as if they told something; seer gains .2 and more.
+    assert board["all", "stack", "lucky"][0] < board["all", "stack_plain", None][0] + 0.1
 
 
 def test_who_predicts_some_pairs_is_judged_on_these_with_everyone(board):
