@@ -445,6 +445,14 @@ def test_long_nonsense_is_refused_in_no_time(row, piece):
         row.read(piece * 5000)
 
 
+@pytest.mark.parametrize("piece", ["answer: ", "the answer is ", "option "])
+@pytest.mark.parametrize("form", ["{}x", '{{"mood": "{}x"}}', '["{}x"]'])
+def test_so_is_what_names_an_answer_without_end(load, piece, form):
+    choice = load('class A(BaseModel):\n    mood: Annotated[str, OneOf("moods")]', "A")
+    with pytest.raises(InvalidAnswer):
+        choice.for_row(MOODS).read(form.format(piece * 3000))
+
+
 @pytest.mark.parametrize(
     "text",
     [
