@@ -34,16 +34,6 @@ def pytest_configure(config: pytest.Config) -> None:
         compileall.compile_dir(Path(__file__).parents[1] / "lupom", quiet=1)
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Run half as many workers again as there are cores: many tests wait for a server or a process.
-
-    With as many workers as cores these were idle for a sixth of the time.
-    """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max((cores or 1) * 3 // 2, 1)
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest, so that at the end no worker waits for another's."""
     items.sort(key=lambda item: "embedded" not in item.keywords)

@@ -13,6 +13,8 @@ from tests.support.shipped import FEW_DRAWS, INFO, RESPONSES, copy_project, read
 
 VARS = {
     **FEW_DRAWS,
+    # Of each predictor that ships tests/science/predictors/test_baselines.py shows the same.
+    "predictors": ["majority", "logistic_answers", "network_answers", "boosted_answers"],
     "test_pairs": 150,
     "tuning_pairs": 150,
     "llm_test_respondents": 12,

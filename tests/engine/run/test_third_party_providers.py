@@ -176,7 +176,7 @@ def test_a_client_that_cannot_be_imported_is_one_line_too(folder, site):
         "models/notes.sql: llm 'default': lupom-example 1.0 is installed and offers 'parrot'"
         " (lupom.providers), but lupom_example.cage:Parrot cannot be imported: ModuleNotFoundError:"
         " No module named 'gizmo_that_is_not_there'; update that package or uninstall it"
-            " (llms.default is at lupom_project.yml:3)"
+        " (llms.default is at lupom_project.yml:3)"
     )
 
 

@@ -28,6 +28,10 @@ def predicted(s: synthetic.Survey, seed: int = 0, predictors: Any = SHIPPED) -> 
     return frame.sort_values(["predictor", "respondent_id", "question_id"], ignore_index=True)
 
 
+def by(*names: str) -> dict[str, Any]:
+    return {name: SHIPPED[name] for name in names}
+
+
 def task_of(s: synthetic.Survey) -> Task:
     [task] = tasks(s.known, s.pairs, s.respondents, s.questions)
     return task
@@ -78,7 +82,7 @@ def test_answers_tell_more_than_demographics_and_these_more_than_nothing(
 
 def test_majority_is_the_share_among_reference_respondents() -> None:
     s = synthetic.survey()
-    table = predicted(s)
+    table = predicted(s, predictors=by("majority"))
     reference = set(s.known["respondent_id"]) - set(s.holdout["respondent_id"])
     row = table[table["predictor"] == "majority"].iloc[0]
     given = s.known[
@@ -208,7 +212,7 @@ def test_a_question_unlike_any_other_that_nobody_answered() -> None:
 def test_answers_to_alike_questions_tell_a_new_one() -> None:
     s = synthetic.survey(people=240, items=12, held=120)
     s.known.loc[s.known["question_id"] == "q0", "answer"] = None
-    table = predicted(s, predictors=QUICK)
+    table = predicted(s, predictors=by("majority", "majority_group", "logistic_answers"))
     new = table[table["question_id"] == "q0"]
     share = accuracy(new, s)
     assert share["logistic_answers"] > share["majority"] + 0.2
@@ -232,7 +236,7 @@ def test_majority_counts_a_respondent_by_weight() -> None:
     given = s.known[s.known["question_id"] == "q1"].set_index("respondent_id")["answer"]
     high = s.respondents["respondent_id"].map(given) == "High"
     s.respondents["weight"] = high.map({True: 0.0, False: 2.0})
-    table = predicted(s, predictors=QUICK)
+    table = predicted(s, predictors=by("majority", "logistic_demographics"))
     one = table[table["question_id"] == "q1"].groupby("predictor")["probabilities"].first()
     assert one["majority"]["High"] < 0.02
     assert 0.3 < one["logistic_demographics"]["High"] < 0.7
