@@ -31,7 +31,7 @@ LABELS = {
     "order": {1: "Never", 2: "Sometimes", 3: "Often"},
     "like": {1: "Red", 2: "Blue", 3: "Green"},
 }
-# Questions of which the embedded LLM has something to say at once.
+# What the columns of .sav and .dta are called.
 COLUMN_LABELS = {
     "trust": "Most people can be trusted.",
     "order": "How often do you read a newspaper?",
@@ -151,24 +151,6 @@ def test_init_from_a_published_wave_with_its_real_header(tmp_path, monkeypatch, 
         assert ids.rows()[0][0][:7] == [0, 1, 2, 3, 4, 6, 7]
         titles = project.query("select title, country from surveys").rows()
         assert titles == [("American Trends Panel, wave 34", "United States")]
-
-
-@pytest.mark.embedded
-def test_init_from_a_file_runs_on_the_embedded_llm(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    write("sav", tmp_path)
-    assert run("init", "mine", "--from", "panel.sav") == 0
-    monkeypatch.chdir(tmp_path / "mine")
-    few = {
-        **QUICK,
-        "predictors": ["majority"],
-        **{"llm_test_respondents": 1, "llm_reference_respondents": 1, "llm_pairs": 1},
-        **{"llm_tuning_pairs": 1, "small_llm_questions": 1, "prediction_settings": ["everything"]},
-        **{"dimension_clusters": {"low": 1, "mid": 1, "high": 1}},
-    }
-    assert run("run", "--vars", json.dumps(few)) == 0
-    with Project(tmp_path / "mine") as project:
-        assert project.query("select count(*) from persona_values").rows()[0][0] > 0
 
 
 def test_init_without_a_file_copies_the_project_that_ships(tmp_path, monkeypatch, capsys):

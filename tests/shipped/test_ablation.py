@@ -7,13 +7,14 @@ import pytest
 from lupom import Project
 from tests.support.bedrock_server import BedrockServer
 from tests.support.llm_server import LLMServer
-from tests.support.shipped import copy_project
+from tests.support.shipped import SMALL_EVALUATION, copy_project
 
 pytest.importorskip("boto3")
 
 BACKBONES = ["haiku", "llama70b3", "mistrallarge", "sonnet"]
 SETTINGS = ["demographics", "everything", "history", "history_neighbours"]
 VARS = {
+    **SMALL_EVALUATION,
     "predictor": BACKBONES,
     "prediction_settings": SETTINGS,
     "llm_pairs": 3,

@@ -1,7 +1,7 @@
 """The shipped pipeline in a lake has the tables it has in a plain file.
 
 Most of its time is DuckLake's, which reads its catalog anew after each commit, so that what follows
-from scores (SQL and Python like the rest) is left out: with it all 97 tables were the same.
+from baselines (SQL and Python like the rest) is left out: with it all 97 tables were the same.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from lupom import Project
 from tests.support import lakes
 from tests.support.shipped import SMALL_EVALUATION, copy_project
 
-SELECTED = "+scores"
+SELECTED = "+baselines"
 
 
 def test_every_table_has_the_digest_it_has_in_a_file(tmp_path):

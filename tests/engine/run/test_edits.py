@@ -151,7 +151,7 @@ def test_after_any_edits_crashes_and_edits_during_runs_tables_are_those_of_a_cle
 
 
 @pytest.mark.parametrize("name", CHOICES)
-@pytest.mark.parametrize("node", ["people", "joined", "scaled", "together"])
+@pytest.mark.parametrize("node", ["people", "scaled"])
 def test_a_file_edited_when_a_node_starts_and_back_when_it_ended_is_built_again(folder, name, node):
     before = (folder / name).read_text(encoding="utf-8")
     at = At()
