@@ -21,6 +21,7 @@ def built(*, llm: str = "", **vars: object) -> FakeProject:
         project.connection.execute(llm)
     project.build("prediction/predictions_elsewhere.py")
     project.build("staging/survey_designs.py")
+    project.build("evaluation/everyones_predictions.py")
     project.build("evaluation/estimates.py")
     return project
 
@@ -190,6 +191,7 @@ def test_predictions_made_elsewhere_of_everyone_count(project: FakeProject) -> N
     there.build("prediction/predictions_elsewhere.py")
     assert there.value("select count(*) from predictions_elsewhere") < 20
     there.build("staging/survey_designs.py")
+    there.build("evaluation/everyones_predictions.py")
     there.build("evaluation/estimates.py")
     [(power, effective, n, predicted)] = there.rows(
         "select power, n_effective, n_humans, n_predicted from estimates "

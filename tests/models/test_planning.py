@@ -122,7 +122,8 @@ def test_which_questions_an_llm_may_answer_is_known_by_those_who_answered(
     )
     project.vars["plan_prices"] = {"interview": 10, "llm_call": 0.001}
     for name in (
-        *("prediction/predictions_elsewhere", "staging/survey_designs", "evaluation/estimates"),
+        *("prediction/predictions_elsewhere", "evaluation/everyones_predictions"),
+        *("staging/survey_designs", "evaluation/estimates"),
         *("planning/question_reach", "planning/design_blocks", "planning/prediction_worth"),
         "planning/survey_plan",
     ):

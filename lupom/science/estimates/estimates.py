@@ -16,6 +16,7 @@ from lupom.science.estimates import intervals, people, ppi
 from lupom.science.estimates.design import Bools, Design, Floats, Ints
 from lupom.science.estimates.people import Asked, People
 from lupom.science.estimates.ppi import Mean
+from lupom.science.estimates.said import by_predictor, by_question, joined
 from lupom.science.inputs import arrow, require
 from lupom.science.names import check_attributes
 
@@ -54,10 +55,6 @@ TOGETHER = "all"
 SMALLEST = 20
 
 _ANSWER = ("survey", "respondent_id", "question_id", "status", "answer")
-_PREDICTION = (
-    *("survey", "respondent_id", "question_id", "predictor", "llm", "answer", "probabilities"),
-    "status",
-)
 
 
 @dataclass(frozen=True)
@@ -188,29 +185,6 @@ def estimates(
     return pa.concat_tables(parts) if parts else ESTIMATES.empty_table()
 
 
-def joined(predictions: Any) -> pa.Table:
-    """Return one table or several as one, with the columns that are needed."""
-    tables = [arrow(t) for t in (predictions if isinstance(predictions, list) else [predictions])]
-    for table in tables:
-        require(table, _PREDICTION, "predictions")
-    spread = pa.map_(pa.string(), pa.float64())
-    types = [spread if name == "probabilities" else pa.string() for name in _PREDICTION]
-    schema = pa.schema(list(zip(_PREDICTION, types, strict=True)))
-    return pa.concat_tables([table.select(_PREDICTION).cast(schema) for table in tables])
-
-
-def by_question(said: pa.Table) -> dict[str, pa.Table]:
-    """Return predictions by question, each in the order of rows."""
-    names = said["question_id"].combine_chunks().dictionary_encode()
-    code = np.asarray(pc.fill_null(names.indices, -1), dtype=np.int64)
-    order = np.argsort(code, kind="stable")
-    starts = np.searchsorted(code[order], np.arange(len(names.dictionary) + 1))
-    return {
-        name: said.take(pa.array(order[starts[i] : starts[i + 1]]))
-        for i, name in enumerate(names.dictionary.to_pylist())
-    }
-
-
 class _Rows:
     """Collects the rows of one survey."""
 
@@ -279,19 +253,11 @@ class _Rows:
         yield from raw
         if said is None:
             return
-        here = said
-        names = here.select(["predictor", "llm"]).group_by(["predictor", "llm"]).aggregate([])
-        order = [("predictor", "ascending"), ("llm", "ascending")]
-        for name in names.sort_by(order).to_pylist():
-            rows = pc.equal(here["predictor"], name["predictor"])
-            llm = name["llm"]
-            of_llm = pc.is_null(here["llm"]) if llm is None else pc.equal(here["llm"], llm)
-            rows = pc.and_(rows, pc.fill_null(of_llm, False))
-            values = people.predicted(asked, self.people, here.filter(rows))
+        for predictor, llm, rows in by_predictor(said):
+            values = people.predicted(asked, self.people, rows)
             if _enough(values, asked.answered, among):
-                one = _Told(name["predictor"], llm, values)
-                raw.append(one)
-                yield _Told(one.predictor, llm, self._calibrated(asked, design, values))
+                raw.append(_Told(predictor, llm, values))
+                yield _Told(predictor, llm, self._calibrated(asked, design, values))
         covers = [ppi.has_all(one.values) & among for one in raw]
         # What only some people have a prediction of all of is worth less than the best alone.
         together = np.all(covers, axis=0) if covers else among

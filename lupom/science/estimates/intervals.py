@@ -7,6 +7,9 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
+# How many standard errors a 95 % interval of many people reaches to either side.
+NORMAL = 1.959964
+
 
 def of_means(
     value: Floats, variance: Floats, degrees: float, level: float = 0.95

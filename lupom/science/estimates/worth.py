@@ -12,7 +12,9 @@ import pyarrow.compute as pc
 from lupom.science.blas import one_thread
 from lupom.science.estimates import people, ppi
 from lupom.science.estimates.design import Floats, Ints
-from lupom.science.estimates.estimates import SMALLEST, by_question, joined
+from lupom.science.estimates.estimates import SMALLEST
+from lupom.science.estimates.intervals import NORMAL
+from lupom.science.estimates.said import by_predictor, by_question, joined
 from lupom.science.inputs import arrow
 
 WORTH = pa.schema(
@@ -27,7 +29,6 @@ WORTH = pa.schema(
         ("n", pa.int64()),
     ]
 )
-Z = 1.959964
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,8 @@ def prediction_worth(
             seed,
         )
         for one in population.asked:
-            table = of_question[one.question]
-            names = table.select(["predictor", "llm"]).group_by(["predictor", "llm"]).aggregate([])
-            for name in names.sort_by(
-                [("predictor", "ascending"), ("llm", "ascending")]
-            ).to_pylist():
-                values = people.predicted(one, population, _of(table, **name))
+            for predictor, llm, told in by_predictor(of_question[one.question]):
+                values = people.predicted(one, population, told)
                 known = np.flatnonzero(one.answered & ppi.has_all(values))
                 if len(known) < SMALLEST:
                     continue
@@ -86,8 +83,8 @@ def prediction_worth(
                         population.design.weights[known],
                         population.fold[known],
                     )
-                head = {"survey": survey, "question_id": one.question, **name, "n": len(known)}
-                rows.append({**head, "r2": found.r2, "low": found.low, "high": found.high})
+                row = (survey, one.question, predictor, llm, found.r2, found.low, found.high)
+                rows.append(dict(zip(WORTH.names, (*row, len(known)), strict=True)))
     return pa.Table.from_pylist(rows, schema=WORTH)
 
 
@@ -108,7 +105,7 @@ def explained(values: Floats, predictions: Floats, weights: Floats, fold: Ints) 
     calibrated = ppi.calibrate(values, everybody, predictions, weights, fold)
     found = [_correlated(values, one, weights) for one in (predictions, calibrated)]
     correlation, error = max(found)
-    z, reach = np.arctanh(correlation), Z * error / (1 - correlation**2)
+    z, reach = np.arctanh(correlation), NORMAL * error / (1 - correlation**2)
     low, high = (max(float(np.tanh(z + end)), 0.0) ** 2 for end in (-reach, reach))
     r2 = max(correlation, 0.0) ** 2
     return Explained(max(r2 - (1 - r2) / max(len(values) - 2, 1), 0.0), low, high)
@@ -129,9 +126,3 @@ def _correlated(values: Floats, predictions: Floats, weights: Floats) -> tuple[f
     influence = products[0] / scale - correlation / 2 * (products[1] / own + products[2] / theirs)
     error = np.sqrt(np.square(weights * influence).sum() * n / max(n - 1, 1)) / total
     return correlation, float(error)
-
-
-def _of(table: pa.Table, predictor: str, llm: str | None) -> pa.Table:
-    of_llm = pc.is_null(table["llm"]) if llm is None else pc.equal(table["llm"], llm)
-    rows = pc.and_(pc.equal(table["predictor"], predictor), pc.fill_null(of_llm, False))
-    return table.filter(rows)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from lupom.science.estimates.intervals import NORMAL
 from lupom.science.inputs import arrow, require
 
 SURVEY_PLAN = pa.schema(
@@ -36,7 +37,6 @@ SURVEY_PLAN = pa.schema(
 HUMANS, SPLIT, WITH_LLM = "humans", "split", "humans_and_llm"
 # Half-widths of the frontier, beside the wanted one.
 FRONTIER = (0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1)
-Z = 1.959964
 # What estimates call predictions that are no LLM's.
 _OWN = ("ridge_answers", "all")
 _NEEDED = (
@@ -269,7 +269,7 @@ def _explained(row: Mapping[str, Any]) -> float:
 
 
 def _question(pilot: _Pilot, half_width: float, paid: Prices, each: float) -> list[dict[str, Any]]:
-    variance = pilot.variance * (Z / half_width) ** 2
+    variance = pilot.variance * (NORMAL / half_width) ** 2
     human = paid.interview / each + paid.question
     plain = {"half_width": half_width, "questions_each": None, "answering": pilot.answering}
     answers = int(np.ceil(variance))
@@ -310,7 +310,7 @@ def _whole(
     """Yield the plans of a whole questionnaire: all its questions to one half-width."""
     if not pilots:
         return
-    scale = (Z / half_width) ** 2
+    scale = (NORMAL / half_width) ** 2
     each = sum(p.answering for p in pilots)
 
     def row(plan: str, people: float, each: float, needs: _Pilot, calls: float) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 
 from lupom.science.estimates import ppi
 from lupom.science.estimates.design import Design
+from lupom.science.estimates.intervals import NORMAL
 from lupom.science.planning import costs
 
 
@@ -55,9 +56,9 @@ def test_a_plan_reaches_its_half_width_in_simulated_surveys():
     # Answers of 40 % yes, of whose variance predictions explain 40 %.
     rng = np.random.default_rng(0)
     r2, share, half_width = 0.4, 0.4, 0.04
-    found = costs.allocate(share * (1 - share) * (costs.Z / half_width) ** 2, r2, 1.0, 0.01)
+    found = costs.allocate(share * (1 - share) * (NORMAL / half_width) ** 2, r2, 1.0, 0.01)
     n, m = round(found.people), round(found.predicted)
-    assert n < 0.75 * share * (1 - share) * (costs.Z / half_width) ** 2
+    assert n < 0.75 * share * (1 - share) * (NORMAL / half_width) ** 2
     errors = []
     for _ in range(300):
         p = share + np.where(rng.random(m) < 0.5, 1, -1) * np.sqrt(r2 * share * (1 - share))
@@ -66,7 +67,7 @@ def test_a_plan_reaches_its_half_width_in_simulated_surveys():
         everybody = np.ones(m, dtype=bool)
         mean = ppi.powered(y, answered, p[:, None], Design(np.ones(m)), everybody)
         errors.append(float(mean.value[0]) - share)
-    assert costs.Z * np.std(errors) == pytest.approx(half_width, rel=0.12)
+    assert NORMAL * np.std(errors) == pytest.approx(half_width, rel=0.12)
 
 
 def pilot(r2=0.5, n=200, m=2000, share=0.5):
@@ -119,7 +120,7 @@ def of(table, **wanted):
 def test_what_a_pilot_says_is_what_is_planned_with():
     table = costs.survey_plan(pilot(), prices={"interview": 2.0, "llm_call": 0.001})
     alone, with_llm = of(table, question_id="wide", group=None)
-    assert alone["people"] == int(np.ceil(0.25 * (costs.Z / 0.03) ** 2))
+    assert alone["people"] == int(np.ceil(0.25 * (NORMAL / 0.03) ** 2))
     assert with_llm["r2"] == pytest.approx(0.5)
     assert with_llm["people"] < 0.6 * alone["people"] < with_llm["llm_calls"]
     assert (alone["cheapest"], with_llm["cheapest"]) == (False, True)
@@ -245,7 +246,7 @@ def test_a_planned_survey_reaches_its_half_width_where_not_all_answer(why):
         plan="humans",
     )
     shares = [survey(found["people"]).mean() for _ in range(2000)]
-    assert costs.Z * np.std(shares) == pytest.approx(0.04, rel=0.08)
+    assert NORMAL * np.std(shares) == pytest.approx(0.04, rel=0.08)
 
 
 def test_a_recode_is_no_question_to_pay_for():
