@@ -61,7 +61,8 @@ def test_its_accuracy_is_not_below_that_of_any_part_by_more_than_chance(scored):
         mean, low, high = difference(scored, "accuracy", "stack_plain", name)
         assert low < mean < high
         assert high > 0, name
-        assert low > -0.025, name
+        # A standard error of one draw is .007.
+        assert mean > -0.01, name
 
 
 def test_weights_are_those_of_the_parts(without_llm):
