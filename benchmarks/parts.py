@@ -74,7 +74,13 @@ def drawn(args: argparse.Namespace, seed: int) -> tuple[Task, dict[tuple[str, st
         "from known_responses semi join closed_questions using (survey, question_id)"
     ).to_arrow_table()
     pairs = known.filter(pc.is_in(known["role"], pa.array(["test", "tuning"])))
-    (task,) = tasks(known, pairs, project.ref("respondents"), closed, tested=not args.nobody_tested)
+    (task,) = tasks(
+        known,
+        pairs,
+        project.ref("respondents"),
+        closed,
+        learners=None if args.nobody_tested else project.ref("respondents"),
+    )
     told = project.rows("select respondent_id, question_id, answer from holdout")
     return task, {(r, q): a for r, q, a in told}, closed
 

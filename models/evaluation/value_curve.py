@@ -19,5 +19,5 @@ def model(lupom):
         sizes=lupom.var("value_curve_sizes", [30, 100, 300, 1000]),
         seed=lupom.var("seed", 1),
         states=fitted.read(lupom.ref("fitted_predictors")),
-        tested=lupom.var("learn_from_tested", True),
+        learners=lupom.ref("learning_respondents").select("survey, respondent_id"),
     )

@@ -9,8 +9,8 @@ def model(lupom):
     known = lupom.ref("known_responses").join(closed, "survey, question_id", how="semi")
     pairs = known.filter("role in ('test', 'tuning')")
     # Who is learned from and who is predicted, of however many there are.
-    people = lupom.ref("learning_respondents").select("survey, respondent_id")
-    people = people.union(pairs.select("survey, respondent_id")).distinct()
+    learners = lupom.ref("learning_respondents").select("survey, respondent_id")
+    people = learners.union(pairs.select("survey, respondent_id")).distinct()
     return baselines.predict(
         known.join(people, "survey, respondent_id", how="semi"),
         pairs,
@@ -20,5 +20,5 @@ def model(lupom):
         group=lupom.var("majority_group", []),
         predictors=lupom.entry_points("lupom.predictors", "predictors"),
         states=fitted.read(lupom.ref("fitted_predictors")),
-        tested=lupom.var("learn_from_tested", True),
+        learners=learners,
     )

@@ -16,5 +16,6 @@ def model(lupom):
         lupom.ref("refined_persona_values").join(default, "survey, network", how="semi"),
         lupom.ref("persona_dimensions"),
         lupom.ref("persona_network_edges").join(default, "survey, network", how="semi"),
-        tested=lupom.var("learn_from_tested", True),
+        # Of very many people learning_respondents are a draw, in which few have a persona.
+        learners=lupom.ref("respondents") if lupom.var("learn_from_tested", True) else None,
     )

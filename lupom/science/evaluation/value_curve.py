@@ -70,7 +70,7 @@ def value_curve(
     seed: int = 0,
     resamples: int = 400,
     states: Mapping[str, Mapping[str, State]] | None = None,
-    tested: bool = False,
+    learners: Any = None,
 ) -> pa.Table:
     """Return the accuracy of predictors fitted to some of the reference respondents, and to all.
 
@@ -89,7 +89,7 @@ def value_curve(
     sizes : numbers of respondents; those that are not there are left out.
     states : what predictors learned of all reference respondents, as `fitted.read` returns it;
         without it they are fitted to all of them here, too.
-    tested : as for `task.tasks`.
+    learners : as for `task.tasks`.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def value_curve(
     shipped = baselines.shipped()
     chosen = {name: shipped[name] for name in predictors if name in shipped}
     rows: list[dict[str, Any]] = []
-    for task in tasks(known, pairs, respondents, questions, tested=tested):
+    for task in tasks(known, pairs, respondents, questions, learners=learners):
         usual = task.only(np.flatnonzero(task.scenarios == "known"))
         here = holdout.filter(
             pc.and_(pc.equal(holdout["survey"], task.survey), pc.equal(holdout["role"], "test"))

@@ -82,7 +82,7 @@ def predict(
     group: Sequence[str] | Mapping[str, Sequence[str]] = (),
     predictors: Mapping[str, Any] | None = None,
     states: Mapping[str, Mapping[str, State]] | None = None,
-    tested: bool = False,
+    learners: Any = None,
 ) -> pa.Table:
     """Predict every pair by every predictor, from the known answers alone.
 
@@ -102,7 +102,7 @@ def predict(
         probabilities (P, width); by default those that LUPoM ships.
     states : what predictors learned of these known answers, by survey and name; those without are
         fitted here.
-    tested : as for `task.tasks`.
+    learners : as for `task.tasks`.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def predict(
     """
     parts = []
     given = prepared(predictors)
-    for task in tasks(known, pairs, respondents, questions, tested=tested):
+    for task in tasks(known, pairs, respondents, questions, learners=learners):
         chosen = grouped(given, group, task.survey)
         learned = (states or {}).get(task.survey)
         for name, probabilities in probabilities_of(task, chosen, seed, learned).items():

@@ -34,7 +34,7 @@ def predict(
     edges: Any,
     *,
     column: str = "refined_value",
-    tested: bool = False,
+    learners: Any = None,
 ) -> pa.Table:
     """Predict every pair by the persona network.
 
@@ -51,7 +51,7 @@ def predict(
     values : survey, respondent_id, dimension_id, and the value column.
     dimensions : survey, dimension_id, level, candidate_values.
     edges : survey, parent, child.
-    tested : as for `task.tasks`.
+    learners : as for `task.tasks`.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def predict(
     ValueError : as `task.tasks` and `bayes.encode_personas` do.
     """
     parts = []
-    for task in tasks(known, pairs, respondents, questions, tested=tested):
+    for task in tasks(known, pairs, respondents, questions, learners=learners):
         own = ("survey", "respondent_id", "dimension_id", column)
         described = ("survey", "dimension_id", "level", "candidate_values")
         personas = encode_personas(

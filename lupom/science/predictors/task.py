@@ -173,7 +173,7 @@ class Task:
 
 
 def tasks(
-    known: Any, pairs: Any | None, respondents: Any, questions: Any, *, tested: bool = False
+    known: Any, pairs: Any | None, respondents: Any, questions: Any, *, learners: Any = None
 ) -> list[Task]:
     """Return the task of every survey that has pairs, by name.
 
@@ -186,8 +186,8 @@ def tasks(
         where there are such columns.
     respondents : survey, respondent_id, attributes (map of text); weight (1) where there is one.
     questions : survey, question_id, options (list of text).
-    tested : whether a respondent with a 'test' role anywhere is learned from, where an answer of
-        theirs is known.
+    learners : survey, respondent_id of those who are learned from; by default everybody without a
+        'test' role anywhere.
 
     Raises
     ------
@@ -198,6 +198,7 @@ def tasks(
     surveys = pc.unique((known if pairs is None else arrow(pairs))["survey"]).to_pylist()
     pairs = known.slice(0, 0) if pairs is None else arrow(pairs)
     respondents, questions = arrow(respondents), arrow(questions)
+    learners = None if learners is None else arrow(learners)
     cell = ("survey", "respondent_id", "question_id")
     require(known, (*cell, "role", "answer"), "known responses")
     require(pairs, cell, "pairs")
@@ -210,7 +211,7 @@ def tasks(
                 t.filter(pc.equal(t["survey"], survey))
                 for t in (known, pairs, respondents, questions)
             ),
-            tested=tested,
+            learners=learners,
         )
         for survey in sorted(surveys)
     ]
@@ -248,7 +249,7 @@ def _task(
     respondents: pa.Table,
     questions: pa.Table,
     *,
-    tested: bool = False,
+    learners: pa.Table | None = None,
 ) -> Task:
     people = respondents.sort_by("respondent_id")
     ids = people["respondent_id"].combine_chunks()
@@ -259,10 +260,12 @@ def _task(
     columns = _index(known["question_id"], keys, survey, "question")
     answers = np.full((len(ids), len(keys)), HIDDEN, dtype=np.int64)
     answers[rows, columns] = _codes(known["answer"], columns, options, survey)
-    reference = np.ones(len(ids), dtype=bool)
-    reference[rows[np.asarray(pc.equal(known["role"], "test"))]] = False
-    if tested:
-        reference |= (answers != HIDDEN).any(axis=1)
+    if learners is None:
+        reference = np.ones(len(ids), dtype=bool)
+        reference[rows[np.asarray(pc.equal(known["role"], "test"))]] = False
+    else:
+        own = learners.filter(pc.equal(learners["survey"], survey))["respondent_id"]
+        reference = np.asarray(pc.is_in(ids, value_set=own.combine_chunks().cast(ids.type)))
     pairs = pairs.sort_by([("question_id", "ascending"), ("respondent_id", "ascending")])
     pair_rows = _index(pairs["respondent_id"], ids, survey, "respondent")
     pair_columns = _index(pairs["question_id"], keys, survey, "question")

@@ -148,6 +148,14 @@ def test_only_those_learned_from_count(survey):
     assert not before.equals(after)
 
 
+@pytest.mark.parametrize("learners", [range(60), range(100, PEOPLE), range(PEOPLE)])
+def test_the_last_point_is_of_all_who_are_learned_from_tested_or_not(survey, learners):
+    people = {"survey": ["s"] * len(learners), "respondent_id": [f"p{i:03}" for i in learners]}
+    settings = {"sizes": [30, 500], "predictors": ["majority"], "learners": pa.table(people)}
+    curve = survey.curve(survey.llm().slice(0, 0), **settings)
+    assert sorted(set(curve["respondents"].to_pylist())) == [30, len(learners)]
+
+
 def test_without_an_llm_there_are_all_pairs_alone(survey):
     curve = survey.curve(survey.llm().slice(0, 0), sizes=[], predictors=["majority"])
     assert set(curve["pairs"].to_pylist()) == {"all"}

@@ -93,6 +93,24 @@ def test_majority_is_the_share_among_reference_respondents() -> None:
         assert probability == pytest.approx(counts / (len(given) + len(row["probabilities"])))
 
 
+def test_learners_are_who_is_learned_from_tested_or_not() -> None:
+    s = synthetic.survey()
+    tested = s.holdout["respondent_id"].unique()
+    learners = s.respondents[s.respondents["respondent_id"].isin(tested)]
+    table = baselines.predict(
+        *(s.known, s.pairs, s.respondents, s.questions),
+        predictors=by("majority"),
+        learners=learners[["survey", "respondent_id"]],
+    ).to_pandas()
+    row = table.iloc[0]
+    mine = s.known["respondent_id"].isin(tested) & (s.known["question_id"] == row["question_id"])
+    given = s.known[mine]["answer"].dropna()
+    shares = dict(row["probabilities"])
+    for option, probability in shares.items():
+        count = (given == option).sum() + 1
+        assert probability == pytest.approx(count / (len(given) + len(shares)))
+
+
 def test_the_same_seed_gives_the_same_and_the_order_of_rows_nothing(
     frame: pd.DataFrame, s: synthetic.Survey
 ) -> None:
