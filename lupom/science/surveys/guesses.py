@@ -198,7 +198,8 @@ def _why_not(column: Column, rows: int) -> str:
     if column.group:
         same = column.labels.get(values[0], values[0])
         return "" if len(different) > 1 else f"everyone has the same: {same}"
-    if ids.is_id(column) and len(different) > len(values) / 2:
+    # Ids of people with several rows each are fewer than half of these.
+    if ids.is_id(column) and len(different) > min(len(values) / 2, MOST_OPTIONS):
         return "another id"
     answers = different - _missing(column).keys()
     if len(answers) < 2 and len(column.labels) < 2:

@@ -23,6 +23,15 @@ def test_a_row_an_answer_is_refused_with_what_to_do(item):
         guesses.guess(long, "x")
 
 
+@pytest.mark.parametrize("rows", [2, 3, 5])
+def test_ids_of_people_with_several_rows_are_not_taken_for_what_they_wrote(rows):
+    people = [f"P{i}" for i in range(30)] * rows
+    waves = file_of(
+        person_id=people, wave=sorted(range(1, rows + 1)) * 30, a=["x", "y"] * 15 * rows
+    )
+    assert guesses.guess(waves, "x").ignored["person_id"] == "another id"
+
+
 def test_several_rows_of_a_person_are_noted():
     people = [i // 2 for i in range(24)]
     waves = file_of(person_id=people, wave=[1, 2] * 12, a=YES, b=YES[::-1], c=YES)
