@@ -66,7 +66,7 @@ def meant(
     text = fitting(value, labels.values())
     spelled |= {text} if text is not None else set()
     # What says an option in a few words more is little longer; patterns take the square of a text.
-    if isinstance(value, str) and len(value) <= _WORDS + max(map(len, labels.values()), default=0):
+    if isinstance(value, str) and len(value) <= _AROUND + max(map(len, labels.values()), default=0):
         both = _BOTH.fullmatch(value)
         if both is not None and both["label"] in labels:
             option = labels[both["label"]]
@@ -120,7 +120,7 @@ def _meant_by(
 
 _DEEPEST = 4
 # Characters of what may stand around an option.
-_WORDS = 300
+_AROUND = 300
 _BEFORE = r"(?:(?:the|my|his|her|their|person's|final|best|predicted)\s+)*"
 # "Option B", "the answer is B", "I would choose B"
 _NAMED = re.compile(
