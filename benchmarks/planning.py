@@ -1,6 +1,6 @@
 """Planning: do few questions chosen by a survey's answers tell the others, and by how much more?
 
-    python benchmarks/planning.py [--data FOLDER] [--seed 1] [--ceiling 5]
+    python benchmarks/planning.py [--data FOLDER] [--seed 1] [--ceiling 5] [--exchanged]
 
 Prints JSON: by survey what `question_plan` finds of 5 questions (and 1, 3, 10), on people who had
 no part in the choice, with 95 % intervals over people:
@@ -26,6 +26,7 @@ import argparse
 import csv
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ import pyarrow as pa
 
 from lupom.science.planning import classes, forms
 from lupom.science.planning.classes import Pool
-from lupom.science.planning.moments import Cells, cells, fit
+from lupom.science.planning.moments import Cells, Moments, cells, fit
 from lupom.science.planning.question_plan import Judge, Sums, question_plan, summaries, uncertain
 from lupom.science.planning.questionnaire import answered, questionnaires
 from lupom.science.predictors.task import Floats, Ints, everyone
@@ -190,6 +191,64 @@ def _best(judge: Judge, people: Cells, spare: list[int], size: int) -> list[int]
     return best
 
 
+def exchanged(given: Tables, seed: int, sizes: Sequence[int] = (3, 5, 10, 20)) -> dict[int, Any]:
+    """Return by length how many of five forms differ once exchanged, and their loss less ours."""
+    (asked,) = questionnaires(*given, attributes=True)
+    people = cells(asked.task)
+    sizes = [size for size in sizes if size < people.codes.shape[1] - 1]
+    rng = np.random.default_rng(seed)
+    fold = rng.permutation(len(people.codes)) % 5
+    found: dict[tuple[str, int], list[tuple[Ints, Sums]]] = {}
+    differ = dict.fromkeys(sizes, 0)
+    for k in range(5):
+        learned, part = people.only(fold != k), people.only(fold == k)
+        at, moments = np.flatnonzero(fold == k), fit(learned, seed=seed)
+        judge = Judge(Pool(moments, classes.fit(learned, seed=seed)), part)
+        together = asked.reach.only(fold != k).together
+        chosen = forms.choose(moments, learned, max(sizes) + 5, together=together)
+        for size in sizes:
+            better = _exchanged(moments, learned, chosen[:size], together)
+            differ[size] += set(better) != set(chosen[:size])
+            full = [*better, *(q for q in chosen if q not in better)]
+            for name, form in (("chosen", chosen), ("exchanged", full)):
+                found.setdefault((name, size), []).append((at, judge.sums(form, size)))
+    everybody = np.ones((1, len(people.codes)), dtype=bool)
+    out: dict[int, Any] = {}
+    for size in sizes:
+        whole, other = (_joined(found[name, size]) for name in ("exchanged", "chosen"))
+        (row,) = summaries(whole, other, people.weights, everybody)
+        out[size] = {"differ": differ[size], "less_chosen": _against(row, 1)}
+    return out
+
+
+def _exchanged(moments: Moments, people: Cells, form: list[int], together: Floats) -> list[int]:
+    """Return a form, each question of which is the best beside the others (five rounds at most)."""
+    for _ in range(5):
+        before = set(form)
+        for question in list(form):
+            others = [q for q in form if q != question]
+            form = forms.choose(moments, people, len(form), together=together, first=others)
+        if set(form) == before:
+            break
+    return form
+
+
+def made_up(seed: int, people: int = 1200, questions: int = 60, dimensions: int = 6) -> Tables:
+    rng = np.random.default_rng(seed)
+    latent = rng.normal(size=(people, dimensions))
+    said = {}
+    for q in range(questions):
+        load = np.zeros(dimensions)
+        load[rng.integers(dimensions)] = rng.uniform(0.2, 0.9)
+        load[rng.integers(dimensions)] += rng.uniform(0, 0.4)
+        place = 0.8 * latent @ load + rng.normal(size=people) * 0.6
+        cuts = np.sort(rng.normal(size=int(rng.integers(1, 7))))
+        said[f"q{q}"] = [f"o{code}" for code in np.searchsorted(cuts, place)]
+    said["SEX"] = ["fm"[i] for i in rng.integers(0, 2, people)]
+    rows = [dict(zip(said, row, strict=True)) for row in zip(*said.values(), strict=True)]
+    return tables("made_up", rows, [q for q in said if q != "SEX"], ["SEX"])
+
+
 def _three(row: dict[str, Any]) -> list[float]:
     return [round(row[name], 4) for name in ("nll", "low", "high")]
 
@@ -280,6 +339,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--ceiling", type=int, metavar="K")
+    parser.add_argument("--exchanged", action="store_true")
     given = parser.parse_args()
     surveys = {"gss_2018": gss()}
     if given.data:
@@ -291,6 +351,10 @@ def main() -> None:
         out[name]["cpu_seconds"] = round(time.process_time() - began, 1)
         if given.ceiling:
             out[name]["ceiling"] = ceiling(one, given.seed, given.ceiling)
+    if given.exchanged:
+        surveys["made_up"] = made_up(given.seed)
+        for name, one in surveys.items():
+            out.setdefault(name, {})["exchanged"] = exchanged(one, given.seed)
     try:
         out["gss_2018"]["abortion"] = irt(surveys["gss_2018"], given.seed)
     except ImportError as error:

@@ -101,7 +101,7 @@ def ask(
 
 def _beaten(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return a sentence for each survey with a form than which the least certain questions do
-    better: the form is chosen question by question, and need not be the best of its length."""
+    better: a form is chosen by what is learned of some people, and judged on others."""
     least: dict[str, Mapping[str, Any]] = {}
     for row in rows:
         if row["strategy"] == "entropy" and row["group"] is None and row["difference_high"] < 0:
@@ -109,7 +109,7 @@ def _beaten(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             least[row["survey"]] = min(before, row, key=lambda one: one["difference"])
     return [
         f"{survey}: the {row['questions']} least certain questions leave {-row['difference']:.3f}"
-        " nats less than this form of as many (--all); the form is chosen question by question"
+        " nats less than this form of as many (--all): take them where a form is to be that long"
         for survey, row in sorted(least.items())
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,7 @@ def choose(
     *,
     candidates: Bools | None = None,
     together: Floats | None = None,
+    first: Sequence[int] = (),
 ) -> list[int]:
     """Return questions in the order in which they are best asked of everyone.
 
@@ -42,6 +44,7 @@ def choose(
     together : (Q, Q), the share of people to come who answer both of two questions, on the diagonal
         one (`Reach.together`); what a question tells counts by it. 1 of all when left out: who was
         not asked might have been.
+    first : questions that are asked in any case; the form begins with them.
     """
     count = people.codes.shape[1]
     free = np.ones(count, dtype=bool) if candidates is None else candidates.copy()
@@ -68,7 +71,16 @@ def choose(
         surprise = np.where(told[:, part], people.answers[:, part] - means[:, part], np.float32(0))
         return np.asarray(means + surprise @ slopes(moments, covariance, question), np.float32)
 
+    def take(question: int) -> None:
+        nonlocal means, covariance
+        means, part = after(question), moments.columns(question)
+        covariance = covariance - covariance[:, part] @ slopes(moments, covariance, question)
+        rest[question] = free[question] = False
+        out.append(question)
+
     out: list[int] = []
+    for question in first:
+        take(question)
     while len(out) < min(most, count - 1) and free.any():
         left = variance_left(moments, covariance[None], rest[None], expected)[0]
         left[~free] = np.inf
@@ -86,10 +98,7 @@ def choose(
                 best, least = question, loss
         if best < 0:
             break
-        means, part = after(best), moments.columns(best)
-        covariance = covariance - covariance[:, part] @ slopes(moments, covariance, best)
-        rest[best] = free[best] = False
-        out.append(best)
+        take(best)
     return out
 
 

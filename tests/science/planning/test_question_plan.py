@@ -31,6 +31,14 @@ def test_the_first_questions_are_the_clear_one_of_each_theme(plan):
     assert {*asked[1:]} == {"b0", "c0"}
 
 
+def test_a_form_begins_with_what_is_asked_in_any_case():
+    (task,) = everyone(*tables(three_themes()))
+    people, names = cells(task), task.questions
+    form = forms.choose(fit(people), people, 3, first=[names.index("coin"), names.index("a0")])
+    assert [names[q] for q in form[:2]] == ["coin", "a0"]
+    assert names[form[2]] in {"b0", "c0"}
+
+
 def test_what_is_not_asked_is_known_better_with_each_question(plan):
     curve = [plan["chosen", k, None] for k in range(4)]
     losses = [r["nll"] for r in curve]
