@@ -99,21 +99,28 @@ MOST = 20
 
 def costs(tables: Findings) -> list[Figure]:
     """Return what precision costs, by plan, and which questions an LLM is worth asking."""
-    rows = [r for r in tables.rows("survey_plan", {"attribute": None}) if r["cost"] is not None]
+    every = tables.rows("survey_plan", {"attribute": None})
     figures = []
-    for survey in dict.fromkeys(r["survey"] for r in rows):
-        own = [r for r in rows if r["survey"] == survey]
+    for survey in dict.fromkeys(r["survey"] for r in every):
+        mine = [r for r in every if r["survey"] == survey]
+        own = [r for r in mine if r["cost"] is not None]
         whole = [r for r in own if r["question_id"] is None]
         if whole:
             figures.append(_frontier(survey, whole))
-        asked = [r for r in own if r["question_id"] is not None and r["r2"] is not None]
-        if asked:
+        asked = [r for r in own if r["question_id"] is not None and r["predictor"]]
+        if any(r["r2"] is not None for r in asked):
             figures.append(_worth(survey, asked))
+        if without := [r for r in mine if r["question_id"] is not None and r["cost"] is None]:
+            rows = [[r["question_id"], r["reason"]] for r in without]
+            caption = f"{survey}: questions of which there is no plan"
+            figures.append(Figure(caption, [], Table(["question", "why"], rows)))
     return figures
 
 
 def _frontier(survey: str, rows: list[Row]) -> Figure:
-    caption = f"{survey}: what it costs to know every question's shares so well"
+    caption = (
+        f"{survey}: what it costs to know every share so well, and means as well as a share of half"
+    )
     rows = sorted(rows, key=lambda r: (r["half_width"], r["cost"], r["plan"], str(r["llm"])))
     drawn = [r for r in rows if r["half_width"] in DRAWN] or rows
     chart = dots(
@@ -155,7 +162,8 @@ def _asked(row: Row) -> str:
 
 def _worth(survey: str, rows: list[Row]) -> Figure:
     caption = f"{survey}: which questions an LLM is worth asking beside people"
-    rows = sorted(rows, key=lambda r: (-r["r2"], r["question_id"], name_of(r)))
+    rows = sorted(rows, key=lambda r: (-(r["r2"] or 0.0), r["question_id"], name_of(r)))
+    told = [r for r in rows if r["r2"] is not None]
     chart = dots(
         [
             Dot(
@@ -165,7 +173,7 @@ def _worth(survey: str, rows: list[Row]) -> Figure:
                 small=name_of(r),
                 few=not r["llm_calls"],
             )
-            for r in rows[:MOST]
+            for r in told[:MOST]
         ],
         f"{caption}: what its predictions explain of answers (the line is what they must)",
         percent=True,
@@ -173,11 +181,12 @@ def _worth(survey: str, rows: list[Row]) -> Figure:
         unit="of variance, %",
     )
     table = Table(
-        ["question", "LLM", "explains", "must explain", "people", "LLM calls", "cost"],
+        ["question", "LLM", "explains", "must explain", "people", "LLM calls", "cost", "why"],
         [
             [
                 *(r["question_id"], name_of(r), share(r["r2"]), share(r["r2_needed"])),
                 *(f"{r['people']:,}", f"{r['llm_calls']:,}", f"{r['cost']:,.0f}"),
+                r.get("reason") or "",
             ]
             for r in rows
         ],

@@ -12,7 +12,11 @@ def model(lupom):
         lupom.ref("respondents"),
         lupom.ref("question_reach"),
         lupom.ref("prediction_worth"),
+        questions=lupom.ref("questions"),
+        responses=lupom.ref("responses"),
         half_width=lupom.var("plan_half_width", 0.03),
+        half_widths=lupom.var("plan_half_widths", {}),
         prices=lupom.var("plan_prices", {}),
         close_gaps=lupom.var("plan_gaps", "kept") == "closed",
+        note=lupom.note,
     )

@@ -133,7 +133,7 @@ def test_which_questions_an_llm_may_answer_is_known_by_those_who_answered(
     assert 400 < n <= 500
     rows = project.rows(
         "select question_id, people, r2 from survey_plan where plan = 'humans_and_llm' "
-        "and question_id is not null and attribute is null"
+        "and question_id is not null and attribute is null and reason is null"
     )
     [(humans,)] = project.rows(
         "select people from survey_plan where plan = 'humans' and question_id = 'natheal' "

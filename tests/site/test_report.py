@@ -64,11 +64,13 @@ from (values ('chosen', 0, null, 0.8, null), ('chosen', 1, '<b>Q2</b>', 0.7, nul
 COSTS = """
 select 's' as survey, q as question_id, null::varchar as attribute, null::varchar as "group",
     0.03 as half_width, plan, p as predictor, l as llm, people, calls as llm_calls,
-    e as questions_each, cost, r2, n as r2_needed, cheapest
-from (values (null, 'humans', null, null, 1068, 0, 25.0, 1068.0, null, null, false),
-    (null, 'humans_and_llm', 'history', 'mine', 700, 9000, 25.0, 790.0, null, null, true),
-    ('Q1', 'humans_and_llm', 'history', 'mine', 600, 9000, null, 90.0, 0.4, 0.1, true)
-) as t(q, plan, p, l, people, calls, e, cost, r2, n, cheapest)
+    e as questions_each, cost, r2, n as r2_needed, cheapest, reason
+from (values (null, 'humans', null, null, 1068, 0, 25.0, 1068.0, null, null, false, null),
+    (null, 'humans_and_llm', 'history', 'mine', 700, 9000, 25.0, 790.0, null, null, true, null),
+    ('Q1', 'humans_and_llm', 'history', 'mine', 600, 9000, null, 90.0, 0.4, 0.1, true, null),
+    ('Q2', 'humans_and_llm', 'history', 'mine', 900, 0, null, 100.0, null, 0.1, false, 'too few'),
+    ('Q3', null, null, null, null, null, null, null, null, null, false, 'in texts')
+) as t(q, plan, p, l, people, calls, e, cost, r2, n, cheapest, reason)
 """
 BLOCKS = """
 select 's' as survey, 'Q1' as question_id, 'A' as block, 2 as blocks_asked, 0.5 as asked,
@@ -258,7 +260,7 @@ def test_what_to_ask_again_is_a_list_with_a_curve(tmp_path):
 def test_what_precision_costs_and_what_blocks_lose(tmp_path):
     models = {"number_scores": NUMBERS, "survey_plan": COSTS, "design_blocks": BLOCKS}
     [again] = report_of(tmp_path, models).sections
-    lost, frontier, worth = again.figures
+    lost, frontier, worth, without = again.figures
     assert lost.table.rows == [["Q1", "A", "50.0 %", "1.29", "1.41"]]
     assert [row[1:7] for row in frontier.table.rows] == [
         ["humans_and_llm", "history (mine)", "700", "25.0", "9,000", "790"],
@@ -266,6 +268,8 @@ def test_what_precision_costs_and_what_blocks_lose(tmp_path):
     ]
     assert worth.table.rows[0][:4] == ["Q1", "history (mine)", "40.0 %", "10.0 %"]
     assert "9,000 LLM calls" in frontier.charts[0][1]
+    assert worth.table.rows[1][2:] == ["", "10.0 %", "900", "0", "100", "too few"]
+    assert without.table.rows == [["Q3", "in texts"]]
 
 
 def test_what_costs_much_and_adds_nothing_is_said_with_what_to_write_instead(tmp_path):

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from lupom.science.estimates.estimates import SMALLEST as FEWEST
 from lupom.science.estimates.intervals import NORMAL
-from lupom.science.inputs import arrow, require
+from lupom.science.inputs import arrow
+from lupom.science.planning import pilots
+from lupom.science.planning.pilots import MEAN, SHARE, Key, Pilot
+from lupom.science.planning.questionnaire import few
 
 SURVEY_PLAN = pa.schema(
     [
         ("survey", pa.string()),
         ("question_id", pa.string()),
+        ("statistic", pa.string()),
         ("attribute", pa.string()),
         ("group", pa.string()),
         ("half_width", pa.float64()),
@@ -32,17 +36,12 @@ SURVEY_PLAN = pa.schema(
         ("r2", pa.float64()),
         ("r2_needed", pa.float64()),
         ("cheapest", pa.bool_()),
+        ("reason", pa.string()),
     ]
 )
 HUMANS, SPLIT, WITH_LLM = "humans", "split", "humans_and_llm"
 # Half-widths of the frontier, beside the wanted one.
 FRONTIER = (0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1)
-# What estimates call predictions that are no LLM's.
-_OWN = ("ridge_answers", "all")
-_NEEDED = (
-    *("survey", "question_id", "statistic", "option", "attribute", "group", "against", "method"),
-    *("predictor", "llm", "estimate", "std_error", "n_humans", "n_predicted", "n_effective"),
-)
 
 
 @dataclass(frozen=True)
@@ -94,23 +93,6 @@ def r2_needed(human: float, call: float) -> float:
     return float(4 * ratio / (1 + ratio) ** 2) if ratio < 1 else 1.0
 
 
-@dataclass(frozen=True)
-class _Pilot:
-    """What a pilot says of one question in one group.
-
-    Attributes
-    ----------
-    variance : of an answer, the widest option's, with what the sample's design does to it.
-    answering : the share of the people interviewed who answered it.
-    r2 : by predictor and LLM.
-    """
-
-    question: str
-    variance: float
-    answering: float
-    r2: Mapping[tuple[str, str | None], float]
-
-
 def survey_plan(
     estimates: Any,
     blocks: Any = None,
@@ -118,11 +100,15 @@ def survey_plan(
     reach: Any = None,
     worth: Any = None,
     *,
+    questions: Any = None,
+    responses: Any = None,
     half_width: float = 0.03,
+    half_widths: Mapping[str, float] | None = None,
     prices: Mapping[str, float] | None = None,
     close_gaps: bool = False,
+    note: Callable[[str], None] = lambda _: None,
 ) -> pa.Table:
-    """Return what it takes to know each question's shares to a half-width, and what is cheapest.
+    """Return what it takes to know each share and mean to a half-width, and what is cheapest.
 
     Parameters
     ----------
@@ -136,9 +122,15 @@ def survey_plan(
     worth : as `worth.prediction_worth` returns it: what predictions explain, by those who answered
         and were predicted. It counts where the estimates do not say it, which know it of questions
         that others than those who answered were predicted, too.
-    half_width : of 95 % intervals of shares.
+    questions : survey, question_id, kind and options. Of those answered in numbers means are
+        planned; when left out all are of shares.
+    responses : survey, respondent_id, question_id, status and answer: how far numbers spread.
+    half_width : of 95 % intervals of shares. That of a mean is as many times two standard
+        deviations of its answers, so that it is known as well as a share of one half.
+    half_widths : of single questions; of a number in its own units.
     prices : interview (1), question (0; each that is asked), llm_call (.01), in any currency.
     close_gaps : whether those will be asked whom a lot left out in the pilot, by `reach`.
+    note : hears of surveys without a plan with an LLM.
 
     Returns
     -------
@@ -148,17 +140,19 @@ def survey_plan(
         humans_and_llm : people are asked, and an LLM predicts them and others of whom attributes
             are known (`allocate`); where it is not worth its price, people alone.
     people are to be interviewed; answering is the share of them who answer, as in the pilot. For a
-    question: llm_calls, cost (of the answers alone: a human answer's share in the interview's price
-    is that of one of the questions that are answered in it), r2 (what the LLM's predictions
-    explain) and r2_needed (from which they pay). For a survey (question_id null), at half-widths
-    from .01 to .1: people such that every question is known so well, the question that takes as
-    many (limited_by), all calls, and questions_each. Rows of groups (of questions alone) count the
-    group's people. cheapest marks the plan of least cost; split, of no single question, is among
-    those of the survey.
+    question: statistic ('share' or 'mean'), half_width (of a mean in its own units), llm_calls,
+    cost (of the answers alone: a human answer's share in the interview's price is that of one of
+    the questions that are answered in it), r2 (what the LLM's predictions explain) and r2_needed
+    (from which they pay). For a survey (question_id null), at half-widths from .01 to .1, those of
+    single questions growing with them: people such that every question is known so well, the
+    question that takes as many (limited_by), all calls, and questions_each. Rows of groups (of
+    questions alone) count the group's people. cheapest marks the plan of least cost; split, of no
+    single question, is among those of the survey. reason says why an LLM is not asked, and, of a
+    question without numbers, why there is no plan of it.
 
     Raises
     ------
-    ValueError : for a half-width or price that is none, and unknown prices.
+    ValueError : for a half-width or price that is none, and unknown prices and questions.
     """
     if not 0 < half_width < 0.5:
         raise ValueError(f"plan_half_width, of a share, is between 0 and .5, not {half_width!r}")
@@ -169,109 +163,50 @@ def survey_plan(
     paid = Prices(**{**known, **{k: float(v) for k, v in (prices or {}).items()}})
     if paid.interview <= 0 or paid.question < 0 or paid.llm_call < 0:
         raise ValueError("plan_prices are above 0; question and llm_call may be 0")
-    table = arrow(estimates)
-    require(table, _NEEDED, "estimates")
-    rows = [
-        r
-        for r in table.select(_NEEDED).to_pylist()
-        if r["statistic"] == "share" and r["against"] is None and r["std_error"] is not None
-    ]
     split = [] if blocks is None else arrow(blocks).to_pylist()
-    made = [] if reach is None else arrow(reach).to_pylist()
-    recodes = {(r["survey"], r["question_id"]) for r in made if r["recode_of"] is not None}
-    asked = {(r["survey"], r["question_id"]): r for r in made if close_gaps and r["n_asked"]}
-    rows = [r for r in rows if (r["survey"], r["question_id"]) not in recodes]
-    known_r2: dict[tuple[str, str], dict[tuple[str, str | None], float]] = {}
-    for r in [] if worth is None else arrow(worth).to_pylist():
-        of_question = known_r2.setdefault((r["survey"], r["question_id"]), {})
-        of_question[r["predictor"], r["llm"]] = r["r2"]
-    people = None if respondents is None else _people(arrow(respondents))
     out: list[dict[str, Any]] = []
-    for survey in sorted({r["survey"] for r in rows}):
-        own = [r for r in rows if r["survey"] == survey]
-        groups = dict.fromkeys((r["attribute"], r["group"]) for r in own)
-        # How many times as many people can be asked a question as were.
-        more = {
-            question: r["asked_of"] * people[survey, None, None] / r["n_asked"]
-            for (where, question), r in asked.items()
-            if where == survey and people is not None
-        }
-        for attribute, group in groups:
-            here = [r for r in own if (r["attribute"], r["group"]) == (attribute, group)]
-            met = None if people is None else people[survey, attribute, group]
-            pilots = _pilots(here, met, more, known_r2)
+    for one in pilots.surveys(
+        estimates,
+        questions=questions,
+        responses=responses,
+        respondents=respondents,
+        reach=reach,
+        worth=worth,
+        half_width=half_width,
+        half_widths=half_widths or {},
+        close_gaps=close_gaps,
+    ):
+        if not one.keys:
+            note(
+                f"{one.name}: no LLM predicted {FEWEST} people who answered a question, so that"
+                " there is no plan with one"
+            )
+        for (attribute, group), found in one.groups.items():
             # Answers that an interview has on average.
-            each = sum(pilot.answering for pilot in pilots)
-            head = {"survey": survey, "attribute": attribute, "group": group}
-            for pilot in pilots:
-                found = _question(pilot, half_width, paid, each)
-                out += [{**head, "question_id": pilot.question, **r} for r in _marked(found)]
+            each = sum(pilot.answering for pilot in found)
+            head = {"survey": one.name, "attribute": attribute, "group": group}
+            for pilot in found:
+                rows = _question(pilot, half_width, paid, each, one.keys)
+                of = {"question_id": pilot.question, "statistic": pilot.statistic}
+                out += [{**head, **of, **r} for r in _marked(rows)]
             if group is None:
-                mine = {r["question_id"]: r for r in split if r["survey"] == survey}
+                mine = {r["question_id"]: r for r in split if r["survey"] == one.name}
                 for width in sorted({half_width, *FRONTIER}):
-                    found = list(_whole(pilots, mine, width, paid))
-                    out += [{**head, "question_id": None, **r} for r in _marked(found)]
+                    rows = list(_whole(found, mine, width, paid, one.keys, blocks is not None))
+                    out += [{**head, "question_id": None, **r} for r in _marked(rows)]
+        out += [
+            {"survey": one.name, "question_id": question, "reason": reason, "cheapest": False}
+            for question, reason in one.without.items()
+        ]
     return pa.Table.from_pylist(out, schema=SURVEY_PLAN)
 
 
-def _people(respondents: pa.Table) -> Counter[tuple[str, str | None, str | None]]:
-    """Return how many people there are, by survey, attribute and group."""
-    require(respondents, ("survey", "attributes"), "respondents")
-    out: Counter[tuple[str, str | None, str | None]] = Counter()
-    columns = (respondents[name].to_pylist() for name in ("survey", "attributes"))
-    for survey, attributes in zip(*columns, strict=True):
-        out[survey, None, None] += 1
-        out.update((survey, name, value) for name, value in dict(attributes or {}).items())
-    return out
-
-
-def _pilots(
-    rows: Sequence[Mapping[str, Any]],
-    met: int | None,
-    more: Mapping[str, float],
-    known: Mapping[tuple[str, str], Mapping[tuple[str, str | None], float]],
-) -> list[_Pilot]:
-    """Return what a pilot says of each question.
-
-    Parameters
-    ----------
-    met : how many people it had, if known.
-    more : by question, how many times as many will be asked.
-    known : by survey and question, what predictors explain where rows do not say it.
-    """
-    out = []
-    for question in dict.fromkeys(r["question_id"] for r in rows):
-        own = [r for r in rows if r["question_id"] == question]
-        alone = [r for r in own if r["method"] == "classical" and r["n_humans"] > 1]
-        if not alone:
-            continue
-        variance = max(r["std_error"] ** 2 * r["n_humans"] for r in alone)
-        r2 = dict(known.get((own[0]["survey"], question), {})) | {
-            (r["predictor"], r["llm"]): _explained(r)
-            for r in own
-            if r["method"] == "powered" and r["predictor"] not in _OWN and r["n_effective"]
-        }
-        answered = max(r["n_humans"] for r in alone)
-        answering = min(more.get(question, 1.0) * answered / met, 1.0) if met else 1.0
-        if variance > 0:
-            out.append(_Pilot(question, variance, answering, r2))
-    return out
-
-
-def _explained(row: Mapping[str, Any]) -> float:
-    """Return the share of variance that predictions explain, from a pilot's effective sample."""
-    n, predicted, effective = row["n_humans"], row["n_predicted"], row["n_effective"]
-    beyond = max(predicted - n, 0)
-    if not beyond or effective <= n:
-        return 0.0
-    # variance ((1 - r2) / n + r2 / m) = variance / effective.
-    return float(min((1 - n / effective) / (1 - n / predicted), 1.0))
-
-
-def _question(pilot: _Pilot, half_width: float, paid: Prices, each: float) -> list[dict[str, Any]]:
+def _question(
+    pilot: Pilot, half_width: float, paid: Prices, each: float, keys: Sequence[Key]
+) -> list[dict[str, Any]]:
     variance = pilot.variance * (NORMAL / half_width) ** 2
     human = paid.interview / each + paid.question
-    plain = {"half_width": half_width, "questions_each": None, "answering": pilot.answering}
+    plain = {"half_width": half_width * pilot.unit, "answering": pilot.answering}
     answers = int(np.ceil(variance))
 
     def people(answers: int) -> int:
@@ -279,14 +214,20 @@ def _question(pilot: _Pilot, half_width: float, paid: Prices, each: float) -> li
 
     alone = {"people": people(answers), "llm_calls": 0, "cost": answers * human}
     found: list[dict[str, Any]] = [{**plain, "plan": HUMANS, **alone}]
-    for (predictor, llm), r2 in sorted(pilot.r2.items(), key=str):
+    needed = r2_needed(human, paid.llm_call)
+    for predictor, llm in keys:
+        row: dict[str, Any] = {"plan": WITH_LLM, "predictor": predictor, "llm": llm}
+        r2 = pilot.r2.get((predictor, llm))
+        if r2 is None:
+            why = f"it predicted fewer than {FEWEST} of the people who answered"
+            found.append({**plain, **row, **alone, "r2_needed": needed, "reason": why})
+            continue
         one = _bounded(allocate(variance, r2, human, paid.llm_call), variance, r2)
         n, calls = int(np.ceil(one.people)), int(np.ceil(one.predicted))
-        row: dict[str, Any] = {"plan": WITH_LLM, "predictor": predictor, "llm": llm}
-        needed = r2_needed(human, paid.llm_call)
         cost = n * human + calls * paid.llm_call
         if cost >= answers * human:
             n, calls, cost = answers, 0, answers * human
+            row["reason"] = "predictions explain too little for their price (r2, r2_needed)"
         row |= {"people": people(n), "llm_calls": calls, "cost": cost}
         row |= {"r2": r2, "r2_needed": needed}
         found.append({**plain, **row})
@@ -302,18 +243,23 @@ def _bounded(one: Allocation, variance: float, r2: float) -> Allocation:
 
 
 def _whole(
-    pilots: Sequence[_Pilot],
+    pilots: Sequence[Pilot],
     split: Mapping[str, Mapping[str, Any]],
     half_width: float,
     paid: Prices,
+    keys: Sequence[Key],
+    designed: bool,
 ) -> Iterator[dict[str, Any]]:
-    """Yield the plans of a whole questionnaire: all its questions to one half-width."""
+    """Yield the plans of a whole questionnaire: all its questions to one half-width.
+
+    designed : whether a split questionnaire was asked for; it is told where there is none.
+    """
     if not pilots:
         return
     scale = (NORMAL / half_width) ** 2
     each = sum(p.answering for p in pilots)
 
-    def row(plan: str, people: float, each: float, needs: _Pilot, calls: float) -> dict[str, Any]:
+    def row(plan: str, people: float, each: float, needs: Pilot, calls: float) -> dict[str, Any]:
         n, made = int(np.ceil(round(people, 6))), int(np.ceil(calls))
         cost = n * (paid.interview + paid.question * each) + made * paid.llm_call
         return {
@@ -329,38 +275,48 @@ def _whole(
 
     most = max(pilots, key=_needed)
     yield row(HUMANS, _needed(most) * scale, each, most, 0)
-    if all(p.question in split for p in pilots):
-        left = {p.question: _needed(p) / split[p.question]["efficiency"] for p in pilots}
+    if lacking := [p.question for p in pilots if p.question not in split]:
+        if designed:
+            why = f"design_blocks has no block of {few(lacking)}"
+            yield {"half_width": half_width, "plan": SPLIT, "reason": why}
+    else:
+        # What was not asked is imputed as ranges of numbers, which have no mean.
+        kept = {SHARE: "efficiency", MEAN: "asked"}
+        left = {p.question: _needed(p) / split[p.question][kept[p.statistic]] for p in pilots}
         first = max(pilots, key=lambda p: left[p.question])
         asked = sum(p.answering * split[p.question]["asked"] for p in pilots)
         yield row(SPLIT, left[first.question] * scale, asked, first, 0)
-    for predictor, llm in sorted({key for p in pilots for key in p.r2}, key=str):
-        key = predictor, llm
+    for key in keys:
+        unknown = [p.question for p in pilots if key not in p.r2]
         tried = [_shared(pilots, key, n, scale, paid, each) for n in _tried(pilots, scale)]
         best = min(tried, key=lambda found: found[0])
         # What would not do with fewer: of those predicted more calls might.
         first = max(pilots, key=lambda p: _needed(p) * (1 - p.r2.get(key, 0.0)))
         yield {
             **row(WITH_LLM, best[1], each, first, best[2]),
-            "predictor": predictor,
-            "llm": llm,
+            "predictor": key[0],
+            "llm": key[1],
+            "reason": f"people alone answer {few(unknown)}, of whose answers it predicted fewer"
+            f" than {FEWEST}"
+            if unknown
+            else None,
         }
 
 
-def _needed(pilot: _Pilot) -> float:
+def _needed(pilot: Pilot) -> float:
     """Return how many people are to be met, for a variance of 1 with people alone."""
     return pilot.variance / pilot.answering
 
 
-def _tried(pilots: Sequence[_Pilot], scale: float) -> Sequence[float]:
+def _tried(pilots: Sequence[Pilot], scale: float) -> Sequence[float]:
     """Return numbers of people to try: up to what people alone need."""
     most = max(map(_needed, pilots)) * scale
     return [float(n) for n in np.geomspace(max(most / 50, 2), most, 200)]
 
 
 def _shared(
-    pilots: Sequence[_Pilot],
-    key: tuple[str, str | None],
+    pilots: Sequence[Pilot],
+    key: Key,
     people: float,
     scale: float,
     paid: Prices,
@@ -383,6 +339,6 @@ def _shared(
 
 
 def _marked(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    least = min((r["cost"] for r in rows), default=0.0)
-    first = next((i for i, r in enumerate(rows) if r["cost"] <= least), -1)
+    costs = [r.get("cost", np.inf) for r in rows]
+    first = int(np.argmin(costs)) if costs else -1
     return [{**r, "cheapest": i == first} for i, r in enumerate(rows)]

@@ -8,6 +8,7 @@ import pytest
 
 from lupom.science.estimates import ppi
 from lupom.science.estimates.design import Design
+from lupom.science.estimates.estimates import estimates
 from lupom.science.estimates.intervals import NORMAL
 from lupom.science.planning import costs
 
@@ -42,7 +43,12 @@ def test_a_pilot_whom_everything_was_asked_has_plans_with_an_llm_too():
         for one, other in zip(of(table, **wanted), of(same, **wanted), strict=True):
             numbers = ("people", "llm_calls", "cost")
             assert [one[k] for k in numbers] == pytest.approx([other[k] for k in numbers], rel=1e-3)
-    assert len(of(table, question_id="narrow", group=None)) == 1
+    # Of the other question people alone, and it is told why.
+    humans, with_llm = of(table, question_id="narrow", group=None)
+    assert with_llm["reason"] == "it predicted fewer than 20 of the people who answered"
+    assert (with_llm["people"], with_llm["r2"]) == (humans["people"], None)
+    whole = of(table, question_id=None, plan="humans_and_llm", half_width=0.03)[0]
+    assert "people alone answer narrow" in whole["reason"]
 
 
 def test_predictions_pay_from_the_share_of_variance_that_their_price_asks_for():
@@ -247,6 +253,78 @@ def test_a_planned_survey_reaches_its_half_width_where_not_all_answer(why):
     )
     shares = [survey(found["people"]).mean() for _ in range(2000)]
     assert NORMAL * np.std(shares) == pytest.approx(0.04, rel=0.08)
+
+
+def numbers(n=400, seed=0):
+    """Estimates of a pilot with a scale of 0 to 10, money, a constant and a text; its tables."""
+    rng = np.random.default_rng(seed)
+    said = {
+        "scale": rng.integers(0, 11, n),
+        "money": np.exp(rng.normal(10, 1, n)).round(2),
+        "same": np.ones(n, dtype=int),
+    }
+    ids = [f"p{i}" for i in range(n)]
+    responses = pa.Table.from_pylist(
+        [
+            {
+                "survey": "s",
+                "respondent_id": i,
+                "question_id": question,
+                "status": "answered",
+                "answer": str(value),
+            }
+            for question, values in said.items()
+            for i, value in zip(ids, values, strict=True)
+        ]
+    )
+    kinds = [*((q, "numeric") for q in said), ("why", "text"), ("wide", "closed")]
+    questions = pa.Table.from_pylist(
+        [
+            {
+                "survey": "s",
+                "question_id": q,
+                "kind": kind,
+                "options": ["yes", "no"] if q == "wide" else [],
+                "ordinal": None,
+            }
+            for q, kind in kinds
+        ]
+    )
+    people = pa.table(
+        {
+            "survey": ["s"] * n,
+            "respondent_id": ids,
+            "attributes": pa.array([[]] * n, pa.map_(pa.string(), pa.string())),
+            "weight": rng.uniform(0.5, 2.0, n),
+        }
+    )
+    return said, estimates(responses, questions, people), responses, questions, people
+
+
+def test_means_of_numbers_are_planned_beside_shares():
+    said, pilots, responses, questions, people = numbers()
+    given = {"respondents": people, "questions": questions, "responses": responses}
+    table = costs.survey_plan(pilots, **given, half_widths={"money": 500.0})
+    rows = {r["question_id"]: r for r in of(table, plan="humans", attribute=None)}
+    # As well as a share of one half, at the weights' cost.
+    weights = np.asarray(people["weight"])
+    deff = len(weights) * np.square(weights).sum() / weights.sum() ** 2
+    scale = rows["scale"]
+    assert (scale["statistic"], scale["answering"]) == ("mean", 1)
+    assert scale["half_width"] == pytest.approx(0.06 * said["scale"].std(), rel=0.05)
+    assert scale["people"] == pytest.approx(deff * 0.25 * (NORMAL / 0.03) ** 2, rel=0.1)
+    # What is asked for in the number's own units, checked on surveys of as many people.
+    assert rows["money"]["half_width"] == 500
+    drawn = np.random.default_rng(1).choice(said["money"], (2000, rows["money"]["people"]))
+    assert NORMAL * drawn.mean(axis=1).std() * deff**0.5 == pytest.approx(500, rel=0.1)
+    assert of(table, question_id=None, half_width=0.03)[0]["limited_by"] == "money"
+    reasons = {r["question_id"]: r["reason"] for r in table.to_pylist() if r["people"] is None}
+    assert set(reasons) == {"same", "why", "wide"}
+    assert reasons["same"].startswith("all 400 people gave one answer")
+    assert reasons["why"] == "answered in texts, which have no shares"
+    assert reasons["wide"].startswith("fewer than two people answered it")
+    with pytest.raises(ValueError, match="names 'mony', no question; did you mean 'money'"):
+        costs.survey_plan(pilots, **given, half_widths={"mony": 500.0})
 
 
 def test_a_recode_is_no_question_to_pay_for():
