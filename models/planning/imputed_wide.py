@@ -10,6 +10,8 @@ def model(lupom):
     answers = lupom.ref("responses")
     for note in sheet.not_imputed(columns, drawn, answers):
         lupom.note(note)
+    for note in sheet.unfilled(lupom.ref("imputed_gaps")):
+        lupom.note(note)
     return sheet.sheet(
         columns,
         drawn,

@@ -77,7 +77,7 @@ def test_a_split_questionnaire_of_the_survey(project: FakeProject) -> None:
     assert project.value(uneven) <= 1
 
 
-WIDE = ("imputations.py", "imputed_columns.py", "imputed_wide.py")
+WIDE = ("imputations.py", "imputed_columns.py", "imputed_gaps.py", "imputed_wide.py")
 
 
 def test_imputed_sets_are_one_sheet(project: FakeProject) -> None:

@@ -8,13 +8,20 @@ import pytest
 
 from lupom import Project
 from tests.support.commands import lupom
-from tests.support.shipped import copy_project
+from tests.support.shipped import INFO, RESPONSES, copy_project, read_csv, write_csv
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """The shipped project with 200 respondents and two imputed sets."""
+    """The shipped project with 200 respondents, of whom ten refused, and two imputed sets."""
     path = copy_project(tmp_path_factory.mktemp("export") / "project", respondents=200)
+    info, said = read_csv(path / INFO), read_csv(path / RESPONSES)
+    row = next(row for row in info if row[0] == "abany")
+    row[2] = "{1: 'Yes', 2: 'No', 9: 'Refused'}"
+    for cells in said[1:11]:
+        cells[said[0].index("abany")] = "9"
+    write_csv(path / INFO, info)
+    write_csv(path / RESPONSES, said)
     with Project(path, vars={"imputation_sets": 2}) as project:
         assert project.run("+imputed_wide").status == "success"
     return path
@@ -35,7 +42,11 @@ def test_imputed_sets_have_people_weights_and_labels(folder, form, monkeypatch, 
     assert meta.variable_value_labels["SEX"] == {1: "Male", 2: "Female"}
     ages = meta.variable_value_labels["AGE"].values()
     assert list(ages) == ["18-29", "30-49", "50-64", "65+"], "in the survey's order"
-    assert meta.variable_value_labels["abany"] == {1: "Yes", 2: "No"}
+    refused = 9 if form == "sav" else "a"
+    assert meta.variable_value_labels["abany"] == {1: "Yes", 2: "No", refused: "Refused"}
+    whole, _ = read(f"export/imputed_wide.{form}", user_missing=True)
+    stayed = whole["respondent_id"][whole["abany"] == refused]
+    assert sorted(map(int, stayed)) == [i for i in range(10) for _ in range(3)], "in all sets"
     assert meta.column_names_to_labels["natspac"].startswith("Space exploration program. (We are")
     assert list(frame.columns)[4:6] == ["AGE", "SEX"]
     assert list(frame.columns)[-25:-22] == ["natspac", "natenvir", "natheal"]
@@ -43,7 +54,7 @@ def test_imputed_sets_have_people_weights_and_labels(folder, form, monkeypatch, 
     asked = before["abany"].notna()
     assert 50 < asked.sum() < 150
     assert (before["abany"] == after["abany"])[asked].all(), "what was said stays"
-    assert after["abany"].isin([1, 2]).sum() > 190
+    assert after["abany"].isin([1, 2]).sum() > 180
     if form == "sav":
         assert meta.variable_measure["natspac"] == "ordinal"
         assert meta.variable_measure["weight"] == "scale"

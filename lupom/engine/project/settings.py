@@ -229,6 +229,9 @@ class ModelConfig(Strict):
     labels: str | None = None
     """A model that says what columns and their values are, for `lupom export` to SPSS and Stata:
     `column`, `label`, `options`, `measure` and, where there are, `codes` of the options."""
+    gaps: str | None = None
+    """A model that says why cells are empty, for the same: `column`, `label`, `code` and columns by
+    which rows are found. They become missing values of the user's."""
     # incremental
     unique_key: str | list[str] | None = None
     """incremental: rows with the same are replaced."""

@@ -15,8 +15,12 @@ from lupom.engine.run.reading import table
 from lupom.engine.store import labelled
 from lupom.engine.store.export import FORMATS, write
 from lupom.engine.store.labelled import Meaning
+from lupom.engine.store.unsaid import COLUMNS
 
 if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
     from lupom.engine.run.context import Context
 
 
@@ -80,24 +84,52 @@ def _write(context: Context, name: str, path: Path, form: str, safe: bool) -> in
     meanings = {column.name: Meaning(column.description) for column in node.columns}
     if form in labelled.FORMATS and node.config.get("labels"):
         meanings |= _labels(context, name, str(node.config["labels"]))
+    gaps = None
+    if form in labelled.FORMATS and node.config.get("gaps"):
+        gaps = _gaps(context, name, str(node.config["gaps"]))
     with context.store.hold(read_only=True) as cursor:
         return write(
-            cursor, name, path, form, meanings=meanings, title=node.name, spreadsheet_safe=safe
+            cursor,
+            name,
+            path,
+            form,
+            meanings=meanings,
+            title=node.name,
+            gaps=gaps,
+            spreadsheet_safe=safe,
         )
+
+
+def _beside(context: Context, name: str, config: str, of: str, columns: set[str]) -> pa.Table:
+    """Return the table of the model that a model's config names, with these columns at least."""
+    if of not in context.nodes:
+        hint = did_you_mean(of, context.nodes)
+        raise UsageError(f"'{name}' has '{config}: {of}', and there is no such model", hint=hint)
+    found = table(context, of)
+    if not columns <= set(found.columns):
+        lacking = ", ".join(sorted(columns - set(found.columns)))
+        raise UsageError(f"'{of}' has {config} of '{name}', and no column {lacking}")
+    return found.arrow
+
+
+def _gaps(context: Context, name: str, of: str) -> pd.DataFrame:
+    """Return what the model that `gaps` names says of empty cells."""
+    gaps = _beside(context, name, "gaps", of, set(COLUMNS))
+    keys, there = set(gaps.column_names) - set(COLUMNS), set(table(context, name).columns)
+    if strange := sorted(keys - there):
+        raise UsageError(f"'{of}' has gaps of '{name}', which has no column {strange[0]!r}")
+    if not keys:
+        raise UsageError(f"'{of}' has gaps of '{name}', and no column that says of which rows")
+    frame = gaps.to_pandas()
+    return frame[frame["column"].isin(there)]
 
 
 def _labels(context: Context, name: str, of: str) -> dict[str, Meaning]:
     """Return what the model that `labels` names says of columns."""
-    if of not in context.nodes:
-        hint = did_you_mean(of, context.nodes)
-        raise UsageError(f"'{name}' has 'labels: {of}', and there is no such model", hint=hint)
-    table_of = table(context, of)
-    columns = {"column", "label", "options", "measure"}
-    if not columns <= set(table_of.columns):
-        lacking = ", ".join(sorted(columns - set(table_of.columns)))
-        raise UsageError(f"'{of}' has labels of '{name}', and no column {lacking}")
     out = {}
-    for row in table_of.arrow.to_pylist():
+    for row in _beside(
+        context, name, "labels", of, {"column", "label", "options", "measure"}
+    ).to_pylist():
         values, codes = tuple(row["options"] or ()), tuple(map(float, row.get("codes") or ()))
         if codes and (len(codes) != len(values) or len(set(codes)) < len(codes)):
             raise UsageError(

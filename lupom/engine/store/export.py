@@ -15,6 +15,7 @@ from lupom.engine.store.spreadsheets import safe, safe_sql
 
 if TYPE_CHECKING:
     import duckdb
+    import pandas as pd
 
 _COPY = {
     "parquet": "format parquet, compression zstd",
@@ -32,6 +33,7 @@ def write(
     *,
     meanings: Mapping[str, Meaning] | None = None,
     title: str = "",
+    gaps: pd.DataFrame | None = None,
     spreadsheet_safe: bool = False,
 ) -> int:
     """Write a relation to a file, all of it or nothing; returns the number of rows.
@@ -39,7 +41,8 @@ def write(
     Parameters
     ----------
     form : one of FORMATS. Lists and maps are JSON text in CSV, SPSS and Stata.
-    meanings, title : what SPSS and Stata show of each column, and of the file.
+    meanings, title, gaps : what SPSS and Stata show of each column, of the file, and of empty
+        cells, see `labelled.write`.
     spreadsheet_safe : whether text in CSV that could be a formula gets an apostrophe before it.
 
     Raises
@@ -50,7 +53,9 @@ def write(
         with replacing(file) as part:
             if form in labelled.FORMATS:
                 frame = cursor.sql(_plain(cursor, name)).df()
-                labelled.write(frame, part, form, name, meanings=meanings or {}, title=title)
+                labelled.write(
+                    frame, part, form, name, meanings=meanings or {}, title=title, gaps=gaps
+                )
                 return len(frame)
             select = f"from {quoted('main', name)}"
             if form == "csv":

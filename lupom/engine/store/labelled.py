@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import StoreError
+from lupom.engine.store.unsaid import unsaid
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +59,7 @@ def write(
     *,
     meanings: Mapping[str, Meaning],
     title: str = "",
+    gaps: pd.DataFrame | None = None,
 ) -> None:
     """Write a frame.
 
@@ -69,6 +71,7 @@ def write(
     ----------
     form : 'sav' or 'dta'. model : the table's name, for messages.
     meanings : by column; what is not there has no label.
+    gaps : why cells are empty, as `unsaid.unsaid` takes it: missing values of the user's.
 
     Raises
     ------
@@ -85,8 +88,14 @@ def write(
     names = _names(list(frame.columns), limits.name)
     columns: dict[str, Any] = {}
     labels: list[str | None] = []
-    values: dict[str, dict[int | float, str]] = {}
+    values: dict[str, dict[Any, str]] = {}
     measures: dict[str, str] = {}
+    missing: dict[str, list[Any]] = {}
+    why = (
+        {}
+        if gaps is None or not len(gaps)
+        else unsaid(frame, gaps, form, _taken(frame, meanings, form))
+    )
     for column in frame.columns:
         name, meaning = names[column], meanings.get(column, Meaning())
         said, numbers = frame[column], _numbers(meaning, form)
@@ -101,6 +110,14 @@ def write(
             said = said.astype(int)
         elif said.dtype == object:
             said = [_text(value, limits.text) for value in said]
+        if column in why and getattr(said, "dtype", None) is not None and said.dtype.kind == "f":
+            own = why[column]
+            values[name] = values.get(name, {}) | {
+                code: _cut(text, limits.value) for code, text in own.labels.items()
+            }
+            missing[name] = list(own.labels)
+            said = own.values.where(own.values.notna(), said)
+            said = said.astype(float) if form == "sav" else said
         columns[name] = said
         label = meaning.label or (column if name != column else "")
         labels.append(_cut(label, limits.label) or None)
@@ -108,7 +125,9 @@ def write(
             measures[name] = meaning.measure
     import pandas as pd
 
-    told: dict[str, Any] = {"variable_measure": measures} if form == "sav" else {}
+    told: dict[str, Any] = {"missing_user_values": missing}
+    if form == "sav":
+        told = {"variable_measure": measures, "missing_ranges": missing}
     writer = pyreadstat.write_sav if form == "sav" else pyreadstat.write_dta
     try:
         writer(
@@ -121,6 +140,18 @@ def write(
         )
     except (pyreadstat.PyreadstatError, pyreadstat.ReadstatError, ValueError) as error:
         raise StoreError(f"{limits.program} cannot hold '{model}': {error}") from error
+
+
+def _taken(
+    frame: pd.DataFrame, meanings: Mapping[str, Meaning], form: str
+) -> dict[str, set[float]]:
+    """Return the numbers that are answers in each column."""
+    return {
+        column: set(frame[column].dropna().unique())
+        if frame[column].dtype.kind in "iuf"
+        else set(_numbers(meanings.get(column, Meaning()), form))
+        for column in frame.columns
+    }
 
 
 def _numbers(meaning: Meaning, form: str) -> tuple[float, ...]:

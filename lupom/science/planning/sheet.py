@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,15 @@ COLUMNS = pa.schema(
         ("options", pa.list_(pa.string())),
         ("codes", pa.list_(pa.float64())),
         ("measure", pa.string()),
+    ]
+)
+GAPS = pa.schema(
+    [
+        ("survey", pa.string()),
+        ("respondent_id", pa.string()),
+        ("column", pa.string()),
+        ("label", pa.string()),
+        ("code", pa.string()),
     ]
 )
 NUMERIC = "numeric"
@@ -183,6 +193,42 @@ def not_imputed(columns: Any, imputations: Any, responses: Any) -> list[str]:
             " options of them)"
         )
     return out
+
+
+def gaps(columns: Any, imputations: Any, unanswered: Any) -> pa.Table:
+    """Return who was asked and gave no answer, where no set has one, of surveys that have sets.
+
+    Parameters
+    ----------
+    columns, imputations : as `sheet` takes them. unanswered : as `unanswered.unanswered` returns.
+
+    Returns
+    -------
+    A row a person and column of the sheet: label and code, of the survey's file.
+    """
+    drawn, said = arrow(imputations), arrow(unanswered)
+    key = ["survey", "respondent_id", "question_id"]
+    require(drawn, key, "imputations")
+    surveys = pc.unique(drawn["survey"].combine_chunks())
+    said = said.filter(pc.is_in(said["survey"], value_set=surveys))
+    filled = drawn.select(key).group_by(key).aggregate([])
+    kept = said.join(filled, key, join_type="left anti")
+    asked = [r for r in arrow(columns).to_pylist() if r["kind"] in ("question", "number")]
+    at = pc.index_in(kept["question_id"], pa.array([r["key"] for r in asked], pa.string()))
+    kept, at = kept.filter(pc.is_valid(at)), at.drop_null()
+    names = pa.array([r["column"] for r in asked], pa.string()).take(at)
+    out = kept.append_column("column", names).select(GAPS.names).cast(GAPS)
+    return out.sort_by([(name, "ascending") for name in ("survey", "column", "respondent_id")])
+
+
+def unfilled(gaps: Any) -> list[str]:
+    """Return a sentence for each survey in which who was asked has no answer in any set."""
+    counts = Counter(arrow(gaps)["survey"].to_pylist())
+    return [
+        f"{survey}: {n:,} refusals and don't knows stay (blank; in SPSS and Stata missing values of"
+        " the user's); imputation_gaps fills them"
+        for survey, n in sorted(counts.items())
+    ]
 
 
 class _Sheet:

@@ -194,8 +194,10 @@ def _asked(column: Column, q: Question, name: str) -> tuple[list[str], list[str]
     if not q.bins and any(code != label for code, label in q.options.items()):
         mapping = {_plain(c): label for c, label in q.options.items()}
         mapping |= {_plain(c): label for c, label in said.items() if label}
-        if len({cells.code(c) for c in mapping}) < len(mapping):
-            mapping = {}  # the responses hold texts; the codes are for who reads the table
+    elif q.bins:
+        mapping = _codes_of(said)
+    if len({cells.code(c) for c in mapping}) < len(mapping):
+        mapping = {}  # the responses hold texts; the codes are for who reads the table
     cells_ = (
         repr(mapping) if mapping else "",
         repr(references),
@@ -203,6 +205,11 @@ def _asked(column: Column, q: Question, name: str) -> tuple[list[str], list[str]
     )
     kind = "ordinal" if q.bins else q.kind  # ranges of numbers are predicted as steps of a scale
     return [q.key, q.question, *cells_, q.topic, kind], texts
+
+
+def _codes_of(said: dict[str, str]) -> dict[Any, str]:
+    """Return the codes of refusals and the like, which an export gives back, and their texts."""
+    return {_plain(code): text for code, text in said.items() if text and text != code}
 
 
 def _numbers(
@@ -221,7 +228,11 @@ def _numbers(
         texts.append(text)
     used = list(dict.fromkeys(text for text in said.values() if text))
     limits = repr([_short(limit) for limit in q.range]) if q.range else ""
-    return [q.key, q.question, "", repr(used), "", q.topic, q.kind, limits], texts
+    mapping = _codes_of(said)
+    if len({cells.code(code) for code in mapping}) < len(mapping):
+        mapping = {}
+    given = repr(mapping) if mapping else ""
+    return [q.key, q.question, given, repr(used), "", q.topic, q.kind, limits], texts
 
 
 def _is_number(value: str) -> bool:

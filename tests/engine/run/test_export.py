@@ -150,6 +150,57 @@ def test_values_have_their_own_codes_where_the_program_can_label_them(labelled, 
     assert rows["pet"].fillna(0).tolist() == [cat, 2, 0]
 
 
+GAPS = """
+select 'b' as "who is it?", 'mood' as column, 'Refused' as label, '9' as code
+union all select 'c', 'pet', 'Not sure', '1'
+union all select 'b', 'weight', 'Refused', '99'
+"""
+
+
+@pytest.mark.parametrize("form", ["sav", "dta"])
+def test_why_a_cell_is_empty_is_a_missing_value_with_its_label(labelled, tmp_path, form):
+    pyreadstat = pytest.importorskip("pyreadstat")
+    for name, text in (
+        ("labels.sql", LABELS.replace("['Cat']", "['Cat', 'Dog']")),
+        ("gaps.sql", GAPS),
+        ("people.yml", "models: [{name: people, config: {labels: labels, gaps: gaps}}]"),
+    ):
+        (labelled / "models" / name).write_text(text, encoding="utf-8")
+    with Project(labelled) as project:
+        project.run()
+    (written,) = export(labelled, "people", form, tmp_path / "out")
+    read = pyreadstat.read_sav if form == "sav" else pyreadstat.read_dta
+    plain, _ = read(written.address)
+    assert plain.sort_values("who_is_it_")["mood"].fillna(0).tolist() == [2, 0, 1], "no answer"
+    frame, meta = read(written.address, user_missing=True)
+    rows = frame.sort_values("who_is_it_")
+    # The file's own code, if no answer has it; Stata's are letters.
+    refused, unsure = (9, -1) if form == "sav" else ("a", "a")
+    assert rows["mood"].tolist() == [2, refused, 1]
+    assert rows["pet"].tolist() == [1, 2, unsure]
+    assert meta.variable_value_labels["mood"] == {1: "Bad", 2: "Good", refused: "Refused"}
+    assert meta.variable_value_labels["pet"] == {1: "Cat", 2: "Dog", unsure: "Not sure"}
+    assert rows["weight"].tolist() == [1.5, 2, 1], "what is there stays"
+    assert "weight" not in meta.variable_value_labels
+
+
+@pytest.mark.parametrize(
+    ("gaps", "said"),
+    [
+        ("select 'mood' as column, '' as label, '9' as code", "no column that says of which rows"),
+        ("select 1 as id, 'mood' as column, '' as label, '9' as code", "has no column 'id'"),
+    ],
+)
+def test_gaps_of_no_rows_are_told(labelled, tmp_path, gaps, said):
+    (labelled / "models" / "gaps.sql").write_text(gaps, encoding="utf-8")
+    config = "models: [{name: people, config: {gaps: gaps}}]"
+    (labelled / "models" / "people.yml").write_text(config, encoding="utf-8")
+    with Project(labelled) as project:
+        project.run()
+    with pytest.raises(UsageError, match=said):
+        export(labelled, "people", "sav", tmp_path / "out")
+
+
 def test_codes_that_are_not_each_option_s_own_are_told(labelled, tmp_path):
     coded = "select 'mood' as column, '' as label, ['Bad', 'Good'] as options, [1, 1] as codes"
     text = f"{coded}, 'ordinal' as measure"

@@ -122,3 +122,22 @@ def test_who_was_drawn_how_is_told_where_the_survey_tells_it():
 
 def test_without_imputed_sets_it_is_empty(columns):
     assert len(sheet.sheet(columns, DRAWN.slice(0, 0), RESPONSES, PEOPLE).read_all()) == 0
+
+
+def test_who_refused_and_has_no_answer_in_any_set_is_listed(columns):
+    unanswered = pa.table(
+        {
+            "survey": ["w1", "w1", "w1", "w2"],
+            "respondent_id": ["a", "b", "b", "a"],
+            "question_id": ["pet", "hours", "why", "mood"],
+            "status": ["refused"] * 4,
+            "label": ["Refused"] * 4,
+            "code": ["9"] * 4,
+        }
+    )
+    # The pet is imputed, texts have no column, and the other survey no sets.
+    found = sheet.gaps(columns, DRAWN, unanswered)
+    assert found.to_pylist() == [
+        {"survey": "w1", "respondent_id": "b", "column": "hours", "label": "Refused", "code": "9"}
+    ]
+    assert sheet.unfilled(found)[0].startswith("w1: 1 refusals and don't knows stay")
