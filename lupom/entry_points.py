@@ -7,11 +7,13 @@ LUPoM ships is registered in its own pyproject.toml, as any package's is in its.
 from __future__ import annotations
 
 import importlib.metadata
+import os
+import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -99,8 +101,12 @@ def find(group: str, name: str) -> Offer:
     ValueError : for a name that nobody offers, with the one that was probably meant and those there
         are; and for one that several packages offer.
     """
-    known, what = offers(group), kind(group)
+    return _one_of(offers(group), group, name)
+
+
+def _one_of(known: Mapping[str, Offer], group: str, name: str) -> Offer:
     if name not in known:
+        what = kind(group)
         near = get_close_matches(str(name), sorted(known), 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"there is no {what} {name!r}{hint or '.'} There are: {', '.join(known)}")
@@ -125,14 +131,15 @@ def chosen(group: str, selected: Any, var: str) -> dict[str, Offer]:
     ------
     ValueError : as `find` does, and for a value that is none of these, or names one twice.
     """
+    known = offers(group)
     if selected is None:
         return {
             name: offer
-            for name, offer in offers(group).items()
+            for name, offer in known.items()
             if offer.distribution == OWN and (group, name) not in BY_NAME_ONLY
         }
     if selected == ALL:
-        return {name: find(group, name) for name in offers(group)}
+        return {name: offer.sole() for name, offer in known.items()}
     if not isinstance(selected, list) or not all(isinstance(name, str) for name in selected):
         listed = selected if isinstance(selected, str) else "NAME"
         raise ValueError(
@@ -141,14 +148,38 @@ def chosen(group: str, selected: Any, var: str) -> dict[str, Offer]:
     twice = next((name for name in selected if selected.count(name) > 1), None)
     if twice is not None:
         raise ValueError(f"the var '{var}' names {twice!r} twice")
-    return {name: find(group, name) for name in selected}
+    return {name: _one_of(known, group, name) for name in selected}
 
 
-def _others(group: str) -> Iterator[Offer]:
-    for point in importlib.metadata.entry_points(group=group):
-        owner = point.dist
-        if owner is not None and owner.name.casefold() != OWN:
-            yield Offer(group, point.name, point.value, owner.name, owner.version)
+def _others(group: str) -> tuple[Offer, ...]:
+    return _installed(group, tuple(_changed(place) for place in sys.path))
+
+
+def _changed(place: str) -> tuple[str, int]:
+    """Return a place where packages are, and when one was last installed there or taken away."""
+    try:
+        return place, os.stat(place or ".").st_mtime_ns
+    except OSError:
+        return place, 0
+
+
+@lru_cache(maxsize=64)
+def _installed(group: str, places: tuple[tuple[str, int], ...]) -> tuple[Offer, ...]:
+    """Return what others than LUPoM offer in a group.
+
+    Every project that is opened asks, and looking through 250 packages takes 8 ms: once, until
+    something is installed.
+    """
+    found: list[Offer] = []
+    for package in importlib.metadata.distributions():
+        text = package.read_text("entry_points.txt")
+        if text is None or f"[{group}]" not in text or (name := package.name).casefold() == OWN:
+            continue
+        # A package that is there twice is the one that comes first on the path.
+        if importlib.metadata.distribution(name).read_text("entry_points.txt") == text:
+            points = package.entry_points.select(group=group)
+            found += [Offer(group, p.name, p.value, name, package.version) for p in points]
+    return tuple(dict.fromkeys(found))
 
 
 @cache

@@ -65,6 +65,6 @@ def _code_of(module: str, roots: Mapping[str, Path], resolved: python.Resolved) 
         found.add(origin)
         names = list(python.imports(ast.parse(origin.read_bytes())))
     # Where a name of LUPoM's own leads is the same for all that it offers.
-    known = resolved if top == "lupom" else {}
+    known = resolved if top == "lupom" else python.Resolved()
     found.update(python.imported_files(names, origin, within, Path.read_bytes, known))
     return sorted(found)

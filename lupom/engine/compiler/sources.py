@@ -37,8 +37,8 @@ class Sources:
         # In a checkout of LUPoM it is what 'lupom.science' means from the project's folder.
         self._apart = None if science == files.root / "lupom" / "science" else science
         self.code: dict[Path, bytes] = {}
-        self._resolved: python.Resolved = {}
-        self._offered: python.Resolved = {}
+        self._resolved = python.Resolved()
+        self._offered = python.Resolved()
 
     def hash(self, modules: list[str], origin: Path) -> str:
         found = python.imported_files(modules, origin, self._roots, self._read, self._resolved)

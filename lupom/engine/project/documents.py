@@ -6,6 +6,7 @@ import re
 import types
 import typing
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,11 +41,12 @@ class Document:
                 raise ProjectError(
                     "the file is not UTF-8 text", file=self.file, hint="save it as UTF-8"
                 ) from error
+        self.data: Any = {}
         self.lines: dict[Path_, int] = {}
-        loader = _LOADER(text)
+        if not text:
+            return
         try:
-            node = loader.get_single_node()
-            self.data: Any = {} if node is None else self._plain(loader, node, ())
+            self.data, lines = _read(text)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             raise ProjectError(
@@ -54,35 +56,10 @@ class Document:
             ) from error
         except yaml.YAMLError as error:
             raise ProjectError(f"not valid YAML: {error}", file=self.file) from error
-        finally:
-            loader.dispose()
-
-    def _plain(self, loader: Any, node: yaml.Node, path: Path_) -> Any:
-        self.lines.setdefault(path, node.start_mark.line + 1)
-        if isinstance(node, yaml.MappingNode):
-            loader.flatten_mapping(node)
-            out: dict[Any, Any] = {}
-            for key_node, value_node in node.value:
-                key = loader.construct_object(key_node, deep=True)
-                if not isinstance(key, str | int | float | bool):
-                    raise ProjectError(
-                        "a key must be a word",
-                        file=self.file,
-                        line=key_node.start_mark.line + 1,
-                    )
-                key = str(key)
-                if key in out:
-                    raise ProjectError(
-                        f"the key '{key}' appears twice here",
-                        file=self.file,
-                        line=key_node.start_mark.line + 1,
-                    )
-                self.lines[(*path, key)] = key_node.start_mark.line + 1
-                out[key] = self._plain(loader, value_node, (*path, key))
-            return out
-        if isinstance(node, yaml.SequenceNode):
-            return [self._plain(loader, n, (*path, i)) for i, n in enumerate(node.value)]
-        return loader.construct_object(node, deep=True)
+        except ProjectError as error:
+            error.file = self.file
+            raise
+        self.lines.update(lines)
 
     def line(self, path: Path_) -> int | None:
         """Return the line of the deepest part of `path` that stands in the file."""
@@ -149,6 +126,42 @@ class Document:
             hint = did_you_mean(value, re.findall(r"'([^']+)'", fault["msg"]))
         prefix = f"'{name}': " if name else ""
         return self.error(f"{prefix}{message}{seen}", (*path, *location), hint)
+
+
+@lru_cache(maxsize=256)
+def _read(text: str) -> tuple[Any, dict[Path_, int]]:
+    """Return what a YAML text holds, and the line of each part of it.
+
+    Once for each text, however often its project is opened: nobody changes what comes back.
+    """
+    loader = _LOADER(text)
+    lines: dict[Path_, int] = {}
+    try:
+        node = loader.get_single_node()
+        return ({} if node is None else _plain(loader, node, (), lines)), lines
+    finally:
+        loader.dispose()
+
+
+def _plain(loader: Any, node: yaml.Node, path: Path_, lines: dict[Path_, int]) -> Any:
+    lines.setdefault(path, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        loader.flatten_mapping(node)
+        out: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            key = loader.construct_object(key_node, deep=True)
+            if not isinstance(key, str | int | float | bool):
+                raise ProjectError("a key must be a word", line=line)
+            key = str(key)
+            if key in out:
+                raise ProjectError(f"the key '{key}' appears twice here", line=line)
+            lines[(*path, key)] = line
+            out[key] = _plain(loader, value_node, (*path, key), lines)
+        return out
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(loader, n, (*path, i), lines) for i, n in enumerate(node.value)]
+    return loader.construct_object(node, deep=True)
 
 
 def _block_at(model: type[BaseModel], data: Any, location: Path_) -> type[BaseModel]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lupom.engine.compiler.python import Family, expand, imported_files, scan
+from lupom.engine.compiler.python import Family, Resolved, expand, imported_files, scan
 from lupom.engine.errors import CompileError
 
 MODEL = """
@@ -93,7 +93,7 @@ def test_imports_are_followed_within_the_roots(tmp_path):
         project / "m.py",
         roots,
         Path.read_bytes,
-        {},
+        Resolved(),
     )
     names = {path.relative_to(tmp_path).as_posix() for path in found}
     assert names == {
