@@ -211,8 +211,8 @@ def read(
     LupomError : for whatever is wrong with the files, naming file and place; an Unfit where it is
         that the file does not fit the codebook.
     """
+    from lupom.science.surveys import choices, doubts, files, guesses, layout
     from lupom.science.surveys import codebook as books
-    from lupom.science.surveys import doubts, files, guesses, layout
     from lupom.science.surveys.numbers import as_numbers
 
     for file in (path, qsf, codebook):
@@ -233,6 +233,7 @@ def read(
         else:
             book = books.load(_text(codebook), codebook.name)
             book.survey, book.file = survey, data.name
+            choices.derive(data, book.columns)
             if read_as := encoding or data.encoding:
                 notes += doubts.garbled(data, book, read_as)
             if added := guesses.extend(book, data):

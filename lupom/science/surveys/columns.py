@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-
-from lupom.science.surveys import labels
 
 # The widest public surveys have some 7,000 columns; far more is a damaged or transposed file.
 MOST_COLUMNS = 20_000
@@ -28,6 +25,7 @@ class Column:
     group : the question of several columns ("select all that apply") it belongs to, else ''.
     why : why it can be neither a question nor an attribute, '' if it can.
     known : whether it was known of the person before they answered (Qualtrics' embedded data).
+    alike : what the other rows of its grid hold: options, if nobody gave them here.
     """
 
     name: str
@@ -39,6 +37,7 @@ class Column:
     group: str = ""
     why: str = ""
     known: bool = False
+    alike: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -64,115 +63,6 @@ class File:
         return len(self.columns[0].values) if self.columns else 0
 
 
-def gather(file: File) -> File:
-    """Return the file with its "select all that apply" columns read as such.
-
-    They are at least two columns of one prefix (Q5_1, Q5_2) that hold one value or nothing: the
-    value is "selected"; or that hold 1 and 0 without labels: 1 is "selected". Each is given the
-    labels '1' Selected and '0' Not selected.
-    """
-    _zeros_and_ones(file)
-    groups: dict[str, list[Column]] = {}
-    for column in file.columns:
-        held = set(column.values) - {""}
-        if len(held) == 1 and not column.group and not column.why:
-            found = prefix(column.name)
-            if found is None and (word := _BY_WORD.fullmatch(column.name)):
-                said = column.labels.get(value := held.pop(), value)
-                # Its one value is its name's last word, or a cross.
-                found = word[1] if said.casefold() in (word[2].casefold(), *_CHECKED) else None
-            if found:
-                groups.setdefault(found, []).append(column)
-    for start, members in groups.items():
-        if len(members) < 2 or not all("" in c.values for c in members):
-            continue
-        values = [(set(c.values) - {""}).pop() for c in members]
-        texts = [c.labels.get(v, v) for c, v in zip(members, values, strict=True)]
-        told = [t.casefold() not in _CHECKED for t in texts]
-        if any(told) and len(set(texts)) < len(texts):
-            continue  # rows of a matrix that everyone answered alike
-        for column, choice, says in zip(members, texts, told, strict=True):
-            if says:
-                text = column.label or start
-                column.label = text if choice in text else f"{text}: {choice}"
-            column.values = ["1" if v else "" for v in column.values]
-            column.labels = dict(SELECTED)
-            column.missing, column.group = frozenset(), start
-        file.notes.append(
-            f"{members[0].name} to {members[-1].name} hold one value or nothing: read as "
-            f"choices of a question where several count"
-        )
-    fill(file.columns)
-    prefixes = {c.group for c in file.columns if c.group}
-    for column in file.columns:
-        if column.name in prefixes and not column.group and not column.why:
-            column.why = "made of other columns"
-        if not (column.labels or column.why or column.group) and several(column.values):
-            column.why = SEVERAL
-    return file
-
-
-def several(values: Iterable[str]) -> bool:
-    """Say whether cells list choices: 'Tea;Coffee', 'Coffee', 'Tea|Milk', 'Tea, Milk', '1 3 5'.
-
-    Most of what stands between the signs occurs in other cells, too; and with commas, which texts
-    have of their own, some cell joins two others: unlike 'Agree, strongly' beside 'Agree'.
-    """
-    different = {v.strip("; ") for v in values} - {""}
-    codes = all(_CODES.fullmatch(v) for v in different)
-    for sign in (";", "|", ",", *([" "] if codes else [])):
-        lists = {v for v in different if sign in v}
-        if len(lists) < 2:
-            continue
-        parts = [{p.strip() for p in v.split(sign)} for v in different]
-        counts = Counter(part for listed in parts for part in listed)
-        again = sum(n for n in counts.values() if n > 1)
-        if again >= 0.8 * counts.total() and (
-            any(counts[v] for v in different - lists)
-            if sign in ";|"
-            else any(_joins(v, different) for v in lists)
-        ):
-            return True
-    return False
-
-
-_CODES = re.compile(r"\d{1,2}(?: \d{1,2})*")
-
-
-def _joins(value: str, others: set[str]) -> bool:
-    """Say whether a cell is two other cells with a comma, or a space, between."""
-    commas = [i for i, sign in enumerate(value) if sign in ", "]
-    return any(value[:i] in others and value[i + 1 :].strip() in others for i in commas)
-
-
-def _zeros_and_ones(file: File) -> None:
-    """Read columns of one prefix that hold 0 and 1, unlabelled, as choices that several can be."""
-    groups: dict[str, list[Column]] = {}
-    for column in file.columns:
-        found = prefix(column.name)
-        held = set(column.values) - {""} - column.missing
-        told = {labels.nonresponse(label) for label in column.labels.values()}
-        if (
-            found
-            and not column.group
-            and not column.why
-            and held <= {"0", "1"}
-            and None not in told
-        ):
-            groups.setdefault(found, []).append(column)
-    for start, members in groups.items():
-        # One value in all of them says nothing of what the others of a pair mean.
-        if len(members) < 2 or not any({"0", "1"} <= set(c.values) for c in members):
-            continue
-        for column in members:
-            column.labels, column.group = {**SELECTED, **column.labels}, start
-        file.notes.append(
-            f"{members[0].name} to {members[-1].name} hold 0 and 1: read as choices of a question "
-            f"where several count, 1 selected"
-        )
-
-
-SEVERAL = "several choices in a cell; a column for each would be read as such"
 SELECTED = {"1": "Selected", "0": "Not selected"}
 # A column of a question that has several: Q5_1; LimeSurvey's 'Q5[SQ001]. Which?', and Google's and
 # its own 'Which? [Tea]', Kobo's assets/radio, REDCap's 'Which? (choice=Tea)'.
@@ -180,9 +70,6 @@ _CODED = re.compile(r"(\w+)\[\w+\]\. .*")
 _MEMBER = re.compile(
     r"(.+?)(?:[_.](?:[A-Za-z]|\d{1,3})|\s*\[[^\[\]]+\]|/[^/]+|\s*\(choice=.+\))", re.DOTALL
 )
-# The same by a word, of which more is asked: brand_Nike, 'Which? - Nike'.
-_BY_WORD = re.compile(r"(.+)(?:_|: | - )([^_]+)")
-_CHECKED = ("1", "yes", "x", "true", "selected", "checked")
 
 
 def prefix(name: str) -> str | None:

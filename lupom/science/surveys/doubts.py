@@ -2,31 +2,91 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from lupom.science.surveys.codebook import Codebook, Question
-from lupom.science.surveys.columns import Column, File
+from lupom.science.surveys.columns import Column, File, slug
 from lupom.science.surveys.guesses import is_of_bodies, named_as_weight
-from lupom.science.surveys.ids import repeated
+from lupom.science.surveys.ids import is_running, repeated
 
 # Codes that surveys give to "don't know", "refused" and the like.
 _SPECIAL = {7, 8, 9, 66, 77, 88, 96, 97, 98, 99}
 # More of the answers than this are hardly refusals.
 _MOST = 0.3
 _NAMED = 3
+# A scale's lowest step is taken by more than these; in tests of openpsychometrics 0 is 'missed'.
+_FEW_ZEROS = 0.02
+_COUNT = re.compile(
+    r"freq(?:uency)?|counts?|n|number|haeufigkeit|anzahl|people|respondents|weighted_n|unweighted_n|weighted_base|base"
+)
 
 
 def doubts(file: File, book: Codebook) -> list[str]:
     """Return a note on each guess that the values speak against, of a file's guessed codebook."""
     columns = {column.name: column for column in file.columns}
-    return [*_people(file, book), *_weights(columns, book), *_codes(columns, book.questions)]
+    return [
+        *_people(file, book),
+        *_counted(file, book),
+        *_weights(columns, book),
+        *_codes(columns, book.questions),
+        *_zeros(columns, book.questions),
+    ]
+
+
+def _counted(file: File, book: Codebook) -> list[str]:
+    """Note rows that are counts of people, each of which has its own answers, and no people."""
+    texts = {q.column for q in book.questions if q.kind != "numeric" and not _numeric(q.options)}
+    texts |= {a.column for a in book.attributes if a.options and not _numeric(a.options)}
+    counts = [c for c in file.columns if _COUNT.fullmatch(slug(c.name)) and _whole(c)]
+    rest = [c for c in file.columns if c.name in texts]
+    if not counts or len(rest) < 2:
+        return []
+    kinds = set(zip(*(c.values for c in rest), strict=True))
+    if len(kinds) < file.rows:
+        return []
+    return [
+        f"each row is another combination of answers, and {counts[0].name} may be how many people"
+        " gave it; a row is taken for a person here: write each as often as it was given (pandas:"
+        f" frame.loc[frame.index.repeat(frame[{counts[0].name!r}])])"
+    ]
+
+
+def _whole(column: Column) -> bool:
+    return bool(column.values) and all(v.isdecimal() for v in column.values)
+
+
+def _numeric(options: Iterable[str]) -> bool:
+    return all(o.lstrip("-").replace(".", "", 1).isdecimal() for o in options)
+
+
+def _zeros(columns: dict[str, Column], questions: Sequence[Question]) -> list[str]:
+    """Note a 0 that few gave beside 1 to 5 and the like, without a label: it may be no answer."""
+    found: dict[str, list[str]] = {}
+    for question in questions:
+        numbers = list(question.options)
+        column = columns[question.column]
+        if column.labels or numbers not in ([str(i) for i in range(n)] for n in (5, 6, 7, 8, 10)):
+            continue
+        counts = Counter(column.values)
+        if 0 < counts["0"] <= _FEW_ZEROS * sum(counts[c] for c in numbers):
+            found.setdefault(f"1 to {numbers[-1]}", []).append(question.column)
+    notes = []
+    for rest, names in found.items():
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        notes.append(
+            f"{', '.join(names[:_NAMED])}{more}: 0 among {rest} without a label, of few; if it is"
+            " not an answer (missed), move it from options: to not_asked: in the codebook"
+        )
+    return notes
 
 
 def _people(file: File, book: Codebook) -> list[str]:
     """Note rows that are several of a person's: they tell each other."""
-    found = repeated(file) if book.id is None else None
+    own = next((c for c in file.columns if c.name == book.id), None)
+    found = repeated(file) if own is None or is_running(own) else None
     if found is None:
         return []
     return [

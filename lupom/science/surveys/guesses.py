@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from lupom.science.surveys import cells, context, ids, labels, opinionqa, scales
+from lupom.science.surveys import cells, context, ids, labels, opinionqa, roles, scales, wordings
 from lupom.science.surveys.codebook import Attribute, Codebook, Question
 from lupom.science.surveys.columns import Column, File, slug, unique
 
@@ -28,29 +28,6 @@ _PLAIN_WEIGHT = re.compile(
 _BODY = re.compile(
     r"(?:^|_)(?:kgs?|lbs?|pounds|stone|body|birth|loss|gain|goal|ideal|target|change)(?:_|$)", re.I
 )
-_RECORD = re.compile(
-    r"(?:start|end|recorded|interview|completion|submit)?_?(?:date|time|timestamp)(?:_.*)?"
-    r"|(?:interview|survey)_(?:start|end)(?:_.*)?|duration.*|ip_?address|(?:location)?(?:lat|long)itude"
-    r"|progress|finished|status|user_?language|distribution_?channel|external_?(?:data_?)?reference"
-    r"|(?:device|form|lang|language|browser|mode|version|completed)(?:_.*)?|.*_(?:first_click|last_click"
-    r"|page_submit|click_count)",
-    re.IGNORECASE,
-)
-_PERSONAL = re.compile(
-    r"(?:recipient_?)?(?:e_?mail(?:_?address)?|first_?name|last_?name|full_?name|name|phone"
-    r"(?:_?number)?|address|street)|recipient_?(?:first|last)_?name",
-    re.IGNORECASE,
-)
-_DEMOGRAPHIC = {
-    *("age", "agecat", "agegrp", "age_group", "agegroup", "birthyear", "yob", "sex", "gender"),
-    *("race", "ethnicity", "ethnic", "hispanic", "hisp", "racethn", "education", "educ", "degree"),
-    *("school", "income", "hhincome", "salary", "marital", "married", "maritalstatus", "children"),
-    *("childs", "kids", "region", "cregion", "state", "country", "urban", "metro", "placesize"),
-    *("citizen", "citizenship", "religion", "relig", "religattend", "attend", "party", "partyid"),
-    *("polparty", "pid3", "pid7", "polviews", "ideology", "polideology", "ideo", "employment"),
-    *("employ", "employed", "occupation", "job", "wrkstat", "nationality", "language", "born"),
-    *("household", "hhsize", "class", "generation", "department", "tenure", "seniority"),
-}
 # Pew's names for what OpinionQA's tables call by these; of several the first that is there.
 _PEW = {
     "CREGION": ("F_CREGION",),
@@ -76,7 +53,10 @@ _AMOUNT = re.compile(
 )
 # Codes that stand for no answer where nothing else says so.
 _SPECIAL = re.compile(r"9{1,4}[6-9]|8{2,5}|7{2,5}")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[ T]\d.*)?|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}(?: \d.*)?")
+_DATE = re.compile(
+    r"\d{4}[-/]\d{1,2}[-/]\d{1,2}(?:[ T]\d.*)?|\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4},?(?: \d.*)?"
+    r"|(?:[A-Z][a-z]{2},? )?(?:\d{1,2} )?[A-Z][a-z]{2,8} \d{1,2}(?:, \d{4}|\s\d{4})?,? \d.*"
+)
 
 
 class Fruitless(ValueError):
@@ -98,7 +78,9 @@ def guess(file: File, survey: str) -> Codebook:
     out.context.setdefault("title", context.title(survey))
     rest = list(file.columns)
     id_ = ids.find(rest)
-    if id_ is None and (found := ids.repeated(file)) and (item := ids.long(file, *found)):
+    # Programs number the rows, whatever a row is.
+    own = id_ if id_ is not None and not ids.is_running(id_) else None
+    if own is None and (found := ids.repeated(file)) and (item := ids.long(file, *found)):
         raise ValueError(
             f"{file.name}: a row is an answer here, not a person: each of {found[1]:,} people in"
             f" {found[0].name!r} has several, and {item.name!r} says to which question; make it a"
@@ -116,7 +98,7 @@ def guess(file: File, survey: str) -> Codebook:
         why = "another column of weights" if column in weights else _why_not(column, file.rows)
         if why:
             out.ignored[column.name] = why
-        elif _is_attribute(column):
+        elif roles.is_attribute(column, _missing(column)):
             out.attributes.append(_attribute(column, pew))
         else:
             out.questions.append(_question(column))
@@ -137,7 +119,7 @@ def extend(codebook: Codebook, file: File) -> list[str]:
         why = weight or _why_not(column, file.rows)
         if why:
             codebook.ignored[column.name] = why
-        elif _is_attribute(column):
+        elif roles.is_attribute(column, _missing(column)):
             codebook.attributes.append(_attribute(column, {}))
         else:
             codebook.questions.append(_question(column))
@@ -189,9 +171,9 @@ def _why_not(column: Column, rows: int) -> str:
         return column.why
     if not values:
         return "blank throughout"
-    if _PERSONAL.fullmatch(slug(column.name)):
+    if roles.is_personal(column):
         return "personal data"
-    if _RECORD.fullmatch(slug(column.name)) and not (column.labels and len(different) > 9):
+    if roles.is_record(column):
         return "of the interview, not of the person"
     if all(_DATE.fullmatch(v) for v in different):
         return "dates"
@@ -212,7 +194,8 @@ def _why_not(column: Column, rows: int) -> str:
             example = next(v for v in values if _number(v) is None)
             return f"numbers with signs beside them, such as '{example}'; plain ones would be read"
         return f"free text: {len(unlabelled):,} different values"
-    if not column.labels and not numeric and rows >= 10 and len(answers) > 0.8 * len(values):
+    few = column.labels or column.alike
+    if not few and not numeric and rows >= 10 and len(answers) > 0.8 * len(values):
         return f"free text: {len(answers):,} different values in {len(values):,} rows"
     if numeric and ids.is_id(column):
         return "another id"
@@ -221,22 +204,10 @@ def _why_not(column: Column, rows: int) -> str:
     return ""
 
 
-def _is_attribute(column: Column) -> bool:
-    if column.group:
-        return False
-    name = slug(column.name)
-    if column.known or column.name.startswith("F_") or name in _DEMOGRAPHIC:
-        return True
-    if re.fullmatch(r"(?:dem|demo|demog|profile|ppl?)_.*", name):
-        return True
-    words = name.split("_")
-    return len(words) <= 3 and bool({words[0], words[-1]} & (_DEMOGRAPHIC - {"class", "state"}))
-
-
 def _missing(column: Column) -> dict[str, str]:
     """Return the status of each code of a column that is not an answer."""
     out: dict[str, str] = {}
-    codes = dict.fromkeys([*column.labels, *sorted(set(column.values) - {""})])
+    codes = dict.fromkeys([*column.labels, *sorted({*column.values, *column.alike} - {""})])
     said = labels.among(column.labels.get(code, code) for code in codes)
     numbers = [n for v in codes if (n := _number(v)) is not None and v not in column.missing]
     plain = _unlabelled(column)
@@ -318,7 +289,7 @@ def _text_of(label: str) -> str:
 
 def _options(column: Column, missing: dict[str, str]) -> dict[str, str]:
     """Return text by code, in the file's order where it has labels, else in the values' own."""
-    seen = sorted(set(column.values) - {""} - set(missing) - set(column.labels))
+    seen = sorted({*column.values, *column.alike} - {""} - set(missing) - set(column.labels))
     if not column.labels:
         seen = _one_case(column.values, seen)
     if all(_number(v) is not None for v in seen):
@@ -373,7 +344,7 @@ def _question(column: Column) -> Question:
     out = Question(
         column.name,
         _key(column.name),
-        column.label or column.name,
+        wordings.parted(column.label or column.name)[1],
         "numeric" if bins else "single",
         {} if bins else _options(column, missing),
         bins=bins,
@@ -431,6 +402,9 @@ def _attribute(column: Column, pew: dict[str, str]) -> Attribute:
     options = {} if bins else _options(column, missing)
     label = column.label if column.label.casefold() != column.name.casefold() else ""
     name = pew.get(column.name, column.name)
+    # 'Household income' is a name, 'What is your household income?' none.
+    if name == column.name and (name.endswith("?") or len(name.split()) > 3):
+        name, label = wordings.known(name) or name, wordings.parted(name)[1]
     return Attribute(column.name, name, options, bins, list(missing), label)
 
 
@@ -446,7 +420,9 @@ def _pew_names(columns: Sequence[str]) -> dict[str, str]:
 
 def _key(name: str) -> str:
     """Return a question's key: its column's name where that is short, else of its first words."""
-    return name if re.fullmatch(r"[\w.-]{1,40}", name) else slug(name) or "question"
+    if re.fullmatch(r"[\w.-]{1,40}", name):
+        return name
+    return wordings.parted(name)[0] or slug(name) or "question"
 
 
 def _name(codebook: Codebook) -> None:

@@ -13,6 +13,8 @@ _ID = re.compile(
     r"|index|idno|seed",
     re.IGNORECASE,
 )
+# Rows a person may have, on average, and fewer people than these: a code such as PID, party id.
+_ROWS, _PEOPLE = 20, 12
 # What counts rows, where they are counted in order.
 _RUNNING = re.compile(
     r"(?:(?:.+_)?(?:no|nr|num|number|nummer|n|id|idx|index|row|seq|case|fall|obs|unnamed|0))?"
@@ -37,12 +39,24 @@ def find(columns: Sequence[Column]) -> Column | None:
 
 def is_id(column: Column) -> bool:
     """Say whether a column is named as one of ids."""
-    if column.labels:
+    if column.labels or _is_code(column):
         return False
     # LimeSurvey writes 'id. Response ID', Kobo _id.
     code = re.match(r"(\w+)\. ", column.name)
-    names = ("_".join(column.name.split()).lstrip("_"), code[1] if code else "")
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column.name)  # instanceID
+    names = (
+        *("_".join(name.split()).lstrip("_") for name in (column.name, apart)),
+        code[1] if code else "",
+    )
     return any(_ID.fullmatch(name) for name in names)
+
+
+def _is_code(column: Column) -> bool:
+    """Say whether a column with the name of ids holds answers: a handful, or "response" twice."""
+    different = set(column.values) - {""}
+    if slug(column.name) == "response":
+        return 0 < len(different) < sum(map(bool, column.values))
+    return 0 < len(different) <= _PEOPLE and len(column.values) >= _ROWS * len(different)
 
 
 def repeated(file: File) -> tuple[Column, int] | None:
@@ -67,6 +81,11 @@ def long(file: File, ids: Column, people: int) -> Column | None:
         if named or (worded and len(file.columns) <= 4 and file.rows >= 1.5 * people):
             return column
     return None
+
+
+def is_running(column: Column) -> bool:
+    """Say whether a column of ids is one that programs write: the first without a name, 'index'."""
+    return re.fullmatch(r"index|unnamed.*|row_?names?|row|x1?|", slug(column.name)) is not None
 
 
 def counts(column: Column) -> bool:

@@ -70,6 +70,14 @@ def read(path: Path, *, encoding: str | None = None) -> File:
             "--encoding names another"
         )
     else:
+        if encoding is None and not stata and (told := _other_than_declared(frame, meta)):
+            with suppress(pyreadstat.ReadstatError, pyreadstat.PyreadstatError, UnicodeDecodeError):
+                frame, meta = _read(reader, path, told)
+                found = told
+                notes.append(
+                    f"texts are read as {told}, which their bytes are, though the file declares "
+                    "Windows-1252; --encoding names another"
+                )
         if encoding is None and stata and _without_unicode(path):
             told = encodings.told(_texts(frame, meta, "cp1252")) or "cp1252"
             if told not in ("cp1252", "utf-8"):
@@ -137,6 +145,19 @@ def _without_unicode(path: Path) -> bool:
         head = file.read(64)
     found = re.match(rb"<stata_dta><header><release>(\d+)", head)
     return found is None or int(found[1]) < 118
+
+
+def _other_than_declared(frame: Any, meta: Any) -> str | None:
+    """Return what the texts of a file that declares Windows-1252 or Latin-1 are by their bytes.
+
+    Every byte is a letter of these, so that reading one wrongly fails nowhere. None where they are
+    what is declared.
+    """
+    declared = re.sub(r"\W|_", "", str(meta.file_encoding or "").casefold())
+    if declared not in ("windows1252", "cp1252", "iso88591", "latin1"):
+        return None
+    told = encodings.told(_texts(frame, meta, "cp1252"))
+    return None if told == "cp1252" else told
 
 
 def _texts(frame: Any, meta: Any, encoding: str) -> Iterator[bytes]:

@@ -73,6 +73,7 @@ _FOREIGN = {
 _UNPLACED = re.compile(
     r"(?:not sure|unsure|no opinion|not sure/no opinion|undecided)(?:/(?:no opinion|don'?t know))?"
     r"|(?:do not|don'?t) know enough\b.*|haven'?t (?:heard|thought)\b.*|no preference"
+    r"|.*\((?:n/?a|not applicable)"
     rf"|{languages.UNPLACED}"
 )
 # Every sign that stands for an apostrophe somewhere: typographic, accents, primes, full width.

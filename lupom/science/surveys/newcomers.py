@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lupom.science.surveys import cells, labels
+from lupom.science.surveys import cells, choices, labels
 from lupom.science.surveys.codebook import Attribute, Codebook
 from lupom.science.surveys.codebook import Question as Coded
 from lupom.science.surveys.columns import SELECTED, Column, File, fill, prefix
@@ -159,6 +159,7 @@ def read(file: File, known: Known) -> People:
         option and no code, a person twice. `row` counts from 0.
     """
     notes: list[str] = []
+    choices.derive(file, (one.column for one in known.questions.values()))
     columns, named, strange = _columns(file, known)
     if file.head and not _restored(file, columns, known):
         notes += [note for note in file.notes if "header has two lines" in note]
@@ -282,6 +283,7 @@ def _columns(file: File, known: Known) -> tuple[dict[str, Column], Column | None
             may = " or ".join(one.name for one in fields)
             raise Misread(f"the column '{column.name}' may be {may}", "write it so")
         if not fields:
+            _not_twice(column.name, [c.name for c in file.columns], named)
             others.append(column.name)
             continue
         name = fields[0].name
@@ -307,6 +309,16 @@ def _columns(file: File, known: Known) -> tuple[dict[str, Column], Column | None
         raise _unrelated([column.name for column in file.columns], known)
     ids = candidates[min(candidates)] if candidates else None
     return found, ids, strange
+
+
+def _not_twice(name: str, columns: Sequence[str], named: Mapping[str, object]) -> None:
+    """Raise Misread where a column's name is that of another with the number of the later one."""
+    found = re.fullmatch(r"(.+) \(\d+\)", name)
+    first = next((c for c in columns if found and _folded(c) == _folded(found[1])), None)
+    if found and first is not None and _folded(first) in named:
+        raise Misread(
+            f"the columns '{first}' and '{found[1]}' have the same name", "leave one of them out"
+        )
 
 
 class Unrelated(Misread):

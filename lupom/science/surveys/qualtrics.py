@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lupom.science.surveys import cells
-from lupom.science.surveys.columns import SELECTED, Column, File, check, fill, several
+from lupom.science.surveys import cells, choices, grids
+from lupom.science.surveys.columns import SELECTED, Column, File, check, fill
 from lupom.science.surveys.tables import rows
 
 # What an ImportId can be of a question: '1_QID5' (a loop's first round), 'QID3_2' (a row or a
@@ -114,6 +114,7 @@ def read(path: Path, qsf: Path | None = None, *, encoding: str | None = None) ->
     early = sum(v.casefold() in ("false", "0") for v in ended.values) if ended else 0
     if early:
         notes.append(f"{early} of the rows are of people who did not finish (column 'Finished')")
+    grids.mark(columns)
     return check(File(path.name, columns, notes, title=title, language=language))
 
 
@@ -133,7 +134,10 @@ def _several(columns: list[Column]) -> list[str]:
         for c in columns
         if not (c.why or c.labels or c.known)
         and any("," in v for v in c.values)
-        and (all(re.fullmatch(r"\d+(?:,\d+)*", v) for v in c.values if v) or several(c.values))
+        and (
+            all(re.fullmatch(r"\d+(?:,\d+)*", v) for v in c.values if v)
+            or choices.listed(c.values) is not None
+        )
     ]
     for column in found:
         column.why = "several choices in a cell"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from lupom.science.surveys import labels
+from lupom.science.surveys import degrees, labels
 
 _POLES = (
     ("disagree", "agree"),
@@ -14,7 +14,7 @@ _POLES = (
     ("unlikely", "likely"),
     ("unimportant", "important"),
     ("disapprove", "approve"),
-    ("unfavou?rable", "favou?rable"),
+    ("unfavou?rabl[ey]", "favou?rabl[ey]"),
     ("uncomfortable", "comfortable"),
     ("bad", "good"),
     ("worse", "better"),
@@ -26,6 +26,7 @@ _POLES = (
     ("less", "more"),
     ("weaker", "stronger"),
     ("left", "right"),
+    ("unwilling", "willing"),
 )
 _STRONG = r"(?:strongly|strong|very|extremely|completely|totally|much|a lot|definitely|far)"
 _WEAK = r"(?:somewhat|slightly|slight|a little|a bit|lean(?:s|ing)?(?: to(?:ward)?)?|probably|near)"
@@ -68,6 +69,35 @@ _UNIPOLAR = (
         r"too (?:much|many|big|strong|high)",
     ),
     (r"very low", r"low", r"medium|mid|middle", r"high", r"very high"),
+    (r"no", r"maybe|perhaps|possibly|sometimes", r"yes"),
+    (r"none", r"some", r"freq(?:uent(?:ly)?)?|a lot|lots|much"),
+    (r"never", r"occas(?:ional(?:ly)?)?", r"regul(?:ar(?:ly)?)?", r"heav(?:y|ily)"),
+    (
+        r"none\b.*|no,? (?:none|not?)\b.*",
+        r"(?:a )?few\b.*",
+        r"some\b.*",
+        r"most\b.*|many\b.*",
+        r"(?:yes,? )?(?:they )?all\b.*",
+    ),
+    (
+        r"none|no (?:\w+ )?(?:knowledge|experience|skills?)|not familiar\b.*",
+        r"beginner|novice|basic|elementary",
+        r"intermediate|some (?:knowledge|experience)|competent",
+        r"advanced|proficient|good|experienced",
+        r"expert|native|fluent",
+    ),
+    (
+        r"no (?:formal |schooling|education|school)\b.*|none",
+        r"(?:(?:some )?(?:primary|elementary)|less than (?:a )?high ?school|did not)\b.*",
+        r"some (?:high ?school|secondary)\b.*|(?:lower|middle) (?:secondary|school)\b.*",
+        r"(?:high ?school|secondary|ged|upper secondary)\b.*",
+        r"(?:some (?:college|university)|vocational|trade|technical)\b.*",
+        r"(?:associate|2[- ]year)\b.*",
+        r"(?:bachelor|undergraduate|college (?:degree|graduate)|university degree|4[- ]year)\b.*",
+        r"(?:master|graduate|post-?graduate)\b.*",
+        r"(?:professional)\b.*",
+        r"(?:doctor|ph ?\.?d)\w*\b.*",
+    ),
     (
         r"daily|every day",
         r"(?:several|a few) times a week",
@@ -180,7 +210,7 @@ def _scores(options: Sequence[str]) -> list[float] | None:
         known = [s for s in scores if s is not None]
         if len(known) == len(plain) == len(set(known)):
             return known
-    return None
+    return degrees.scores(options)
 
 
 def _bipolar(text: str, low: str, high: str) -> float | None:

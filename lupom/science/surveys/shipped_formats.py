@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from lupom.science.surveys import files, labelled, qualtrics, tables
-from lupom.science.surveys.columns import File, gather
+from lupom.science.surveys.choices import gather
+from lupom.science.surveys.columns import File
 from lupom.science.surveys.formats import Asked, Format
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lupom.science.surveys import cells, encodings, headers
+from lupom.science.surveys import cells, encodings, headers, numerals
 from lupom.science.surveys.columns import Column, File, check, check_width
 
 # The longest open answers of public surveys have some 20,000 characters.
@@ -47,8 +47,8 @@ def read(path: Path, *, encoding: str | None = None) -> File:
         return _parquet(path)
     if path.suffix.lower() in EXCEL:
         return _sheet(path)
-    lines, found = _numbered(path, encoding)
-    file = _decimals(table(found, path.name))
+    lines, found, parted = _numbered(path, encoding)
+    file = numerals.plain(table(found, path.name), thousands=parted == ",")
     file.lines = lines[len(lines) - file.rows :]
     return file
 
@@ -62,8 +62,8 @@ def rows(path: Path, *, encoding: str | None = None) -> list[list[str]]:
     return _numbered(path, encoding)[1]
 
 
-def _numbered(path: Path, encoding: str | None) -> tuple[list[int], list[list[str]]]:
-    """Return the rows of a CSV file as `rows` does, and the line in which each begins."""
+def _numbered(path: Path, encoding: str | None) -> tuple[list[int], list[list[str]], str]:
+    """Return the rows of a CSV file as `rows` does, the line each begins in, what parts cells."""
     if not path.stat().st_size:
         raise ValueError(f"{path.name}: the file is empty")
     text = _decoded(path, encoding)
@@ -92,7 +92,7 @@ def _numbered(path: Path, encoding: str | None) -> tuple[list[int], list[list[st
         lines.pop()
     if not out or not any(out[0]):
         raise ValueError(f"{path.name}: there is no header")
-    return lines, out
+    return lines, out, parted
 
 
 class MalformedRow(ValueError):
@@ -150,27 +150,6 @@ def table(lines: list[list[Any]], name: str) -> File:
         for i, (name, label) in enumerate(zip(found.names, found.labels, strict=True))
     ]
     return check(File(name, columns, found.notes, head=found.head))
-
-
-_COMMA = re.compile(r"[+-]?\d+(?:,\d+)?")
-
-
-def _decimals(file: File) -> File:
-    """Return the file with numbers such as '0,85' as '0.85', where a column has nothing else.
-
-    '1,3' can be two choices in a cell, and '1,234' a thousand: of a column, one number must have
-    two decimals, or four and more, or stand behind a zero.
-    """
-    found = []
-    for column in file.columns:
-        values = [v for v in column.values if v]
-        told = any(re.search(r"\b0,\d|,\d{2}$|,\d{4,}$", v) for v in values)
-        if told and all(_COMMA.fullmatch(v) for v in values):
-            column.values = [v.replace(",", ".") for v in column.values]
-            found.append(column.name)
-    if found:
-        file.notes.append(f"decimal commas are read as points: {', '.join(found)}")
-    return file
 
 
 def _decoded(path: Path, encoding: str | None) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lupom.science.surveys import cells, guesses, tables
-from lupom.science.surveys.columns import SEVERAL, Column, File
+from lupom.science.surveys.choices import SEVERAL
+from lupom.science.surveys.columns import Column, File
 from lupom.science.surveys.doubts import doubts
 
 
@@ -130,3 +131,28 @@ def test_signs_without_width_are_no_part_of_names_and_options(tmp_path):
     assert cells.text("\u0646\u0645\u06cc\u200c\u062f\u0627\u0646\u0645") != cells.text(
         "\u0646\u0645\u06cc\u062f\u0627\u0646\u0645"
     )
+
+
+def test_rows_that_are_counts_of_people_are_noted():
+    kinds = [(a, b) for a in ("Yes", "No") for b in ("Often", "Never")]
+    columns = {
+        "a": [a for a, _ in kinds],
+        "b": [b for _, b in kinds],
+        "Freq": ["9", "4", "11", "2"],
+    }
+    file = File("x.csv", [Column(name, values) for name, values in columns.items()])
+    (note,) = doubts(file, guesses.guess(file, "x"))
+    assert note.startswith("each row is another combination of answers, and Freq may be how many")
+    twice = File("x.csv", [Column(c.name, c.values * 2) for c in file.columns])
+    assert doubts(twice, guesses.guess(twice, "x")) == []
+
+
+def test_a_nought_that_few_gave_beside_a_scale_is_noted():
+    given = {
+        "E1": ["0", *"12345" * 20],
+        "E2": ["0", "0", *"12345" * 20][:101],
+        "E3": [*"012345" * 17][:101],
+    }
+    file = File("x.csv", [Column(name, values) for name, values in given.items()])
+    (note,) = doubts(file, guesses.guess(file, "x"))
+    assert note.startswith("E1, E2: 0 among 1 to 5 without a label, of few; if it is not an answer")

@@ -87,8 +87,8 @@ def test_surveymonkeys_two_lines(tmp_path):
     assert [row[:2] for row in made.info[1:]] == [
         ["which_drinks_1", "Which drinks? Tea"],
         ["which_drinks_2", "Which drinks? Coffee"],
-        ["how_old_are_you", "How old are you?"],
     ]
+    assert made.metadata[1][0] == "age"
     assert made.responses[2] == ["11400000001", "Selected", "Selected", "12-19"]
     assert made.responses[4] == ["11400000003", "Selected", "Not selected", "12-19"]
     assert len(made.responses) == 13
@@ -140,3 +140,55 @@ def test_a_csv_by_name_only_is_called_what_it_is(tmp_path, start, what):
     (tmp_path / "x.csv").write_bytes(start + b"\0\1\2")
     with pytest.raises(ValueError, match=rf"x\.csv: an .*{what}"):
         files.read(tmp_path / "x.csv")
+
+
+def test_columns_that_are_called_alike_are_told_apart(tmp_path):
+    file = read(tmp_path / "x.csv", lines([("id", "Why?", "why?"), *PEOPLE]))
+    assert asked(file) == ("id", {"Why?": "Why?", "why? (2)": "why? (2)"}, 12)
+    assert file.notes == ["columns are called alike, and the later ones numbered: 'why? (2)'"]
+
+
+@pytest.mark.parametrize(
+    ("last", "rows"),
+    [
+        (("Total", "12", ""), 12),
+        (("Mean", "2.5", "38%"), 12),
+        (("", "Gesamt", "12"), 12),
+        (("Total", "Yes", "Often"), 13),
+        (("13", "Total", "Often"), 13),
+        (("", "Yes", "12"), 13),
+    ],
+)
+def test_a_total_below_the_last_person_is_none(tmp_path, last, rows):
+    file = read(tmp_path / "x.csv", lines([("id", "a", "b"), *PEOPLE, last]))
+    assert file.rows == len(file.lines) == rows
+    assert [note for note in file.notes if "no person" in note] == (
+        [] if rows == 13 else [f"'{last[0] or last[1]}' below the last row is taken for no person,"
+                               " and left out"]
+    )  # fmt: skip
+
+
+def test_quotes_of_another_program_are_no_part_of_a_name(tmp_path):
+    file = read(tmp_path / "x.csv", lines([("'id'", "'a'", "`b`"), *PEOPLE]))
+    assert asked(file) == ("id", {"a": "a", "b": "b"}, 12)
+
+
+def test_typeforms_two_lines(tmp_path):
+    often = (("Often", "Never"), ("Never", "Often"))
+    rows = [
+        ("", "Which drinks?", "", "", "How often?", "", "", ""),
+        ("#", "Tea", "Milk", "Other", "Of tea", "Of milk", "Where do you live?", "Network ID"),
+        *(
+            (f"x{i}", "Tea" * (i % 2), "Milk" * (i % 3 > 0), "", *often[i % 2], "Oslo", f"n{i}")
+            for i in range(7)
+        ),
+    ]
+    file = read(tmp_path / "x.csv", lines(rows))
+    assert [(c.name, c.label) for c in file.columns[3:]] == [
+        ("Which drinks?_3", "Which drinks? Other"),
+        ("How often?_1", "How often? Of tea"),
+        ("How often?_2", "How often? Of milk"),
+        ("Where do you live?", "Where do you live?"),
+        ("Network ID", "Network ID"),
+    ]
+    assert file.rows == 7

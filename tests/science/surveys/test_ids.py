@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lupom.science.surveys import doubts, guesses
-from lupom.science.surveys.columns import Column, File, gather
+from lupom.science.surveys.choices import gather
+from lupom.science.surveys.columns import Column, File
 
 
 def file_of(**columns):
@@ -45,7 +46,9 @@ def test_several_rows_of_a_person_are_noted():
     assert doubts.doubts(own, guesses.guess(own, "x")) == []
 
 
-@pytest.mark.parametrize("name", ["_id", "id. Antwort ID", "Record ID", "QKEY", "Participant", "#"])
+@pytest.mark.parametrize(
+    "name", ["_id", "id. Antwort ID", "Record ID", "QKEY", "Participant", "#", "instanceID"]
+)
 def test_ids_as_programs_name_them(name):
     own = [f"P{i:03}" for i in range(24)]
     assert guesses.guess(file_of(**{name: own, "a": YES}), "x").id == name
@@ -66,6 +69,7 @@ def test_what_counts_rows_is_no_question(name):
         (("Which? (choice=Tea)", "Which? (choice=Milk)"), "1", "0"),
         (("brand_Nike", "brand_Puma"), "x", ""),
         (("news: TV", "news: Radio"), "Yes", ""),
+        (("Which? (choice=TV)", "Which? (choice=Radio)"), "Checked", "Unchecked"),
     ],
 )
 def test_choices_of_a_question_by_the_names_that_programs_give(names, yes, no):
@@ -81,3 +85,15 @@ def test_a_column_of_what_others_have_is_left_out():
         **{"a": ["tv radio", "tv", "radio"] * 8, "a/tv": "110" * 8, "a/radio": "101" * 8}
     )
     assert gather(file).columns[0].why == "made of other columns"
+
+
+def test_the_number_that_a_program_writes_hides_no_row_an_answer():
+    people = [i // 4 for i in range(24)]
+    columns = {"index": range(24), "id": people, "item": [*"abcd"] * 6, "answer": YES}
+    with pytest.raises(ValueError, match=r"6 people in 'id' .* 'item' says to which"):
+        guesses.guess(file_of(**columns), "x")
+
+
+def test_a_code_with_the_name_of_ids_is_a_question():
+    book = guesses.guess(file_of(pid=[i % 7 for i in range(210)], response=YES[:7] * 30), "x")
+    assert [q.column for q in book.questions] == ["pid", "response"]

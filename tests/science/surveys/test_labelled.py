@@ -227,6 +227,21 @@ def test_an_encoding_that_no_file_declares_is_told_by_its_bytes(
     assert column.name == "q"
 
 
+def test_a_file_that_declares_windows_and_is_utf_8_is_read_as_such(tmp_path):
+    path = tmp_path / "x.sav"
+    labels = {"q": {1: "Überhaupt nicht", 2: "Très bien"}}
+    frame = pd.DataFrame({"id": [1.0, 2.0], "q": [1.0, 2.0]})
+    pyreadstat.write_sav(frame, path, variable_value_labels=labels)
+    # The record of the encoding: its length, and its name.
+    declared = (b"\x05\0\0\0UTF-8", b"\x0c\0\0\0windows-1252")
+    path.write_bytes(path.read_bytes().replace(*declared))
+    file = files.read(path)
+    assert file.columns[1].labels == {"1": "Überhaupt nicht", "2": "Très bien"}
+    assert file.notes[0].startswith("texts are read as utf-8, which their bytes are, though")
+    given = files.read(path, encoding="cp1252")
+    assert given.columns[1].labels["2"] == "TrÃ¨s bien"
+
+
 def test_the_encoding_of_a_labelled_file_can_be_given(latin1):
     file = files.read(latin1, encoding="latin1")
     assert file.columns[1].labels["1"] == "Tr\u00e8s bien"

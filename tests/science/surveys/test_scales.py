@@ -31,6 +31,27 @@ AGREE = ["Strongly disagree", "Disagree", "Neither agree nor disagree", "Agree",
         ["Very happy", "Pretty happy", "Not too happy"],
         ["0 Not at all likely", "1", "2", "3 Extremely likely"],
         ["Very liberal", "Liberal", "Moderate", "Conservative", "Very conservative"],
+        ["StronglyDisagree", "Disagree", "Agree", "StronglyAgree"],
+        ["Very low", "Fairly low", "Average", "Fairly high", "Very high"],
+        ["Very easy", "Somewhat easy", "Neither easy nor hard", "Somewhat hard", "Very hard"],
+        ["Not keen at all", "Slightly keen", "Keen", "Very keen", "Extremely keen"],
+        ["Low trust", "Middle trust", "High trust"],
+        ["None of us", "Some of us", "Yes, all of us"],
+        ["No skills", "Beginner", "Intermediate", "Expert"],
+        ["Primary school", "High school", "Some college", "Bachelor's degree", "PhD"],
+        ["No", "Maybe", "Yes"],
+        ["Nicht nett", "Kaum nett", "Mäßig nett", "Nett", "Sehr nett"],
+        ["gar nicht", "selten", "eher selten", "eher häufig", "sehr häufig"],
+        ["gar nicht", "wenig", "etwas", "stark", "sehr stark"],
+        ["sehr unzufrieden", "eher unzufrieden", "weder noch", "zufrieden", "sehr zufrieden"],
+        ["Stimme gar nicht zu", "Stimme eher nicht zu", "Stimme eher zu", "Stimme voll zu"],
+        ["Pas du tout d'accord", "Plutôt pas d'accord", "Plutôt d'accord", "Tout à fait d'accord"],
+        ["Jamais", "Rarement", "Parfois", "Souvent", "Toujours"],
+        ["Muy en desacuerdo", "En desacuerdo", "Neutral", "De acuerdo", "Muy de acuerdo"],
+        ["Nunca", "Casi nunca", "A veces", "Casi siempre", "Siempre"],
+        ["Discordo totalmente", "Discordo", "Neutro", "Concordo", "Concordo totalmente"],
+        ["Per niente utile", "Poco utile", "Abbastanza utile", "Molto utile"],
+        ["Helemaal niet mee eens", "Niet mee eens", "Neutraal", "Mee eens", "Helemaal mee eens"],
     ],
 )
 def test_a_scale_listed_in_order_is_numbered(options):
@@ -54,6 +75,7 @@ def test_a_middle_listed_last_stands_between():
 
 def test_not_sure_has_no_place():
     assert positions(["Good idea", "Bad idea", "Not sure"]) == [1, 2, None]
+    assert positions(["Very favorably", "Unfavorably", "Never met (N/A)"]) == [1, 2, None]
 
 
 def test_undecided_listed_last_or_beside_a_refusal_is_no_middle_by_accident():
@@ -64,7 +86,17 @@ def test_undecided_listed_last_or_beside_a_refusal_is_no_middle_by_accident():
 
 
 @pytest.mark.parametrize(
-    "options", [["Red", "Green", "Blue"], ["Agree"], [], ["Yes", "No", "It depends"]]
+    "options",
+    [
+        ["Red", "Green", "Blue"],
+        ["Agree"],
+        [],
+        ["Yes", "No", "It depends"],
+        ["Very red", "Very blue"],
+        ["Party of Work", "Party of Peace"],
+        ["At home", "At work", "At school"],
+        ["Male", "Female", "Other"],
+    ],
 )
 def test_names_are_no_scale(options):
     assert positions(options) is None

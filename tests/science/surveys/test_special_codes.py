@@ -286,9 +286,12 @@ def test_case_and_spaces_make_no_option_of_their_own():
         (["Agree, strongly", "Agree", "Disagree", "Disagree, strongly"], False),
         (["Oslo, Norway", "Bergen, Norway", "Rome, Italy"], False),
         (["I like it, really", "It is good", "Cheap, nice, near"], False),
+        (["Red, Blue, Pink", "Blue, Pink", "Pink, Red", "Red, Blue"], True),
+        (["Employed, full time", "Employed, part time", "Retired"], False),
+        (["No, none did", "Some did", "Yes, they all did"], False),
     ],
 )
-def test_several_choices_in_a_cell_are_left_out_and_told(tmp_path, cells, listed):
+def test_several_choices_in_a_cell_are_told_from_texts(tmp_path, cells, listed):
     rows = [f'{i},"{cell}"\n' for i, cell in enumerate(cells * 4)]
     (tmp_path / "x.csv").write_text("id,q\n" + "".join(rows))
     column = files.read(tmp_path / "x.csv").columns[1]

@@ -1,0 +1,115 @@
+"""What a column is by its name and its cells: of the interview, personal, or known of people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from lupom.science.surveys import wordings
+from lupom.science.surveys.columns import Column, slug
+
+_RECORD = re.compile(
+    r"(?:start|end|recorded|interview|completion|submit)_?(?:date|time|timestamp)(?:_.*)?"
+    r"|(?:date|timestamp)(?:_.*)?|time_?(?:stamp|taken|spent|started|submitted)(?:_.*)?"
+    r"|.+_time_?stamp|redcap_.*|(?:last_page|start_language|submit_?date|ref_?url|network_id)"
+    r"|(?:interview|survey)_(?:start|end)(?:_.*)?|duration.*|ip_?address|(?:location)?(?:lat|long)itude"
+    r"|progress|finished|user_?language|distribution_?channel|external_?(?:data_?)?reference"
+    r"|(?:device|lang|browser|version)(?:_.*)?|.*_(?:first_click|last_click"
+    r"|page_submit|click_count)",
+    re.IGNORECASE,
+)
+# Names that can be a question's, too ("Status": married): what they hold tells.
+_MAY_BE_RECORD = re.compile(r"time|status|mode|form|completed?|language|.+_complete")
+_OF_RECORD = re.compile(
+    r"(?:in)?complete[d]?|partial(?:ly.*)?|finished|started|submitted|unverified|ip address"
+    r"|survey preview|spam|imported|web|phone|cati|cawi|capi|mobile|desktop|online|paper|in person"
+    r"|face[ -]to[ -]face|true|false|yes|no|[a-z]{2}(?:[-_][a-z]{2,4})?"
+    r"|\d+(?:[.:]\d+)*(?:\s?[ap]m)?(?:\s?(?:s|sec|secs|min|mins|minutes|seconds))?",
+    re.IGNORECASE,
+)
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_ADDRESS = re.compile(
+    r"(?:\d{1,3}\.){3}\d{1,3}|(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{0,4}", re.IGNORECASE
+)
+_PHONE = re.compile(r"\+?[\d(][\d ()./-]{7,}\d")
+_PERSONAL = re.compile(
+    r"(?:recipient_?)?(?:e_?mail(?:_?address)?|first_?name|last_?name|full_?name|name|(?:tele)?phone"
+    r"(?:_?number)?(?:_\d)?|mobile_?(?:phone|number)|address|street|surname|dob|date_?of_?birth"
+    r"|zip(?:_?code)?|post(?:al)?_?code|username|user_?name|twitter|ip)"
+    r"|recipient_?(?:first|last)_?name",
+    re.IGNORECASE,
+)
+_DEMOGRAPHIC = {
+    *("age", "agecat", "agegrp", "age_group", "agegroup", "birthyear", "yob", "sex", "gender"),
+    *("race", "ethnicity", "ethnic", "hispanic", "hisp", "racethn", "education", "educ", "degree"),
+    *("school", "income", "hhincome", "salary", "marital", "married", "maritalstatus", "children"),
+    *("childs", "kids", "region", "cregion", "state", "country", "urban", "metro", "placesize"),
+    *("citizen", "citizenship", "religion", "relig", "religattend", "attend", "party", "partyid"),
+    *("polparty", "pid3", "pid7", "polviews", "ideology", "polideology", "ideo", "employment"),
+    *("employ", "employed", "occupation", "job", "wrkstat", "nationality", "language", "born"),
+    *("household", "hhsize", "class", "generation", "department", "tenure", "seniority"),
+    *("alter", "geschlecht", "edad", "sexo", "genero", "sexe", "idade", "geburtsjahr", "bildung"),
+}
+# What somebody is or not, in a column of two values.
+_BEING = {
+    *("female", "male", "woman", "white", "black", "nonwhite", "immigrant", "veteran", "parent"),
+    *(
+        "collegedegree",
+        "college",
+        "college_degree",
+        "homeown",
+        "homeowner",
+        "retired",
+        "unemployed",
+    ),
+}
+
+
+def is_personal(column: Column) -> bool:
+    """Say whether a column has people's names or where to reach them, by its name or its cells."""
+    different = set(column.values) - {""}
+    if _PERSONAL.fullmatch(slug(column.name)) or wordings.personal(column.name):
+        return True
+    if column.label and wordings.personal(column.label):
+        return True
+    if column.labels or len(different) < 2:
+        return False
+    if all(_EMAIL.fullmatch(v) for v in different):
+        return True
+    if all(_ADDRESS.fullmatch(v) for v in different):
+        return True
+    named = "phone" in column.name.casefold() or "tel" in slug(column.name).split("_")
+    return named and all(_PHONE.fullmatch(v) for v in different)
+
+
+def is_record(column: Column) -> bool:
+    """Say whether a column is of the interview: when, how and how long it was."""
+    different = set(column.values) - {""}
+    name = slug(column.name)
+    if column.labels and len(different) > 9:
+        return False
+    if _RECORD.fullmatch(name):
+        return True
+    if not _MAY_BE_RECORD.fullmatch(name):
+        return False
+    return all(_OF_RECORD.fullmatch(column.labels.get(v, v)) for v in different)
+
+
+def is_attribute(column: Column, missing: Collection[str] = ()) -> bool:
+    """Say whether a column is what is known of people, as their age is, and no question.
+
+    `missing` are its codes that are no answers.
+    """
+    if column.group:
+        return False
+    name = slug(column.name)
+    if column.known or column.name.startswith("F_") or name in _DEMOGRAPHIC:
+        return True
+    if name in _BEING and len(set(column.values) - {""} - set(missing)) == 2:
+        return True
+    if wordings.known(column.name) or (column.label and wordings.known(column.label)):
+        return True
+    if re.fullmatch(r"(?:dem|demo|demog|profile|ppl?)_.*", name):
+        return True
+    words = name.split("_")
+    return len(words) <= 3 and bool({words[0], words[-1]} & (_DEMOGRAPHIC - {"class", "state"}))

@@ -1,0 +1,104 @@
+"""Columns with several choices in a cell, a yes/no question for each; and rows of grids."""
+
+from __future__ import annotations
+
+import pytest
+
+from lupom.science.surveys import codebook, files, guesses, layout, newcomers
+from lupom.science.surveys.choices import derive, gather, listed
+from lupom.science.surveys.columns import Column, File
+
+DRINKS = ["Tea, Milk (cow, goat)", "Milk (cow, goat), Cocoa", "Tea", "", "Cocoa, Tea", "Water, Tea"]
+
+
+def form(tmp_path, cells=DRINKS, name="form.csv"):
+    rows = [f'{i},"{cell}",{"Yes" if i % 2 else "No"}' for i, cell in enumerate(cells * 2)]
+    path = tmp_path / name
+    path.write_text("\n".join(["id,Which drinks?,q", *rows]) + "\n")
+    return path
+
+
+def test_each_choice_becomes_a_question(tmp_path):
+    file = files.read(form(tmp_path))
+    book = guesses.guess(file, "x")
+    assert [(q.key, q.question, q.kind) for q in book.questions[:4]] == [
+        ("which_drinks_tea", "Which drinks? Tea", "multiple"),
+        ("which_drinks_milk_cow_goat", "Which drinks? Milk (cow, goat)", "multiple"),
+        ("which_drinks_cocoa", "Which drinks? Cocoa", "multiple"),
+        ("which_drinks_water", "Which drinks? Water", "multiple"),
+    ]
+    assert book.ignored == {
+        "Which drinks?": "several choices in a cell: each is a question of its own"
+    }
+    (note,) = file.notes
+    assert note.startswith("Which drinks? has several choices in a cell: read as 4 questions")
+    rows = layout.build(file, book).responses
+    assert [row[1:4] for row in rows[1:5]] == [
+        ["Selected", "Selected", "Not selected"],
+        ["Not selected", "Selected", "Selected"],
+        ["Selected", "Not selected", "Not selected"],
+        ["", "", ""],  # who left all out may not have been asked
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cells", "choices", "others"),
+    [
+        (["a;b", "b;c;", "a", "c;b", "c"], ["b", "c", "a"], 0),
+        (["a|b, c", "b, c|d", "a", "a|d"], ["a", "b, c", "d"], 0),
+        (["a, b, c", "b, c, a", "c, a", "b, my own"] * 3, ["b", "c", "a", "my own"], 0),
+        ([*["a, b, c", "b, c, a", "c, a", "a, b"] * 9, "b, a, my own"], ["a", "b", "c"], 1),
+        (["TEA, milk", "Milk, tea", "Tea", "milk", "tea"], ["tea", "milk"], 0),
+        (["1;3", "3;5", "1", "5"], [], 0),
+    ],
+)
+def test_choices_are_what_cells_share(cells, choices, others):
+    found = listed(cells * 2 if others == 0 else cells)
+    assert found is not None
+    assert (sorted(map(str.casefold, found[0])), found[1]) == (sorted(choices), others)
+
+
+def test_who_refused_as_a_whole_left_no_choice_out(tmp_path):
+    file = files.read(form(tmp_path, [*DRINKS, "Prefer not to say"]))
+    (tea, *_) = guesses.guess(file, "x").questions
+    assert tea.refused == ["Prefer not to say"]
+
+
+def test_another_file_is_read_by_the_choices_of_the_first(tmp_path):
+    book = guesses.guess(files.read(form(tmp_path)), "x")
+    # One row, which alone tells nothing of its commas.
+    later = File("y.csv", [Column("id", ["7"]), Column("Which drinks?", ["Cocoa, Beer"]),
+                           Column("q", ["No"])])  # fmt: skip
+    derive(later, book.columns)
+    assert layout.build(later, book).responses[1:] == [
+        ["7", "Not selected", "Not selected", "Selected", "Not selected", "No"]
+    ]
+    again = codebook.load(codebook.dump(book), "c.yml")
+    assert again == book
+    options = {q.key: list(q.options.values()) for q in book.questions}
+    known = newcomers.known(options, {}, book=book)
+    person = File("z.csv", [Column("id", ["8"]), Column("Which drinks?", ["Tea, Cocoa"])])
+    answers = newcomers.read(person, known).answers[0]
+    assert [options[k][a] if a >= 0 else None for k, a in zip(options, answers, strict=True)] == [
+        "Selected", "Not selected", "Selected", "Not selected", None,
+    ]  # fmt: skip
+
+
+def test_rows_of_a_grid_have_the_options_of_all():
+    columns = {
+        "Do you? [eat]": ["Never", "Often", "Often", ""],
+        "Do you? [drink]": ["Sometimes", "Never", "Sometimes", "Refused"],
+        "Do you? [sleep]": ["Often", "Sometimes", "Often", "Sometimes"],
+        "Do you? [Other]": ["", "I dance", "I sing", ""],
+        "n_1": ["1", "2", "5", "4"],
+        "n_2": ["5", "5", "5", "4"],
+    }
+    file = gather(File("x.csv", [Column(name, values) for name, values in columns.items()]))
+    asked = {q.column: q for q in guesses.guess(file, "x").questions}
+    for name in ("eat", "drink", "sleep"):
+        question = asked[f"Do you? [{name}]"]
+        assert list(question.options) == ["Never", "Sometimes", "Often"]
+        assert (question.kind, question.positions) == ("ordinal", [1, 2, 3])
+    assert asked["Do you? [drink]"].refused == ["Refused"]
+    assert list(asked["Do you? [Other]"].options) == ["I dance", "I sing"]
+    assert [list(asked[name].options) for name in ("n_1", "n_2")] == [["1", "2", "4", "5"]] * 2
