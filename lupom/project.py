@@ -217,7 +217,8 @@ class Project(workspace.Project):
         """
         from lupom.site.report import write_report
 
-        return write_report(self, path)
+        with self.store.kept_open():
+            return write_report(self, path)
 
     def validity_card(self, path: str | Path | None = None) -> Path:
         """Write the validity card, one page to print, and return it, as `lupom report --card`.
@@ -226,13 +227,15 @@ class Project(workspace.Project):
         """
         from lupom.site.card import write_card
 
-        return write_card(self, path)
+        with self.store.kept_open():
+            return write_card(self, path)
 
     def docs(self) -> Path:
         """Write the project's pages and return their index.html, as `lupom docs generate`."""
         from lupom.site import generate
 
-        return generate(self)
+        with self.store.kept_open():
+            return generate(self)
 
     def work(
         self,

@@ -241,6 +241,24 @@ def _show_at_end(project: Project, selected: tuple[str, ...]) -> None:
 
     A table outside the selection is not this run's, and may not stand at all.
     """
+    with project.store.kept_open():
+        shown = _shown(project, selected)
+        if "leaderboard" in shown and (found := _found(project)):
+            click.echo(f"\n{found}")
+        rows = {name: one.row_count for name, one in project.records().items()}
+    models = [n for n in selected if project.nodes[n].materialization.needs_llm and rows.get(n)]
+    click.echo("\nNext:", err=True)
+    if shown:
+        click.echo(f'  lupom query "select * from {shown[0]}" --format csv', err=True)
+    if models:
+        click.echo(f"  lupom show {models[-1]}", err=True)
+    if "leaderboard" in shown:
+        click.echo("  lupom report", err=True)
+    click.echo("  lupom docs generate", err=True)
+
+
+def _shown(project: Project, selected: tuple[str, ...]) -> list[str]:
+    """Print the tables of show_at_end that this run may have built; returns their names."""
     from lupom.cli.formats import render
     from lupom.engine.errors import LupomError
 
@@ -256,19 +274,7 @@ def _show_at_end(project: Project, selected: tuple[str, ...]) -> None:
         click.echo(f"\n{name}\n")
         click.echo(render(table.columns, table.rows(), "table"))
         shown.append(name)
-    if "leaderboard" in shown and (found := _found(project)):
-        click.echo(f"\n{found}")
-    models = [
-        n for n in selected if project.nodes[n].materialization.needs_llm and _rows(project, n)
-    ]
-    click.echo("\nNext:", err=True)
-    if shown:
-        click.echo(f'  lupom query "select * from {shown[0]}" --format csv', err=True)
-    if models:
-        click.echo(f"  lupom show {models[-1]}", err=True)
-    if "leaderboard" in shown:
-        click.echo("  lupom report", err=True)
-    click.echo("  lupom docs generate", err=True)
+    return shown
 
 
 def _found(project: Project) -> str:
@@ -280,8 +286,3 @@ def _found(project: Project) -> str:
 
     paragraphs = line(Findings(project)).splitlines()
     return "\n".join(textwrap.fill(one, 100, break_long_words=False) for one in paragraphs)
-
-
-def _rows(project: Project, name: str) -> int:
-    record = project.records().get(name)
-    return 0 if record is None else record.row_count or 0

@@ -206,21 +206,22 @@ class Project:
         selected = selection.with_seeds(context, self.select(select, exclude))
         read = selection.read_by(context, (self.nodes[name] for name in selected))
         context.sources.check(read, offline=offline)
-        known = staleness.identities(context, selected)
-        plan = staleness.plan_of(
-            context,
-            selected,
-            known,
-            full_refresh=full_refresh,
-            no_llm=no_llm,
-            retry_invalid=retry_invalid,
-        )
-        if estimate and not no_llm:
-            from lupom.engine.run.estimate import estimate_calls
-
-            estimate_calls(
-                context, self.graph, plan, known, retry_invalid=retry_invalid, rehearse=rehearse
+        with self.store.kept_open():
+            known = staleness.identities(context, selected)
+            plan = staleness.plan_of(
+                context,
+                selected,
+                known,
+                full_refresh=full_refresh,
+                no_llm=no_llm,
+                retry_invalid=retry_invalid,
             )
+            if estimate and not no_llm:
+                from lupom.engine.run.estimate import estimate_calls
+
+                estimate_calls(
+                    context, self.graph, plan, known, retry_invalid=retry_invalid, rehearse=rehearse
+                )
         return plan
 
     def run(

@@ -64,7 +64,7 @@ def _tables(project: Project) -> Iterator[Tables]:
     if not project.store.exists:
         yield Tables(None)
         return
-    with project.store.hold(read_only=True) as cursor:
+    with project.store.reading() as cursor:
         yield Tables(cursor)
 
 

@@ -106,7 +106,7 @@ def checked(context: Context, name: str) -> Node:
         raise UsageError(f"'{name}' has no table that LUPoM builds")
     if not context.store.exists:
         raise not_built(name)
-    with context.store.hold(read_only=True) as cursor:
+    with context.store.reading() as cursor:
         if name not in context.store.relations(cursor):
             raise not_built(name)
     return node

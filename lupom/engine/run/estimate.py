@@ -159,7 +159,7 @@ def _estimate(
     from lupom.engine.run.materializations.llm import verdicts_of
     from lupom.engine.run.materializations.rows import prepare
 
-    with reading.store.hold(read_only=reading.store.idle) as cursor:
+    with reading.store.reading() as cursor:
         prepared = prepare(reading, node, cursor)
     rows, count, out = 0, 0, 0
     taken: dict[str, Forecast] = {}

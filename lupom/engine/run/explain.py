@@ -47,7 +47,7 @@ def explain(
     from lupom.engine.run.materializations.rows import prepare
 
     node = _llm_node(context, model)
-    with context.store.hold(read_only=context.store.idle) as cursor:
+    with context.store.reading() as cursor:
         missing = [p for p in node.parents if not _stands(context, cursor, p)]
         if missing:
             raise not_built(missing[0], model)

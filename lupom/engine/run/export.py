@@ -59,7 +59,7 @@ def export(
     for name in models:
         if context.node(name).materialization.inlined:
             raise UsageError(f"'{name}' is ephemeral: it has no table")
-    with context.store.hold(read_only=True) as cursor:
+    with context.store.reading() as cursor:
         standing = context.store.relations(cursor)
     missing = [name for name in models if name not in standing]
     if missing:
@@ -87,7 +87,7 @@ def _write(context: Context, name: str, path: Path, form: str, safe: bool) -> in
     gaps = None
     if form in labelled.FORMATS and node.config.get("gaps"):
         gaps = _gaps(context, name, str(node.config["gaps"]))
-    with context.store.hold(read_only=True) as cursor:
+    with context.store.reading() as cursor:
         return write(
             cursor,
             name,

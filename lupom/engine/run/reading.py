@@ -23,7 +23,7 @@ def query(store: Store, sql: str, parameters: Sequence[Any] | None = None) -> Ta
     except ModelError as error:
         raise UsageError(error.message) from error
     try:
-        with store.hold(read_only=True) as cursor:
+        with store.reading() as cursor:
             if not reads:
                 store.spoil()
             relation = cursor.sql(sql, params=list(parameters) if parameters else None)
@@ -40,11 +40,11 @@ def table(context: Context, name: str, limit: int | None = None) -> Table:
 
     if context.node(name).materialization.inlined:
         raise UsageError(f"'{name}' is ephemeral: it has no table", hint="lupom compile shows it")
-    with context.store.hold(read_only=True) as cursor:
+    tail = "" if limit is None else f" limit {int(limit)}"
+    with context.store.reading() as cursor:
         if name not in context.store.relations(cursor):
             raise not_built(name)
-    tail = "" if limit is None else f" limit {int(limit)}"
-    return query(context.store, f"select * from {quoted('main', name)}{tail}")
+        return query(context.store, f"select * from {quoted('main', name)}{tail}")
 
 
 def standing(context: Context, name: str) -> Table:
@@ -53,21 +53,22 @@ def standing(context: Context, name: str) -> Table:
     Raises UsageError where vars were given with which it, or what it is made of, was not built:
     nothing is built for an answer, and theirs would be another.
     """
-    found = table(context, name)
-    if context.given_vars:
-        built = context.store.records()
-        for one in (name, *sorted(context.graph.ancestors(name))):
-            record, now = built.get(one), context.nodes[one].parts
-            if record is None or all(
-                record.parts.get(part, now.get(part)) == now.get(part) for part in _OF_VARS
-            ):
-                continue
-            of = f", by '{one}'" if one != name else ""
-            given = ", ".join(context.given_vars)
-            raise UsageError(
-                f"'{name}' was built with other vars than those given now ({given}){of}",
-                hint=f"lupom run --select +{name} with the same --vars",
-            )
+    with context.store.kept_open():
+        found = table(context, name)
+        if context.given_vars:
+            built = context.store.records()
+            for one in (name, *sorted(context.graph.ancestors(name))):
+                record, now = built.get(one), context.nodes[one].parts
+                if record is None or all(
+                    record.parts.get(part, now.get(part)) == now.get(part) for part in _OF_VARS
+                ):
+                    continue
+                of = f", by '{one}'" if one != name else ""
+                given = ", ".join(context.given_vars)
+                raise UsageError(
+                    f"'{name}' was built with other vars than those given now ({given}){of}",
+                    hint=f"lupom run --select +{name} with the same --vars",
+                )
     return found
 
 
@@ -92,6 +93,6 @@ def rendered_prompt(context: Context, name: str) -> list[dict[str, str]]:
     """
     from lupom.engine.run.materializations.rows import prepare
 
-    with context.store.hold(read_only=True) as cursor:
+    with context.store.reading() as cursor:
         prepared = prepare(context, context.nodes[name], cursor, limit=1)
     return [dict(m) for part in prepared.parts() for m in part.calls[0].messages]

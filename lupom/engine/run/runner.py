@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from graphlib import TopologicalSorter
 
 from lupom.engine.cores import cores
@@ -93,8 +94,9 @@ class Runner:
 
         The data tests of a node that is not built run first, those of others right after them.
         """
-        for home in self._tests:
-            if home not in self._parents:
+        first = [home for home in self._tests if home not in self._parents]
+        with self._open_for_tests(first):
+            for home in first:
                 self._run_tests(home)
         sorter = TopologicalSorter(self._parents)
         sorter.prepare()
@@ -140,8 +142,11 @@ class Runner:
 
     def _may_start(self, name: str) -> bool:
         """Tell whether a node that computes has a core, and one that asks LLMs always."""
-        needs_llm = self._nodes[name].materialization.needs_llm
-        return needs_llm or len(self._holding) < self._most_computing
+        return self._asks(name) or len(self._holding) < self._most_computing
+
+    def _asks(self, name: str) -> bool:
+        """Tell whether a node may wait for LLMs, for which others are let to the store."""
+        return self._nodes[name].materialization.needs_llm and not self._options.no_llm
 
     def _in_order(self, names: list[str]) -> list[str]:
         return sorted(names, key=self._index.__getitem__)
@@ -194,7 +199,7 @@ class Runner:
     def _start(self, name: str, pool: ThreadPoolExecutor) -> None:
         node = self._nodes[name]
         self._context.reporter.started(self._index[name], len(self._index), name, node.materialized)
-        if not node.materialization.needs_llm:
+        if not self._asks(name):
             try:
                 self._context.store.acquire()
             except LupomError as error:
@@ -207,7 +212,13 @@ class Runner:
         self._results[result.node] = result
         self._context.reporter.ended(self._index[result.node], len(self._index), result)
         if result.node in self._tests and result.kind != "test":
-            self._run_tests(result.node)
+            with self._open_for_tests([result.node]):
+                self._run_tests(result.node)
+
+    def _open_for_tests(self, homes: Sequence[str]) -> AbstractContextManager[None]:
+        tests = [test for home in homes for test in self._tests[home]]
+        keeps = self._options.store_failures or any(t.config.get("store_failures") for t in tests)
+        return self._context.store.kept_open(read_only=not keeps)
 
     def _run_tests(self, home: str) -> None:
         """Run the tests of a node that has ended; one that fails holds back what follows."""

@@ -206,7 +206,7 @@ class Scratch:
         from lupom.engine.state.ledger import OK
 
         context = self.context
-        with context.store.hold(read_only=context.store.idle) as cursor:
+        with context.store.reading() as cursor:
             prepared = prepare(context, node, cursor)
 
         def answers(part: Part) -> list[Answer]:

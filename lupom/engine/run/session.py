@@ -12,6 +12,7 @@ from lupom.engine.project.nodes import Node
 from lupom.engine.run import results as r
 from lupom.engine.run.artifacts import write_artifacts
 from lupom.engine.run.builder import Options
+from lupom.engine.run.identities import Identities
 from lupom.engine.run.lock import run_lock
 from lupom.engine.run.plan import Plan
 from lupom.engine.run.runner import Runner
@@ -41,12 +42,12 @@ def run_session(
     begun = time.monotonic()
     state = context.state
     with run_lock(context.files.state_folder) as claim:
-        plan = stale(context, selected, options)
+        known = identities(context, selected)
+        plan = stale(context, selected, options, known)
         budget = make_budget(context.files.settings.budget, options.budget, context)
         if budget is not None:
             check_prices(context, plan, budget)
             context.gateway.budget = budget
-        known = identities(context, selected)
         run_id = state.start_run(
             command,
             target=context.files.target_name,
@@ -78,11 +79,20 @@ def run_session(
     return result
 
 
-def stale(context: Context, selected: tuple[str, ...], options: Options) -> Plan:
-    """Return the plan of a run of these options; nothing is estimated."""
+def stale(
+    context: Context,
+    selected: tuple[str, ...],
+    options: Options,
+    known: Identities | None = None,
+) -> Plan:
+    """Return the plan of a run of these options; nothing is estimated.
+
+    `known` are the nodes' identities where the caller has them.
+    """
     return plan_of(
         context,
         selected,
+        known,
         full_refresh=options.full_refresh,
         no_llm=options.no_llm,
         retry_invalid=options.retry_invalid,

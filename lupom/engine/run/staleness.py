@@ -49,7 +49,7 @@ def quarantined(context: Context) -> frozenset[str]:
     """Return the LLM models that have rows without a valid answer."""
     if not context.store.exists:
         return frozenset()
-    with context.store.hold(read_only=context.store.idle) as cursor:
+    with context.store.reading() as cursor:
         rows = cursor.execute("select distinct node from lupom_meta.quarantine").fetchall()
     return frozenset(row[0] for row in rows)
 
@@ -85,7 +85,7 @@ def _source_hash(context: Context, name: str) -> str | None:
     if not context.store.exists:
         return None
     source, _ = context.files.sources[name]
-    with context.store.hold(read_only=context.store.idle) as cursor:
+    with context.store.reading() as cursor:
         if source.identifier not in context.store.relations(cursor, source.schema):
             return None
         return content_hash(cursor, source.identifier, source.schema)[0]

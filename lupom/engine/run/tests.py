@@ -73,7 +73,7 @@ def run_test(context: Context, test: Node, *, keep: bool = False) -> r.NodeResul
     result = r.NodeResult(test.name, "test", r.PASS)
     keep = keep or bool(test.config["store_failures"])
     try:
-        with context.store.hold(read_only=not keep and context.store.idle) as cursor:
+        with context.store.hold() if keep else context.store.reading() as cursor:
             _check_built(context, test, cursor)
             sql = context.sql(test)
             ((failing,),) = cursor.execute(f"select count(*) from (\n{sql}\n)").fetchall()

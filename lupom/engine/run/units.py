@@ -150,7 +150,7 @@ def _real_types(context: Context, test: UnitTest) -> dict[str, dict[str, str]]:
     if not context.store.exists:
         return {}
     out = {}
-    with context.store.hold(read_only=context.store.idle) as cursor:
+    with context.store.reading() as cursor:
         standing = context.store.relations(cursor)
         for name in test.given:
             if name in standing:

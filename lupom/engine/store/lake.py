@@ -151,7 +151,7 @@ class DuckLake(Store):
 
     def snapshots(self) -> list[Snapshot]:
         """Return the snapshots there are, the oldest first."""
-        with self.hold(read_only=self.idle) as cursor:
+        with self.reading() as cursor:
             return read(cursor, CATALOG)
 
     def records(self) -> dict[str, TableRecord]:
