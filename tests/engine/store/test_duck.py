@@ -97,6 +97,19 @@ def test_holders_share_one_connection(store):
         assert other.execute("select x from a").fetchall() == [(1,)]
 
 
+def test_it_stays_open_between_the_reads_of_a_block(store):
+    with store.kept_open():
+        assert store.idle  # there is none yet, which whoever reads is told
+        assert store.records() == {}
+    store.commit(record(), making("create or replace table main.t as select 1 as x"))
+    with store.kept_open():
+        assert store.records()["t"].exists
+        with store.reading() as cursor:
+            assert cursor.execute("select x from main.t").fetchall() == [(1,)]
+        assert not store.idle
+    assert store.idle
+
+
 def test_a_file_held_by_another_process_is_named_after_the_wait(store):
     store.commit(record(), making("create or replace table main.t as select 1 as x"))
     code = (
