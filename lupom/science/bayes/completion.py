@@ -9,6 +9,7 @@ import numpy as np
 
 from lupom.science.bayes.counting import MISSING, Codes, Floats
 from lupom.science.bayes.parameters import ConditionalTable
+from lupom.science.bayes.parts import pick
 from lupom.science.bayes.posterior import Posterior
 from lupom.science.bayes.scores import Score
 from lupom.science.bayes.search import Edge, Structure, search, topological_order
@@ -63,7 +64,7 @@ def draw(posterior: Posterior, codes: Codes, uniforms: Floats) -> Codes:
     """Fill what is missing with one draw from its joint posterior given the rest of the row.
 
     Exact, by the chain rule: each missing cell is drawn given what is known and what was drawn
-    before it.
+    before it, of the parts that the known cells of a row leave at one time (`Posterior.fill`).
 
     Parameters
     ----------
@@ -72,22 +73,23 @@ def draw(posterior: Posterior, codes: Codes, uniforms: Floats) -> Codes:
     uniforms : (n, d) numbers in [0, 1) that decide the draws.
     """
     out = codes.copy()
-    missing = codes < 0
-    for target in np.argsort(missing.sum(axis=0), kind="stable"):
-        rows = np.flatnonzero(missing[:, target])
-        if not len(rows):
-            continue
-        for _, part, p in posterior.each(out[rows], [int(target)]):
-            at = rows[part]
-            out[at, target] = pick(p, uniforms[at, target])
+    order = np.argsort((codes < 0).sum(axis=0), kind="stable")
+    rank = np.argsort(order).tolist()
+    left = np.flatnonzero((out < 0).any(axis=1))
+    while len(left):
+        part = out[left]
+        whole = posterior.fill(part, uniforms[left], rank)
+        # Of a part that is too large, the first cell alone; then it may fall into smaller ones.
+        first = np.argmax((part < 0)[:, order], axis=1)
+        for place in np.unique(first[~whole]):
+            target, rows = int(order[place]), np.flatnonzero(~whole & (first == place))
+            for _, some, p in posterior.each(part[rows], [target]):
+                at = rows[some]
+                part[at, target] = pick(p, uniforms[left[at], target])
+        out[left] = part
+        left = left[~whole]
+        left = left[(out[left] < 0).any(axis=1)]
     return out
-
-
-def pick(p: Floats, uniforms: Floats) -> Codes:
-    """Return one value per row of probabilities, drawn by a uniform number per row."""
-    # The last value takes what rounding leaves of the sum.
-    below: Codes = (uniforms[:, None] >= p.cumsum(axis=1)[:, :-1]).sum(axis=1).astype(np.int32)
-    return below
 
 
 def complete(posterior: Posterior, codes: Codes, *, copies: int, seed: int) -> Codes:
@@ -95,11 +97,9 @@ def complete(posterior: Posterior, codes: Codes, *, copies: int, seed: int) -> C
 
     The same seed uses the same uniform numbers, so that passes of EM differ by their network only.
     """
-    parts = [
-        draw(posterior, codes, np.random.default_rng([seed, copy]).random(codes.shape))
-        for copy in range(copies)
-    ]
-    return np.concatenate(parts)
+    drawn = [np.random.default_rng([seed, copy]).random(codes.shape) for copy in range(copies)]
+    # At one time: what a row's known cells leave is the same in all of them.
+    return draw(posterior, np.concatenate([codes] * copies), np.concatenate(drawn))
 
 
 def _copies(codes: Codes) -> int:

@@ -12,17 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lupom.science.bayes.counting import Codes, Floats, Ints
 from lupom.science.bayes.factors import index
-from lupom.science.bayes.tree import ones, order_of
+from lupom.science.bayes.tree import in_order, ones, order_of
 
 # Numbers of a tree of a part above which it is tried to do with less.
 _LARGE = 1 << 22
+# The same of a tree that sums in the order in which its variables are drawn; above it the order is
+# the tree's own (any is exact).
+_IN_ORDER = 1 << 14
 
 # Of a family and the free of its members, as bits: a table for every configuration of the others,
 # and by what each of their codes counts in a configuration's place.
@@ -37,7 +39,7 @@ class _Bucket:
 
     Attributes
     ----------
-    shape : numbers of values of its axes.
+    scope : its axes, as places in the order of sums. shape : their numbers of values.
     factors : family, free members as bits, order of its axes (None: as they are), and the
         shape in which it is multiplied.
     told : earlier buckets whose messages it multiplies, with the shape of each.
@@ -46,6 +48,7 @@ class _Bucket:
     """
 
     variable: int
+    scope: list[int]
     shape: tuple[int, ...]
     factors: list[tuple[int, int, tuple[int, ...] | None, tuple[int, ...]]]
     told: list[tuple[int, tuple[int, ...]]]
@@ -132,6 +135,58 @@ class Parts:
                 p /= p.sum(axis=1, keepdims=True)
                 p[lost] = np.nan
         return out
+
+    def draw(
+        self,
+        codes: Codes,
+        uniforms: Floats,
+        rank: Sequence[int],
+        cut: Cut,
+        most: int,
+        without: int = 0,
+    ) -> NDArray[np.bool_]:
+        """Fill what is not known with one draw from its joint posterior, part by part, in place.
+
+        A part's sums are made from the last of its variables to the first; then each is drawn given
+        those before it (forward filtering, backward sampling).
+
+        Parameters
+        ----------
+        codes, uniforms : (n, d), -1 where not known; numbers in [0, 1) that decide.
+        rank : of each dimension, when it is drawn.
+        most, without : as of `posteriors`.
+
+        Returns
+        -------
+        (n), whether a row is without gaps now: parts that are too large are left as they are.
+        """
+        unknown = codes < 0
+        patterns: dict[bytes, list[int]] = {}
+        packed = np.packbits(unknown, axis=1, bitorder="little")
+        for row in np.flatnonzero(unknown.any(axis=1)).tolist():
+            patterns.setdefault(packed[row].tobytes(), []).append(row)
+        groups: dict[tuple[int, int], list[int]] = {}
+        for pattern, members in patterns.items():
+            number = int.from_bytes(pattern, "little")
+            for found in self.split(number, number):
+                if not found[1] & without:
+                    groups.setdefault(found, []).extend(members)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for (part, families), members in groups.items():
+                last_first = sorted(ones(part), key=rank.__getitem__, reverse=True)
+                masks = [self.masks[family] & part for family in ones(families)]
+                kept = self._filled(masks, last_first) <= _IN_ORDER
+                plan = Plan(self, part, families, last_first if kept else None)
+                if plan.size > most:
+                    continue
+                chunk = max(1, most // (8 * plan.size))
+                for i in range(0, len(members), chunk):
+                    some = np.array(members[i : i + chunk])[:, None]
+                    factor = self._factor(codes, members[i : i + chunk], cut)
+                    drawn = plan.draw(factor, uniforms[some, plan.variables])
+                    good = (drawn >= 0).all(axis=1)
+                    codes[some[good], plan.variables] = drawn[good]
+        return np.asarray((codes >= 0).all(axis=1))
 
     def _factor(self, codes: Codes, rows: list[int], cut: Cut) -> Factor:
         if len(rows) > 1:
@@ -233,18 +288,7 @@ class Parts:
 
     def _filled(self, masks: Sequence[int], order: Sequence[int]) -> int:
         """Return how many numbers the tables of an order have."""
-        left, total = list(masks), 0
-        for node in order:
-            bit, union, others = 1 << node, 0, []
-            for mask in left:
-                if mask & bit:
-                    union |= mask
-                else:
-                    others.append(mask)
-            total += prod([self.cards[v] for v in ones(union)])
-            others.append(union & ~bit)
-            left = others
-        return total
+        return sum(size for _, _, size in in_order(masks, self.cards, order))
 
 
 class Plan:
@@ -252,20 +296,24 @@ class Plan:
 
     Attributes
     ----------
-    variables : in the order of their sums. size : numbers of all its tables, for a row.
+    variables : in the order of their sums, the parameter's where it is given. size : numbers of all
+        its tables, for a row.
     """
 
-    def __init__(self, parts: Parts, part: int, families: int) -> None:
+    def __init__(
+        self, parts: Parts, part: int, families: int, variables: Sequence[int] | None = None
+    ) -> None:
         cards = parts.cards
         found = [(family, parts.masks[family] & part) for family in ones(families)]
-        order = order_of([mask for _, mask in found], cards)
+        masks = [mask for _, mask in found]
+        order = order_of(masks, cards) if variables is None else in_order(masks, cards, variables)
         self.variables = [variable for variable, _, _ in order]
         self.size = sum(size for _, _, size in order)
         place = {variable: at for at, variable in enumerate(self.variables)}
         scopes = [sorted(map(place.__getitem__, ones(union))) for _, union, _ in order]
         wide = [cards[variable] for variable in self.variables]
         self._buckets = [
-            _Bucket(variable, tuple(wide[v] for v in scope), [], [], False, [])
+            _Bucket(variable, scope, tuple(wide[v] for v in scope), [], [], False, [])
             for variable, scope in zip(self.variables, scopes, strict=True)
         ]
         for family, mask in found:
@@ -298,6 +346,39 @@ class Plan:
 
         Some are 0 or no numbers where products are below what a float holds.
         """
+        base, sent = self._products(factor)
+        for at in range(len(base) - 1, -1, -1):
+            bucket, product = self._buckets[at], base[at]
+            for child, summed in bucket.below:
+                down = np.add.reduce(product, axis=summed) if summed else product
+                if not self._buckets[child].leaf:
+                    down = down / sent[child]
+                base[child] = base[child] * down[:, None]
+            if product.ndim > 2:
+                base[at] = np.add.reduce(product, axis=tuple(range(2, product.ndim)))
+            sent[at] = _EMPTY
+        return base
+
+    def draw(self, factor: Factor, uniforms: Floats) -> Codes:
+        """Return a value of each variable, (rows, variables), drawn by uniform numbers.
+
+        -1 where products are below what a float holds.
+        """
+        base, _ = self._products(factor)
+        out = np.full(uniforms.shape, -1, dtype=np.int32)
+        every = np.arange(len(out))
+        for at in range(len(base) - 1, -1, -1):
+            bucket = self._buckets[at]
+            told = tuple(out[:, before] for before in bucket.scope[1:])
+            product = np.broadcast_to(base[at], (len(out), *bucket.shape))
+            p = np.moveaxis(product, 1, -1)[(every, *told)]
+            total = p.sum(axis=1, keepdims=True)
+            drawn = pick(p / total, uniforms[:, at])
+            out[:, at] = np.where(np.isfinite(total[:, 0]) & (total[:, 0] > 0), drawn, -1)
+        return out
+
+    def _products(self, factor: Factor) -> tuple[list[Floats], list[Floats]]:
+        """Return each bucket's product, later variables summed out, and the message it sends."""
         base: list[Floats] = []
         sent: list[Floats] = []
         for bucket in self._buckets:
@@ -321,20 +402,17 @@ class Plan:
                 message = np.add.reduce(product, axis=1)
                 message /= _most(message)
                 sent[-1] = message
-        for at in range(len(base) - 1, -1, -1):
-            bucket, product = self._buckets[at], base[at]
-            for child, summed in bucket.below:
-                down = np.add.reduce(product, axis=summed) if summed else product
-                if not self._buckets[child].leaf:
-                    down = down / sent[child]
-                base[child] = base[child] * down[:, None]
-            if product.ndim > 2:
-                base[at] = np.add.reduce(product, axis=tuple(range(2, product.ndim)))
-            sent[at] = _EMPTY
-        return base
+        return base, sent
 
 
 _EMPTY = np.empty(0)
+
+
+def pick(p: Floats, uniforms: Floats) -> Codes:
+    """Return one value per row of probabilities, drawn by a uniform number per row."""
+    # The last value takes what rounding leaves of the sum.
+    below: Codes = (uniforms[:, None] >= p.cumsum(axis=1)[:, :-1]).sum(axis=1).astype(np.int32)
+    return below
 
 
 def _most(array: Floats) -> Floats:

@@ -120,6 +120,13 @@ class Posterior:
                 out[at, : p.shape[1]] = p
         return out
 
+    def fill(self, codes: Codes, uniforms: Floats, rank: Sequence[int]) -> NDArray[np.bool_]:
+        """Fill gaps in place by draws from their joint posterior; see `Parts.draw`.
+
+        Returns which rows have no gaps now: of others a part would need too large a table.
+        """
+        return self._parts.draw(codes, uniforms, rank, self._cut, MAX_TABLE, self._unwritten)
+
     def _block(
         self, codes: Codes, asked: Sequence[tuple[int, Ints]]
     ) -> Iterator[tuple[int, Ints, Floats]]:

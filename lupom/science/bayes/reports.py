@@ -19,9 +19,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from lupom.science.bayes.completion import fit_tables, pick
+from lupom.science.bayes.completion import fit_tables
 from lupom.science.bayes.counting import Codes, Floats, Ints
 from lupom.science.bayes.parameters import ConditionalTable
+from lupom.science.bayes.parts import pick
 from lupom.science.bayes.posterior import BLOCK_ROWS, Posterior
 from lupom.science.bayes.scores import Score
 

@@ -90,6 +90,22 @@ def order_of(
     return found
 
 
+def in_order(
+    masks: Sequence[int], cards: Sequence[int], variables: Sequence[int]
+) -> list[tuple[int, int, int]]:
+    """Return what `order_of` does, of sums over variables in a given order."""
+    out, left = [], list(masks)
+    for variable in variables:
+        bit = 1 << variable
+        union = 0
+        for mask in left:
+            if mask & bit:
+                union |= mask
+        left = [mask for mask in left if not mask & bit] + [union & ~bit]
+        out.append((variable, union, prod(cards[v] for v in ones(union))))
+    return out
+
+
 def _ordered(
     around: dict[int, int], kept: int, cards: Sequence[int], *, fill: bool
 ) -> list[tuple[int, int, int]]:

@@ -7,9 +7,9 @@ from lupom.science.bayes.completion import (
     complete,
     em_tables,
     fit_tables,
-    pick,
     structural_em,
 )
+from lupom.science.bayes.parts import pick
 from lupom.science.bayes.posterior import Posterior
 from tests.science.bayes.networks import edges_of, random_network, sample, with_gaps
 
@@ -28,6 +28,23 @@ def test_draws_have_the_joint_posterior_of_what_is_missing():
     joint = np.prod([t.likelihood({m: grid[:, m] for m in t.members}) for t in tables], axis=0)
     seen = np.bincount(drawn[:, 0] * 4 + drawn[:, 2] * 2 + drawn[:, 3], minlength=8) / 20_000
     assert seen == pytest.approx(joint / joint.sum(), abs=0.012)
+
+
+@pytest.mark.parametrize("most", [None, 64])
+def test_parts_are_drawn_as_cells_one_after_the_other_are(most, monkeypatch):
+    if most is not None:
+        # Parts with larger tables are drawn cell by cell, until they fall apart.
+        monkeypatch.setattr("lupom.science.bayes.posterior.MAX_TABLE", most)
+    network = random_network(10, 3, 2, 3)
+    codes = with_gaps(sample(network, 200, 3), 0.4, 3)
+    posterior = Posterior(*fit_tables(codes, [3] * 10, edges_of(network), Score("bds")))
+    uniforms = np.random.default_rng([5, 0]).random(codes.shape)
+    wanted = codes.copy()
+    for target in np.argsort((codes < 0).sum(axis=0), kind="stable"):
+        rows = np.flatnonzero(codes[:, target] < 0)
+        for _, some, p in Posterior(posterior.tables, posterior.order).each(wanted[rows], [target]):
+            wanted[rows[some], target] = pick(p, uniforms[rows[some], target])
+    assert (complete(posterior, codes, copies=1, seed=5) == wanted).all()
 
 
 def test_uniform_numbers_pick_values_by_their_probability():
