@@ -13,7 +13,10 @@ from lupom.science.surveys.columns import SELECTED, Column, File, fill, prefix
 SEVERAL = "several choices in a cell; a column for each would be read as such"
 # The same by a word, of which more is asked: brand_Nike, 'Which? - Nike'.
 _BY_WORD = re.compile(r"(.+)(?:_|: | - )([^_]+)")
-_CHECKED = ("1", "yes", "x", "true", "selected", "checked")
+_CHECKED = (
+    *("1", "yes", "y", "x", "true", "selected", "checked", "ja", "oui", "si", "s\u00ed", "s\u00ec"),
+    *("sim", "tak", "da", "ano", "\u2713", "\u2714"),
+)
 # What a program writes in every column of such a question, of what was selected and what not.
 _TICKS = (("1", "0"), ("Checked", "Unchecked"))
 # More choices than this of one question are texts of people's own.

@@ -47,6 +47,8 @@ _NONE = (
     r"not at all|gar nicht|uberhaupt nicht|pas du tout|para nada|nada|de modo nenhum|per niente"
     r"|per nulla|affatto|helemaal niet|at all"
 )
+# What a degree may be said after: 'Yes, very much'.
+_SAID = re.compile(r"^(?:yes|ja|oui|si|sim|no|nein|non|nao|nee)\b,? (?=\S)")
 _NOT = r"not|nicht|pas|ne|no|nao|non|niet|keine?|kein"
 # A low and a high word; 'un-', 'dis-', 'in-' and the like make more.
 _POLES = (
@@ -100,7 +102,7 @@ _ALWAYS = re.compile(r"always|immer|toujours|siempre|sempre|altijd|standig|const
 
 def scores(options: Sequence[str]) -> list[float] | None:
     """Return a score for each option by its degree, all different; None where they are no scale."""
-    plain = _without_shared([_plain(o) for o in options])
+    plain = without_shared([_plain(o) for o in options])
     ends = [_end(text) for text in plain]
     graded = [_graded(text) for text in plain]
     stems = [stem for (_, stem), at in zip(graded, ends, strict=True) if at is None]
@@ -120,7 +122,7 @@ def scores(options: Sequence[str]) -> list[float] | None:
     return None
 
 
-def _without_shared(texts: Sequence[str]) -> list[str]:
+def without_shared(texts: Sequence[str]) -> list[str]:
     """Return texts without the words that all of them have: 'low income', 'high income'."""
     shared = set.intersection(*(set(text.split()) for text in texts)) if len(texts) > 1 else set()
     return [" ".join(word for word in text.split() if word not in shared) for text in texts]
@@ -174,6 +176,6 @@ def _graded(text: str) -> tuple[float, str]:
 
 def _plain(option: str) -> str:
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", option)
-    bare = languages.unaccented(apart)
+    bare = _SAID.sub("", languages.unaccented(apart))
     bare = re.sub(r"\s*[\[(][^\])]*[\])]\s*$", "", bare) or bare
     return " ".join(re.sub(r"[^\w\s'/-]", " ", bare).split())

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from lupom.science.surveys import languages
 from lupom.science.surveys.columns import Column, File, slug
 
 _ID = re.compile(
     r"qkey|(?:resp(?:ondent)?|case|person|participant|subject|user|worker|panelist|prolific|record)"
     r"_?(?:id|no|nr|num|number|pid|code)|(?:participant|panelist|proband|vp)(?:_?(?:code|nr))?|#|respon(?:se|dent)(?:_?id)?|(?:\w+_)?id|uuid|caseid|respid|pid|serial(?:_?no)?"
-    r"|index|idno|seed",
+    r"|index|idno|seed|id_(?:de_(?:la_)?)?(?:reponse|respuesta|resposta)|antwort_?id",
     re.IGNORECASE,
 )
 # Rows a person may have, on average, and fewer people than these: a code such as PID, party id.
@@ -46,6 +47,7 @@ def is_id(column: Column) -> bool:
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column.name)  # instanceID
     names = (
         *("_".join(name.split()).lstrip("_") for name in (column.name, apart)),
+        "_".join(languages.unaccented(column.name).split()),
         code[1] if code else "",
     )
     return any(_ID.fullmatch(name) for name in names)

@@ -105,7 +105,11 @@ def read(path: Path, qsf: Path | None = None, *, encoding: str | None = None) ->
     if unread:
         listed = ", ".join(unread)
         notes.append(f"the third line has keys beside ImportId that are not read: {listed}")
+    file = File(path.name, columns, title=title, language=language)
     notes += _several(columns)
+    choices.split(file)
+    notes += file.notes
+    columns = file.columns
     status = next((c for c in columns if c.name == "Status"), None)
     previews = sum(v in ("Survey Preview", "1") for v in status.values) if status else 0
     if previews:
@@ -128,16 +132,13 @@ def _heading(cell: str) -> dict[str, str]:
 
 
 def _several(columns: list[Column]) -> list[str]:
-    """Return notes on cells with several choices, which only the survey's definition can tell."""
+    """Return notes on cells with the codes of several choices, which only the definition tells."""
     found = [
         c
         for c in columns
         if not (c.why or c.labels or c.known)
         and any("," in v for v in c.values)
-        and (
-            all(re.fullmatch(r"\d+(?:,\d+)*", v) for v in c.values if v)
-            or choices.listed(c.values) is not None
-        )
+        and all(re.fullmatch(r"\d+(?:,\d+)*", v) for v in c.values if v)
     ]
     for column in found:
         column.why = "several choices in a cell"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from lupom.science.surveys import wordings
+from lupom.science.surveys import languages, wordings
 from lupom.science.surveys.columns import Column, slug
 
 _RECORD = re.compile(
@@ -17,6 +17,22 @@ _RECORD = re.compile(
     r"|(?:device|lang|browser|version)(?:_.*)?|.*_(?:first_click|last_click"
     r"|page_submit|click_count)",
     re.IGNORECASE,
+)
+# What LimeSurvey, Google, Microsoft and others call these, in the languages of their users; of a
+# name without accents.
+_ELSEWHERE = re.compile(
+    r"seed|zufallsstartwert|tete_de_serie|semilla|(?:group|question|total|interview)_?time(?:_.*|\d.*)?"
+    r"|\w*\d\w*(?<!_)time|group_?time\d+"
+    r"|temps_total|duree_pour_l[ae]_(?:question|groupe).*|gesamtzeit|fragenzeit.*|gruppenzeit.*"
+    r"|datum_(?:abgeschickt|gestartet|letzte_aktivitat)|letzte_seite|start_?sprache|zeitstempel"
+    r"|startzeit|fertigstellungszeit|zeitpunkt_der_letzten_anderung"
+    r"|date_de_(?:soumission|lancement|la_derniere_action|debut|fin)|derniere_page|langue_de_depart"
+    r"|horodateur|adresse_ip|ip_adresse|url_referente|url_de_referencia|referrer_url"
+    r"|fecha_de_(?:envio|inicio|la_ultima_accion)|ultima_pagina|idioma_inicial|lenguaje_inicial"
+    r"|marca_temporal|marca_de_tiempo|carimbo_de_data_hora|informazioni_cronologiche"
+    r"|date_(?:submitted|started|last_action)|ipaddr|refurl|token|collector(?:_?id)?"
+    r"|stage_date.*|response_type|(?:last|first)_modified.*|submission_?(?:date|time)?|today"
+    r"|(?:form|app)_?version|validation_status|submitted_by|attachments_.*|review_state|edits"
 )
 # Names that can be a question's, too ("Status": married): what they hold tells.
 _MAY_BE_RECORD = re.compile(r"time|status|mode|form|completed?|language|.+_complete")
@@ -88,7 +104,7 @@ def is_record(column: Column) -> bool:
     name = slug(column.name)
     if column.labels and len(different) > 9:
         return False
-    if _RECORD.fullmatch(name):
+    if _RECORD.fullmatch(name) or _ELSEWHERE.fullmatch(languages.unaccented(name)):
         return True
     if not _MAY_BE_RECORD.fullmatch(name):
         return False

@@ -31,7 +31,7 @@ _POLES = (
 _STRONG = r"(?:strongly|strong|very|extremely|completely|totally|much|a lot|definitely|far)"
 _WEAK = r"(?:somewhat|slightly|slight|a little|a bit|lean(?:s|ing)?(?: to(?:ward)?)?|probably|near)"
 _NEUTRAL = re.compile(
-    r"neither\b.*|neutral|(?:(?:about|stay(?:ed)?) )*the same|unchanged|(?:about )?equal.*"
+    r"neither\b.*|neutral|(?:(?:about|stay(?:ed)?) )*the same(?: as)?|unchanged|(?:about )?equal.*"
     r"|(?:no|not much of a) (?:difference|change|effect|impact|influence)|moderate.*"
     r"|independent|in the middle|both equally|mixed"
 )
@@ -47,7 +47,7 @@ _UNIPOLAR = (
     (
         r"never",
         r"(?:almost|hardly|nearly) (?:n?ever)|once or never",
-        r"rarely|seldom|less often",
+        r"rarely|seldom|less often|once in a while|occasionally",
         r"sometimes|occasionally|(?:some|a little) of the time|from time to time",
         r"about half the time",
         r"often|frequently|fairly often|a good bit of the time",
@@ -99,15 +99,25 @@ _UNIPOLAR = (
         r"(?:doctor|ph ?\.?d)\w*\b.*",
     ),
     (
-        r"daily|every day",
-        r"(?:several|a few) times a week",
-        r"weekly|(?:about )?once a week",
-        r"(?:several|a few) times a month",
-        r"monthly|(?:about )?once a month",
-        r"(?:several|a few) times a year",
-        r"yearly|once a year",
-        r"less often|rarely|seldom",
-        r"never",
+        r"(?:several|multiple|many|a few) times (?:a|per) day|more than once (?:a|per) day",
+        r"daily|every ?day|(?:about )?once (?:a|per) day|daily or almost daily|almost every day",
+        r"(?:several|multiple|many|a few|2-3) times (?:a|per) week|more than once (?:a|per) week",
+        r"weekly|(?:about )?once (?:a|per) week(?: or less)?",
+        r"(?:several|multiple|a few|2-3) times (?:a|per) month|more than once (?:a|per) month",
+        r"monthly|(?:about )?once (?:a|per) month(?: or less)?",
+        r"(?:several|multiple|a few) times (?:a|per) year|more than once (?:a|per) year",
+        r"yearly|annually|(?:about )?once (?:a|per) year(?: or less)?",
+        r"less often|rarely|seldom|less than once (?:a|per) year|hardly ever",
+        r"never|not at all",
+    ),
+    (
+        r"never|none|not at all|zero|no times",
+        r"(?:only )?once|one time|one",
+        r"twice|two(?: times)?",
+        r"three(?: times)?",
+        r"four(?: times)?",
+        r"five(?: times)?",
+        r"(?:more than|over) \w+(?: times)*|\w+ (?:times )?or more(?: times)?|many(?: times)?",
     ),
 )
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
@@ -203,14 +213,27 @@ def _scores(options: Sequence[str]) -> list[float] | None:
     plain = [" ".join(p.split()) for p in plain]
     if len(plain) < 2:
         return None
+    # A number that is left of 'Party 1', 'Party 2' is none of an amount.
+    bare = degrees.without_shared(plain)
+    bare = [] if any(_numbers([b])[0] is not None for b in bare) else bare
+    found = _familiar(plain) or _familiar(bare) or degrees.scores(options)
+    if found is None and 2 * sum("/" in o for o in options) >= len(options):
+        # In two languages: 'Souvent / Often'.
+        for part in (-1, 0):
+            found = found or _scores([o.split("/")[part].strip() or o for o in options])
+    return found
+
+
+def _familiar(plain: list[str]) -> list[float] | None:
+    """Return the scores of texts by the first family of scales that has all of them."""
     families = [_numbers(plain)]
     families += [[_bipolar(p, low, high) for p in plain] for low, high in _POLES]
     families += [[_unipolar(p, family) for p in plain] for family in _UNIPOLAR]
     for scores in families:
         known = [s for s in scores if s is not None]
-        if len(known) == len(plain) == len(set(known)):
+        if 1 < len(known) == len(plain) == len(set(known)):
             return known
-    return degrees.scores(options)
+    return None
 
 
 def _bipolar(text: str, low: str, high: str) -> float | None:

@@ -6,6 +6,7 @@ question, and so a person's age is in a column 'What is your age?', or '[Q3] How
 
 from __future__ import annotations
 
+import html
 import re
 
 from lupom.science.surveys import languages
@@ -100,7 +101,7 @@ _KNOWN = {
 _FIELDS = {name: re.compile(pattern) for name, pattern in _KNOWN.items()}
 _CONTACT = re.compile(
     r"(?:what is )?(?:your )?(?:full |first |last |student |family )*"
-    r"(?:name|surname|nachname|vorname"
+    r"(?:(?:first ?|sur|last ?|nach|vor)?name(?: (?:and|&|und) (?:sur|last ?|nach)?name)?"
     r"|nombre|nom|prenom|e-?mail(?: address)?|(?:tele|mobile |cell ?)?phone(?: number)?|whats ?app"
     r"(?: number)?|zip ?code|post(?:al)? ?code|home address|address|date of birth|dob"
     r"|company ?/ ?organi[sz]ation name)(?: \(optional\))?"
@@ -140,7 +141,9 @@ def known(name: str) -> str:
 
 def personal(name: str) -> bool:
     """Say whether a question asks who a person is, or where to reach them."""
-    return _CONTACT.fullmatch(_plain(parted(name)[1])) is not None
+    text = html.unescape(parted(name)[1])
+    # In two languages: 'Nom / Surname'.
+    return any(_CONTACT.fullmatch(_plain(part)) for part in (text, *text.split("/")))
 
 
 def _plain(text: str) -> str:

@@ -102,3 +102,13 @@ def test_rows_of_a_grid_have_the_options_of_all():
     assert asked["Do you? [drink]"].refused == ["Refused"]
     assert list(asked["Do you? [Other]"].options) == ["I dance", "I sing"]
     assert [list(asked[name].options) for name in ("n_1", "n_2")] == [["1", "2", "4", "5"]] * 2
+
+
+def test_items_of_a_test_have_the_steps_of_its_scale():
+    given = {"E1": "12345", "E2": "1245", "E3": "345", "E4": "12345", "E5": "123", "E6": "1239"}
+    columns = [Column(name, [*(values * 12)[:60]]) for name, values in given.items()]
+    asked = {q.column: q for q in guesses.guess(gather(File("x.csv", columns)), "x").questions}
+    for name in ("E1", "E2", "E3", "E4"):
+        assert list(asked[name].options) == [*"12345"]
+    # A list of three choices, and one of four, are no steps of it.
+    assert [list(asked[name].options) for name in ("E5", "E6")] == [[*"123"], [*"1239"]]

@@ -47,7 +47,17 @@ def test_several_rows_of_a_person_are_noted():
 
 
 @pytest.mark.parametrize(
-    "name", ["_id", "id. Antwort ID", "Record ID", "QKEY", "Participant", "#", "instanceID"]
+    "name",
+    [
+        "_id",
+        "id. Antwort ID",
+        "Record ID",
+        "QKEY",
+        "Participant",
+        "#",
+        "instanceID",
+        "ID de la r\u00e9ponse",
+    ],
 )
 def test_ids_as_programs_name_them(name):
     own = [f"P{i:03}" for i in range(24)]

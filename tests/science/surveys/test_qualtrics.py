@@ -302,12 +302,22 @@ def test_keys_of_the_third_line_that_are_not_read_are_told(tmp_path):
     assert file.notes == ["the third line has keys beside ImportId that are not read: loopId"]
 
 
-@pytest.mark.parametrize("given", [["1,3", "2", "1", "1"], ["Tea,Milk", "Tea", "Milk", "Milk,Tea"]])
-def test_several_choices_in_a_cell_want_the_definition(tmp_path, given):
+def test_codes_of_several_choices_in_a_cell_want_the_definition(tmp_path):
     people = (*ID[:3], ["R_1", "R_2", "R_3", "R_4"])
+    given = ["1,3", "2", "1", "1"]
     file = exported(tmp_path, [people, ("Q2", "Which?", {"ImportId": "QID2"}, given)])
     assert file.notes == ["Q2: several choices in a cell; --qsf tells them apart"]
     assert file.columns[1].why == "several choices in a cell"
+
+
+def test_texts_of_several_choices_in_a_cell_are_told_apart_without_it(tmp_path):
+    people = (*ID[:3], ["R_1", "R_2", "R_3", "R_4"])
+    given = ["Tea,Milk", "Tea", "Milk", "Milk,Tea"]
+    file = exported(tmp_path, [people, ("Q2", "Which?", {"ImportId": "QID2"}, given)])
+    assert {c.name: c.values for c in file.columns[2:]} == {
+        "Q2 [Tea]": ["1", "1", "0", "1"],
+        "Q2 [Milk]": ["1", "0", "1", "1"],
+    }
 
 
 def test_title_and_language_are_those_of_the_definition(export):
