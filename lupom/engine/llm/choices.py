@@ -8,6 +8,7 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lupom.engine.llm import prose
 from lupom.engine.llm.lenient import NAMES, fitting, plain
 from lupom.engine.llm.providers.base import TokenLogprobs
 
@@ -63,15 +64,20 @@ def meant(
         found = {meant(one, labels, field, depth + 1) for one in value}
         return found.pop() if len(found) == 1 else None
     spelled = {labels[label] for label in labels if fitting(value, [label])}
-    text = fitting(value, labels.values())
+    text = fitting(value, labels.values()) or (None if spelled else _begun(value, labels))
     spelled |= {text} if text is not None else set()
     # What says an option in a few words more is little longer; patterns take the square of a text.
     if isinstance(value, str) and len(value) <= _AROUND + max(map(len, labels.values()), default=0):
         both = _BOTH.fullmatch(value)
-        if both is not None and both["label"] in labels:
-            option = labels[both["label"]]
-            if not both["rest"].strip() or fitting(both["rest"], [option]):
-                spelled.add(option)
+        option = None if both is None else labels.get(both["label"])
+        rest = "" if both is None else both["rest"].strip()
+        if option is None and rest and both is not None:
+            # "b) Thin": in another case a label alone may be a word.
+            option = labels.get(both["label"].swapcase())
+        if option is not None and (
+            not rest or fitting(rest, [option]) or _begun(rest, labels) == option
+        ):
+            spelled.add(option)
         if not spelled and (option_ := _said_twice(value, labels)) is not None:
             return option_
         named = None if spelled else _NAMED.fullmatch(value.strip())
@@ -81,6 +87,16 @@ def meant(
         if inner is not None and inner[1] != value.strip():
             return meant(inner[1], labels, field, depth)
     return spelled.pop() if len(spelled) == 1 else None
+
+
+def _begun(value: Any, labels: Mapping[str, str]) -> str | None:
+    """Return the one option that a text is the beginning of, up to its first sign: "Yes" is "Yes,
+    it does", where no other option begins so."""
+    if not isinstance(value, str) or len(value) > _AROUND:
+        return None
+    heads = {one: prose.head(one) for one in labels.values()}
+    begun = [one for one, head in heads.items() if head is not None and fitting(value, [head])]
+    return begun[0] if len(begun) == 1 else None
 
 
 def _said_twice(value: str, labels: Mapping[str, str]) -> str | None:
@@ -146,7 +162,11 @@ def bare(text: str, field: str) -> str:
     text = _MARKS.sub(" ", text).strip() or text.strip()
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
         text = text[1:-1].strip()
-    named = re.match(rf"(?:answer|{re.escape(field)})\s*[:=\n]\s*(.+)", text, re.I | re.S)
+    named = re.match(
+        rf"(?:answer|{re.escape(field)})\s*[:=\n\uff1a\u2192\u2013\u2014-]\s*(.+)",
+        text,
+        re.I | re.S,
+    )
     return named[1].strip() if named else text
 
 
@@ -154,9 +174,17 @@ def said_in(text: str, labels: Mapping[str, str], field: str) -> str | None:
     """Return the one option that a text says which is not JSON.
 
     It is all of the text; or what lines say that name the answer ("Answer: B"); or what the last
-    line says, or the first one before the reason for it, if no other line says another.
+    line says, or the first one before the reason for it, if no other line says another; or what a
+    sentence answers with.
     """
-    option = meant(bare(text, field), labels, field)
+    option = _in_lines(text, labels, field)
+    if option is None:
+        option = prose.said(text, labels, lambda words: meant(bare(words, field), labels, field))
+    return option
+
+
+def _in_lines(text: str, labels: Mapping[str, str], field: str) -> str | None:
+    option = meant(text.strip(), labels, field) or meant(bare(text, field), labels, field)
     lines = [line for line in _MARKS.sub(" ", text).splitlines() if line.strip()]
     if option is not None or not 1 < len(lines) <= _MOST_LINES:
         return option
@@ -177,7 +205,8 @@ def said_in(text: str, labels: Mapping[str, str], field: str) -> str | None:
 _MOST_LINES = 60
 _REASON = re.compile(r"\W*(reason|explanation|because|rationale|justification|why|note)", re.I)
 _MARKS = re.compile(
-    r"```\w*|</?\w{2,}>|</s>|<\|\w+\|>|\\boxed|\\text|[*`{}$]|^\s*#+(?=\s)", re.MULTILINE
+    r"```\w*|</?\w{2,}>|</?s>|<\|\w+\|>|\[/?INST\]|[\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]|\\boxed|\\text|[*`{}$]|^\s*#+(?=\s)",
+    re.MULTILINE,
 )
 
 # "B: Sad", "(B) Sad", "B.", "57. Sad"

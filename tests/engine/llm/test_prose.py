@@ -1,0 +1,83 @@
+"""Options said in sentences: read where one stands as the answer, asked again where none does."""
+
+from __future__ import annotations
+
+import pytest
+
+from lupom.engine.llm.responses import InvalidAnswer
+
+SCALE = ["Strongly agree", "Somewhat agree", "Somewhat disagree", "Strongly disagree"]
+RESPECTS = ["Yes, it respects freedoms", "No, it does not"]
+
+# All of them answer "Somewhat agree", which has the label B.
+ANSWERS = [
+    *('I\'d pick "Somewhat agree".', "I would say Somewhat agree, as they are older."),
+    *(
+        "The respondent would likely answer: B. Somewhat agree",
+        "My choice would be B) Somewhat agree",
+    ),
+    'My best guess is "Somewhat agree" rather than "Strongly agree".',
+    "As a farmer of 52 I'd say **B. Somewhat agree**, for I don't strongly agree with anything.",
+    *(
+        "This respondent leans toward Somewhat agree.",
+        "I'm not sure of it. I'd go with Somewhat agree.",
+    ),
+    *("Selected option: B", "Assistant: B", "Result \u2192 B", "Answer - B", "\u56de\u7b54\uff1aB"),
+    *(
+        "B[/INST]",
+        "\u2705 B",
+        "Somewhat agree \U0001f642",
+        "b) somewhat agree",
+        "**(b) Somewhat agree**",
+    ),
+]
+NO_ANSWERS = [
+    *("I would not answer Somewhat agree.", "The least likely answer is Somewhat agree."),
+    *("People like this often say strongly agree, but I can't tell.", "I cannot say: B"),
+    *(
+        "I'd say either Strongly agree or Somewhat agree.",
+        "**Strongly agree** or **Somewhat agree**",
+    ),
+    *("Most people choose Somewhat agree. This one differs. Strongly agree.", "Confidence: A"),
+    *("Those who answer Strongly agree tend to be older.", "I'd say B. Strongly agree"),
+    *(
+        "It is hard to say. Both are likely.",
+        "Not **Somewhat agree**",
+        "I'd say somewhat agreeable",
+    ),
+]
+
+
+@pytest.mark.parametrize("said", ANSWERS)
+def test_a_sentence_that_answers_is_read(choice, said):
+    assert choice.for_row({"options": SCALE}).parse(said) == {"answer": "Somewhat agree"}
+
+
+@pytest.mark.parametrize("said", NO_ANSWERS)
+def test_a_sentence_that_only_mentions_an_option_is_not(choice, said):
+    with pytest.raises(InvalidAnswer):
+        choice.for_row({"options": SCALE}).parse(said)
+
+
+@pytest.mark.parametrize(
+    "said", ["No", "no.", "B. No", "Answer: No", "The respondent would say no."]
+)
+def test_an_option_is_called_by_its_beginning(choice, said):
+    assert choice.for_row({"options": RESPECTS}).parse(said) == {"answer": "No, it does not"}
+
+
+def test_a_beginning_that_two_options_share_is_neither(choice):
+    response = choice.for_row(
+        {"options": ["Yes, always", "Yes, at times", "$30,000 or more", "No"]}
+    )
+    for said in ("Yes", "$30", "I would say yes"):
+        with pytest.raises(InvalidAnswer):
+            response.parse(said)
+    assert response.parse("No") == {"answer": "No"}
+
+
+def test_a_long_text_takes_no_time(choice):
+    response = choice.for_row({"options": SCALE})
+    for said in ("say the " * 5000 + "Somewhat agree", "**" * 20_000, "a: " * 10_000):
+        with pytest.raises(InvalidAnswer):
+            response.parse(said)
