@@ -13,7 +13,9 @@ from typing import Any
 _lock = threading.Lock()
 _inside = 0
 _limits: list[Any] = []
-# How many modules there were when BLAS was limited last: scipy brings a BLAS of its own.
+# The libraries there are: looking for them takes 3 ms, twice as long as many a model's work.
+_found: Any = None
+# How many modules there were when they were looked for: scipy brings a BLAS of its own.
 _modules = 0
 # threadpoolctl (3.8) heeds of several threads the one that set OpenBLAS's number of threads first,
 # until that has taken its limit back or ended. A model that limited BLAS, let it go and limited it
@@ -35,12 +37,11 @@ def one_thread() -> Iterator[None]:
     seconds on a busy machine in place of 18. Where somebody holds a limit of threadpoolctl's
     around it, theirs counts.
     """
-    global _inside, _modules
+    global _inside
 
     with _lock:
         _inside += 1
         if not _limits or len(sys.modules) != _modules:
-            _modules = len(sys.modules)
             _in_setter(_limit)
         own = _limited() if _each else None
     try:
@@ -72,18 +73,18 @@ def set_threads(numbers: Mapping[str, int]) -> None:
 
 
 def _limit() -> None:
-    global _each
-    from threadpoolctl import threadpool_info
+    global _each, _found, _modules
+    from threadpoolctl import ThreadpoolController
 
+    if len(sys.modules) != _modules:
+        _modules, _found = len(sys.modules), ThreadpoolController()
+        pools = [pool for pool in _found.info() if _is_blas(pool)]
+        _each = not all(pool.get("threading_layer") == "pthreads" for pool in pools)
     _limits.append(_limited())
-    shared = [p.get("threading_layer") == "pthreads" for p in threadpool_info() if _is_blas(p)]
-    _each = not all(shared)
 
 
 def _limited() -> Any:
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(limits=1, user_api="blas").__enter__()
+    return _found.limit(limits=1, user_api="blas").__enter__()
 
 
 def _is_blas(pool: Mapping[str, Any]) -> bool:
