@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 # spinning would take what the others work with.
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(name, "1")
+
+# To look for garbage whenever 700 objects are new takes 5 % of the time of all tests.
+gc.set_threshold(20_000, 20, 20)
 
 # On a busy machine an example takes seconds, which says nothing of the code.
 settings.register_profile("lupom", deadline=None, suppress_health_check=[HealthCheck.too_slow])
