@@ -20,8 +20,9 @@ _NAMED = 3
 # A scale's lowest step is taken by more than these; in tests of openpsychometrics 0 is 'missed'.
 _FEW_ZEROS = 0.02
 _COUNT = re.compile(
-    r"freq(?:uency)?|counts?|n|number|haeufigkeit|anzahl|people|respondents|weighted_n|unweighted_n|weighted_base|base"
+    r"freq(?:uency)?|counts?|n|number|anzahl|people|respondents|(?:un)?weighted_(?:n|base)|base"
 )
+_SHARE = re.compile(r"(?:\w+_)?(?:percent(?:age)?|pct|share|estimates?|prop(?:ortion)?|prozent)")
 
 
 def doubts(file: File, book: Codebook) -> list[str]:
@@ -40,13 +41,22 @@ def _counted(file: File, book: Codebook) -> list[str]:
     """Note rows that are counts of people, each of which has its own answers, and no people."""
     texts = {q.column for q in book.questions if q.kind != "numeric" and not _numeric(q.options)}
     texts |= {a.column for a in book.attributes if a.options and not _numeric(a.options)}
-    counts = [c for c in file.columns if _COUNT.fullmatch(slug(c.name)) and _whole(c)]
+    counts, shares = (
+        [c for c in file.columns if names.fullmatch(slug(c.name)) and _amounts(c)]
+        for names in (_COUNT, _SHARE)
+    )
     rest = [c for c in file.columns if c.name in texts]
-    if not counts or len(rest) < 2:
+    if not (counts or shares) or len(rest) < 2:
         return []
     kinds = set(zip(*(c.values for c in rest), strict=True))
     if len(kinds) < file.rows:
         return []
+    if shares:
+        return [
+            f"each row is another combination of texts, and {shares[0].name} may be what share of"
+            " people gave it: this is a table of results, and a row is taken for a person here;"
+            " import the file of people's own answers"
+        ]
     return [
         f"each row is another combination of answers, and {counts[0].name} may be how many people"
         " gave it; a row is taken for a person here: write each as often as it was given (pandas:"
@@ -54,8 +64,8 @@ def _counted(file: File, book: Codebook) -> list[str]:
     ]
 
 
-def _whole(column: Column) -> bool:
-    return bool(column.values) and all(v.isdecimal() for v in column.values)
+def _amounts(column: Column) -> bool:
+    return bool(column.values) and all(v.replace(".", "", 1).isdecimal() for v in column.values)
 
 
 def _numeric(options: Iterable[str]) -> bool:

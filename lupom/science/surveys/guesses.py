@@ -15,6 +15,8 @@ from lupom.science.surveys.columns import Column, File, slug, unique
 # More values than this are not a list of options: numbers are cut into ranges, text is free.
 MOST_OPTIONS = 20
 RANGES = 4
+# Two questions are one in other codes where so many answered, and so many not as most did.
+_ENOUGH, _SECOND = 30, 8
 
 _WEIGHT = re.compile(
     r"(?:.*_)?(?:[a-z]{0,4}(?:weights?|wgt|wght)|wts?|wtss\w*|w8|finalwt|gewicht(?:ung)?"
@@ -102,12 +104,52 @@ def guess(file: File, survey: str) -> Codebook:
             out.attributes.append(_attribute(column, pew))
         else:
             out.questions.append(_question(column))
+    _without_twins(out, {c.name: c for c in rest})
     _name(out)
     if not out.questions:
         why = "; ".join(f"{name}: {why}" for name, why in list(out.ignored.items())[:5])
         why = why or f"there is only {', '.join(out.columns)}"
         raise Fruitless(f"{file.name}: no column looks like a question; {why}", out)
     return out
+
+
+def _without_twins(book: Codebook, columns: dict[str, Column]) -> None:
+    """Move questions that are another one, or an attribute, in other codes to `ignored`.
+
+    They would foretell each other. Of two the first that has texts is kept; "select all that
+    apply" is left alone, where the same few may have picked two.
+    """
+    kept: dict[tuple[int, ...], str] = {}
+    known = [a.column for a in book.attributes if not a.bins]
+    asked = [q.column for q in book.questions if q.options and not columns[q.column].group]
+    worded = [name for name in asked if not _is_numeric(columns[name])]
+    for name in [*known, *worded, *(n for n in asked if n not in worded)]:
+        pattern = _pattern(columns[name])
+        if pattern is None:
+            continue
+        twin = kept.setdefault(pattern, name)
+        if twin != name and name in asked:
+            book.questions = [q for q in book.questions if q.column != name]
+            codes = columns[name].values != columns[twin].values
+            book.ignored[name] = f"the same as {twin}{', in other codes' if codes else ''}"
+
+
+def _pattern(column: Column) -> tuple[int, ...] | None:
+    """Return who answered alike, whatever it was: 0 blank, 1 as the first did, 2 as the next.
+
+    None where too few did for a likeness to be no chance.
+    """
+    missing = _missing(column)
+    values = [v if v not in missing else "" for v in column.values]
+    counts = Counter(v for v in values if v)
+    if len(counts) < 2 or counts.total() < _ENOUGH or counts.most_common(2)[1][1] < _SECOND:
+        return None
+    places: dict[str, int] = {"": 0}
+    return tuple(places.setdefault(v, len(places)) for v in values)
+
+
+def _is_numeric(column: Column) -> bool:
+    return all(_number(v) is not None for v in column.values if v) and not column.labels
 
 
 def extend(codebook: Codebook, file: File) -> list[str]:

@@ -64,8 +64,26 @@ _DEMOGRAPHIC = {
     *("polparty", "pid3", "pid7", "polviews", "ideology", "polideology", "ideo", "employment"),
     *("employ", "employed", "occupation", "job", "wrkstat", "nationality", "language", "born"),
     *("household", "hhsize", "class", "generation", "department", "tenure", "seniority"),
-    *("alter", "geschlecht", "edad", "sexo", "genero", "sexe", "idade", "geburtsjahr", "bildung"),
+    *(
+        "ed",
+        "alter",
+        "geschlecht",
+        "edad",
+        "sexo",
+        "genero",
+        "sexe",
+        "idade",
+        "geburtsjahr",
+        "bildung",
+    ),
 }
+# What may stand behind these in a name; behind another word it is an opinion: job_satisfaction.
+_QUALIFIERS = re.compile(
+    r"codes?|cat(?:egory|egorical)?|groups?|grp|levels?|status|id|names?|num(?:eric|ber)?|years?|yrs"
+    r"|range|bracket|r|resp(?:ondent)?|self|recoded?|rec|rc|label|binary|dummy|text|other|final"
+    r"|quint\w*|dec\w*|tert\w*|current|now|type|id(?:entity)?|pre|post|husb(?:and)?|wife|spouse|mother"
+    r"|father|partner|parent|\d+\w*|[wtv]\d+|birth|of|in|at|eth\w*|hh|household|annual|us|uk|eu|iso\d?"
+)
 # What somebody is or not, in a column of two values.
 _BEING = {
     *("female", "male", "woman", "white", "black", "nonwhite", "immigrant", "veteran", "parent"),
@@ -127,5 +145,9 @@ def is_attribute(column: Column, missing: Collection[str] = ()) -> bool:
         return True
     if re.fullmatch(r"(?:dem|demo|demog|profile|ppl?)_.*", name):
         return True
-    words = name.split("_")
-    return len(words) <= 3 and bool({words[0], words[-1]} & (_DEMOGRAPHIC - {"class", "state"}))
+    words = slug(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", column.name)).split("_")  # AgeGroup
+    if not 0 < len(words) <= 3:
+        return False
+    only = all(_QUALIFIERS.fullmatch(w) or w in _DEMOGRAPHIC for w in words[1:])
+    known = _DEMOGRAPHIC - {"class", "state"}
+    return words[-1] in known or (words[0] in known and only)

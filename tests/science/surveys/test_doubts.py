@@ -143,6 +143,9 @@ def test_rows_that_are_counts_of_people_are_noted():
     file = File("x.csv", [Column(name, values) for name, values in columns.items()])
     (note,) = doubts(file, guesses.guess(file, "x"))
     assert note.startswith("each row is another combination of answers, and Freq may be how many")
+    shares = File("x.csv", [*file.columns[:2], Column("all_pct", ["9.5", "4", "11", "2"])])
+    (note,) = doubts(shares, guesses.guess(shares, "x"))
+    assert "all_pct may be what share of people gave it: this is a table of results" in note
     twice = File("x.csv", [Column(c.name, c.values * 2) for c in file.columns])
     assert doubts(twice, guesses.guess(twice, "x")) == []
 

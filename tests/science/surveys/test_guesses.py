@@ -216,6 +216,38 @@ def test_weights_of_any_spelling_are_no_question(name):
 
 
 @pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        *((n, True) for n in ("age_group", "job", "country_code", "EducLevel", "mother_educ")),
+        *((n, True) for n in ("marital_status", "polviews_num", "religion_rc", "female")),
+        *((n, False) for n in ("job_satisfaction", "country_attach", "income_gap", "party_thermo")),
+    ],
+)
+def test_what_is_known_of_people_is_told_by_all_of_a_name(name, known):
+    book = guesses.guess(survey(**{name: ["a", "b"] * 6, "q": ["x", "y", "y"] * 4}), "x")
+    assert [a.column for a in book.attributes] == ([name] if known else [])
+
+
+def test_a_question_in_other_codes_is_one():
+    given = [str(i * i % 7) for i in range(60)]
+    columns = {
+        "number": given,
+        "word": [f"{'abcdefg'[int(v)]}lpha" for v in given],
+        "other": given[::-1],
+        "female": [str(int(v) % 2) for v in given],
+        "mood": [("no", "yes")[int(v) % 2] for v in given],
+    }
+    book = guesses.guess(survey(**columns), "x")
+    assert [q.column for q in book.questions] == ["word", "other"]
+    assert book.ignored == {
+        "number": "the same as word, in other codes",
+        "mood": "the same as female, in other codes",
+    }
+    few = guesses.guess(survey(**{name: values[:20] for name, values in columns.items()}), "x")
+    assert len(few.questions) == 4
+
+
+@pytest.mark.parametrize(
     "name", ["height", "idea", "valid", "subject", "seeds", "weight_kg", "wt_loss", "body_weight"]
 )
 def test_names_that_only_look_like_those_are_questions(name):
