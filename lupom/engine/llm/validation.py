@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,6 +18,7 @@ from lupom.engine.llm import choices
 from lupom.engine.llm.lenient import key_of
 from lupom.engine.llm.markers import LENIENT
 from lupom.engine.llm.reading import Found, after_thoughts, found_in, repaired_in, shapes
+from lupom.engine.llm.reasoned import reasoned
 from lupom.engine.llm.stated import Distribution
 
 if TYPE_CHECKING:
@@ -119,6 +121,8 @@ class Reader:
                     return Reading(self._bent(json.dumps({field: option})), True)
         elif finished and not found and (alone := self._without_object(text)) is not None:
             return alone
+        elif finished and (partly := self._reasoned([*found, *repaired], text)) is not None:
+            return partly
         raise why or _nothing_in(body)
 
     def _without_object(self, text: str) -> Reading | None:
@@ -137,6 +141,25 @@ class Reader:
             return Reading(self._bent(json.dumps({name: said})), True) if said else None
         except InvalidAnswer:
             return None
+
+    def _reasoned(self, found: Sequence[Found], text: str) -> Reading | None:
+        """Return the answer of a class of one answer with texts beside it, where a text is missing
+        or there is no object; see `reasoned`."""
+        fields = reasoned(self._spec.cls)
+        if fields is None:
+            return None
+        for one in found:
+            for shape in shapes(one.value, self._spec.cls.model_fields):
+                completed = fields.completed(shape)
+                if completed is not None:
+                    with suppress(InvalidAnswer):
+                        return Reading(self._bent(_spelled(completed)), True, one.start, one.end)
+        if not found and fields.column is not None:
+            said = fields.said(after_thoughts(text) or "", self._context[fields.column])
+            if said is not None:
+                with suppress(InvalidAnswer):
+                    return Reading(self._bent(_spelled(said)), True)
+        return None
 
     def _of(self, found: Found) -> tuple[Reading | None, InvalidAnswer | None]:
         """Return what was found as an answer; else what is wrong with it."""

@@ -81,3 +81,72 @@ def test_a_long_text_takes_no_time(choice):
     for said in ("say the " * 5000 + "Somewhat agree", "**" * 20_000, "a: " * 10_000):
         with pytest.raises(InvalidAnswer):
             response.parse(said)
+
+
+@pytest.fixture
+def reasoned(load):
+    """A class of an answer with a thought before it, whose options stand in the prompt in full."""
+    spec = load(
+        """
+        class Reasoned(BaseModel):
+            thought: str
+            answer: Annotated[str, OneOf("options")]
+        """,
+        "Reasoned",
+    )
+    return spec.for_row({"options": SCALE})
+
+
+@pytest.mark.parametrize(
+    ("said", "thought"),
+    [
+        ('{"answer": "Somewhat agree"}', ""),
+        ('{"thought": null, "answer": "Somewhat agree."}', ""),
+        ('{"thought": ["Old.", "Rural."], "answer": "Somewhat agree"}', "Old.\nRural."),
+        ('{"reasoning": "Old.", "answer": "Somewhat agree"}', "Old."),
+        ('{"answer": {"thought": "Old.", "answer": "Somewhat agree"}}', "Old."),
+        ("Old.\n\nAnswer: Somewhat agree", "Old.\n\nAnswer: Somewhat agree"),
+        ("Old.\nPrediction: B) Somewhat agree", "Old.\nPrediction: B) Somewhat agree"),
+        ("**Somewhat agree**", ""),
+    ],
+)
+def test_an_answer_is_kept_without_its_thought(reasoned, said, thought):
+    reading = reasoned.read(said)
+    assert reading.value == {"thought": thought, "answer": "Somewhat agree"}
+    assert reading.repaired
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *(
+            '{"thought": "Old."}',
+            "{}",
+            '{"answer": "Perhaps"}',
+            '{"thought": "Old.", "answer": null}',
+        ),
+        *("Old.\nAnswer: B", '{"answer": "B"}', "Strongly agree or Somewhat agree"),
+    ],
+)
+def test_a_thought_without_an_answer_is_none_nor_is_a_letter_nobody_gave(reasoned, said):
+    with pytest.raises(InvalidAnswer):
+        reasoned.parse(said)
+
+
+def test_a_text_that_must_be_there_is_asked_for_again(load):
+    spec = load(
+        """
+        class Reasoned(BaseModel):
+            why: str = Field(min_length=1)
+            answer: Annotated[str, OneOf("options")]
+        """,
+        "Reasoned",
+    )
+    with pytest.raises(InvalidAnswer, match="why"):
+        spec.for_row({"options": SCALE}).parse('{"answer": "Somewhat agree"}')
+
+
+def test_of_two_fields_that_both_matter_neither_is_made_up(load):
+    spec = load("class Person(BaseModel):\n    name: str\n    age: int\n", "Person")
+    with pytest.raises(InvalidAnswer, match="name"):
+        spec.for_row({}).parse('{"age": 5}')
