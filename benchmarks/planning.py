@@ -155,7 +155,11 @@ def ceiling(given: Tables, seed: int, size: int) -> dict[str, list[float]]:
 
         best = _best(judge, part, chosen, size)
         full = [*best, *(q for q in chosen if q not in best)]
-        for name, form in (("chosen", chosen), ("entropy", uncertain(moments)), ("best", full)):
+        for name, form in (
+            ("chosen", chosen),
+            ("entropy", uncertain(moments, reach.shares)),
+            ("best", full),
+        ):
             found[name].append((at, judge.sums(form, size)))
     whole = {name: _joined(parts) for name, parts in found.items()}
     everybody = np.ones((1, len(people.codes)), dtype=bool)

@@ -108,10 +108,16 @@ def _beaten(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             before = least.setdefault(row["survey"], row)
             least[row["survey"]] = min(before, row, key=lambda one: one["difference"])
     return [
-        f"{survey}: the {row['questions']} least certain questions leave {-row['difference']:.3f}"
-        " nats less than this form of as many (--all): take them where a form is to be that long"
+        f"{survey}: the {_counted(row['questions'])} {-row['difference']:.3f}"
+        " nats less than this form of as many (--all): take "
+        f"{'it' if row['questions'] == 1 else 'them'} where a form is to be that long"
         for survey, row in sorted(least.items())
     ]
+
+
+def _counted(questions: int) -> str:
+    plural = f"{questions} least certain questions leave"
+    return "least certain question leaves" if questions == 1 else plural
 
 
 class Interview:

@@ -13,7 +13,7 @@ from lupom.science.estimates.estimates import SMALLEST as FEWEST
 from lupom.science.estimates.intervals import NORMAL
 from lupom.science.inputs import arrow
 from lupom.science.planning import pilots
-from lupom.science.planning.pilots import MEAN, SHARE, Key, Pilot
+from lupom.science.planning.pilots import Key, Pilot
 from lupom.science.planning.questionnaire import few
 
 SURVEY_PLAN = pa.schema(
@@ -122,8 +122,9 @@ def survey_plan(
     worth : as `worth.prediction_worth` returns it: what predictions explain, by those who answered
         and were predicted. It counts where the estimates do not say it, which know it of questions
         that others than those who answered were predicted, too.
-    questions : survey, question_id, kind and options. Of those answered in numbers means are
-        planned; when left out all are of shares.
+    questions : survey, question_id, kind, options and ordinal. Of those answered in numbers, and of
+        scales most options of which are named by numbers, means are planned; when left out all are
+        of shares.
     responses : survey, respondent_id, question_id, status and answer: how far numbers spread.
     half_width : of 95 % intervals of shares. That of a mean is as many times two standard
         deviations of its answers, so that it is known as well as a share of one half.
@@ -280,9 +281,11 @@ def _whole(
             why = f"design_blocks has no block of {few(lacking)}"
             yield {"half_width": half_width, "plan": SPLIT, "reason": why}
     else:
-        # What was not asked is imputed as ranges of numbers, which have no mean.
-        kept = {SHARE: "efficiency", MEAN: "asked"}
-        left = {p.question: _needed(p) / split[p.question][kept[p.statistic]] for p in pilots}
+        # Numbers are imputed as ranges, which have no mean, or not at all.
+        left = {
+            p.question: _needed(p) / split[p.question]["efficiency" if p.closed else "asked"]
+            for p in pilots
+        }
         first = max(pilots, key=lambda p: left[p.question])
         asked = sum(p.answering * split[p.question]["asked"] for p in pilots)
         yield row(SPLIT, left[first.question] * scale, asked, first, 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,8 @@ _NEEDED = (
     *("survey", "question_id", "statistic", "option", "attribute", "group", "against", "method"),
     *("predictor", "llm", "estimate", "std_error", "n_humans", "n_predicted", "n_effective"),
 )
+# So many options make a scale, of which the mean is asked for if they are named by numbers.
+SCALE = 5
 # A mean is known as well as a share of one half: its half-width is that of shares times two
 # standard deviations of answers, since one of a share of one half is .5.
 DEVIATIONS = 2.0
@@ -41,10 +43,12 @@ class Pilot:
         to it.
     answering : the share of the people interviewed who answered it.
     r2 : by predictor and LLM.
+    closed : whether it has options, by which it can be imputed.
     """
 
     question: str
     statistic: str
+    closed: bool
     unit: float
     variance: float
     answering: float
@@ -83,7 +87,7 @@ def surveys(
     table = arrow(estimates)
     require(table, _NEEDED, "estimates")
     asked = [] if questions is None else arrow(questions).to_pylist()
-    numeric = {(r["survey"], r["question_id"]) for r in asked if r.get("kind") == "numeric"}
+    numeric = {_place(r): found for r in asked if (found := _positions(r)) is not None}
     rows = [
         r
         for r in table.select(_NEEDED).to_pylist()
@@ -123,11 +127,12 @@ def surveys(
             else 1.0
             for question in dict.fromkeys(r["question_id"] for r in own)
         }
+        closed = {question for question in units if numeric.get((survey, question)) != {}}
         groups: dict[Group, list[Pilot]] = {(None, None): []}
         for attribute, group in dict.fromkeys((r["attribute"], r["group"]) for r in own):
             here = [r for r in own if (r["attribute"], r["group"]) == (attribute, group)]
             met = None if people is None else people[survey, attribute, group]
-            groups[attribute, group] = _pilots(here, met, more, known, units)
+            groups[attribute, group] = _pilots(here, met, more, known, units, closed)
         keys = {key for pilots in groups.values() for one in pilots for key in one.r2}
         there = {one.question for one in groups[None, None]}
         without = {
@@ -136,6 +141,32 @@ def surveys(
             if r["survey"] == survey and r["question_id"] not in there
         }
         yield Survey(survey, groups, tuple(sorted(keys, key=str)), without)
+
+
+def _positions(question: Mapping[str, Any]) -> dict[str, float] | None:
+    """Return the number of each option of a question whose mean is asked for; None of others.
+
+    Of a question answered in numbers that is none. Of a scale most options are named by numbers, as
+    those from 0 to 10 are of which the ends alone have words.
+    """
+    if question.get("kind") == "numeric":
+        return {}
+    places = dict(zip(question.get("options") or (), question.get("ordinal") or (), strict=False))
+    numbers = [option for option in places if _is_number(option)]
+    if len(places) < SCALE or 2 * len(numbers) <= len(places) or None in places.values():
+        return None
+    # Positions of 16, 18, 32 that are 1, 2, 3 have a mean that says nothing.
+    apart = [places[option] - float(option) for option in numbers]
+    if max(apart) - min(apart) > 1e-9:
+        return None
+    return {option: float(place) for option, place in places.items()}
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
 
 
 def _place(row: Mapping[str, Any]) -> tuple[str, str]:
@@ -173,9 +204,12 @@ def _people(respondents: pa.Table) -> Counter[tuple[str, str | None, str | None]
 
 
 def _spreads(
-    numeric: set[tuple[str, str]], responses: Any, respondents: Any
+    numeric: Mapping[tuple[str, str], Mapping[str, float]], responses: Any, respondents: Any
 ) -> dict[tuple[str, str], float]:
-    """Return the standard deviation of the answers to each number question, by survey weight."""
+    """Return the standard deviation of the answers to each question, by survey weight.
+
+    numeric : the number of each option, none where answers are numbers.
+    """
     if responses is None or not numeric:
         return {}
     table = arrow(responses)
@@ -192,8 +226,10 @@ def _spreads(
     for r in table.filter(pc.fill_null(kept, False)).to_pylist():
         if _place(r) in numeric:
             weight = weight_of.get((r["survey"], r["respondent_id"]))
+            number = numeric[_place(r)].get(r["answer"])
+            number = float(r["answer"]) if number is None else number
             said.setdefault(_place(r), []).append(
-                (float(r["answer"]), 1.0 if weight is None else float(weight))
+                (number, 1.0 if weight is None else float(weight))
             )
     out = {}
     for place, pairs in said.items():
@@ -212,6 +248,7 @@ def _pilots(
     more: Mapping[str, float],
     known: Mapping[tuple[str, str], Mapping[Key, float]],
     units: Mapping[str, float],
+    closed: Collection[str],
 ) -> list[Pilot]:
     """Return what a pilot says of each question.
 
@@ -220,7 +257,7 @@ def _pilots(
     met : how many people it had, if known.
     more : by question, how many times as many will be asked.
     known : by survey and question, what predictors explain where rows do not say it.
-    units : by question, as of `Pilot`.
+    units : by question, as of `Pilot`. closed : those that have options.
     """
     by_question: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
@@ -240,7 +277,10 @@ def _pilots(
         answered = max(r["n_humans"] for r in alone)
         answering = min(more.get(question, 1.0) * answered / met, 1.0) if met else 1.0
         if variance > 0:
-            out.append(Pilot(question, own[0]["statistic"], unit, variance, answering, r2))
+            statistic = own[0]["statistic"]
+            out.append(
+                Pilot(question, statistic, question in closed, unit, variance, answering, r2)
+            )
     return out
 
 

@@ -15,7 +15,7 @@ from lupom.science.planning import classes, forms
 from lupom.science.planning.classes import Panel, Pool
 from lupom.science.planning.moments import Cells, Moments, cells, fit
 from lupom.science.planning.options import Singles
-from lupom.science.planning.questionnaire import Questionnaire, questionnaires
+from lupom.science.planning.questionnaire import Questionnaire, few, questionnaires, varying
 from lupom.science.planning.reach import Reach
 from lupom.science.predictors.task import Bools, Floats, Ints, Task
 
@@ -107,7 +107,8 @@ def question_plan(
     A row for each strategy, number of questions and group (null: everybody):
         chosen : the same questions for all, by `forms.choose`; question_id is the last of them.
         adaptive : each person's own, by `forms.adaptive`, up to five.
-        entropy : those whose answers are least certain, by themselves.
+        entropy : those whose answers are least certain, by themselves; one that not all can be
+            asked counts by the share who can.
         random : the mean over 10 forms drawn by lot.
     nll is the mean log loss, in nats, of the answers to all questions that were not asked, by
     survey weight; nll_before that of the same answers where attributes alone are known; accuracy
@@ -123,7 +124,10 @@ def question_plan(
     given = (responses, respondents, questions)
     if attributes is not None:
         check_attributes(respondents, attributes, "group_attributes")
-    for one in questionnaires(*given, attributes=known_attributes, people=people, seed=seed):
+    for found in questionnaires(*given, attributes=known_attributes, people=people, seed=seed):
+        one, same = varying(found)
+        if same:
+            note(f"{one.task.survey}: to {few(same)} everybody gave one answer; it is not planned")
         if len(one.task.questions) < 2:
             note(f"{one.task.survey}: {_none(one)}, so that there is no plan: it takes two")
         with one_thread():
@@ -171,7 +175,7 @@ def _rows(
         part, members = people.only(here), interviewed[here]
         # Longer than is shown, for people who have no answer to some of them.
         own = _chosen(moments, people.only(~here), reach.only(~here), most + SPARE, rng)
-        least_certain = uncertain(moments)
+        least_certain = uncertain(moments, reach.only(~here).shares)
         pool = Pool(moments, classes.fit(people.only(~here), seed=seed))
         judge = Judge(pool, part)
         for size in range(most + 1):
@@ -336,10 +340,16 @@ def _enough(questions: int) -> int:
     return min(max(CELLS // questions, LEAST_PEOPLE), MOST_PEOPLE)
 
 
-def uncertain(moments: Moments) -> Ints:
-    """Return questions by the entropy of their answers, the least certain first."""
+def uncertain(moments: Moments, asked_of: Floats | None = None) -> Ints:
+    """Return questions by the entropy of their answers, the least certain first.
+
+    Parameters
+    ----------
+    asked_of : (Q), the share of people who can be asked each, by which it counts; 1 by default.
+    """
     shares = moments.shares(moments.mean[: moments.width].astype(np.float32))
-    return np.argsort(moments.options.total(shares * np.log(shares)), kind="stable")
+    known = moments.options.total(shares * np.log(shares))
+    return np.argsort(known if asked_of is None else known * asked_of, kind="stable")
 
 
 def _put(found: dict[tuple[str, int], Sums], key: tuple[str, int], here: Bools, part: Sums) -> None:

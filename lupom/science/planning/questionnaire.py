@@ -122,6 +122,22 @@ def of_people(task: Task, rows: Ints) -> Task:
     )
 
 
+def varying(one: Questionnaire) -> tuple[Questionnaire, list[str]]:
+    """Return a questionnaire of the questions to which answers differ, and the others' names.
+
+    Of a constant nothing is left to be known, and nothing is known by it.
+    """
+    codes = np.ma.masked_equal(one.task.answers, HIDDEN)
+    same = np.asarray((codes.max(axis=0) == codes.min(axis=0)).filled(True))
+    if not same.any():
+        return one, []
+    kept = np.flatnonzero(~same)
+    task = of_questions(one.task, kept)
+    recodes_ = {q: made for q, made in one.recodes.items() if q in task.questions}
+    names = [one.task.questions[q] for q in np.flatnonzero(same)]
+    return replace(one, task=task, reach=one.reach.of(kept), recodes=recodes_), names
+
+
 def question_reach(responses: Any, respondents: Any, questions: Any) -> pa.Table:
     """Return of each closed question who can be asked it, and what it is a recode of.
 

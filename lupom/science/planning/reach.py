@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,9 @@ EXPLAINED = 0.05
 # People of whom the same is known; fewer do not say what share of them can be asked. And people who
 # were not asked; fewer do not say whether a lot decided it.
 FEWEST = 20
+
+
+_BY_QUESTION = ("asked", "there", "barred", "open")
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,23 @@ class Reach:
         """Return what `_odds` found, by the filters known."""
         return {}
 
+    def of(self, questions: Ints) -> Reach:
+        """Return what it is of some of the questions."""
+        count = self.asked.shape[1]
+        place = np.full(int(self.owner.max(initial=count - 1)) + 1, -1)
+        place[questions] = np.arange(len(questions))
+        place[count:] = len(questions) + np.arange(len(place) - count)
+        columns = np.flatnonzero(place[self.owner] >= 0)
+        return replace(
+            self,
+            **{name: getattr(self, name)[:, questions] for name in _BY_QUESTION},
+            kinds=tuple(self.kinds[q] for q in questions),
+            bars=self.bars[np.ix_(columns, questions)],
+            values=self.values[:, columns],
+            owner=place[self.owner[columns]],
+            names=tuple(self.names[c] for c in columns),
+        )
+
     def only(self, people: Ints | Bools) -> Reach:
         """Return what it is of some of the people."""
         names = ("asked", "there", "barred", "open", "values", "weights")
@@ -154,7 +175,7 @@ def reach(task: Task, asked: Bools | None = None) -> Reach:
 
     An answer or attribute *bars* a question where next to nobody who gave it was asked (1 % at
     most), though others with an answer in its place were: so few would be asked by lot in one of
-    1,000 surveys (binomial, over all options of all questions). What bars a question on which
+    1,000 surveys (hypergeometric, over all options of all questions). What bars a question on which
     another one hangs, since next to nobody was asked the second and not the first, bars both.
     Others may not have been asked either. Where no answer or attribute explains 5 % of that, a lot
     decided it, as in a split questionnaire (and where they are fewer than 20): they can be asked.
@@ -208,15 +229,13 @@ def _columns(task: Task) -> tuple[Singles, Ints, tuple[tuple[str, str], ...]]:
 
 def _bars(values: Singles, owner: Ints, asked: Bools, gaps: Ints) -> Bools:
     """Return which columns rule out which questions with gaps, (D, gaps)."""
-    # As scipy.stats has it, which takes a second to import.
-    from scipy.special import bdtr
-
     counts, were = values.sum(axis=0)[:, None], values.T @ asked.astype(np.float32)
-    share = _sums(were, owner) / np.maximum(_sums(counts, owner), 1.0)
+    told, of_them = _sums(counts, owner)[:, 0], _sums(were, owner)
     few = (were <= STRAY * counts) & (counts > 0) & (owner[:, None] != gaps)
     row, column = np.nonzero(few)
-    p = share[owner[row], column]
-    chance = bdtr(were[row, column], counts[row, 0].astype(np.int64), p)
+    chance = _so_few(
+        were[row, column], counts[row, 0], of_them[owner[row], column], told[owner[row]]
+    )
     few[row, column] = chance < CHANCE / max(len(counts), 1)
     never = (~asked).astype(np.float32)
     # Of those not asked the first, few were asked the second.
@@ -226,6 +245,36 @@ def _bars(values: Singles, owner: Ints, asked: Bools, gaps: Ints) -> Bools:
         if (more == few).all():
             return np.asarray(few)
         few = more
+
+
+def _so_few(were: Any, count: Any, asked: Any, people: Any) -> Floats:
+    """Return the chance that a lot asks so few of some people, or fewer (hypergeometric).
+
+    Parameters
+    ----------
+    were, count : how many of them were asked, and how many they are. asked, people : the same of
+        all with an answer in that place. A lot that asked as many is all that is compared with: of
+        30 people, all 11 of one answer not asked and all 19 of the other asked is one chance in
+        55 million, where with 11 people drawn anew it were one in 60,000.
+    """
+    # As scipy.stats has it, which takes a second to import.
+    from scipy.special import gammaln
+
+    def ways(n: Floats, k: Floats) -> Floats:
+        some = (k >= 0) & (k <= n)
+        n, k = np.where(some, n, 0.0), np.where(some, k, 0.0)
+        log = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+        return np.asarray(np.where(some, log, -np.inf))
+
+    were, count, asked, people = (
+        np.asarray(x, dtype=np.float64) for x in (were, count, asked, people)
+    )
+    chance = np.zeros(len(were))
+    for number in range(int(were.max(initial=-1)) + 1):
+        k = np.full(len(were), float(number))
+        log = ways(count, k) + ways(people - count, asked - k) - ways(people, asked)
+        chance += np.where(k <= were, np.exp(log), 0.0)
+    return chance
 
 
 def _explained(values: Singles, owner: Ints, left: Bools, asked: Bools, gaps: Ints) -> Floats:

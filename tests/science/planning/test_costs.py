@@ -255,11 +255,16 @@ def test_a_planned_survey_reaches_its_half_width_where_not_all_answer(why):
     assert NORMAL * np.std(shares) == pytest.approx(0.04, rel=0.08)
 
 
+# As files have a scale of which the ends alone have words.
+STEPS = ["Not at all", *map(str, range(1, 10)), "Wholly"]
+
+
 def numbers(n=400, seed=0):
     """Estimates of a pilot with a scale of 0 to 10, money, a constant and a text; its tables."""
     rng = np.random.default_rng(seed)
     said = {
         "scale": rng.integers(0, 11, n),
+        "steps": rng.integers(0, 11, n),
         "money": np.exp(rng.normal(10, 1, n)).round(2),
         "same": np.ones(n, dtype=int),
     }
@@ -271,21 +276,23 @@ def numbers(n=400, seed=0):
                 "respondent_id": i,
                 "question_id": question,
                 "status": "answered",
-                "answer": str(value),
+                "answer": STEPS[value] if question == "steps" else str(value),
             }
             for question, values in said.items()
             for i, value in zip(ids, values, strict=True)
         ]
     )
-    kinds = [*((q, "numeric") for q in said), ("why", "text"), ("wide", "closed")]
+    kinds = [*((q, "numeric") for q in said if q != "steps"), ("why", "text"), ("wide", "single")]
+    kinds.append(("steps", "ordinal"))
+    options = {"wide": ["yes", "no"], "steps": STEPS}
     questions = pa.Table.from_pylist(
         [
             {
                 "survey": "s",
                 "question_id": q,
                 "kind": kind,
-                "options": ["yes", "no"] if q == "wide" else [],
-                "ordinal": None,
+                "options": options.get(q, []),
+                "ordinal": [float(i) for i in range(11)] if q == "steps" else None,
             }
             for q, kind in kinds
         ]
@@ -313,9 +320,13 @@ def test_means_of_numbers_are_planned_beside_shares():
     assert (scale["statistic"], scale["answering"]) == ("mean", 1)
     assert scale["half_width"] == pytest.approx(0.06 * said["scale"].std(), rel=0.05)
     assert scale["people"] == pytest.approx(deff * 0.25 * (NORMAL / 0.03) ** 2, rel=0.1)
+    steps = rows["steps"]
+    assert steps["statistic"] == "mean"
+    assert steps["half_width"] == pytest.approx(0.06 * said["steps"].std(), rel=0.05)
     # What is asked for in the number's own units, checked on surveys of as many people.
     assert rows["money"]["half_width"] == 500
-    drawn = np.random.default_rng(1).choice(said["money"], (2000, rows["money"]["people"]))
+    n, p = rows["money"]["people"], weights / weights.sum()
+    drawn = np.random.default_rng(1).choice(said["money"], (2000, n), p=p)
     assert NORMAL * drawn.mean(axis=1).std() * deff**0.5 == pytest.approx(500, rel=0.1)
     assert of(table, question_id=None, half_width=0.03)[0]["limited_by"] == "money"
     reasons = {r["question_id"]: r["reason"] for r in table.to_pylist() if r["people"] is None}

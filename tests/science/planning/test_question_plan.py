@@ -39,6 +39,17 @@ def test_a_form_begins_with_what_is_asked_in_any_case():
     assert names[form[2]] in {"b0", "c0"}
 
 
+def test_a_constant_is_no_question(plan):
+    notes = []
+    n = len(three_themes()["a0"])
+    answers = {"consent": np.ones(n, dtype=int), **three_themes()}
+    found = planned(answers, most=5, note=notes.append)
+    assert {key: row["nll"] for key, row in found.items()} == {
+        key: pytest.approx(row["nll"], abs=1e-6) for key, row in plan.items()
+    }
+    assert notes == ["s: to consent everybody gave one answer; it is not planned"]
+
+
 def test_what_is_not_asked_is_known_better_with_each_question(plan):
     curve = [plan["chosen", k, None] for k in range(4)]
     losses = [r["nll"] for r in curve]

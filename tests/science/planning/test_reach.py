@@ -74,6 +74,16 @@ def test_blocks_by_lot_are_no_filters(asked):
     assert found.open.all()
 
 
+def test_a_filter_of_thirty_people_is_one():
+    rng = np.random.default_rng(2)
+    work = np.arange(30) % 3 > 0
+    answers = {f"q{i}": rng.integers(0, 4, 30) for i in range(8)}
+    answers |= {"work": work.astype(int), "boss": np.where(work, rng.integers(0, 3, 30), -1)}
+    found, place = reached(answers)
+    assert found.kinds[place["boss"]] == "filter"
+    assert (found.barred[:, place["boss"]] == ~work).all()
+
+
 def test_a_lot_within_a_filter_leaves_those_open_who_lost_it():
     rng = np.random.default_rng(3)
     work = rng.integers(0, 2, 1000)
