@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.llm.lenient import alone, fitting, key_of
+from lupom.engine.llm.listed import begun_with, is_named, mapped
 
 if TYPE_CHECKING:
     from pydantic import (
@@ -108,13 +109,19 @@ class OneOfEach:
         handler(source)
         text: Any = core_schema.nullable_schema(core_schema.str_schema())
         text = core_schema.any_schema() if self.partial else text
-        mapping = core_schema.dict_schema(core_schema.str_schema(), text)
-        return core_schema.with_info_after_validator_function(self._check, mapping)
+        schema: Any = core_schema.dict_schema(core_schema.str_schema(), text)
+        schema = core_schema.with_info_before_validator_function(self._mapped, schema)
+        return core_schema.with_info_after_validator_function(self._check, schema)
 
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         return {"type": "object", ONE_OF_EACH: self.column}
+
+    def _mapped(self, value: Any, info: core_schema.ValidationInfo) -> Any:
+        context = info.context or {}
+        each: Each | None = context.get(self.column)
+        return value if each is None or LENIENT not in context else mapped(value, each)
 
     def _check(self, value: dict[str, Any], info: core_schema.ValidationInfo) -> dict[str, Any]:
         """Check every property against its own values, and key the answer by the structs' keys."""
@@ -143,10 +150,15 @@ class OneOfEach:
         out = {}
         for name, (own, allowed) in each.items():
             key = name if name in value else key_of(name, value, each) or key_of(own, value, each)
+            if key is None:
+                longer = [k for k in value if k not in each and is_named(k, name, own)]
+                key = longer[0] if len(longer) == 1 else None
             if key is not None:
                 besides = [] if self.unknown is None else [self.unknown]
                 said = _inner(value[key]) if self.partial else value[key]
                 out[name] = _recognised(said, [*allowed, *besides])
+                if out[name] not in (*allowed, *besides):
+                    out[name] = begun_with(said, [*allowed, *besides]) or out[name]
                 if said is None and self.partial:
                     out[name] = self.unknown
         return out

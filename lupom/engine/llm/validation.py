@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from lupom.engine.errors import LupomError, ModelError
 from lupom.engine.llm import choices
 from lupom.engine.llm.lenient import key_of
-from lupom.engine.llm.markers import LENIENT
+from lupom.engine.llm.markers import LENIENT, OneOfEach
 from lupom.engine.llm.reading import Found, after_thoughts, found_in, repaired_in, shapes
 from lupom.engine.llm.reasoned import reasoned
 from lupom.engine.llm.stated import Distribution
@@ -127,7 +127,7 @@ class Reader:
 
     def _without_object(self, text: str) -> Reading | None:
         """Return the answer of a class with one field: a number that is all the text says, or
-        probabilities that it lists."""
+        probabilities or values that it lists."""
         fields = self._spec.cls.model_fields
         if len(fields) != 1:
             return None
@@ -135,7 +135,7 @@ class Reader:
         said = after_thoughts(text) or ""
         if field.annotation in (int, float):
             said = choices.bare(said, name)
-        elif not any(isinstance(mark, Distribution) for mark in field.metadata):
+        elif not any(isinstance(mark, Distribution | OneOfEach) for mark in field.metadata):
             return None
         try:
             return Reading(self._bent(json.dumps({name: said})), True) if said else None
