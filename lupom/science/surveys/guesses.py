@@ -107,7 +107,10 @@ def guess(file: File, survey: str) -> Codebook:
     _without_twins(out, {c.name: c for c in rest})
     _name(out)
     if not out.questions:
-        why = "; ".join(f"{name}: {why}" for name, why in list(out.ignored.items())[:5])
+        columns_why = {c.name: c.why for c in rest}
+        # What is not the record's own says more.
+        told = sorted(out.ignored.items(), key=lambda item: columns_why[item[0]] == item[1] != "")
+        why = "; ".join(f"{name}: {why}" for name, why in told[:5])
         why = why or f"there is only {', '.join(out.columns)}"
         raise Fruitless(f"{file.name}: no column looks like a question; {why}", out)
     return out

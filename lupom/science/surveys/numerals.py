@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from lupom.science.surveys import cells
 from lupom.science.surveys.columns import Column, File
 
 # Fewer different values are a list of options, with their signs.
@@ -29,10 +30,10 @@ def plain(file: File, *, thousands: bool = True) -> File:
     """
     told: dict[str, list[str]] = {}
     for column in file.columns:
-        values = [v for v in column.values if v]
+        values = [v for v in column.values if _said(v)]
         if not values or column.labels or column.why:
             continue
-        if _is_decimal(values):
+        if _is_decimal(values, thousands):
             _rewrite(column, lambda v: v.replace(",", "."))
             told.setdefault("decimal commas are read as points", []).append(column.name)
         elif _is_pointed(values):
@@ -52,16 +53,23 @@ def plain(file: File, *, thousands: bool = True) -> File:
 
 
 def _rewrite(column: Column, written: Callable[[str], str]) -> None:
-    column.values = [written(v) for v in column.values]
+    column.values = [written(v) if _said(v) else v for v in column.values]
 
 
-def _is_decimal(values: Sequence[str]) -> bool:
+def _said(value: str) -> bool:
+    """Say whether a cell holds something, and not R's NA or the like."""
+    return bool(value) and value.casefold() not in cells.ABSENT
+
+
+def _is_decimal(values: Sequence[str], thousands: bool) -> bool:
     """Say whether values are numbers with decimal commas: '0,85'.
 
     '1,3' can be two choices in a cell, and '1,234' a thousand: of a column, one number must have
-    two decimals, or four and more, or stand behind a zero.
+    two decimals, or four and more, or stand behind a zero; or there are more of them than choices
+    give, in a file whose cells commas do not part.
     """
-    told = any(re.search(r"\b0,\d|,\d{2}$|,\d{4,}$", v) for v in values)
+    many = not thousands and len(set(values)) > _FEWEST and any(v[-2:-1] == "," for v in values)
+    told = many or any(re.search(r"\b0,\d|,\d{2}$|,\d{4,}$", v) for v in values)
     return told and all(_COMMA.fullmatch(v) for v in values)
 
 

@@ -77,12 +77,14 @@ _DEMOGRAPHIC = {
         "bildung",
     ),
 }
-# What may stand behind these in a name; behind another word it is an opinion: job_satisfaction.
+# What may stand beside these in a name; with another word it is an opinion: job_satisfaction.
 _QUALIFIERS = re.compile(
     r"codes?|cat(?:egory|egorical)?|groups?|grp|levels?|status|id|names?|num(?:eric|ber)?|years?|yrs"
     r"|range|bracket|r|resp(?:ondent)?|self|recoded?|rec|rc|label|binary|dummy|text|other|final"
     r"|quint\w*|dec\w*|tert\w*|current|now|type|id(?:entity)?|pre|post|husb(?:and)?|wife|spouse|mother"
     r"|father|partner|parent|\d+\w*|[wtv]\d+|birth|of|in|at|eth\w*|hh|household|annual|us|uk|eu|iso\d?"
+    r"|my|your|total|family|personal|gross|net|monthly|religious|political|native|home|highest|main"
+    r"|primary|last|have|has|completed|years|no|child|people|person|member|main|living|with"
 )
 # What somebody is or not, in a column of two values.
 _BEING = {
@@ -148,6 +150,6 @@ def is_attribute(column: Column, missing: Collection[str] = ()) -> bool:
     words = slug(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", column.name)).split("_")  # AgeGroup
     if not 0 < len(words) <= 3:
         return False
-    only = all(_QUALIFIERS.fullmatch(w) or w in _DEMOGRAPHIC for w in words[1:])
     known = _DEMOGRAPHIC - {"class", "state"}
-    return words[-1] in known or (words[0] in known and only)
+    rest = [w for w in words if w not in known]
+    return len(rest) < len(words) and all(map(_QUALIFIERS.fullmatch, rest))

@@ -17,6 +17,9 @@ from lupom.science.surveys.columns import Column, File, check, check_width
 # The longest open answers of public surveys have some 20,000 characters.
 LONGEST_CELL = 1_000_000
 
+# Of a text's beginning so much is looked at for what parts its cells.
+_LOOKED_AT = 200_000
+
 # A first sheet of fewer rows may be a title page, where another has at least so many cells.
 _FEW_ROWS, _ENOUGH = 6, 100
 
@@ -139,7 +142,24 @@ def delimiter(text: str) -> tuple[str, str, int]:
     if told:
         return told[1], text[told.end() :], 1
     first = next((line for line in text.splitlines() if line.strip()), "")
-    return max(",;\t|", key=lambda d: (first.count(d), d == ",")), text, 0
+    signs = [d for d in ",;\t|" if d in first] or [","]
+    # Questions have commas and semicolons of their own: rows are as long as the header by one sign.
+    even = {d: _evenness(text, d) for d in signs} if len(signs) > 1 else {}
+    return max(signs, key=lambda d: (even.get(d, 0), first.count(d), d == ",")), text, 0
+
+
+def _evenness(text: str, parted: str) -> float:
+    """Return the share of a text's first rows that are as long as its header, 0 of one cell."""
+    head = text[:_LOOKED_AT]
+    try:
+        rows = [r for r in csv.reader(io.StringIO(head, newline=""), delimiter=parted) if any(r)]
+    except csv.Error:
+        return 0.0
+    if len(head) < len(text):
+        rows = rows[:-1]  # cut
+    if len(rows) < 2 or len(rows[0]) < 2:
+        return 0.0
+    return sum(len(row) == len(rows[0]) for row in rows[1:]) / len(rows[1:])
 
 
 def table(lines: list[list[Any]], name: str) -> File:

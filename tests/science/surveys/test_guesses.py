@@ -219,8 +219,14 @@ def test_weights_of_any_spelling_are_no_question(name):
     ("name", "known"),
     [
         *((n, True) for n in ("age_group", "job", "country_code", "EducLevel", "mother_educ")),
-        *((n, True) for n in ("marital_status", "polviews_num", "religion_rc", "female")),
-        *((n, False) for n in ("job_satisfaction", "country_attach", "income_gap", "party_thermo")),
+        *(
+            (n, True)
+            for n in ("marital_status", "polviews_num", "religion_rc", "female", "no_of_children")
+        ),
+        *(
+            (n, False)
+            for n in ("job_satisfaction", "country_attach", "income_gap", "premarital_sex")
+        ),
     ],
 )
 def test_what_is_known_of_people_is_told_by_all_of_a_name(name, known):

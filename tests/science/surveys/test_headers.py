@@ -48,6 +48,13 @@ def test_the_encoding_is_found(tmp_path, encoding):
     assert asked(read(tmp_path / "x.csv", PLAIN, encoding)) == ("id", {"a": "a", "b": "b"}, 12)
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_commas_of_questions_part_no_cells(tmp_path, delimiter):
+    names = ("id", "Do you cook, bake, fry or boil?", "And how often, if so, do you?")
+    file = read(tmp_path / "x.csv", lines([names, *PEOPLE], delimiter))
+    assert asked(file) == ("id", {name: name for name in names[1:]}, 12)
+
+
 def test_a_line_is_counted_with_what_stands_above(tmp_path):
     with pytest.raises(ValueError, match=r"x\.csv:4: 2 cells where the header has 3$"):
         read(tmp_path / "x.csv", "sep=,\nid,a,b\n1,2,3\n1,2\n")

@@ -46,6 +46,14 @@ def test_what_may_be_something_else_stays(values):
     assert file.notes == []
 
 
+def test_rs_file_of_the_continent_has_na_and_one_decimal():
+    values = [*(f"{n},5" for n in MANY), "NA", "18"]
+    file = plain(File("x.csv", [Column("x", values)]), thousands=False)
+    assert file.columns[0].values == [*(f"{n}.5" for n in MANY), "NA", "18"]
+    few = [*["1,3", "2", "1,2"] * 9, "NA"]
+    assert plain(File("x.csv", [Column("x", few)]), thousands=False).columns[0].values == few
+
+
 def test_between_semicolons_a_comma_is_no_thousand():
     values = ["94,487", "10,204", "12,300"]
     assert plain(File("x.csv", [Column("x", values)]), thousands=False).columns[0].values == values
