@@ -41,6 +41,13 @@ def folder(make, postgres, monkeypatch):
     return make(f', state: "{url}"')
 
 
+def planned(folder):
+    """Return the rows of the LLM's model, those in the ledger, and calls to make; None: built."""
+    with Project(folder) as project:
+        found = [step.estimate for step in project.plan().doing() if step.node == "notes"]
+    return (found[0].rows, found[0].cached, found[0].low) if found else None
+
+
 def test_what_one_checkout_asked_another_does_not(folder, server, tmp_path):
     with Project(folder) as project:
         result = project.run()
@@ -50,7 +57,17 @@ def test_what_one_checkout_asked_another_does_not(folder, server, tmp_path):
     for name in ("lupom_project.yml", *FILES):
         (other / name).parent.mkdir(parents=True, exist_ok=True)
         (other / name).write_text((folder / name).read_text())
+    # What a colleague paid for is known before anything is built here, and costs nothing to plan.
+    people = other / "seeds/people.csv"
+    people.write_text("id\n1\n2\n3\n4\n")
+    assert planned(other) == (4, 3, 1)
+    assert planned(folder) is None
+    assert not (other / "dev.duckdb").exists()
+    assert not (other / ".lupom" / "state.db").exists()
+    people.write_text((folder / "seeds/people.csv").read_text())
+    assert planned(other) == (3, 3, 0)
     with Project(other) as project:
+        assert len(project.context.state.runs(everyone=True)) == 1
         assert project.run().status == "success"
         assert project.table("notes").rows()
         # Its own last run is what `lupom retry` and the site speak of, the team's are in the store.
