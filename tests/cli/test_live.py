@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from lupom import Project
+from tests.support.commands import lupom
 from tests.support.llm_server import LLMServer
 
 ROOT = Path(__file__).parents[2]
@@ -125,13 +126,16 @@ def test_no_color_leaves_colours_out(project):
 
 
 @pytest.mark.parametrize("changes", [{}, {"NO_COLOR": "1"}])
-def test_in_a_log_are_plain_lines(project, changes):
-    done = subprocess.run(
-        COMMAND, cwd=project, env=environment(**changes), capture_output=True, check=True
-    )
-    assert b"\x1b" not in done.stderr + done.stdout
-    assert b"\r" not in done.stderr
-    nodes = [line for line in done.stderr.decode().splitlines() if line.endswith("]")]
+def test_in_a_log_are_plain_lines(project, changes, monkeypatch, capfd):
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"TERM": "xterm-256color", **changes}.items():
+        monkeypatch.setenv(name, value)
+    assert lupom("run", "--project-dir", str(project)) == 0
+    done = capfd.readouterr()
+    assert "\x1b" not in done.err + done.out
+    assert "\r" not in done.err
+    nodes = [line for line in done.err.splitlines() if line.endswith("]")]
     assert len(nodes) == 4
     assert max(len(line) for line in nodes) <= 80
 
