@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from lupom.engine.llm import unlabelled
 from lupom.engine.llm.providers.base import ProviderReply, TokenLogprobs
 from lupom.engine.llm.reading import after_thoughts, found_in, repaired_in
 from lupom.engine.llm.rows_response import RowsResponse, label_of
@@ -132,7 +133,7 @@ def shared_out(
 
     The response of a row is None where it is not known any more: its part is as it stands. Tokens
     are shared out so that their sums are the reply's. The text of a part that is missing is empty;
-    where the reply has no part at all, each row has its whole text.
+    where the reply has no part at all, each row has its whole text, which answers none of several.
     """
     labels = [label_of(i) for i in range(len(responses))]
     text, found = reply.text, {}
@@ -140,6 +141,8 @@ def shared_out(
         found = _parts_in(text, labels, finished=reply.finish_reason in ("stop", ""))
         if found:
             break
+    if not found and len(labels) > 1:
+        text, found = reply.text, _unlabelled(reply.text, labels, responses)
     texts: list[str] = []
     repaired: list[bool] = []
     tokens: list[Sequence[TokenLogprobs] | None] = []
@@ -151,7 +154,7 @@ def shared_out(
             tokens.append(None)
             continue
         field = None if response is None else response.only_field
-        if field is not None and not isinstance(part.value, dict):
+        if field is not None and not isinstance(part.value, dict) and not part.in_words:
             # The answer itself in place of an object with nothing but the answer.
             texts.append(json.dumps({field: part.value}, ensure_ascii=False))
             tokens.append(None)
@@ -193,13 +196,15 @@ def split(total: int, rows: int) -> list[int]:
 class _Part:
     """A row's part of a reply; `start` is None where the text there is not the part's own.
 
-    `repaired` says that what the model wrote had to be changed to be the part.
+    `repaired` says that what the model wrote had to be changed to be the part; `in_words` that it
+    is a text for the row to read, and no JSON.
     """
 
     value: Any
     text: str
     start: int | None = None
     repaired: bool = False
+    in_words: bool = False
 
 
 _STRICT, _LOOSE = json.JSONDecoder(), json.JSONDecoder(strict=False)
@@ -236,6 +241,18 @@ def _parts_in(text: str, labels: Sequence[str], *, finished: bool) -> dict[str, 
             for label, (value, _) in _labelled_in(found.value, labels).items():
                 out.setdefault(label, _spelled(value, True))
     return out
+
+
+def _unlabelled(
+    text: str, labels: Sequence[str], responses: Sequence[RowResponse | None]
+) -> dict[str, _Part]:
+    """Return the parts of a reply that is no object of labels, where whose they are is certain."""
+    said = unlabelled.in_lines(text, labels)
+    if said:
+        return {one: _Part(None, it, repaired=True, in_words=True) for one, it in said.items()}
+    fields = {name for one in responses if one is not None for name in one.schema["properties"]}
+    ordered = unlabelled.in_order(text, labels, fields)
+    return {label: _spelled(value, True) for label, value in ordered.items()}
 
 
 def _spelled(value: Any, repaired: bool) -> _Part:

@@ -54,6 +54,9 @@ def ask(odd, state, note):
         (f'{{"r1": {A}, "r2": "b", "r3": {C}}}', [0, 1, 0]),
         (f'{{"R1": {A}, "r2": {B}, "3.": {C}}}', [1, 0, 1]),
         (f'[{{"label": "r1", "text": "a"}}, {{"r2": {B}}}, {{"r3": {C}}}]', [1, 0, 0]),
+        (f"r1: {A}\n- **r2**: {B}\nr3 = {C}", [1, 1, 1]),
+        (f"{A}\n{B}\n{C}", [1, 1, 1]),
+        (f'{{"answers": [{A}, "b", {C}]}}', [1, 1, 1]),
     ],
 )
 def test_the_ledger_says_which_rows_were_repaired(odd, ask, state, reply, repaired):
@@ -62,6 +65,21 @@ def test_the_ledger_says_which_rows_were_repaired(odd, ask, state, reply, repair
     assert odd.requests == 1
     found = {row["answer"]: row["repaired"] for row in state.calls_since(0)}
     assert [found[text] for text in sorted(found)] == repaired
+
+
+@pytest.mark.parametrize(
+    "one",
+    [A, f"{A}\n{B}", f"r1: {A}\nr3: {C}", f"[{A}, {B}, {C}, {A}]", f"r1: {A} r1: {B} r2: {C}"],
+)
+def test_an_answer_that_does_not_say_whose_it_is_is_nobody_s(odd, ask, state, one):
+    def reply(number, body):
+        rows = body["messages"][0]["content"].splitlines()
+        own = {f"r{i}": {"text": row} for i, row in enumerate(rows, 1)}
+        return one if number == 1 else json.dumps(own)
+
+    odd.reply = reply
+    assert [answer.value["text"] for answer in ask()] == ["Row 1", "Row 2", "Row 3"]
+    assert odd.requests == 3  # one for all, and one for each half
 
 
 def test_what_was_whole_before_a_cut_is_as_it_was_written(odd, ask, state):

@@ -40,6 +40,15 @@ def parts(row, text, rows=2, **reply):
         f'[{{"r1": {A}}}, {{"r2": {B}}}]',
         "{'r1': {'answer': 'A'}, 'r2': {'answer': 'B'},}",
         json.dumps(f'{{"r1": {A}, "r2": {B}}}'),
+        "r1: A\nr2: B",
+        "| r1 | A |\n| r2 | B |",
+        "r1 = Yes, r2 = No",
+        "1. Yes\n2. No",
+        "<think>r1: B\nr2: A</think>**r1:** I would say Yes.\n**r2:** Answer: B",
+        f"r1: {A}\nr2: {B}",
+        f"{A}\n{B}",
+        '["A", "B"]',
+        f'{{"answers": [{A}, {B}]}}',
     ],
 )
 def test_each_row_s_part_is_found(row, text):
@@ -52,8 +61,16 @@ def test_what_is_whole_before_a_cut_is_found_and_nothing_else(row):
     assert parts(row, f'<think>{{"r1": {A}, "r2"', finish_reason="length")[0] != A
 
 
-def test_a_reply_without_any_part_is_each_row_s_own(row):
-    assert parts(row, "I would rather not say.") == ["I would rather not say."] * 2
+def test_a_reply_without_a_part_for_each_is_left_whole(row):
+    for said in (
+        "I would rather not say.",
+        A,
+        f"{A} {B} {A}",
+        "r2: A\nr1: B",
+        "r1: A",
+        "1. A\n3. B",
+    ):
+        assert parts(row, said) == [said] * 2
 
 
 @given(
