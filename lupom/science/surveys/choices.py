@@ -35,6 +35,7 @@ def gather(file: File) -> File:
     with several choices in a cell, which becomes a column for each. Each is given the labels '1'
     Selected and '0' Not selected.
     """
+    _factors(file)
     _ticks(file)
     groups: dict[str, list[Column]] = {}
     for column in file.columns:
@@ -80,6 +81,33 @@ def _one_or_nothing(file: File, start: str, members: Sequence[Column]) -> None:
     )
 
 
+def _factors(file: File) -> None:
+    """Take columns 'sex.factor', in which REDCap's script for R has labels of 'sex', as such."""
+    columns = {column.name: column for column in file.columns}
+    for name, worded in columns.items():
+        coded = columns.get(name.removesuffix(".factor"))
+        if coded is None or coded is worded or coded.labels or coded.why:
+            continue
+        pairs = {pair for pair in zip(coded.values, worded.values, strict=True) if any(pair)}
+        told = {code: text for code, text in pairs if not _absent(code) and not _absent(text)}
+        if not told or len(told) < sum(not (_absent(a) and _absent(b)) for a, b in pairs):
+            continue
+        if len(set(told.values())) == len(told):
+            coded.labels = dict(sorted(told.items(), key=_by_number))
+            worded.why = f"the labels of {coded.name}"
+
+
+def _by_number(item: tuple[str, str]) -> tuple[float, str]:
+    try:
+        return float(item[0]), item[0]
+    except ValueError:
+        return float("inf"), item[0]
+
+
+def _absent(value: str) -> bool:
+    return not value or value.casefold() in cells.ABSENT
+
+
 def _ticks(file: File) -> None:
     """Read columns of one prefix that hold two signs, such as 0 and 1 without labels, as choices.
 
@@ -96,7 +124,7 @@ def _ticks(file: File) -> None:
                 and not column.group
                 and not column.why
                 and held <= {yes, no}
-                and None not in told
+                and (None not in told or set(column.labels.values()) <= {"Checked", "Unchecked"})
             ):
                 groups.setdefault(found, []).append(column)
         for start, members in groups.items():
@@ -106,7 +134,8 @@ def _ticks(file: File) -> None:
             code = {yes: "1", no: "0"}
             for column in members:
                 column.values = [code.get(v, v) for v in column.values]
-                column.labels, column.group = {**SELECTED, **column.labels}, start
+                kept = {c: text for c, text in column.labels.items() if labels.nonresponse(text)}
+                column.labels, column.group = {**SELECTED, **kept}, start
             signs = "0 and 1" if no == "0" else f"{no} and {yes}"
             said = "1 selected" if no == "0" else f"{yes} selected"
             file.notes.append(

@@ -109,8 +109,10 @@ def guess(file: File, survey: str) -> Codebook:
     if not out.questions:
         columns_why = {c.name: c.why for c in rest}
         # What is not the record's own says more.
-        told = sorted(out.ignored.items(), key=lambda item: columns_why[item[0]] == item[1] != "")
-        why = "; ".join(f"{name}: {why}" for name, why in told[:5])
+        ordered = sorted(
+            out.ignored.items(), key=lambda item: columns_why[item[0]] == item[1] != ""
+        )
+        why = "; ".join(f"{name}: {why}" for name, why in ordered[:5])
         why = why or f"there is only {', '.join(out.columns)}"
         raise Fruitless(f"{file.name}: no column looks like a question; {why}", out)
     return out

@@ -84,6 +84,28 @@ def test_another_file_is_read_by_the_choices_of_the_first(tmp_path):
     ]  # fmt: skip
 
 
+def test_labels_in_columns_of_their_own_are_labels():
+    columns = {
+        "sex": ["2", "1", "1", "NA"],
+        "eats___1": ["0", "1", "1", "0"],
+        "eats___2": ["1", "0", "1", "0"],
+        "sex.factor": ["Male", "Female", "Female", "NA"],
+        "eats___1.factor": ["Unchecked", "Checked", "Checked", "Unchecked"],
+        "eats___2.factor": ["Checked", "Unchecked", "Checked", "Unchecked"],
+        "x": ["1", "2", "1", "1"],
+        "x.factor": ["a", "b", "c", "a"],
+    }
+    file = gather(File("x.csv", [Column(name, values) for name, values in columns.items()]))
+    book = guesses.guess(file, "x")
+    assert book.attributes[0].options == {"1": "Female", "2": "Male"}
+    assert [(q.column, q.kind) for q in book.questions[:2]] == [
+        ("eats___1", "multiple"),
+        ("eats___2", "multiple"),
+    ]
+    assert book.ignored["sex.factor"] == "the labels of sex"
+    assert "x.factor" not in book.ignored  # 1 is two things there
+
+
 def test_rows_of_a_grid_have_the_options_of_all():
     columns = {
         "Do you? [eat]": ["Never", "Often", "Often", ""],
