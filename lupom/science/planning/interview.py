@@ -58,8 +58,9 @@ class Interviewer:
             `trait_values` (-1: blank); what is not among them is not known.
         answers : the option given by the question's place.
         """
-        means, kinds, _ = self._known(attributes, answers)
-        shares = self._pool.shares(means, kinds)[0]
+        left, implied = self._implied(answers)
+        means, kinds, _ = self._known(attributes, implied)
+        shares = self._pool.shares(means, kinds)[0] * left
         out = {}
         for question, options in enumerate(self.task.options):
             part = shares[self._pool.moments.columns(question)].astype(np.float64)
@@ -78,6 +79,7 @@ class Interviewer:
         them, and counts by its chance to be asked otherwise. Neither are recodes, which are not
         asked. Parameters are as of `predict`.
         """
+        _, answers = self._implied(answers)
         means, kinds, covariance = self._known(attributes, answers)
         odds = self._odds(attributes, answers)
         rest = ~self._recodes & (odds.each[0] > 0)
@@ -90,6 +92,15 @@ class Interviewer:
         )
         order = [int(q) for q in np.argsort(expected, kind="stable") if np.isfinite(expected[q])]
         return [(q, now - float(expected[q])) for q in order]
+
+    def _implied(self, answers: Mapping[int, int]) -> tuple[Singles, dict[int, int]]:
+        """Return what answers leave of each option, and answers with those that they imply."""
+        answered = np.zeros((1, len(self.task.questions)), dtype=bool)
+        answered[0, list(answers)] = True
+        left, one = self._reach.left(answered)
+        (whole,), columns = left, self._pool.moments.columns
+        alone = {int(q): int(whole[columns(int(q))].argmax()) for q in np.flatnonzero(one[0])}
+        return np.asarray(whole), {**alone, **answers}
 
     def _odds(self, attributes: Mapping[int, int], answers: Mapping[int, int]) -> forms.Odds:
         """Return what chance there is that the person can be asked each question."""

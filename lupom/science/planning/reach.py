@@ -147,6 +147,30 @@ class Reach:
         """Return what `_odds` found, by the filters known."""
         return {}
 
+    def left(self, answered: Bools) -> tuple[Singles, Bools]:
+        """Return what is left of a filter's options for people who answered what hangs on it.
+
+        Who answered a question on work works, asked or not.
+
+        Parameters
+        ----------
+        answered : (n, Q), by other people than its own, too.
+
+        Returns
+        -------
+        (n, options of all questions), 1, and `STRAY` for those that rule out something answered;
+        (n, Q), of which questions one option alone is left.
+        """
+        options = self.owner < answered.shape[1]
+        owner = self.owner[options]
+        ruled = answered.astype(np.float32) @ self.bars[options].T.astype(np.float32) > 0
+        counts = np.zeros((answered.shape[1], len(owner)), dtype=np.float32)
+        counts[owner, np.arange(len(owner))] = 1
+        free = ~ruled @ counts.T
+        ruled &= free[:, owner] > 0
+        left = np.where(ruled, np.float32(STRAY), np.float32(1))
+        return left, (free == 1) & (counts.sum(axis=1) > 1)
+
     def of(self, questions: Ints) -> Reach:
         """Return what it is of some of the questions."""
         count = self.asked.shape[1]

@@ -211,6 +211,14 @@ def test_an_interview_asks_nobody_what_their_answers_rule_out():
     assert troubled[why] == max(troubled.values())
 
 
+def test_an_interview_knows_a_filter_from_what_hangs_on_it():
+    (task,) = everyone(*tables(filtered()))
+    interviewer, place = Interviewer(task), {name: q for q, name in enumerate(task.questions)}
+    said = {place["boss"]: 1}
+    assert interviewer.predict({}, said)[place["work"]][1] > 0.98
+    assert place["work"] not in [question for question, _ in interviewer.gains({}, said)]
+
+
 def test_an_interview_asks_no_recodes_but_predicts_them():
     answers = three_themes()
     level = np.random.default_rng(8).integers(0, 4, 900)

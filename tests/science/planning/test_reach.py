@@ -53,6 +53,19 @@ def test_what_is_known_of_a_person_says_what_can_be_asked(survey):
     assert (odds[:, place["lot"]] == 1).all()
 
 
+def test_who_answers_what_hangs_on_a_filter_passed_it(survey):
+    found, place = reached(survey)
+    answered = np.zeros((2, len(place)), dtype=bool)
+    answered[0, place["why"]] = answered[1, place["plain0"]] = True
+    left, one = found.left(answered)
+    # Who has a reason has trouble with a boss, and works.
+    for name in ("work", "boss"):
+        assert left[0, found.owner == place[name]][:2] == pytest.approx([0.01, 1])
+    assert [name for name, q in place.items() if one[0, q]] == ["boss", "work"]
+    assert (left[1] == 1).all()
+    assert not one[1].any()
+
+
 def test_an_attribute_may_be_a_filter():
     rng = np.random.default_rng(1)
     sex = rng.integers(0, 2, 600)
