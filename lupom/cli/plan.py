@@ -81,7 +81,8 @@ def plan(
             click.echo(f"{idle} more are up to date.", err=True)
         if total := _total(made.doing()):
             click.echo(total, err=True)
-        waiting = [s for s in made.doing() if s.estimate and s.estimate.low is None]
+        unknown = [s for s in made.doing() if s.estimate and s.estimate.low is None]
+        waiting = [s for s in unknown if s.estimate and not s.estimate.fault]
         if made.fault:
             click.echo(f"No LLM would be asked anything: {made.fault}", err=True)
         if waiting and not rehearse:
@@ -90,6 +91,10 @@ def plan(
                 " lupom plan --rehearse.",
                 err=True,
             )
+        for step in unknown:
+            if step.estimate and step.estimate.fault:
+                # Its cell in the table is too narrow for it.
+                click.echo(f"What {step.node} takes is unknown: {step.estimate.fault}", err=True)
 
 
 def _row(step: Step) -> list[object]:

@@ -5,7 +5,7 @@ No call is made, and no text embedded but in this process.
 
 from __future__ import annotations
 
-from lupom.engine.errors import LupomError
+from lupom.engine.errors import LupomError, StateError
 from lupom.engine.graph import Graph
 from lupom.engine.llm import prices
 from lupom.engine.llm.forecast import Forecast, Range
@@ -34,6 +34,8 @@ def estimate_calls(
     that is to be asked, and below texts that are to be embedded, the rows of today give a range.
     Where there are none, nothing is known yet; with `rehearse`, answers and vectors are made up,
     and all between is built in memory, too. Where one of `before_llms` fails, nothing is asked.
+
+    Raises StateError where the ledger cannot be read.
     """
     doing = {step.node: step for step in plan.doing()}
     here = {n for n, s in context.files.settings.embeddings.items() if s.in_process}
@@ -81,8 +83,11 @@ def estimate_calls(
                             f"no answer can be made up for {failed:,} rows",
                         ]
                         step.estimate.note = "; ".join(note for note in notes if note)
+            except StateError:
+                # What was answered before is all that a plan is about, and no run could begin.
+                raise
             except LupomError as error:
-                step.estimate = Estimate(note=str(error))
+                step.estimate = Estimate(note=str(error), fault=str(error))
 
 
 def _gate_fault(context: Context, graph: Graph[Node], doing: set[str], memory: Scratch) -> str:

@@ -25,7 +25,7 @@ class Estimate:
     others. `from_cache` of the tokens come from the provider's prompt cache, None is unknown;
     `saved` are the tokens that asking rows together saves. `guessed` says that answers above were
     made up, so that all numbers are about so many; `embeds` that they are of texts to embed and not
-    of rows to ask.
+    of rows to ask. `fault` is why nothing is known where something is wrong.
     """
 
     rows: int | None = None
@@ -41,6 +41,7 @@ class Estimate:
     note: str = ""
     guessed: bool = False
     embeds: bool = False
+    fault: str = ""
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ import pytest
 
 from lupom import Project
 from lupom.engine.errors import ProjectError
+from tests.support.commands import lupom
 from tests.support.llm_server import Fault, LLMServer
 from tests.support.notes_project import FILES
 
@@ -126,7 +127,7 @@ def test_another_backbone_asks_only_its_own_rows(make, one, two):
     assert (one.requests, two.requests) == (3, 3)
 
 
-def test_a_row_that_names_no_alias_there_is_stops_before_anything_is_asked(make, one, two):
+def test_a_row_that_names_no_alias_there_is_stops_before_anything_is_asked(make, one, two, capsys):
     folder = make(people("one", "tow"))
     result = run(folder)
     assert result.exit_code == 1
@@ -134,6 +135,12 @@ def test_a_row_that_names_no_alias_there_is_stops_before_anything_is_asked(make,
     assert "did you mean 'two'" in notes(result).message
     assert (one.requests, two.requests) == (0, 0)
     assert "'tow'" in step(folder).estimate.note
+    # Too long for a cell of the table, and nothing that would be known after another answer.
+    assert lupom("plan", "--project-dir", str(folder)) == 0
+    said = capsys.readouterr().err
+    assert "What notes takes is unknown: models/notes.sql: 3 rows are to be asked of" in said
+    assert "did you mean 'two'" in said
+    assert "wait for answers" not in said
 
 
 def test_only_settings_of_aliases_that_rows_name_make_the_model_stale(make, one, two):

@@ -131,5 +131,7 @@ def test_a_file_by_its_url_is_shared_by_checkouts(make, server):
 
 def test_a_server_that_is_not_there_is_one_error(make):
     folder = make(', state: "postgresql://ann@127.0.0.1:1/team"')
-    with Project(folder) as project, pytest.raises(LupomError, match="no server answers there"):
-        project.run()
+    with Project(folder) as project:
+        for begin in (project.run, project.plan):
+            with pytest.raises(LupomError, match="no server answers there"):
+                begin()
