@@ -448,6 +448,7 @@ def _attribute(column: Column, pew: dict[str, str]) -> Attribute:
     bins = _ranged(column, named)
     options = {} if bins else _options(column, missing)
     label = column.label if column.label.casefold() != column.name.casefold() else ""
+    label = wordings.parted(label)[1]
     name = pew.get(column.name, column.name)
     # 'Household income' is a name, 'What is your household income?' none.
     if name == column.name and (name.endswith("?") or len(name.split()) > 3):

@@ -23,7 +23,8 @@ _RUNNING = re.compile(
 )
 # What says to which question an answer is, where a row is one.
 _ITEM = re.compile(
-    r"(?:question|item|variable|field|frage|pregunta)s?(?:_?(?:id|code|name|key|text|number|no))?|qid"
+    r"(?:question|item|variable|field|frage|pregunta|stim(?:ul(?:us|i))?|trial|statement|vignette"
+    r"|scenario|post|picture|image|video|product|prompt|sentence)s?(?:_?(?:id|code|name|key|text|number|no))?|qid"
 )
 
 

@@ -10,9 +10,10 @@ from lupom.science.surveys.columns import Column, slug
 
 _RECORD = re.compile(
     r"(?:start|end|recorded|interview|completion|submit)_?(?:date|time|timestamp)(?:_.*)?"
-    r"|(?:date|timestamp)(?:_.*)?|time_?(?:stamp|taken|spent|started|submitted)(?:_.*)?"
+    r"|(?:date|timestamp)(?:_.*)?|time_?(?:stamp|taken|spent|started|submitted)(?:_(?:in_)?"
+    r"(?:m?s|secs?|seconds|mins?|minutes|utc))?|time_from_start_to_finish.*"
     r"|.+_time_?stamp|redcap_.*|(?:last_page|start_language|submit_?date|ref_?url|network_id)"
-    r"|(?:interview|survey)_(?:start|end)(?:_.*)?|duration.*|ip_?address|(?:location)?(?:lat|long)itude"
+    r"|(?:interview|survey)_(?:start|end)(?:_.*)?|duration(?!_of_).*|ip_?address|(?:location)?(?:lat|long)itude"
     r"|progress|finished|user_?language|distribution_?channel|external_?(?:data_?)?reference"
     r"|(?:device|lang|browser|version)(?:_.*)?|.*_(?:first_click|last_click"
     r"|page_submit|click_count)",

@@ -17,6 +17,8 @@ _CODE = re.compile(
     r"(?:[.:)]|\s[-\u2013\u2014])|(?P<c>\w{1,20}(?:\[\w+\])*)\.)\s+(?P<text>\S+\s.*)",
     re.DOTALL,
 )
+# What Qualtrics adds to the wording of a question that has a text beside a choice.
+_CHOSEN = re.compile(r"\s+-\s+Selected Choice(?=\s+-\s|\s*$)")
 _YOUR = (
     r"(?:(?:what|which|how) (?:is|are|was|would you describe|do you describe) |what'?s "
     r"|(?:please )?(?:select|indicate|enter|state|specify|choose|tell us|provide|give) )?"
@@ -117,6 +119,7 @@ def parted(name: str) -> tuple[str, str]:
     -------
     '' and the name itself where it has none; a number alone is Q and the number.
     """
+    name = _CHOSEN.sub("", name)
     found = _CODE.fullmatch(name.strip())
     if found is None:
         return "", name

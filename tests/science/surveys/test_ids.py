@@ -16,7 +16,7 @@ def file_of(**columns):
 YES = ["Yes", "No", "No"] * 8
 
 
-@pytest.mark.parametrize("item", ["question", "item_id", "VARIABLE", "what"])
+@pytest.mark.parametrize("item", ["question", "item_id", "VARIABLE", "what", "post_id"])
 def test_a_row_an_answer_is_refused_with_what_to_do(item):
     people = [i // 4 for i in range(24)]
     long = file_of(respondent_id=people, **{item: ["q1", "q2", "q3", "q4"] * 6}, answer=YES)

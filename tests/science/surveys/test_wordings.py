@@ -24,6 +24,8 @@ YES = ["Yes", "No", "No"] * 4
         ("St. Anton is nice", "", "St. Anton is nice"),
         ("2 - 3 times", "", "2 - 3 times"),
         ("Q1", "", "Q1"),
+        ("Which? - Selected Choice", "", "Which?"),
+        ("3. Which (of all)? - Selected Choice - Tea", "Q3", "Which (of all)? - Tea"),
     ],
 )
 def test_a_code_is_parted_from_its_question(name, code, wording):
@@ -45,6 +47,7 @@ def test_a_code_is_the_questions_key():
         ("How old are you?", "age"),
         ("2. What is your age (in years)?", "age"),
         ("Please indicate your gender:", "gender"),
+        ("What is your gender? - Selected Choice", "gender"),
         ("What is the highest level of education you have completed?", "education"),
         ("What is your annual household income?", "income"),
         ("In which country do you currently live?", "country"),
@@ -83,6 +86,10 @@ def test_what_is_known_of_people_is_an_attribute_by_its_wording(name, attribute)
         ("groupTime12", "15", "of the interview, not of the person"),
         ("Nom &amp; Post-nom / Firstname and Surname", "ab", "personal data"),
         ("Screen time", "15", None),
+        ("Time spent on chores", "15", None),
+        ("duration_of_illness", "15", None),
+        ("Time spent (seconds)", "15", "of the interview, not of the person"),
+        ("Duration (in seconds)", "15", "of the interview, not of the person"),
         ("made", ["2024/05/01 10:00", "2024/5/2 9:30"], "dates"),
         ("dob", ["1990-01-01", "1991-01-01"], "personal data"),
     ],
