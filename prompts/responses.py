@@ -95,6 +95,43 @@ Values = Annotated[list[str], AsArray(), BeforeValidator(values_of)]
 Ordered = Annotated[bool, BeforeValidator(order_of)]
 
 
+# What fields are called where a schema is not enforced.
+CALLED = {
+    "name": ("dimension", "dimension_name", "title", "label"),
+    "description": ("definition", "meaning", "explanation"),
+    "candidate_values": ("values", "candidates", "options", "scale"),
+}
+
+
+def renamed(said: Any) -> Any:
+    """Return a dimension with the fields' own names where others stand for them."""
+    if not isinstance(said, dict):
+        return said
+    out = dict(said)
+    for name, others in CALLED.items():
+        found = [other for other in others if other in out]
+        if name not in out and len(found) == 1:
+            out[name] = out.pop(found[0])
+    return out
+
+
+def in_one_list(said: Any) -> Any:
+    """Return dimensions in one list where they are grouped by level: {"low": [...]}."""
+    if not isinstance(said, dict):
+        return said
+    grouped = said.get("dimensions", said)
+    if not isinstance(grouped, dict) or not grouped:
+        return said
+    levels = {level_of(key): inner for key, inner in grouped.items()}
+    if not set(levels) <= {"low", "mid", "high"}:
+        return said
+    flat = []
+    for level, inner in levels.items():
+        for one in inner if isinstance(inner, list) else [inner]:
+            flat.append({"level": level, **one} if isinstance(one, dict) else one)
+    return {"dimensions": flat}
+
+
 class ProposedDimension(BaseModel):
     level: Annotated[Literal["low", "mid", "high"], BeforeValidator(level_of)]
     name: Name
@@ -102,11 +139,15 @@ class ProposedDimension(BaseModel):
     candidate_values: Values
     ordered: Ordered = True
 
+    _named = model_validator(mode="before")(renamed)
+
 
 class ProposedDimensions(BaseModel):
     """Dimensions behind one question; of two with one name the first counts."""
 
     dimensions: Annotated[list[ProposedDimension], Usable()]
+
+    _grouped = model_validator(mode="before")(in_one_list)
 
     @model_validator(mode="after")
     def _merged(self) -> ProposedDimensions:
@@ -126,6 +167,8 @@ class MergedDimension(BaseModel):
     description: Description
     candidate_values: Values
     ordered: Ordered = True
+
+    _named = model_validator(mode="before")(renamed)
 
 
 class DemographicCheck(BaseModel):

@@ -108,6 +108,20 @@ def test_dimensions_as_capable_llms_write_them_come_back_as_they_are(concept):
         assert parsed("MergedDimension", merged) == merged
 
 
+def test_dimensions_are_read_by_level_and_under_other_names_for_their_fields():
+    one, other = proposal("Trust"), proposal("Faith")
+    for said in (one, other):
+        del said["level"]
+    expected = [{"level": "low", **one}, {"level": "high", **other}]
+    grouped = {"low": [one], "high": other}
+    assert parsed("ProposedDimensions", grouped)["dimensions"] == expected
+    assert parsed("ProposedDimensions", {"dimensions": grouped})["dimensions"] == expected
+    called = {"level": "Low", "dimension": "Trust", "definition": one["description"]}
+    assert proposed({**called, "values": ["Low", "High"]}) == [{"level": "low", **one}]
+    with pytest.raises(InvalidAnswer):
+        parsed("ProposedDimensions", {"societal": [one]})
+
+
 def test_any_number_of_dimensions_of_any_levels_is_taken():
     many = [proposal(f"Attitude {number}") for number in "ABCDEFGHI"]
     assert len(proposed(*many)) == 9

@@ -179,7 +179,9 @@ def said_in(text: str, labels: Mapping[str, str], field: str) -> str | None:
     """
     option = _in_lines(text, labels, field)
     if option is None:
-        option = prose.said(text, labels, lambda words: meant(bare(words, field), labels, field))
+        option = prose.said(
+            text, labels, lambda words: meant(bare(words, field), labels, field), field
+        )
     return option
 
 

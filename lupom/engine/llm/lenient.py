@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from lupom.engine.llm.numerals import one_number
+
 if TYPE_CHECKING:
     from pydantic import BaseModel
     from pydantic_core import SchemaValidator
@@ -171,7 +173,8 @@ def _text(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def number_of(value: Any) -> Any:
-    """Return a number that a text writes in groups of digits or with a decimal comma.
+    """Return a number that a text writes in groups of digits, with a decimal comma, or in a few
+    words.
 
     Only where it can be read in one way: "1,200" may be 1200 or 1.2 and stays a text.
     """
@@ -184,7 +187,8 @@ def number_of(value: Any) -> Any:
     for pattern, group, point in _GROUPED:
         if pattern.fullmatch(text):
             return text.replace(group, "").replace(point, ".")
-    return value
+    said = one_number(text)
+    return value if said is None else said
 
 
 def _only(value: Any) -> Any:
@@ -194,7 +198,7 @@ def _only(value: Any) -> Any:
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
-_LONGEST_NUMBER = 40
+_LONGEST_NUMBER = 200
 # A pattern, what stands between its groups, and its decimal point.
 _GROUPED = [
     (re.compile(pattern, re.ASCII), group, point)

@@ -56,22 +56,40 @@ def head(option: str) -> str | None:
     return None if match is None else match[1]
 
 
-def said(text: str, labels: Mapping[str, str], meant: Meant) -> str | None:
+def said(text: str, labels: Mapping[str, str], meant: Meant, field: str = "answer") -> str | None:
     """Return the one option that a text answers with in a sentence, else None.
 
     Parameters
     ----------
     text : the reply without its thoughts.
     labels : the option of each label.
+    field : the name of what was asked for.
     meant : tells which option a few words are, None for what is none or several.
     """
     text = text.strip()
     if not text or len(text) > _MOST:
         return None
-    for found in (_bold(text, meant), _after_a_name(text, meant), _by_grammar(text, labels, meant)):
+    for found in (
+        _bold(text, meant),
+        _after_a_name(text, meant),
+        _by_grammar(text, labels, meant),
+        _by_being(text, meant, field),
+    ):
         if found:
             return found.pop() if len(found) == 1 else None
     return None
+
+
+def _by_being(text: str, meant: Meant, field: str) -> set[str]:
+    """Return the option that all of a text says something is: "They are two different things."."""
+    what = re.escape(field.replace("_", " "))
+    match = re.fullmatch(
+        rf"(?:it|they|this|these|that|those|the (?:{what}|two|answer)) (?:is|are|would be) (.+)",
+        text,
+        re.IGNORECASE,
+    )
+    option = None if match is None else meant(match[1].strip())
+    return set() if option is None else {option}
 
 
 def _bold(text: str, meant: Meant) -> set[str]:

@@ -17,6 +17,7 @@ from lupom.engine.errors import LupomError, ModelError
 from lupom.engine.llm import choices
 from lupom.engine.llm.lenient import key_of
 from lupom.engine.llm.markers import LENIENT, OneOfEach
+from lupom.engine.llm.numerals import one_number
 from lupom.engine.llm.reading import Found, after_thoughts, found_in, repaired_in, shapes
 from lupom.engine.llm.reasoned import reasoned
 from lupom.engine.llm.stated import Distribution
@@ -126,15 +127,18 @@ class Reader:
         raise why or _nothing_in(body)
 
     def _without_object(self, text: str) -> Reading | None:
-        """Return the answer of a class with one field: a number that is all the text says, or
-        probabilities or values that it lists."""
+        """Return the answer of a class with one field: a number that is all the text says,
+        a text that is marked as one, or probabilities or values that it lists."""
         fields = self._spec.cls.model_fields
         if len(fields) != 1:
             return None
         ((name, field),) = fields.items()
         said = after_thoughts(text) or ""
         if field.annotation in (int, float):
-            said = choices.bare(said, name)
+            said = one_number(said) or choices.bare(said, name)
+        elif field.annotation is str:
+            # A text alone may be a refusal as well as the text: there has to be a sign that it is.
+            said = choices.bare(said, name) if choices.bare(said, name) != said.strip() else ""
         elif not any(isinstance(mark, Distribution | OneOfEach) for mark in field.metadata):
             return None
         try:

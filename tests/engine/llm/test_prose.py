@@ -66,6 +66,14 @@ def test_an_option_is_called_by_its_beginning(choice, said):
     assert choice.for_row({"options": RESPECTS}).parse(said) == {"answer": "No, it does not"}
 
 
+def test_what_something_is_is_read_where_nothing_else_is_said(choice):
+    response = choice.for_row({"options": ["two different things", "one and the same thing"]})
+    for said in ("They are two different things.", "The answer is two different things"):
+        assert response.parse(said) == {"answer": "two different things"}
+    with pytest.raises(InvalidAnswer):
+        response.parse("They are two different things to many. I do not know.")
+
+
 def test_a_beginning_that_two_options_share_is_neither(choice):
     response = choice.for_row(
         {"options": ["Yes, always", "Yes, at times", "$30,000 or more", "No"]}
