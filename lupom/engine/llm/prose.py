@@ -27,6 +27,10 @@ _BUT = re.compile(
     r"|\bcan(?:no|'|\u2019)t\b|\bnot (?:sure|enough|possible)\b",
     re.IGNORECASE,
 )
+# "it says more", "the answer to the other": one word is an option where somebody would answer it.
+_SOMEBODY = re.compile(
+    r"\b(?:would|will|likely|probably|i|my|person|respondent|participant|is)\b|['\u2019]d\b"
+)
 _OTHER_THAN = re.compile(r"\W*(?:rather than|instead of|over|and not|not)\b")
 _BOLD = re.compile(r"\*\*(?!\s*\*)(.+?)\*\*|__(.+?)__", re.DOTALL)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
@@ -141,6 +145,8 @@ def _by_grammar(text: str, labels: Mapping[str, str], meant: Meant) -> set[str]:
             option, label = texts[match["option"]], match["label"]
             before, after = one[: match.start("option")], one[match.end("option") :]
             named = next((o for key, o in labels.items() if key.casefold() == label), None)
+            if " " not in match["option"] and not _SOMEBODY.search(before):
+                continue
             if _DENIED.search(before) or _BUT.search(after) or (label and named != option):
                 return set()
             if not _OTHER_THAN.match(after):
