@@ -25,6 +25,7 @@ _MEANINGS = (
     ("no pg_hba.conf entry", "the server does not let this user or machine in", "refused"),
     ("connection refused", "no server answers there", "down"),
     ("timeout expired", "no server answers there", "down"),
+    ("received invalid response", "another program than PostgreSQL answers there", "other"),
     ("could not translate host name", "there is no such host", "host"),
     ("failed to resolve host", "there is no such host", "host"),
     ("name or service not known", "there is no such host", "host"),
@@ -36,6 +37,7 @@ _HINTS = {
     "password": "the URL takes it from the environment: \"{{ env_var('LUPOM_STATE') }}\"; without"
     " one in the URL, PGPASSWORD and ~/.pgpass count",
     "missing": "createdb makes a database, on the server; LUPoM makes the tables",
+    "other": "PostgreSQL's port is 5432 where nobody chose another",
     "others": "give the ledger a database of its own",
     "refused": "pg_hba.conf of the server says who may come",
     "down": "is the server running, and is host and port right?",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import re
 import threading
 from pathlib import Path
 
@@ -152,6 +153,13 @@ def test_what_is_wrong_is_said_in_one_line_without_the_password(url, change, mes
     assert PASSWORD not in said
     assert "other-word" not in said
     assert "at postgresql://lupom" in said or "state: " in said
+
+
+def test_another_program_at_the_port_is_told(url, server):
+    (port,) = re.findall(r":(\d+)/", url)
+    place = server.base_url.split("/")[2]
+    with pytest.raises(StateError, match=r"another program than PostgreSQL answers there.*5432"):
+        opened(url.replace(f"127.0.0.1:{port}", place))
 
 
 def test_a_database_with_tables_of_another_program_is_not_taken_for_a_missing_one(url):
