@@ -13,10 +13,11 @@ from typing import Any
 _lock = threading.Lock()
 _inside = 0
 _limits: list[Any] = []
-# The libraries there are: looking for them takes 3 ms, twice as long as many a model's work.
-_found: Any = None
-# How many modules there were when they were looked for: scipy brings a BLAS of its own.
+# How many modules there were when BLAS was limited last: scipy brings a BLAS of its own.
 _modules = 0
+# The libraries there are, and how many modules there were when they were looked for, which takes
+# 3 ms of CPU, as long as many a model.
+_found: tuple[int, Any] = (0, None)
 # threadpoolctl (3.8) heeds of several threads the one that set OpenBLAS's number of threads first,
 # until that has taken its limit back or ended. A model that limited BLAS, let it go and limited it
 # again elsewhere left the next model, in another thread, with all threads: two runs of five of the
@@ -37,11 +38,12 @@ def one_thread() -> Iterator[None]:
     seconds on a busy machine in place of 18. Where somebody holds a limit of threadpoolctl's
     around it, theirs counts.
     """
-    global _inside
+    global _inside, _modules
 
     with _lock:
         _inside += 1
         if not _limits or len(sys.modules) != _modules:
+            _modules = len(sys.modules)
             _in_setter(_limit)
         own = _limited() if _each else None
     try:
@@ -72,19 +74,35 @@ def set_threads(numbers: Mapping[str, int]) -> None:
         _in_setter(work)
 
 
-def _limit() -> None:
-    global _each, _found, _modules
-    from threadpoolctl import ThreadpoolController
+def threads() -> dict[str, int]:
+    """Return the number of threads of each BLAS that is loaded, by its file."""
+    with _lock:
+        pools = _libraries().info()
+    return {pool["filepath"]: pool["num_threads"] for pool in pools if _is_blas(pool)}
 
-    if len(sys.modules) != _modules:
-        _modules, _found = len(sys.modules), ThreadpoolController()
-        pools = [pool for pool in _found.info() if _is_blas(pool)]
-        _each = not all(pool.get("threading_layer") == "pthreads" for pool in pools)
+
+def _libraries() -> Any:
+    """Return the libraries there are, looked for again where something was imported since."""
+    global _found
+
+    count = len(sys.modules)
+    if _found[1] is None or _found[0] != count:
+        from threadpoolctl import ThreadpoolController
+
+        _found = (count, ThreadpoolController())
+    return _found[1]
+
+
+def _limit() -> None:
+    global _each
+
     _limits.append(_limited())
+    shared = [p.get("threading_layer") == "pthreads" for p in _libraries().info() if _is_blas(p)]
+    _each = not all(shared)
 
 
 def _limited() -> Any:
-    return _found.limit(limits=1, user_api="blas").__enter__()
+    return _libraries().limit(limits=1, user_api="blas").__enter__()
 
 
 def _is_blas(pool: Mapping[str, Any]) -> bool:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lupom.blas import set_threads
+from lupom.blas import set_threads, threads
 
 
 @contextmanager
@@ -18,17 +18,10 @@ def restored_blas() -> Iterator[None]:
     if "numpy" not in sys.modules:
         yield
         return
-    before = _threads()
+    before = threads()
     try:
         yield
     finally:
-        now = _threads()
+        now = threads()
         if any(now.get(file) != number for file, number in before.items()):
             set_threads(before)
-
-
-def _threads() -> dict[str, int]:
-    """Return the number of threads of each BLAS that is loaded, by its file."""
-    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
-
-    return {p["filepath"]: p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"}
