@@ -143,7 +143,7 @@ def adaptive(pool: Pool, people: Cells, most: int, reach: Reach | None = None) -
 
     The next question is the one of which the expected entropy of the rest is least: over its
     options, each as likely as the answers so far make it (greedy information gain, as Ma et al.
-    2019). What a person has no answer to is not asked; -1 where none of the best is left.
+    2019). What a person has no answer to is not asked; -1 where nothing is left.
 
     Parameters
     ----------
@@ -166,6 +166,11 @@ def adaptive(pool: Pool, people: Cells, most: int, reach: Reach | None = None) -
             expected[~people.there[rows]] = np.inf
             some = np.isfinite(expected).any(axis=1)
             out[rows[some], step] = expected[some].argmin(axis=1)
+            if len(others := np.flatnonzero(~some & (people.there & ~asked)[rows].any(axis=1))):
+                # Who has no answer to any of the shortlist is asked what leaves least variance.
+                left = variance_left(pool.moments, covariance, rest)[of[others]]
+                left[~people.there[rows[others]]] = np.inf
+                out[rows[others], step] = left.argmin(axis=1)
         found = np.flatnonzero(out[:, step] >= 0)
         asked[found, out[found, step]] = True
     return out

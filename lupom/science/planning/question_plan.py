@@ -176,6 +176,9 @@ def _rows(
         # Longer than is shown, for people who have no answer to some of them.
         own = _chosen(moments, people.only(~here), reach.only(~here), most + SPARE, rng)
         least_certain = uncertain(moments, reach.only(~here).shares)
+        # Where people were asked few of the questions, as in a split questionnaire, all are needed
+        # for everybody to be asked as many.
+        own += [int(q) for q in least_certain if q not in set(own)]
         pool = Pool(moments, classes.fit(people.only(~here), seed=seed))
         judge = Judge(pool, part)
         for size in range(most + 1):

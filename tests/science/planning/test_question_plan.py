@@ -95,6 +95,26 @@ def test_groups_have_a_curve_of_their_own():
     assert everybody["n"] == women["n"] + men["n"]
 
 
+def test_everybody_is_asked_as_many_where_each_was_asked_few_of_many():
+    # Nine studies of five questions, of which everybody was in two.
+    rng = np.random.default_rng(4)
+    n, studies = 300, 9
+    trait = rng.integers(0, 2, n)
+    was = rng.random((n, studies)).argsort(axis=1) < 2
+    answers = {
+        f"s{study}_{item}": np.where(was[:, study], noisy(rng, trait, 0.2), -1)
+        for study in range(studies)
+        for item in range(5)
+    }
+    found = planned(answers, most=3, interviewed=20)
+    (task,) = everyone(*tables(answers))
+    people = cells(task)
+    assert (forms.adaptive(Pool(fit(people), classes.fit(people)), people, 4) >= 0).all()
+    # Of ten answers that there are three are known; any three are as good.
+    chosen, lot = (found[strategy, 3, None]["nll"] for strategy in ("chosen", "random"))
+    assert chosen == pytest.approx(lot, abs=0.02)
+
+
 def test_the_same_seed_gives_the_same_plan():
     answers = three_themes(n=300)
     assert planned(answers, most=2, seed=4) == planned(answers, most=2, seed=4)
