@@ -160,7 +160,9 @@ def _is_numeric(column: Column) -> bool:
 def extend(codebook: Codebook, file: File) -> list[str]:
     """Add a guess for each column that the codebook does not name; returns the columns' names."""
     known = set(codebook.columns)
-    new = [c for c in file.columns if c.name not in known]
+    # Choices in the cells of a column that the codebook has as one, or leaves out, are none of it.
+    whole = {c for c in known if not any(k.startswith(f"{c} [") for k in known)}
+    new = [c for c in file.columns if c.name not in known and c.group not in whole]
     for column in new:
         weight = "a column of weights" if _is_weight(column) else ""
         why = weight or _why_not(column, file.rows)

@@ -226,7 +226,7 @@ def _scores(options: Sequence[str]) -> list[float] | None:
 
 def _familiar(plain: list[str]) -> list[float] | None:
     """Return the scores of texts by the first family of scales that has all of them."""
-    families = [_numbers(plain)]
+    families = [_numbers(plain), [_height(p) for p in plain]]
     families += [[_bipolar(p, low, high) for p in plain] for low, high in _POLES]
     families += [[_unipolar(p, family) for p in plain] for family in _UNIPOLAR]
     for scores in families:
@@ -234,6 +234,12 @@ def _familiar(plain: list[str]) -> list[float] | None:
         if 1 < len(known) == len(plain) == len(set(known)):
             return known
     return None
+
+
+def _height(text: str) -> float | None:
+    """Return the inches of 5'11", whose signs are blanks here."""
+    found = re.fullmatch(r"([3-8]) (\d|1[01])", text)
+    return None if found is None else 12 * float(found[1]) + float(found[2])
 
 
 def _bipolar(text: str, low: str, high: str) -> float | None:

@@ -84,6 +84,17 @@ def test_another_file_is_read_by_the_choices_of_the_first(tmp_path):
     ]  # fmt: skip
 
 
+def test_a_codebook_that_leaves_the_column_out_is_kept(tmp_path):
+    file = files.read(form(tmp_path))
+    text = "id: id\nquestions: [{column: q, options: [Yes, No]}]\nignored: {'Which drinks?': mine}"
+    book = codebook.load(text, "c.yml")
+    assert guesses.extend(book, file) == []
+    # A choice that is new in a file is added to those that are there.
+    book = guesses.guess(file, "x")
+    later = files.read(form(tmp_path, [*DRINKS, "Mead, Tea"], "later.csv"))
+    assert guesses.extend(book, later) == ["Which drinks? [Mead]"]
+
+
 def test_labels_in_columns_of_their_own_are_labels():
     columns = {
         "sex": ["2", "1", "1", "NA"],
