@@ -283,7 +283,10 @@ class DuckLake(Store):
             f"call {CATALOG}.set_option('data_inlining_row_limit', '{_INLINED}',"
             " schema => 'lupom_meta')"
         )
+        # A setting wants a schema that is committed. The tables are one commit, both or neither.
+        connection.execute("begin")
         super()._prepare(connection)
+        connection.execute("commit")
 
     def _attach(
         self, connection: duckdb.DuckDBPyConnection, alias: str, *, read_only: bool
