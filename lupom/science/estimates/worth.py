@@ -26,6 +26,7 @@ WORTH = pa.schema(
         ("r2", pa.float64()),
         ("low", pa.float64()),
         ("high", pa.float64()),
+        ("mean_r2", pa.float64()),
         ("n", pa.int64()),
     ]
 )
@@ -51,7 +52,8 @@ def prediction_worth(
     Returns
     -------
     A row for each question, predictor and LLM with 20 people or more who answered and were
-    predicted (n): r2 and its interval, as `explained` has them.
+    predicted (n): r2 and its interval, as `explained` has them, and mean_r2, the same of numbers or
+    positions on a scale, null where not all options have one.
     """
     said = joined(predictions)
     if not len(said):
@@ -76,14 +78,15 @@ def prediction_worth(
                 known = np.flatnonzero(one.answered & ppi.has_all(values))
                 if len(known) < SMALLEST:
                     continue
+                given, said_of = one.values[known], values[known]
+                drawn = population.design.weights[known], population.fold[known]
                 with one_thread():
-                    found = explained(
-                        one.values[known],
-                        values[known],
-                        population.design.weights[known],
-                        population.fold[known],
-                    )
-                row = (survey, one.question, predictor, llm, found.r2, found.low, found.high)
+                    found = explained(given, said_of, *drawn)
+                    mean = found.r2 if not one.options else None
+                    if one.options and not np.isnan(one.ranks).any():
+                        ranks = one.ranks[:, None]
+                        mean = explained(given @ ranks, said_of @ ranks, *drawn).r2
+                row = (survey, one.question, predictor, llm, found.r2, found.low, found.high, mean)
                 rows.append(dict(zip(WORTH.names, (*row, len(known)), strict=True)))
     return pa.Table.from_pylist(rows, schema=WORTH)
 

@@ -107,7 +107,9 @@ def surveys(
     open_to = {(r["survey"], r["question_id"]): r for r in made if close_gaps and r["n_asked"]}
     known: dict[tuple[str, str], dict[Key, float]] = {}
     for r in [] if worth is None else arrow(worth).to_pylist():
-        known.setdefault((r["survey"], r["question_id"]), {})[r["predictor"], r["llm"]] = r["r2"]
+        mean = r.get("mean_r2") if _place(r) in numeric else None
+        r2 = r["r2"] if mean is None else mean
+        known.setdefault(_place(r), {})[r["predictor"], r["llm"]] = r2
     people = None if respondents is None else _people(arrow(respondents))
     spreads = _spreads(numeric, responses, respondents)
     told = {r["survey"] for r in rows}

@@ -81,6 +81,12 @@ def test_a_pilot_whom_everything_was_asked_says_what_predictions_explain():
     assert row["low"] < row["r2"] < row["high"]
     assert row["r2"] == pytest.approx(0.35, abs=0.06)
     assert row["high"] - row["low"] < 0.12
+    assert row["mean_r2"] is None, "options without positions have no mean"
+    responses, questions, *others = survey()
+    ranked = questions.assign(ordinal=[[1.0, 2.0]])
+    [scale] = worth.prediction_worth(responses, ranked, *others).to_pylist()
+    # Of two options the mean is one of their shares.
+    assert scale["mean_r2"] == pytest.approx(row["r2"], abs=1e-6)
     assert worth.prediction_worth(*survey(n=19)).num_rows == 0, "of few people it is not known"
     *tables, none = survey()
     assert worth.prediction_worth(*tables, none.slice(0, 0)).num_rows == 0
