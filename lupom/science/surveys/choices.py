@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from itertools import pairwise
 
 from lupom.science.surveys import cells, grids, labels
 from lupom.science.surveys.columns import SELECTED, Column, File, fill, prefix
@@ -23,6 +23,8 @@ _TICKS = (("1", "0"), ("Checked", "Unchecked"))
 _MOST = 60
 # Of what stands in cells of choices, this share at least is listed in others, too.
 _AGAIN = 0.8
+# Of more different cells so many tell whether it is worth to part them all.
+_FIRST = 400
 _CODES = re.compile(r"\d{1,2}(?: \d{1,2})*")
 _MADE = re.compile(r"(.+) \[(.+)\]", re.DOTALL)
 
@@ -200,7 +202,10 @@ def listed(values: Sequence[str]) -> tuple[list[str], int] | None:
     """
     counts = Counter(v for v in values if v and v.casefold() not in cells.ABSENT)
     codes = bool(counts) and all(_CODES.fullmatch(v.strip("; ")) for v in counts)
+    first = Counter(dict(itertools.islice(counts.items(), _FIRST)))
     for sign in (";", "|", ",", *([" "] if codes else [])):
+        if len(counts) > _FIRST and _parts(first, sign) is None:
+            continue
         found = _parts(counts, sign)
         if found is None:
             continue
@@ -257,7 +262,7 @@ def _apart(value: str, sign: str) -> list[str]:
 
 def _rejoined(apart: dict[str, list[str]]) -> dict[str, list[str]]:
     """Put together what is never parted: 'Employed, full-time' beside 'Employed, part-time'."""
-    pairs = [(a, b) for parts in apart.values() for a, b in pairwise(["", *parts, ""])]
+    pairs = [(a, b) for parts in apart.values() for a, b in itertools.pairwise(["", *parts, ""])]
     before: dict[str, set[str]] = {}
     for a, b in pairs:
         before.setdefault(b, set()).add(a)

@@ -95,6 +95,8 @@ _ASIDES = re.compile(
     rf"[\[(]\s*(?:{_ASIDE}\b[^\])]*|interviewer|web|phone|ph)[\])]|^{_ASIDE}[.:]+\s*|\s*-\s*{_ASIDE}$"
 )
 _TRAILING = re.compile(r"\s*[\[(][^\])]*[\])]?\s*$")
+# 'iap,dk,na,uncodeable'; a text of more words between signs is one.
+_MOST_PARTS = 8
 # SPSS cuts labels at 120 bytes; what is far longer is what somebody wrote.
 _LONGEST = 300
 _EDGES = " .,;:!*-_\"'()[]<>{}"
@@ -186,11 +188,14 @@ def _status(plain: str) -> str | None:
         for p in re.split(r"\s*(?:[/,;|&]|\b(?:or|and|oder|und|ou|et|o|y|en|of)\b| - )\s*", plain)
     ]
     parts = [part for part in parts if part]
-    found = [_whole(part) or _whole(_edged(_TRAILING.sub("", part))) for part in parts]
-    # "Don't know/Not sure" and "Don't know/Haven't heard enough" do not say more than their one.
-    vague = [s is not None or _UNPLACED.fullmatch(p) for s, p in zip(found, parts, strict=True)]
-    hard = [status for status in found if status is not None]
-    return hard[0] if len(parts) > 1 and hard and all(vague) else None
+    hard: str | None = None
+    for part in parts if 1 < len(parts) <= _MOST_PARTS else ():
+        status = _whole(part) or _whole(_edged(_TRAILING.sub("", part)))
+        # "Don't know/Not sure" and "Don't know/Haven't heard enough" say no more than their one.
+        if status is None and not _UNPLACED.fullmatch(part):
+            return None
+        hard = hard or status
+    return hard
 
 
 def _whole(plain: str) -> str | None:
