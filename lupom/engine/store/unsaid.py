@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -48,8 +49,10 @@ def unsaid(
     rows = pd.MultiIndex.from_frame(frame[keys])
     out = {}
     for column, own in gaps.groupby("column", sort=False):
-        values = _values(own, form, taken.get(str(column), ()))
-        pairs = list(zip(own["label"], own["code"].where(own["code"].notna(), None), strict=True))
+        # A null is None or NaN, by the other codes of the column.
+        codes = [code if isinstance(code, str) else None for code in own["code"]]
+        pairs = list(zip(own["label"], codes, strict=True))
+        values = _values(pairs, form, taken.get(str(column), ()))
         at = pd.MultiIndex.from_frame(own[keys]).get_indexer(rows)
         empty = frame[column].isna().to_numpy() & (at >= 0)
         here = pd.Series(None, index=frame.index, dtype=object)
@@ -61,15 +64,14 @@ def unsaid(
 
 
 def _values(
-    own: pd.DataFrame, form: str, taken: Collection[float]
+    pairs: Sequence[tuple[str, str | None]], form: str, taken: Collection[float]
 ) -> dict[tuple[str, str | None], float | str]:
     """Return the missing value of each label with its code: the code where it can be one."""
-    pairs = list(own[["label", "code"]].value_counts(dropna=False).index)
-    pairs = [(label, code if isinstance(code, str) else None) for label, code in pairs]
+    frequent = [pair for pair, _ in Counter(pairs).most_common()]
     out: dict[tuple[str, str | None], float | str] = {}
     used: set[float | str] = set(taken)
     # Codes of the file come first, since no other may have them; the most frequent of all.
-    for label, code in sorted(pairs, key=lambda pair: _own(pair[1], form) is None):
+    for label, code in sorted(frequent, key=lambda pair: _own(pair[1], form) is None):
         value = _own(code, form)
         same = [given for (said, _), given in out.items() if said == label]
         if value is None and same:

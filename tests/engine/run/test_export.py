@@ -154,13 +154,17 @@ GAPS = """
 select 'b' as "who is it?", 'mood' as column, 'Refused' as label, '9' as code
 union all select 'c', 'pet', 'Not sure', '1'
 union all select 'b', 'weight', 'Refused', '99'
+union all select 'd', 'mood', 'No answer', null
+union all select 'd', 'pet', 'No answer', null
 """
 
 
 @pytest.mark.parametrize("form", ["sav", "dta"])
 def test_why_a_cell_is_empty_is_a_missing_value_with_its_label(labelled, tmp_path, form):
     pyreadstat = pytest.importorskip("pyreadstat")
+    people = (labelled / "models" / "people.sql").read_text(encoding="utf-8")
     for name, text in (
+        ("people.sql", f"{people} union all select null, null, 3, 'd'"),
         ("labels.sql", LABELS.replace("['Cat']", "['Cat', 'Dog']")),
         ("gaps.sql", GAPS),
         ("people.yml", "models: [{name: people, config: {labels: labels, gaps: gaps}}]"),
@@ -171,16 +175,25 @@ def test_why_a_cell_is_empty_is_a_missing_value_with_its_label(labelled, tmp_pat
     (written,) = export(labelled, "people", form, tmp_path / "out")
     read = pyreadstat.read_sav if form == "sav" else pyreadstat.read_dta
     plain, _ = read(written.address)
-    assert plain.sort_values("who_is_it_")["mood"].fillna(0).tolist() == [2, 0, 1], "no answer"
+    assert plain.sort_values("who_is_it_")["mood"].fillna(0).tolist() == [2, 0, 1, 0], "no answer"
     frame, meta = read(written.address, user_missing=True)
     rows = frame.sort_values("who_is_it_")
     # The file's own code, if no answer has it; Stata's are letters.
-    refused, unsure = (9, -1) if form == "sav" else ("a", "a")
-    assert rows["mood"].tolist() == [2, refused, 1]
-    assert rows["pet"].tolist() == [1, 2, unsure]
-    assert meta.variable_value_labels["mood"] == {1: "Bad", 2: "Good", refused: "Refused"}
-    assert meta.variable_value_labels["pet"] == {1: "Cat", 2: "Dog", unsure: "Not sure"}
-    assert rows["weight"].tolist() == [1.5, 2, 1], "what is there stays"
+    codes = {"Refused": 9, "none": -1, "Not sure": -1, "second": -2}
+    if form == "dta":
+        codes = {"Refused": "a", "none": "b", "Not sure": "a", "second": "b"}
+    refused, none, unsure, second = codes.values()
+    assert rows["mood"].tolist() == [2, refused, 1, none]
+    assert rows["pet"].tolist() == [1, 2, unsure, second]
+    assert meta.variable_value_labels["mood"] == {
+        **{1: "Bad", 2: "Good"},
+        **{refused: "Refused", none: "No answer"},
+    }
+    assert meta.variable_value_labels["pet"] == {
+        **{1: "Cat", 2: "Dog"},
+        **{unsure: "Not sure", second: "No answer"},
+    }
+    assert rows["weight"].tolist() == [1.5, 2, 1, 3], "what is there stays"
     assert "weight" not in meta.variable_value_labels
 
 
