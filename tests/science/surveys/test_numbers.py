@@ -7,6 +7,7 @@ import pytest
 from lupom.science.surveys import codebook, guesses, layout, opinionqa
 from lupom.science.surveys.columns import Column, File
 from lupom.science.surveys.numbers import as_numbers
+from lupom.science.surveys.unanswered import unanswered
 
 FILE = File(
     "f.csv",
@@ -49,6 +50,19 @@ def test_its_answers_are_numbers_and_refusals_are_none():
         *(("answered", n) for n in ("10", "20", "30", "40")),
         *(("not_asked", None), ("refused", None)),
     ]
+    # An export gives the file's code back.
+    codes = {(r["label"], r["code"]) for r in unanswered({"s": (info, answers)}).to_pylist()}
+    assert codes == {("Refused", "99")}
+
+
+def test_a_refusal_among_numbers_with_bins_keeps_its_code():
+    given = codebook.load("questions: [{column: hours, bins: [25], refused: [99]}]", "book")
+    made = layout.build(FILE, given)
+    info, answers = layout.arrow(made.info), layout.arrow(made.responses)
+    codes = {(r["label"], r["code"]) for r in unanswered({"s": (info, answers)}).to_pylist()}
+    assert codes == {("Refused", "99")}
+    [asked] = opinionqa.questions({"s": info}).to_pylist()
+    assert asked["options"] == ["Below 25", "25 or more"]
 
 
 def test_what_is_no_number_is_an_error():
