@@ -22,6 +22,7 @@ FEW_DRAWS: dict[str, object] = {
     "group_resamples": 10,
     "group_attributes": ["SEX"],
     "value_curve_sizes": [30],
+    "plan_questions": 3,
 }
 
 
