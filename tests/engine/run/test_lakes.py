@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import threading
+from contextlib import closing
+from textwrap import dedent
 
 import pytest
 
@@ -49,6 +52,31 @@ def folder(make_project):
     return make_project(FILES)
 
 
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """The project after its first run, to be copied: making a lake is most of a test's time."""
+    lakes.require()
+    folder = tmp_path_factory.mktemp("ran") / "project"
+    for name, text in FILES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(dedent(text), encoding="utf-8")
+    assert set(run(folder).values()) == {"success"}
+    return folder
+
+
+@pytest.fixture
+def built_folder(ran, tmp_path):
+    """A project that has run once, with a lake of its own."""
+    folder = tmp_path / "project"
+    shutil.copytree(ran, folder)
+    # A lake's catalog says where its data are.
+    with closing(sqlite3.connect(folder / "lake.sqlite")) as catalog, catalog:
+        moved = "update ducklake_metadata set value = ? where key = 'data_path' and value = ?"
+        changed = catalog.execute(moved, (f"{folder / 'data'}/", f"{ran / 'data'}/"))
+        assert changed.rowcount == 1
+    return folder
+
+
 @pytest.fixture
 def two(make_project):
     """A project of a seed and a model."""
@@ -81,15 +109,15 @@ def test_a_lake_has_the_tables_of_a_plain_file(folder):
     assert same == ["people", "known", "shares", "counted"]
 
 
-def test_a_second_run_has_nothing_to_do(folder):
-    run(folder)
+def test_a_second_run_has_nothing_to_do(built_folder):
+    folder = built_folder
     with Project(folder) as project:
         result = project.run()
     assert (result.run_id, result.nodes) == (None, [])
 
 
-def test_what_changed_is_built_and_what_stays_the_same_ends_the_wave(folder):
-    run(folder)
+def test_what_changed_is_built_and_what_stays_the_same_ends_the_wave(built_folder):
+    folder = built_folder
     (folder / "seeds" / "people.csv").write_text("id,trust\n1,high\n2,low\n3,high\n4,low\n")
     found = run(folder)
     assert found == {
@@ -103,16 +131,16 @@ def test_what_changed_is_built_and_what_stays_the_same_ends_the_wave(folder):
         assert sorted(project.table("grown").rows())[-1] == (4, "low")
 
 
-def test_tests_of_data_and_what_they_keep(folder):
-    run(folder)
+def test_tests_of_data_and_what_they_keep(built_folder):
+    folder = built_folder
     with Project(folder) as project:
         result = project.test(store_failures=True)
         assert [node.status for node in result.nodes] == ["fail"]
         assert project.query("from lupom_failures.nobody_is_low").rows() == [(2, "low")]
 
 
-def test_plans_and_differences_are_made_beside_it(folder):
-    run(folder)
+def test_plans_and_differences_are_made_beside_it(built_folder):
+    folder = built_folder
     (folder / "models" / "known.sql").write_text("select id, trust from {{ ref('people') }}")
     with Project(folder) as project:
         assert [step.node for step in project.plan().doing()] == ["known", "shares", "counted"]
@@ -183,8 +211,8 @@ def test_a_store_goes_to_a_lake_and_back(folder):
         assert built(project) == before
 
 
-def test_what_is_not_built_here_is_read_in_the_lake(folder):
-    run(folder)
+def test_what_is_not_built_here_is_read_in_the_lake(built_folder):
+    folder = built_folder
     with Project(folder, target="file", defer="lake") as project:
         assert [n.status for n in project.run("counted").nodes] == ["success"]
         assert sorted(project.table("counted").rows()) == [("high", 10), ("low", 10)]
@@ -221,8 +249,8 @@ def test_two_runs_at_once_both_end_and_the_tables_are_whole(folder):
         assert built(project)["counted"] == [("high", 10), ("low", 10)]
 
 
-def test_a_table_built_of_rows_that_another_run_replaced_is_stale(folder):
-    run(folder)
+def test_a_table_built_of_rows_that_another_run_replaced_is_stale(built_folder):
+    folder = built_folder
     other = folder.parent / "other"
     shutil.copytree(folder, other)
     text = (other / "lupom_project.yml").read_text()
