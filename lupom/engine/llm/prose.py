@@ -33,6 +33,7 @@ _SOMEBODY = re.compile(
 )
 _OTHER_THAN = re.compile(r"\W*(?:rather than|instead of|over|and not|not)\b")
 _BOLD = re.compile(r"\*\*(?!\s*\*)(.+?)\*\*|__(.+?)__", re.DOTALL)
+_BROKEN = re.compile(r"[{\[]\s*[\"']")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 # "Selected option: B", "Assistant: B", "Respondent's answer: B"
 _NAMED = re.compile(r"(?P<before>[^:\uff1a\u2192\n]{1,60})[:\uff1a\u2192]\s*(?P<said>[^\n]+)")
@@ -71,7 +72,8 @@ def said(text: str, labels: Mapping[str, str], meant: Meant, field: str = "answe
     meant : tells which option a few words are, None for what is none or several.
     """
     text = text.strip()
-    if not text or len(text) > _MOST:
+    # Within an object that has no end a sentence is a thought, and what it came to is cut off.
+    if not text or len(text) > _MOST or _BROKEN.search(text):
         return None
     for found in (
         _bold(text, meant),

@@ -60,6 +60,9 @@ class Reasoned:
     def said(self, text: str, options: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the object of a text without JSON that says one of the options: the text itself
         is the thought."""
+        if "{" in text:
+            # An object without its end: what its thought came to may be cut off.
+            return None
         labels = choices.labelled(list(options))
         option = choices.said_in(text, labels, self.answer)
         # The prompt lists options without labels: a letter alone is none of them.

@@ -138,7 +138,9 @@ class Reader:
             said = one_number(said) or choices.bare(said, name)
         elif field.annotation is str:
             # A text alone may be a refusal as well as the text: there has to be a sign that it is.
-            said = choices.bare(said, name) if choices.bare(said, name) != said.strip() else ""
+            # An object that has no end is none, whatever its text is marked with.
+            bare = choices.bare(said, name)
+            said = bare if bare != said.strip() and "{" not in said else ""
         elif not any(isinstance(mark, Distribution | OneOfEach) for mark in field.metadata):
             return None
         try:

@@ -48,5 +48,10 @@ def test_a_text_alone_is_read_where_something_says_that_it_is_one(load):
     )
     for said in ('"I like dogs."', "Text: I like dogs.", "```\nI like dogs.\n```"):
         assert spec.parse(said) == {"text": "I like dogs."}
-    with pytest.raises(InvalidAnswer):
-        spec.parse("I'm sorry, but I can't answer that.")
+    for said in (
+        "I'm sorry, but I can't answer that.",
+        '{"text": "half of',
+        '```json\n{"text": "half',
+    ):
+        with pytest.raises(InvalidAnswer):
+            spec.parse(said)
