@@ -81,8 +81,13 @@ def meant(
         if not spelled and (option_ := _said_twice(value, labels)) is not None:
             return option_
         named = None if spelled else _NAMED.fullmatch(value.strip())
-        if named is not None:
-            return meant(named[1], labels, field, _DEEPEST)
+        # "I would say a": not a label, but the rest is missing.
+        if named is not None and named[1] != "a":
+            option = meant(named[1], labels, field, _DEEPEST)
+            # "The answer is good" is about the answer, where the option is "Good".
+            about = value[: named.start(1)].strip().endswith("is") and named[1][:1].islower()
+            own = option is None or named[1].casefold().strip(" .!") in _SURE
+            return option if not about or own or (option or "")[:1].islower() else None
         inner = None if spelled else _MARKED.fullmatch(value.strip())
         if inner is not None and inner[1] != value.strip():
             return meant(inner[1], labels, field, depth)
@@ -107,7 +112,9 @@ def _said_twice(value: str, labels: Mapping[str, str]) -> str | None:
         if match is None:
             continue
         option = labels.get(match["label"])
-        if option is None and match["label"].isdigit() and not next(iter(labels)).isdigit():
+        # "1.0" and "7. 6" on a scale from 0 to 10 are no places.
+        placed = not any(one.strip().isdigit() for one in (*labels, *labels.values()))
+        if option is None and match["label"].isdigit() and placed:
             place = int(match["label"]) - 1
             option = list(labels.values())[place] if 0 <= place < len(labels) else None
         if option is not None and fitting(match["rest"].strip(" ()[]"), [option]):
@@ -141,11 +148,12 @@ _BEFORE = r"(?:(?:the|my|his|her|their|person's|final|best|predicted)\s+)*"
 # "Option B", "the answer is B", "I would choose B"
 _NAMED = re.compile(
     rf"(?:{_BEFORE}(?:option|choice|answer|label|prediction)(?:\s+is)?\s*:?"
-    r"|i\s+(?:would\s+|will\s+)?(?:choose|pick|select|answer|say)\s*:?)\s+(\S.*)",
+    r"|i\s+(?:(?:would\s+|will\s+)?(?:choose|pick|select|answer)|would\s+say)\s*:?)\s+(\S.*)",
     re.IGNORECASE | re.DOTALL,
 )
 # "**B**", "<B>", "[B]"
 _MARKED = re.compile(r"[*_`<\[(\s]*(.*?)[*_`>\])\s.]*", re.DOTALL)
+_SURE = ("yes", "no")
 _TWICE = (
     re.compile(
         r"\s*[(\[]?(?P<label>[A-Za-z]|\d{1,5})[\s).:=,|\]\-\u2013\u2014]+(?P<rest>.+)", re.S
@@ -177,6 +185,8 @@ def said_in(text: str, labels: Mapping[str, str], field: str) -> str | None:
     line says, or the first one before the reason for it, if no other line says another; or what a
     sentence answers with.
     """
+    if text.rstrip(" \n*_").endswith("?") and meant(text.strip().strip("*_"), labels) is None:
+        return None
     option = _in_lines(text, labels, field)
     if option is None:
         option = prose.said(
@@ -187,27 +197,66 @@ def said_in(text: str, labels: Mapping[str, str], field: str) -> str | None:
 
 def _in_lines(text: str, labels: Mapping[str, str], field: str) -> str | None:
     option = meant(text.strip(), labels, field) or meant(bare(text, field), labels, field)
-    lines = [line for line in _MARKS.sub(" ", text).splitlines() if line.strip()]
-    if option is not None or not 1 < len(lines) <= _MOST_LINES:
-        return option
+    if option is not None:
+        # "Agree?" asks.
+        return None if text.strip("*_ \n\"'").endswith("?") and "?" not in option else option
+    cleaned = [line.strip() for line in _MARKS.sub(" ", text).splitlines()]
+    lines = [line for line in cleaned if line]
+    if not 1 < len(lines) <= _MOST_LINES:
+        return None
     named = re.compile(
         rf"\W*{_BEFORE}(?:answer|choice|prediction|{re.escape(field)})(?:\s+is)?\s*[:=]\s*(.+)",
         re.I,
     )
-    told = [match[1] for line in lines if (match := named.fullmatch(line.strip()))]
-    if not told:
-        told = [line for line in lines if meant(line, labels, field) is not None]
-        if lines[-1] not in told and not (lines[0] in told and _REASON.match(lines[1])):
+    told: dict[int, str] = {}
+    for place, line in enumerate(lines):
+        if match := named.fullmatch(line):
+            told[place] = match[1]
+        elif match := prose.NAMED.fullmatch(line):
+            told[place] = match["said"]
+    if told:
+        found = {meant(one.strip(), labels, field) for one in told.values()}
+        first, last = min(told), max(told)
+        others = (_LATER.search(line) for place, line in enumerate(lines) if place > first)
+        found |= {meant(one[1], labels, field) for one in others if one is not None}
+        # "Q1. ... Answer: B. Now to Q2": of a question asked before.
+        if first and _GOES_ON.search("\n".join(lines[last + 1 :])):
             return None
-    found = {meant(one.strip(), labels, field) for one in told}
-    return found.pop() if len(found) == 1 else None
+        return found.pop() if len(found) == 1 else None
+    said = {
+        place: option for place, line in enumerate(lines) if (option := meant(line, labels, field))
+    }
+    if len({*said.values()}) != 1:
+        return None
+    if len(lines) - 1 in said:
+        before = lines[len(lines) - 2]
+        apart = cleaned.index("", cleaned.index(before)) if "" in cleaned else 0
+        ok = prose.introduces(before, apart=bool(apart)) and not prose.refused("\n".join(lines))
+    elif 0 in said:
+        rest = "\n".join(lines[1:])
+        apart = "" in cleaned[cleaned.index(lines[0]) : cleaned.index(lines[1])]
+        ok = bool(_REASON.match(lines[1])) or (
+            apart and not prose.hedged(rest) and lines[0][-1] != ":" and not _names(rest, labels)
+        )
+    else:
+        return None
+    return {*said.values()}.pop() if ok else None
 
 
+def _names(text: str, labels: Mapping[str, str]) -> bool:
+    """Tell whether a text has one of the options in it."""
+    text = plain(text)
+    return any(plain(one) in text for one in labels.values())
+
+
+_LATER = re.compile(r"[:,]\s*(?:\w+\s+)?(?:answer|choice|prediction)\s*[:=]\s*(.+)", re.I)
+_GOES_ON = re.compile(r"\b(?:predict|question|item|next|now|q\d+)\b", re.I)
 # A text of more lines is not an answer with its reason.
 _MOST_LINES = 60
 _REASON = re.compile(r"\W*(reason|explanation|because|rationale|justification|why|note)", re.I)
 _MARKS = re.compile(
-    r"```\w*|</?\w{2,}>|</?s>|<\|\w+\|>|\[/?INST\]|[\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]|\\boxed|\\text|[*`{}$]|^\s*#+(?=\s)",
+    r"```\w*|</?\w{2,}>|</?s>|<\|\w+\|>|\[/?INST\]|[\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]"
+    r"|\\boxed|\\text|[*`{}$]|^[ \t]*#+(?=\s)",
     re.MULTILINE,
 )
 

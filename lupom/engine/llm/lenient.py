@@ -42,6 +42,10 @@ def fitting(value: Any, allowed: Iterable[str]) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     allowed = list(allowed)
+    if value in allowed:
+        return str(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     wanted = plain(str(value))
     found = {text for text in allowed if plain(text) == wanted} if wanted else set()
     if not found:

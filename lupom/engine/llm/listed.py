@@ -24,7 +24,15 @@ _PARTED = re.compile(
 )
 _AFTER = re.compile(r"[\s|*_`\"',;]+$")
 _TAKEN_BACK = re.compile(r"\W*(?:is|was|seems|would be)?\s*(?:not|unlikely|n't|or|to|and)\b", re.I)
+# What may follow a value or a name: nothing, or what sets a comment apart. "high school" and
+# "trust in the police" are something else than "high" and "trust".
+_APART = re.compile(
+    r"\s*(?:$|[(\[,;:|=*_\"']|\.(?:\s|$)|[-\u2013\u2014](?=\s)|\u2014|\b(?:because|since|as)\b)"
+)
 _LONGEST = 400
+# Under these an object has the name of a thing, and its value.
+_NAMES = frozenset({"dimension", "dimension_id", "name", "id", "key", "label", "dim"})
+_VALUES = frozenset({"value", "answer", "level", "choice", "chosen", "selected"})
 
 
 def mapped(value: Any, each: Each) -> Any:
@@ -49,10 +57,11 @@ def mapped(value: Any, each: Each) -> Any:
     return found or value
 
 
-def begun_with(value: Any, allowed: Collection[str]) -> str | None:
+def begun_with(value: Any, allowed: Collection[str], of: Collection[str] = ()) -> str | None:
     """Return the allowed text that a longer one begins with: "low (they trust nobody)".
 
-    None where it names another one, too, or goes on as if it took the first back.
+    None where it names another one, too, or goes on as if it took the first back, or in the same
+    words; `of` are the names of what it is a value of: "low trust" is low.
     """
     if not isinstance(value, str) or len(value) > _LONGEST:
         return None
@@ -62,7 +71,12 @@ def begun_with(value: Any, allowed: Collection[str]) -> str | None:
     named = [*re.finditer(rf"(?<!\w)(?:{spelled})(?!\w)", text)] if spelled else []
     if not named or named[0].start() or len({one[0] for one in named}) > 1:
         return None
-    return None if _TAKEN_BACK.match(text[named[0].end() :]) else texts[named[0][0]]
+    rest = text[named[0].end() :]
+    for name in of:
+        rest = re.sub(rf"^ {re.escape(plain(name))}(?!\w)", "", rest)
+    if _TAKEN_BACK.match(rest) or not _APART.match(rest):
+        return None
+    return texts[named[0][0]]
 
 
 def is_named(text: str, name: str, key: str) -> bool:
@@ -79,15 +93,15 @@ def _of_object(value: Any, each: Each) -> tuple[str, Any] | None:
         name = _named(str(key), each)
         return None if name is None else (name, said)
     named = [(key, name) for key, one in value.items() if (name := _named(one, each)) is not None]
+    named = [(key, name) for key, name in named if plain(str(key)) in _NAMES] or named
     if len({name for _, name in named}) != 1:
         return None
     name = named[0][1]
     rest = [one for key, one in value.items() if key not in dict(named)]
     allowed = each[name][1]
-    fit = [one for one in rest if fitting(one, allowed) is not None]
+    fit = [one for key, one in value.items() if plain(str(key)) in _VALUES]
     if not fit:
-        keys = {"value", "answer", "level", "choice"}
-        fit = [one for key, one in value.items() if plain(str(key)) in keys]
+        fit = [one for one in rest if fitting(one, allowed) is not None]
     return (name, fit[0]) if len(fit) == 1 else None
 
 
@@ -114,7 +128,8 @@ def _in_lines(text: str, each: Each) -> Iterator[tuple[str, str]]:
         if len(parts) != 2:
             continue
         name = _named(parts[0].strip(), each)
-        if name is not None and parts[1].strip():
+        # "low?" asks.
+        if name is not None and parts[1].strip() and not parts[1].rstrip().endswith("?"):
             yield name, parts[1].strip()
 
 

@@ -158,7 +158,8 @@ class OneOfEach:
                 said = _inner(value[key]) if self.partial else value[key]
                 out[name] = _recognised(said, [*allowed, *besides])
                 if out[name] not in (*allowed, *besides):
-                    out[name] = begun_with(said, [*allowed, *besides]) or out[name]
+                    longer_one = begun_with(said, [*allowed, *besides], (name, own))
+                    out[name] = out[name] if longer_one is None else longer_one
                 if said is None and self.partial:
                     out[name] = self.unknown
         return out

@@ -248,11 +248,22 @@ def _unlabelled(
 ) -> dict[str, _Part]:
     """Return the parts of a reply that is no object of labels, where whose they are is certain."""
     said = unlabelled.in_lines(text, labels)
-    if said:
+    by_label = unlabelled.LABELLED.search(text) is not None
+    if said and (by_label or not _are_options(list(said.values()), responses)):
         return {one: _Part(None, it, repaired=True, in_words=True) for one, it in said.items()}
     fields = {name for one in responses if one is not None for name in one.schema["properties"]}
     ordered = unlabelled.in_order(text, labels, fields)
+    if _are_options(list(ordered.values()), responses):
+        return {}
     return {label: _spelled(value, True) for label, value in ordered.items()}
+
+
+def _are_options(values: Sequence[Any], responses: Sequence[RowResponse | None]) -> bool:
+    """Tell whether a list without labels repeats all options, or their labels, in their order."""
+    given = next((one.choices for one in responses if one is not None and one.choices), None)
+    if given is None or len(given) < 3 or len(given) != len(values):
+        return False
+    return any([one[key] for one in given] == values for key in ("label", "option"))
 
 
 def _spelled(value: Any, repaired: bool) -> _Part:
@@ -272,8 +283,14 @@ def _labelled_in(value: Any, labels: Sequence[str], depth: int = 0) -> dict[str,
             if label is not None:
                 found[label] = (part, name == label)
         if not found and depth == 0:
-            for inner in value.values():
-                found.update(_labelled_in(inner, labels, 1))
+            inner = {name: _labelled_in(one, labels, 1) for name, one in value.items()}
+            inner = {name: parts for name, parts in inner.items() if parts}
+            if len(inner) > 1:
+                # Thoughts, alternatives or confidences under labels of their own.
+                named = [name for name in inner if unlabelled.is_of_answers(name)]
+                inner = {named[0]: inner[named[0]]} if len(named) == 1 else inner
+            for parts in inner.values():
+                found.update(parts)
     elif isinstance(value, list):
         for item in value:
             if not isinstance(item, dict):

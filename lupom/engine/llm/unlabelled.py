@@ -8,27 +8,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 from typing import Any
 
 from lupom.engine.llm.reading import after_thoughts, found_in
 
 # "r1:", "**r2** =", "| r3 |", and at the beginning of a line "1." or "2)".
-_LABELLED = re.compile(
-    r"(?:(?<=^)|(?<=[\n|,;])|(?<=\s))[ \t>*_`\"'#\u2022-]*(?P<label>[rR]\d{1,4})[*_`\"']*"
+LABELLED = re.compile(
+    r"(?:(?<=^)|(?<=[\n|,;])|(?<=\s))[ \t>*_`\"'#\u2022-]{0,20}(?P<label>[rR]\d{1,4})[*_`\"']*"
     r"\s*[:=|)\u2192\u2013\u2014-][*_`]*"
 )
-_NUMBERED = re.compile(r"^[ \t>*_`#\u2022-]*(?P<label>\d{1,4})[*_`]*[.):][*_`]*\s", re.MULTILINE)
+_NUMBERED = re.compile(
+    r"^[ \t>*_`#\u2022-]{0,20}(?P<label>\d{1,4})[*_`]*[.):][*_`]*\s", re.MULTILINE
+)
 
 
 def in_lines(text: str, labels: Sequence[str]) -> dict[str, str]:
     """Return what a text without an object of labels says behind each label; {} where it does not
     name all of them, each once and in order."""
     rest = after_thoughts(text) or ""
-    for pattern in (_LABELLED, _NUMBERED):
+    for pattern in (LABELLED, _NUMBERED):
         places = list(pattern.finditer(rest))
         named = [place["label"].lower() for place in places]
         named = [one if one.startswith("r") else f"r{one}" for one in named]
         if named != list(labels):
+            continue
+        # Numbers stand before reasons and options, too.
+        if pattern is _NUMBERED and not _announces(rest[: places[0].start()]):
             continue
         ends = [*(place.start() for place in places[1:]), len(rest)]
         said = [rest[p.end() : end] for p, end in zip(places, ends, strict=True)]
@@ -43,22 +49,85 @@ def in_order(text: str, labels: Sequence[str], fields: Collection[str]) -> dict[
 
     `fields` are those of which an object has one at least; a list may hold values in their place.
     """
-    if _LABELLED.search(after_thoughts(text) or ""):
+    if LABELLED.search(after_thoughts(text) or ""):
         return {}
+    rest = after_thoughts(text) or ""
     found = sorted((one for one in found_in(text) if one.start >= 0), key=lambda one: one.start)
     values = [one.value for one in found]
     if len(values) == 1:
         values = _list_in(values[0], len(labels))
         if not all(_has(one, fields) or not isinstance(one, dict | list) for one in values):
             return {}
+        if not _announces(rest[: max(0, rest.find("["))].split("{")[0]):
+            return {}
     elif not all(_has(one, fields) for one in values):
         return {}
-    return dict(zip(labels, values, strict=True)) if len(values) == len(labels) else {}
+    elif any(_WORDS.search(text[one.end : other.start]) for one, other in pairwise(found)):
+        # "Draft: {...} Corrected: {...}", "Row 2: {...} Row 1: {...}".
+        return {}
+    if len(values) != len(labels):
+        return {}
+    places = _places(values, fields)
+    if places is None:
+        return dict(zip(labels, values, strict=True))
+    by_label = {f"r{place}": one for place, one in zip(places, values, strict=True)}
+    return by_label if by_label.keys() == set(labels) else {}
+
+
+# A fence is not a word.
+_WORDS = re.compile(r"(?<!```)\b(?!json\b)\w")
+_ANSWERS = re.compile(r"\b(?:answers?|predictions?|responses?|results?|rows?)\b", re.IGNORECASE)
+_NO_ANSWERS = re.compile(r"\b(?:options?|choices|reasons?|not|no|cannot|can't)\b", re.IGNORECASE)
+# Under these an object says which row it is of.
+_IDS = frozenset(
+    {
+        "id",
+        "row",
+        "index",
+        "label",
+        "number",
+        "no",
+        "nr",
+        "item",
+        "question",
+        "person",
+        "respondent",
+    }
+)
+_ID = re.compile(r"\D{0,12}(\d{1,4})\W*")
+
+
+def _announces(text: str) -> bool:
+    """Tell whether what stands before a list lets it be the answers: nothing, or their name."""
+    if not _WORDS.search(text):
+        return True
+    return _ANSWERS.search(text) is not None and not _NO_ANSWERS.search(text)
+
+
+def is_of_answers(name: str) -> bool:
+    """Tell whether a name is one for answers."""
+    return _ANSWERS.search(name) is not None and not _NO_ANSWERS.search(name)
+
+
+def _places(values: Sequence[Any], fields: Collection[str]) -> list[int] | None:
+    """Return the numbers that objects give themselves; None where none of them does, and numbers
+    of no row where some do."""
+    out = []
+    for one in values:
+        said = [
+            _ID.fullmatch(str(value))
+            for key, value in (one.items() if isinstance(one, dict) else ())
+            if key not in fields and str(key).strip().casefold() in _IDS
+        ]
+        numbers = {int(match[1]) for match in said if match is not None}
+        out.append(numbers.pop() if len(numbers) == 1 else 0)
+    return out if any(out) else None
 
 
 def _list_in(value: Any, length: int) -> list[Any]:
     if isinstance(value, dict) and len(value) == 1:
-        value = next(iter(value.values()))
+        ((name, value),) = value.items()
+        value = value if _announces(str(name)) else None
     return value if isinstance(value, list) and len(value) == length else []
 
 

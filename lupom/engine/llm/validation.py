@@ -119,7 +119,9 @@ class Reader:
                 options.append(choices.said_in(after_thoughts(text) or "", self._labels, field))
             for option in options:
                 if option is not None:
-                    return Reading(self._bent(json.dumps({field: option})), True)
+                    # By its label: an option may be called like the label of another.
+                    label = next(one for one, text in self._labels.items() if text == option)
+                    return Reading(self._bent(json.dumps({field: label})), True)
         elif finished and not found and (alone := self._without_object(text)) is not None:
             return alone
         elif finished and (partly := self._reasoned([*found, *repaired], text)) is not None:

@@ -69,7 +69,14 @@ def test_the_ledger_says_which_rows_were_repaired(odd, ask, state, reply, repair
 
 @pytest.mark.parametrize(
     "one",
-    [A, f"{A}\n{B}", f"r1: {A}\nr3: {C}", f"[{A}, {B}, {C}, {A}]", f"r1: {A} r1: {B} r2: {C}"],
+    [
+        A,
+        f"{A}\n{B}",
+        f"r1: {A}\nr3: {C}",
+        f"[{A}, {B}, {C}, {A}]",
+        f"r1: {A} r1: {B} r2: {C}",
+        f"Row 3: {A}\nRow 2: {B}\nRow 1: {C}",
+    ],
 )
 def test_an_answer_that_does_not_say_whose_it_is_is_nobody_s(odd, ask, state, one):
     def reply(number, body):

@@ -49,6 +49,29 @@ def test_what_decides_all_of_them_is_read(persona, said):
     assert (reading.value["values"], reading.repaired) == (ALL, True)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "D1: low income\nD2: mixed\nD10: averse",
+        "D1: low does not fit\nD2: mixed\nD10: averse",
+        "D1: low?\nD2: mixed\nD10: averse",
+        "trust in the police: low\nD2: mixed\nD10: averse",
+        '{"values": {"trust in the police": "low", "D2": "mixed", "D10": "averse"}}',
+        '{"values": {"D1": "low can be ruled out", "D2": "mixed", "D10": "averse"}}',
+    ],
+)
+def test_words_that_go_on_are_another_name_and_another_value(persona, said):
+    assert persona.parse(said)["values"] == {"views": "mixed", "risk": "averse"}
+
+
+def test_reasons_beside_a_value_are_none(persona):
+    said = (
+        '[{"dimension": "trust", "reason": "high", "value": "low"}, {"dimension": "views",'
+        ' "value": "mixed", "reason": "risk"}, {"dimension": "risk", "value": "averse"}]'
+    )
+    assert persona.parse(said)["values"] == ALL
+
+
 def test_one_that_is_unknown_or_cannot_be_read_does_not_cost_the_others(persona):
     said = "D1: unknown\nD2: not modern\nD10: low or high"
     assert persona.parse(said)["values"] == {"trust": None, "views": "not modern"}

@@ -49,6 +49,9 @@ def parts(row, text, rows=2, **reply):
         f"{A}\n{B}",
         '["A", "B"]',
         f'{{"answers": [{A}, {B}]}}',
+        '{"answers": {"r1": "A", "r2": "B"}, "alternatives": {"r1": "C", "r2": "C"}}',
+        '{"id": 2, "answer": "B"}\n{"id": 1, "answer": "A"}',
+        '[{"row": "Row 2", "answer": "B"}, {"row": "Row 1", "answer": "A"}]',
     ],
 )
 def test_each_row_s_part_is_found(row, text):
@@ -69,8 +72,26 @@ def test_a_reply_without_a_part_for_each_is_left_whole(row):
         "r2: A\nr1: B",
         "r1: A",
         "1. A\n3. B",
+        # Reasons, options, a draft, and rows in another order.
+        "Two reasons:\n1. Yes is common\n2. No",
+        'Options: ["A", "B"]',
+        '{"options": ["Yes", "No"]}',
+        f"Draft: {A}\nFinal: {B}",
+        f"Row 2: {A}\nRow 1: {B}",
+        f"r2 {A}\nr1 {B}",
     ):
         assert parts(row, said) == [said] * 2
+
+
+def test_all_options_in_their_order_are_no_answers(row):
+    for said in ("1. Yes\n2. No\n3. Perhaps", '["A", "B", "C"]', '["Yes", "No", "Perhaps"]'):
+        assert parts(row, said, 3) == [said] * 3
+    assert parts(row, "r1: Yes\nr2: No\nr3: Perhaps", 3) == ["Yes", "No", "Perhaps"]
+
+
+def test_a_long_reply_without_labels_takes_no_time(row):
+    said = " " * 50_000 + "B"
+    assert parts(row, said) == [said] * 2
 
 
 @given(

@@ -46,6 +46,36 @@ NO_ANSWERS = [
         "I'd say somewhat agreeable",
     ),
 ]
+# Nor do these: somebody else's answer, one to something else, a heading, or one that is taken back.
+NO_ANSWERS += [
+    *("Earlier answer: Strongly agree", "Trust in the police: Somewhat agree", "Options: A"),
+    *("Question 4: Strongly agree", "Second choice: Somewhat agree", "Ruled out: A", "Grade: B"),
+    *("In 2016 they chose Strongly agree.", "The person said **Strongly agree** on taxes."),
+    *("Most Americans would answer Somewhat agree.", "Her husband would say Somewhat agree."),
+    *(
+        "No respondent would choose Somewhat agree.",
+        "I doubt that the person would say Strongly agree.",
+    ),
+    *("If it were about taxes, they would say Strongly agree.", "I almost said Strongly agree."),
+    *("Would the respondent answer Strongly agree?", "Somewhat agree?", "**Somewhat agree**?"),
+    *("**Somewhat agree** would be wrong.", "**Somewhat agree**: unlikely", "I would say a"),
+    *(
+        "They said:\nStrongly agree",
+        "Would they agree?\nStrongly agree",
+        "I rule out\nStrongly agree",
+    ),
+    *("Answer: B\n\nAlternatively: Answer: C", "A: I would say Somewhat agree"),
+    *(
+        "Taxes.\nAnswer: Strongly agree\n\nNow to predict the next question.",
+        "Nicht **Somewhat agree**",
+    ),
+    *("No es probable: B", "**Somewhat agree** ist unwahrscheinlich.", "Respuesta anterior: B"),
+]
+ANSWERS += [
+    *("The most likely answer is B.", "I think the respondent would choose option B."),
+    *("B\n\nThe respondent is older and religious.", "Do you agree?\nRespondent: Somewhat agree"),
+    *("If I had to guess, I would say Somewhat agree.", "Respuesta: B", "My answer is:\nB"),
+]
 
 
 @pytest.mark.parametrize("said", ANSWERS)
@@ -84,9 +114,50 @@ def test_a_beginning_that_two_options_share_is_neither(choice):
     assert response.parse("No") == {"answer": "No"}
 
 
+@pytest.mark.parametrize(
+    ("options", "said", "answer"),
+    [
+        (["Satisfied", "Very satisfied"], "I'd say very satisfied.", "Very satisfied"),
+        (["Very likely", "Likely"], "The respondent would answer very likely.", "Very likely"),
+        (["B", "A", "C"], "A. B", "B"),
+        (["it", "IT"], "IT", "IT"),
+        ([str(i) for i in range(11)], '{"answer": 1.0}', "1"),
+        ([str(i) for i in range(11)], '{"answer": "1.0"}', None),
+        ([str(i) for i in range(11)], "7. 6", None),
+        ([str(i) for i in range(11)], "I'd say 1,000", None),
+        (["it", "IT"], "I'd say It.", None),
+        (["Good", "Poor"], "The answer is good.", None),
+        (["Good", "Poor"], "They are poor.", None),
+        (["Other", "Same"], "I would answer the other.", None),
+        (["Guinea", "Congo"], "I'd say Guinea-Bissau.", None),
+        (["Guinea", "Congo"], "The answer is Congo, Democratic Republic", None),
+        (["A great deal", "None at all"], "They say a great deal.", None),
+        (["Yes", "No"], "No, the respondent would say yes.", None),
+        (["Yes", "No"], "I have to say no: I don't predict individuals.", None),
+        (["Yes", "No"], "Answerable: No", None),
+        (["Yes", "No"], "No\n\nI cannot answer this.", None),
+        (["Yes", "No"], "Enough information:\nNo", None),
+        (["Yes", ""], "I would say, because of A", None),
+        (["Never", "Daily"], "**Never** answer this for real people.", None),
+    ],
+)
+def test_options_that_are_words_numbers_or_parts_of_others(choice, options, said, answer):
+    response = choice.for_row({"options": options})
+    if answer is None:
+        with pytest.raises(InvalidAnswer):
+            response.parse(said)
+    else:
+        assert response.parse(said) == {"answer": answer}
+
+
 def test_a_long_text_takes_no_time(choice):
     response = choice.for_row({"options": SCALE})
-    for said in ("say the " * 5000 + "Somewhat agree", "**" * 20_000, "a: " * 10_000):
+    for said in (
+        "say the " * 5000 + "Somewhat agree",
+        "**" * 20_000,
+        "a: " * 10_000,
+        "\n" * 50_000,
+    ):
         with pytest.raises(InvalidAnswer):
             response.parse(said)
 
