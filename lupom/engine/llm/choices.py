@@ -219,6 +219,9 @@ def _in_lines(text: str, labels: Mapping[str, str], field: str) -> str | None:
         first, last = min(told), max(told)
         others = (_LATER.search(line) for place, line in enumerate(lines) if place > first)
         found |= {meant(one[1], labels, field) for one in others if one is not None}
+        # "B", and then a question and an answer that nobody asked for.
+        if first and (begun := meant(lines[0], labels, field)) and not meant(lines[1], labels):
+            found.add(begun)
         # "Q1. ... Answer: B. Now to Q2": of a question asked before.
         if first and _GOES_ON.search("\n".join(lines[last + 1 :])):
             return None
@@ -235,8 +238,9 @@ def _in_lines(text: str, labels: Mapping[str, str], field: str) -> str | None:
     elif 0 in said:
         rest = "\n".join(lines[1:])
         apart = "" in cleaned[cleaned.index(lines[0]) : cleaned.index(lines[1])]
-        ok = bool(_REASON.match(lines[1])) or (
-            apart and not prose.hedged(rest) and lines[0][-1] != ":" and not _names(rest, labels)
+        ok = not prose.refused(rest) and (
+            bool(_REASON.match(lines[1]))
+            or (apart and prose.explains(rest) and not _names(rest, labels))
         )
     else:
         return None

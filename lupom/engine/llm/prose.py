@@ -24,6 +24,7 @@ _DENIED = re.compile(
     r"|n['\u2019]t\b"
     # What was answered to something else, or by somebody else.
     r"|\b(?:previous(?:ly)?|earlier|prior|past|last|ago|used to|wave|some|others?|another|once"
+    r"|first|initially|glance|normally|ordinarily|usually|typically|pretest"
     r"|(?:19|20)\d\d)\b",
     re.IGNORECASE,
 )
@@ -35,8 +36,19 @@ _BUT = re.compile(
     re.IGNORECASE,
 )
 _REFUSED = re.compile(
-    r"\b(?:sorry|unable|impossible|insufficient|refuse|decline)\b|\bnot (?:sure|enough|possible)\b"
+    r"\b(?:sorry|unable|impossible|insufficient|refuse|decline)\b"
+    r"|\bnot (?:sure|enough|possible)\b"
+    r"|\bno (?:data|information|way|basis)\b"
     r"|\bcan(?:no|'|\u2019)t (?:\w+ )?(?:answer|predict|say|tell|know|determine|help|judge)\b",
+    re.IGNORECASE,
+)
+# What follows an answer a paragraph later may be about something else, or take it back.
+_OPENED = re.compile(
+    r"\b(?:however|alternatively|(?:could|might|may)(?: also)? be)\b", re.IGNORECASE
+)
+_BECAUSE = re.compile(
+    r"\W*(?:based on|given|since|because|as an?|as they|they|he|she"
+    r"|(?:the|this) (?:respondent|person|participant|individual|interviewee|profile))\b",
     re.IGNORECASE,
 )
 _OTHER_THAN = re.compile(r"\W*(?:rather than|instead of|over|and not|not)\b")
@@ -58,6 +70,7 @@ _NAME = (
 )
 NAMED = re.compile(rf"\W*{_NAME}[\s*_]*[:=\uff1a\u2192]+[\s*_]*(?P<said>\S[^\n]*)", re.IGNORECASE)
 _HEADING = re.compile(rf"\W*{_NAME}\W*", re.IGNORECASE)
+_HERE_IS = re.compile(rf"\bhere(?: is|['\u2019]s) {_NAME}\W*$", re.IGNORECASE)
 _WHO = (
     r"(?:we|they|he|she|(?:the|this|that|our|my) (?:person|respondent|participant|individual"
     r"|interviewee|voter|man|woman)"
@@ -78,7 +91,8 @@ _LEAD = (
     r"|\bi(?: will|['\u2019]ll)? (?:choose|pick|select|answer|predict|guess|go with|go for|opt for)"
     r"|(?:^|[,;:(\u2013\u2014]\s*|\b(?:that|think|believe|so|therefore|thus|hence|then|and|guess"
     r"|predict|expect|suspect|say|overall) )"
-    rf"{_WHO}(?:(?: would| will|['\u2019]d){_PERHAPS}|(?: is)?{_PERHAPS} to) {_VERB}"
+    rf"{_WHO}(?:(?: would| will|['\u2019]d){_PERHAPS}"
+    rf"| is(?: very| most)? (?:likely|expected) to) {_VERB}"
     rf"|(?:^|[,;:(\u2013\u2014]\s*|\b(?:that|so|and) ){_WHO}{_PERHAPS} leans? towards?"
     r"|(?P<noun>\b(?:my|the|their|his|her)(?: (?:person|respondent|participant)['\u2019]s)?"
     r"(?: (?:best|final|single|most likely|most probable|likely|likeliest|predicted|expected))*"
@@ -125,7 +139,7 @@ def said(text: str, labels: Mapping[str, str], meant: Meant, field: str = "answe
     """
     text = text.strip()
     # Within an object that has no end a sentence is a thought, and what it came to is cut off.
-    if not text or len(text) > _MOST or _BROKEN.search(text):
+    if not text or len(text) > _MOST or _BROKEN.search(text) or _OPENED.search(text):
         return None
     for found in (
         _bold(text, meant),
@@ -146,7 +160,7 @@ def introduces(line: str, *, apart: bool) -> bool:
     blank line is between.
     """
     line = line.strip()
-    if _HEADING.fullmatch(line):
+    if _HEADING.fullmatch(line) or _HERE_IS.search(line):
         return True
     if line.endswith((":", "\uff1a")):
         last = _SENTENCE.split(line)[-1]
@@ -159,9 +173,11 @@ def refused(text: str) -> bool:
     return _REFUSED.search(text) is not None
 
 
-def hedged(text: str) -> bool:
-    """Tell whether a text behind an answer takes it back, or asks."""
-    return _BUT.search(text) is not None or refused(text)
+def explains(text: str) -> bool:
+    """Tell whether a paragraph behind an answer is the reason for it, and does not take it back."""
+    if _BUT.search(text) or _OPENED.search(text) or refused(text):
+        return False
+    return _BECAUSE.match(text) is not None
 
 
 def _denied(before: str) -> bool:

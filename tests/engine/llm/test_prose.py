@@ -69,12 +69,18 @@ NO_ANSWERS += [
         "Taxes.\nAnswer: Strongly agree\n\nNow to predict the next question.",
         "Nicht **Somewhat agree**",
     ),
+    *(
+        "B\n\nQuestion: And taxes?\nAnswer: A",
+        "**Somewhat agree**\n\nHowever, it could be another.",
+    ),
+    *("Initially I would say Strongly agree.", "The person to choose Strongly agree."),
     *("No es probable: B", "**Somewhat agree** ist unwahrscheinlich.", "Respuesta anterior: B"),
 ]
 ANSWERS += [
     *("The most likely answer is B.", "I think the respondent would choose option B."),
     *("B\n\nThe respondent is older and religious.", "Do you agree?\nRespondent: Somewhat agree"),
     *("If I had to guess, I would say Somewhat agree.", "Respuesta: B", "My answer is:\nB"),
+    *("Sure! Here's my prediction:\n\nB", "B\n\nBased on the profile, they are moderate."),
 ]
 
 
@@ -130,6 +136,9 @@ def test_a_beginning_that_two_options_share_is_neither(choice):
         (["Good", "Poor"], "They are poor.", None),
         (["Other", "Same"], "I would answer the other.", None),
         (["Guinea", "Congo"], "I'd say Guinea-Bissau.", None),
+        (["Other", "Same"], "Other\n\nPlease specify.", None),
+        (["Yes", "No"], "Yes\n\nPlease provide the question.", None),
+        (["Yes", "No"], "No\n\nReason: there is no data to predict.", None),
         (["Guinea", "Congo"], "The answer is Congo, Democratic Republic", None),
         (["A great deal", "None at all"], "They say a great deal.", None),
         (["Yes", "No"], "No, the respondent would say yes.", None),
