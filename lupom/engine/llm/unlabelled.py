@@ -27,6 +27,8 @@ def in_lines(text: str, labels: Sequence[str]) -> dict[str, str]:
     """Return what a text without an object of labels says behind each label; {} where it does not
     name all of them, each once and in order."""
     rest = after_thoughts(text) or ""
+    if len(_OF_ROW.findall(rest)) > len(labels):
+        return {}
     for pattern in (LABELLED, _NUMBERED):
         places = list(pattern.finditer(rest))
         named = [place["label"].lower() for place in places]
@@ -60,7 +62,9 @@ def in_order(text: str, labels: Sequence[str], fields: Collection[str]) -> dict[
             return {}
         if not _announces(rest[: max(0, rest.find("["))].split("{")[0]):
             return {}
-    elif not all(_has(one, fields) for one in values):
+    elif not all(_has(one, fields) for one in values) or (
+        found and _NO_ANSWERS.search(text[: found[0].start])
+    ):
         return {}
     elif any(_WORDS.search(text[one.end : other.start]) for one, other in pairwise(found)):
         # "Draft: {...} Corrected: {...}", "Row 2: {...} Row 1: {...}".
@@ -77,7 +81,13 @@ def in_order(text: str, labels: Sequence[str], fields: Collection[str]) -> dict[
 # A fence is not a word.
 _WORDS = re.compile(r"(?<!```)\b(?!json\b)\w")
 _ANSWERS = re.compile(r"\b(?:answers?|predictions?|responses?|results?|rows?)\b", re.IGNORECASE)
-_NO_ANSWERS = re.compile(r"\b(?:options?|choices|reasons?|not|no|cannot|can't)\b", re.IGNORECASE)
+_NO_ANSWERS = re.compile(
+    r"\b(?:options?|choices|reasons?|not|no|cannot|can't|earlier|previous(?:ly)?|prior|past|last|said"
+    r"|were|examples?|format|drafts?|first|initial|possible|alternatives?)\b",
+    re.IGNORECASE,
+)
+# A line that is about a row, whatever follows: "r1 (revised): B".
+_OF_ROW = re.compile(r"^[ \t>*_`\"'#|\u2022-]{0,20}[rR]\d{1,4}\b", re.MULTILINE)
 # Under these an object says which row it is of.
 _IDS = frozenset(
     {
@@ -106,6 +116,7 @@ def _announces(text: str) -> bool:
 
 def is_of_answers(name: str) -> bool:
     """Tell whether a name is one for answers."""
+    name = name.replace("_", " ")
     return _ANSWERS.search(name) is not None and not _NO_ANSWERS.search(name)
 
 

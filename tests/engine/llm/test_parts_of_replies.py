@@ -79,6 +79,9 @@ def test_a_reply_without_a_part_for_each_is_left_whole(row):
         f"Draft: {A}\nFinal: {B}",
         f"Row 2: {A}\nRow 1: {B}",
         f"r2 {A}\nr1 {B}",
+        f"The format is {A}, {B}",
+        "Their previous responses were:\n1. Yes\n2. No",
+        "r1: Yes\nr2: No\nr1 (revised): No",
     ):
         assert parts(row, said) == [said] * 2
 
