@@ -66,7 +66,7 @@ def set_metrics(
     test = holdout.filter(pc.equal(holdout["role"], "test")).select([*_PAIR, "answer"])
     keys = zip(*(test[name].to_pylist() for name in _PAIR), strict=True)
     truth = dict(zip(keys, test["answer"].to_pylist(), strict=True))
-    people = {} if respondents is None else attributes_of(respondents)
+    people = {} if respondents is None else attributes_of(respondents, attributes)
     frame = [
         (row["survey"], row["scenario"], row["predictor"], row["llm"], row["level"])
         for row in sets.select(["survey", "scenario", "predictor", "llm", "level"]).to_pylist()

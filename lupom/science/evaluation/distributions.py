@@ -95,7 +95,7 @@ def distribution_metrics(
     table = arrow(scores)
     known = _scales(questions)
     options = options_of(arrow(questions))
-    people = {} if respondents is None else attributes_of(respondents)
+    people = {} if respondents is None else attributes_of(respondents, attributes)
     rows: list[dict[str, Any]] = []
     for sample in samples(table):
         words = (sample.survey, sample.scenario, sample.pairs)
@@ -103,7 +103,7 @@ def distribution_metrics(
         asked = [known.get((sample.survey, name)) for name in sample.questions]
         counter = Counter(asked, draws, sample.weights)
         traits = Traits(people.get(sample.survey, {}), sample.people)
-        every = attributes or traits.names
+        every = traits.names if attributes is None else attributes
         divided = [_division(traits, attribute, smallest) for attribute in every]
         everybody: Ints = np.zeros(len(sample.people), dtype=np.int64)
         for judged in sample.judged:

@@ -13,6 +13,7 @@ from lupom.science.evaluation.bootstrap import Draws, Floats, Ints, intervals, r
 from lupom.science.evaluation.measures import measures
 from lupom.science.evaluation.sample import Bools, samples
 from lupom.science.inputs import arrow, require
+from lupom.science.names import check_attributes
 
 GROUP_METRICS = pa.schema(
     [
@@ -65,13 +66,13 @@ def group_metrics(
 
     Raises ValueError for a missing column.
     """
-    known = attributes_of(respondents)
+    known = attributes_of(respondents, attributes)
     rows: list[dict[str, Any]] = []
     for sample in samples(scores):
         words = (sample.survey, sample.scenario, sample.pairs)
         draws = Draws(len(sample.people), resamples, seed, words)
         traits = Traits(known.get(sample.survey, {}), sample.people)
-        for attribute in attributes or traits.names:
+        for attribute in traits.names if attributes is None else attributes:
             members = list(groups(traits, attribute, smallest))
             if len(members) < 2:
                 continue
@@ -128,10 +129,17 @@ def groups(traits: Traits, attribute: str, smallest: int) -> Iterator[tuple[str,
             yield values[i], codes == i
 
 
-def attributes_of(respondents: Any) -> dict[str, dict[str, dict[str, str]]]:
-    """Return attributes by survey and respondent."""
+def attributes_of(
+    respondents: Any, wanted: Sequence[str] | None = None
+) -> dict[str, dict[str, dict[str, str]]]:
+    """Return attributes by survey and respondent.
+
+    Raises ValueError where one of those wanted is nobody's.
+    """
     table = arrow(respondents)
     require(table, ("survey", "respondent_id", "attributes"), "respondents")
+    if wanted is not None:
+        check_attributes(table, wanted, "group_attributes")
     out: dict[str, dict[str, dict[str, str]]] = {}
     for survey, person, attributes in zip(
         table["survey"].to_pylist(),

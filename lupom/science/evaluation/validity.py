@@ -98,7 +98,7 @@ def validity(
     keys = zip(asked["survey"].to_pylist(), asked["question_id"].to_pylist(), strict=True)
     sizes = [len(o or ()) for o in asked["options"].to_pylist()]
     width = dict(zip(keys, sizes, strict=True))
-    people = attributes_of(respondents)
+    people = attributes_of(respondents, attributes)
     found = _by_name(metrics, ("survey", "scenario", "pairs", "predictor", "llm", "metric"))
     spread = _by_name(
         distribution_metrics, ("survey", "scenario", "pairs", "predictor", "llm", "metric")

@@ -66,6 +66,21 @@ class TestGroups:
         }
         assert group_metrics(table, people).num_rows == 0
 
+    def test_attributes_are_all_or_those_named_and_each_has_to_be_somebody_s(self) -> None:
+        people = respondents(60)
+        table = scored(truths(60, 1), {("guess", None): right(0.5)}, count=1, people=people)
+        for names in (["SEX"], []):
+            found = group_metrics(table, people, attributes=names, resamples=20).to_pylist()
+            assert {row["attribute"] for row in found} == set(names)
+            rows = distribution_metrics(
+                table, questions(1), people, attributes=names, resamples=20
+            ).to_pylist()
+            assert {row["attribute"] for row in rows} - {None} == set(names)
+        with pytest.raises(ValueError, match="did you mean 'SEX'"):
+            group_metrics(table, people, attributes=["SEXX"])
+        with pytest.raises(ValueError, match="did you mean 'SEX'"):
+            distribution_metrics(table, questions(1), people, attributes=["SEXX"])
+
 
 class TestCalibration:
     def test_the_curve_of_a_predictor_that_is_too_sure(self) -> None:
