@@ -189,6 +189,8 @@ def said_in(text: str, labels: Mapping[str, str], field: str) -> str | None:
         return None
     option = _in_lines(text, labels, field)
     if option is None:
+        option = prose.begins(_MARKS.sub(" ", text), labels)
+    if option is None:
         option = prose.said(
             text, labels, lambda words: meant(bare(words, field), labels, field), field
         )
@@ -202,6 +204,8 @@ def _in_lines(text: str, labels: Mapping[str, str], field: str) -> str | None:
         return None if text.strip("*_ \n\"'").endswith("?") and "?" not in option else option
     cleaned = [line.strip() for line in _MARKS.sub(" ", text).splitlines()]
     lines = [line for line in cleaned if line]
+    if len(lines) > 2 and prose.is_heading(lines[0]):
+        lines = lines[1:]
     if not 1 < len(lines) <= _MOST_LINES:
         return None
     named = re.compile(
@@ -260,7 +264,7 @@ _MOST_LINES = 60
 _REASON = re.compile(r"\W*(reason|explanation|because|rationale|justification|why|note)", re.I)
 _MARKS = re.compile(
     r"```\w*|</?\w{2,}>|</?s>|<\|\w+\|>|\[/?INST\]|[\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]"
-    r"|\\boxed|\\text|[*`{}$]|^[ \t]*#+(?=\s)",
+    r"|\\boxed|\\text|[*`{}$]|^[ \t]*[#>]+(?=\s)",
     re.MULTILINE,
 )
 

@@ -60,7 +60,8 @@ _SENTENCE = re.compile(r"(?<=[.!?])(?<!\b[A-Za-z]\.)\s+|\n+")
 # "Earlier answer: B", "Trust in the police: 3" and "Answerable: No" are none.
 _NAME = (
     r"(?:(?:the|my|his|her|their|this|final|best|single|predicted|selected|chosen|expected|most"
-    r"|likely|likeliest|probable|person|respondent|participant)(?:['\u2019]s)?\s+)*"
+    r"|likely|likeliest|probable|correct|appropriate|suitable|closest|person|respondent"
+    r"|participant)(?:['\u2019]s)?\s+)*"
     r"(?:(?:answer|respon[sc]e|reply|choice|option|selection|prediction|guess|label|result|output"
     r"|conclusion|selected|predicted|likely|assistant|person|respondent|participant)"
     r"|antwort|r\u00e9ponse|respuesta|risposta|resposta|antwoord|svar|vastaus|odpowied\u017a"
@@ -68,7 +69,10 @@ _NAME = (
     r"|\u56de\u7b54|\u7b54\u6848|\u56de\u7b54|\ub2f5\ubcc0|\ub2f5)"
     r"(?:\s+(?:is|would be|will be))?"
 )
-NAMED = re.compile(rf"\W*{_NAME}[\s*_]*[:=\uff1a\u2192]+[\s*_]*(?P<said>\S[^\n]*)", re.IGNORECASE)
+NAMED = re.compile(
+    rf"\W*(?:here(?: is|['\u2019]s) )?{_NAME}[\s*_]*[:=\uff1a\u2192]+[\s*_]*(?P<said>\S[^\n]*)",
+    re.IGNORECASE,
+)
 _HEADING = re.compile(rf"\W*{_NAME}\W*", re.IGNORECASE)
 _HERE_IS = re.compile(rf"\bhere(?: is|['\u2019]s) {_NAME}\W*$", re.IGNORECASE)
 _WHO = (
@@ -151,6 +155,56 @@ def said(text: str, labels: Mapping[str, str], meant: Meant, field: str = "answe
             option = found.pop()
             return None if found or _begins_with_another(text, option, labels, meant) else option
     return None
+
+
+def begins(text: str, labels: Mapping[str, str]) -> str | None:
+    """Return the option that a text begins with, and goes on to give a reason for, else None.
+
+    By its label and in full ("B) Agree - they ..."), where no other is; in full before a reason
+    ("Yes, because ..."); or with nothing but how likely it is ("Agree (60 %)").
+    """
+    text = " ".join(text.split())
+    if len(text) > _MOST or len(labels) > _MOST_OPTIONS or _BROKEN.search(text):
+        return None
+    found = {
+        label: match
+        for label, option in labels.items()
+        if option.strip()
+        and (match := re.search(rf"(?<!\w)\W?{_both(label, option)}(?!\w)", text, re.IGNORECASE))
+    }
+    if len(found) == 1:
+        ((label, match),) = found.items()
+        rest = text[match.end() :]
+        if not match.start() and re.match(r" ?[\u2013\u2014-] |[.,;:] ", rest):
+            return None if _BUT.search(rest) or _OPENED.search(rest) else labels[label]
+        return None
+    for option in sorted(labels.values(), key=len, reverse=True):
+        begun = re.match(rf"{re.escape(' '.join(option.split()))}(?!\w)", text, re.IGNORECASE)
+        if not option.strip() or begun is None:
+            continue
+        rest = text[begun.end() :]
+        if re.fullmatch(_SURE, rest, re.IGNORECASE):
+            return option
+        others = "|".join(re.escape(one) for one in labels.values() if one.strip())
+        taken_back = _BUT.search(rest) or _OPENED.search(rest) or refused(rest)
+        named = re.search(rf"\b(?:{others})\b", rest, re.IGNORECASE)
+        return option if _SINCE.match(rest) and not taken_back and not named else None
+    return None
+
+
+def _both(label: str, option: str) -> str:
+    return rf"{re.escape(label)} ?[).:] ?{re.escape(' '.join(option.split()))}"
+
+
+_SURE = r" ?\((?:about |around |roughly |approx\.? |~ ?)?\d{1,3} ?%[^()]{0,20}\)\.?"
+_SINCE = re.compile(
+    r",? (?:because|since|as (?:they|he|she|the|this)|given|due to|based on)\b", re.IGNORECASE
+)
+
+
+def is_heading(line: str) -> bool:
+    """Tell whether a line says that the answer follows, and nothing else: "Answer:"."""
+    return _HEADING.fullmatch(line.strip()) is not None
 
 
 def introduces(line: str, *, apart: bool) -> bool:

@@ -84,6 +84,20 @@ ANSWERS += [
 ]
 
 
+# The same, with a reason on its line or under a heading.
+ANSWERS += [
+    *("B) Somewhat agree - they support parks.", "Somewhat agree, because they support parks."),
+    *("Answer:\nSomewhat agree\n\nExplanation:\nThey would not pay more.", "> Somewhat agree"),
+    *("Somewhat agree (about 60 % likely)", "Here is my answer: Somewhat agree."),
+]
+NO_ANSWERS += [
+    "A) Strongly agree - 40 %, B) Somewhat agree - 60 %",
+    "B) Somewhat agree - but it could be A) Strongly agree",
+    "Somewhat agree, because Strongly agree goes too far but I am not sure",
+    "B) Strongly agree - they support parks.",
+]
+
+
 @pytest.mark.parametrize("said", ANSWERS)
 def test_a_sentence_that_answers_is_read(choice, said):
     assert choice.for_row({"options": SCALE}).parse(said) == {"answer": "Somewhat agree"}
