@@ -73,7 +73,8 @@ def _numbered(columns: Sequence[Column]) -> None:
 
 
 def _answers(column: Column) -> frozenset[str]:
-    different = set(column.values) - {""}
+    # What the file marks as no answer to one row (Qualtrics' -99) is no option of another.
+    different = set(column.values) - {"", *column.missing}
     if len(different) > _MOST + 2:
         return frozenset()
     return frozenset(

@@ -8,12 +8,21 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from lupom.science.surveys import cells, context, ids, labels, opinionqa, roles, scales, wordings
+from lupom.science.surveys import (
+    cells,
+    context,
+    ids,
+    labels,
+    missing_codes,
+    opinionqa,
+    roles,
+    scales,
+    wordings,
+)
 from lupom.science.surveys.codebook import Attribute, Codebook, Question
 from lupom.science.surveys.columns import Column, File, slug, unique
+from lupom.science.surveys.missing_codes import MOST_OPTIONS, number_of
 
-# More values than this are not a list of options: numbers are cut into ranges, text is free.
-MOST_OPTIONS = 20
 RANGES = 4
 # Two questions are one in other codes where so many answered, and so many not as most did.
 _ENOUGH, _SECOND = 30, 8
@@ -45,16 +54,6 @@ _PEW = {
     "POLIDEOLOGY": ("F_IDEO", "F_IDEO_FINAL"),
     "RACE": ("F_RACECMB", "F_RACECMB_RECODE", "F_RACETHN", "F_RACETHN_RECRUITMENT", "F_RACETHNMOD"),
 }
-# Words of an amount, in the label of a code among numbers; those of nothing are of 0 alone (96
-# 'Never worked' is none).
-_NOTHING = re.compile(r"\b(?:none|zero|never|no)\b", re.IGNORECASE)
-_AMOUNT = re.compile(
-    r"\b(?:more|less|over|under|older|younger|above|below|fewer"
-    r"|at (?:least|most)|maximum|minimum)\b",
-    re.IGNORECASE,
-)
-# Codes that stand for no answer where nothing else says so.
-_SPECIAL = re.compile(r"9{1,4}[6-9]|8{2,5}|7{2,5}")
 _DATE = re.compile(
     r"\d{4}[-/]\d{1,2}[-/]\d{1,2}(?:[ T]\d.*)?|\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4},?(?: \d.*)?"
     r"|(?:[A-Z][a-z]{2},? )?(?:\d{1,2} )?[A-Z][a-z]{2,8} \d{1,2}(?:, \d{4}|\s\d{4})?,? \d.*"
@@ -100,7 +99,7 @@ def guess(file: File, survey: str) -> Codebook:
         why = "another column of weights" if column in weights else _why_not(column, file.rows)
         if why:
             out.ignored[column.name] = why
-        elif roles.is_attribute(column, _missing(column)):
+        elif roles.is_attribute(column, missing_codes.missing(column)):
             out.attributes.append(_attribute(column, pew))
         else:
             out.questions.append(_question(column))
@@ -144,7 +143,7 @@ def _pattern(column: Column) -> tuple[int, ...] | None:
 
     None where too few did for a likeness to be no chance.
     """
-    missing = _missing(column)
+    missing = missing_codes.missing(column)
     values = [v if v not in missing else "" for v in column.values]
     counts = Counter(v for v in values if v)
     if len(counts) < 2 or counts.total() < _ENOUGH or counts.most_common(2)[1][1] < _SECOND:
@@ -154,7 +153,7 @@ def _pattern(column: Column) -> tuple[int, ...] | None:
 
 
 def _is_numeric(column: Column) -> bool:
-    return all(_number(v) is not None for v in column.values if v) and not column.labels
+    return all(number_of(v) is not None for v in column.values if v) and not column.labels
 
 
 def extend(codebook: Codebook, file: File) -> list[str]:
@@ -168,7 +167,7 @@ def extend(codebook: Codebook, file: File) -> list[str]:
         why = weight or _why_not(column, file.rows)
         if why:
             codebook.ignored[column.name] = why
-        elif roles.is_attribute(column, _missing(column)):
+        elif roles.is_attribute(column, missing_codes.missing(column)):
             codebook.attributes.append(_attribute(column, {}))
         else:
             codebook.questions.append(_question(column))
@@ -182,7 +181,7 @@ def named_as_weight(column: Column) -> bool:
     if not named or column.labels or column.why:
         return False
     values = [v for v in column.values if v]
-    return bool(values) and all(_number(v) is not None for v in values)
+    return bool(values) and all(number_of(v) is not None for v in values)
 
 
 def _is_weight(column: Column) -> bool:
@@ -199,7 +198,7 @@ def is_of_bodies(column: Column) -> bool:
     """
     if not _PLAIN_WEIGHT.fullmatch(column.name):
         return False
-    numbers = [n for v in column.values if v and (n := _number(v)) is not None]
+    numbers = [n for v in column.values if v and (n := number_of(v)) is not None]
     if len(set(numbers)) < 5 or not 25 <= min(numbers) <= max(numbers) <= 500:
         return False
     mean = sum(numbers) / len(numbers)
@@ -232,15 +231,15 @@ def _why_not(column: Column, rows: int) -> str:
     # Ids of people with several rows each are fewer than half of these.
     if ids.is_id(column) and len(different) > min(len(values) / 2, MOST_OPTIONS):
         return "another id"
-    answers = different - _missing(column).keys()
+    answers = different - missing_codes.missing(column).keys()
     if len(answers) < 2 and len(column.labels) < 2:
         return f"everyone has the same: {next(iter(answers), values[0])}"[:120]
     unlabelled = [v for v in answers if v not in column.labels]
-    numeric = all(_number(v) is not None for v in unlabelled)
+    numeric = all(number_of(v) is not None for v in unlabelled)
     if len(unlabelled) > MOST_OPTIONS and not numeric:
-        units = {cells.unit(v) for v in unlabelled if _number(v) is None}
+        units = {cells.unit(v) for v in unlabelled if number_of(v) is None}
         if len(units) == 1 and None not in units:
-            example = next(v for v in values if _number(v) is None)
+            example = next(v for v in values if number_of(v) is None)
             return f"numbers with signs beside them, such as '{example}'; plain ones would be read"
         return f"free text: {len(unlabelled):,} different values"
     few = column.labels or column.alike
@@ -253,99 +252,16 @@ def _why_not(column: Column, rows: int) -> str:
     return ""
 
 
-def _missing(column: Column) -> dict[str, str]:
-    """Return the status of each code of a column that is not an answer."""
-    out: dict[str, str] = {}
-    codes = dict.fromkeys([*column.labels, *sorted({*column.values, *column.alike} - {""})])
-    said = labels.among(column.labels.get(code, code) for code in codes)
-    numbers = [n for v in codes if (n := _number(v)) is not None and v not in column.missing]
-    plain = _unlabelled(column)
-    far = _far(column)
-    for code in codes:
-        label = column.labels.get(code, code)
-        number = _number(code)
-        if label.casefold() in cells.ABSENT and code not in column.labels:
-            out[code] = labels.NOT_ASKED
-        elif label in said:
-            out[code] = said[label]
-        elif code in column.missing:
-            # A file may mark "Not sure" as missing: then it is not an answer, and says why.
-            out[code] = labels.DONT_KNOW if labels.unplaced(label) else labels.NOT_ASKED
-        elif (
-            (
-                number is not None
-                and code not in column.labels
-                and number in (-1, -7, -8, -9, -97, -98, -99, -999)
-                and sum(n < 0 for n in numbers) <= 3
-                and len(numbers) > 3
-            )
-            or code in far
-            or (plain and code in column.labels and not _is_amount(number, label, plain))
-        ):
-            out[code] = labels.NOT_ASKED
-    return out
-
-
-def _far(column: Column) -> set[str]:
-    """Return the codes without a label that stand for no answer by their place: 999 among ages.
-
-    They are the likes of 998 and 9999, five times what is next, and not the only ones so far; where
-    all else has a label, of 99 and 88, too.
-    """
-    held = {v: n for v in {*column.values, *column.labels} if (n := _number(v)) is not None}
-    special = {v for v in held if _SPECIAL.fullmatch(v)}
-    rest = {v: n for v, n in held.items() if v not in special}
-    labelled = len(rest) > 1 and all(map(column.labels.get, rest))
-    if not labelled and (len(rest) < 3 or len(set(rest.values())) == 1):
-        return set()
-    last = max(1, *rest.values())
-    enough = {v for v in special if labelled or len(v) > 2}
-    return {v for v in enough if held[v] >= 5 * last and not column.labels.get(v)}
-
-
-def _unlabelled(column: Column) -> list[float]:
-    """Return the numbers of a column of more of them than options can be, ascending, else []."""
-    values = {v for v in column.values if v and v not in column.labels and v not in column.missing}
-    numbers = [n for v in values if (n := _number(v)) is not None]
-    many = len(values) > MOST_OPTIONS and len(numbers) == len(values)
-    return sorted(numbers) if many else []
-
-
-def _is_amount(number: float | None, label: str, others: Sequence[float]) -> bool:
-    """Say whether a labelled code among numbers is one of them, by its place or by its words.
-
-    100 'Very warm', 89 '89 or older' and 0 'None' are; 555 'It varies' among hours of a week is
-    not, nor is -5 'Other' among ages.
-    """
-    if number is None:
-        return False
-    low, high = others[0], others[-1]
-    if low <= number <= high or _AMOUNT.search(label) or (number == 0 and _NOTHING.search(label)):
-        return True
-    said = re.findall(r"\d+(?:\.\d+)?", _text_of(label))
-    if any(float(n) == abs(number) for n in said):
-        return True
-    # A scale's ends may have been chosen by nobody.
-    near = (high - low) / 10
-    return (number >= 0 or low < 0) and low - near <= number <= high + near
-
-
-def _text_of(label: str) -> str:
-    """Return a label without the number that lists it: '999. Other' is 'Other'."""
-    found = labels.numbered(label)
-    return label if found is None else found[1]
-
-
 def _options(column: Column, missing: dict[str, str]) -> dict[str, str]:
     """Return text by code, in the file's order where it has labels, else in the values' own."""
     seen = sorted({*column.values, *column.alike} - {""} - set(missing) - set(column.labels))
     if not column.labels:
         seen = _one_case(column.values, seen)
-    if all(_number(v) is not None for v in seen):
+    if all(number_of(v) is not None for v in seen):
         seen.sort(key=float)
     out = {code: label or code for code, label in column.labels.items() if code not in missing}
     out |= {v: v for v in seen}
-    if column.labels and seen and all(_number(c) is not None for c in out):
+    if column.labels and seen and all(number_of(c) is not None for c in out):
         out = dict(sorted(out.items(), key=lambda item: float(item[0])))
     counts = Counter(label.casefold() for label in out.values())
     twice = {code for code, label in out.items() if counts[label.casefold()] > 1}
@@ -378,13 +294,13 @@ def _bins(values: Sequence[str]) -> list[float]:
 def _ranged(column: Column, missing: dict[str, str]) -> list[float]:
     """Return bins for a column of numbers, [] for one of options."""
     values = [v for v in column.values if v and v not in missing and v not in column.labels]
-    if len(set(values)) <= MOST_OPTIONS or any(_number(v) is None for v in values):
+    if len(set(values)) <= MOST_OPTIONS or any(number_of(v) is None for v in values):
         return []
     return _bins(values)
 
 
 def _question(column: Column) -> Question:
-    missing = _missing(column)
+    missing = missing_codes.missing(column)
     bins = _ranged(column, missing)
     statuses = {
         status: [c for c, s in missing.items() if s == status]
@@ -428,7 +344,7 @@ def _between(options: dict[str, str]) -> list[float | None] | None:
     None where fewer than half are bare. A labelled code that does not go on where the bare ones end
     (97 'Other') has no place.
     """
-    numbers = {code: _number(code) for code in options}
+    numbers = {code: number_of(code) for code in options}
     bare = sorted(n for c, n in numbers.items() if n is not None and options[c] == c)
     if len(bare) < 3 or 2 * len(bare) < len(options) or None in numbers.values():
         return None
@@ -445,8 +361,8 @@ def _between(options: dict[str, str]) -> list[float | None] | None:
 
 
 def _attribute(column: Column, pew: dict[str, str]) -> Attribute:
-    missing = {c: s for c, s in _missing(column).items() if s == labels.NOT_ASKED}
-    named = _missing(column)
+    missing = {c: s for c, s in missing_codes.missing(column).items() if s == labels.NOT_ASKED}
+    named = missing_codes.missing(column)
     bins = _ranged(column, named)
     options = {} if bins else _options(column, missing)
     label = column.label if column.label.casefold() != column.name.casefold() else ""
@@ -490,11 +406,3 @@ def _name(codebook: Codebook) -> None:
 def _fit(name: str) -> str:
     # The layout reads WEIGHT and WEIGHT_W34 as survey weights.
     return f"q_{name}" if re.fullmatch(r"weight(_.*)?", name, re.IGNORECASE) else name
-
-
-def _number(value: str) -> float | None:
-    try:
-        out = float(value)
-    except ValueError:
-        return None
-    return out if math.isfinite(out) else None

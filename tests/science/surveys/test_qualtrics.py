@@ -213,6 +213,16 @@ def test_seen_and_not_answered_is_no_option(tmp_path):
     assert (list(question.options), question.not_asked) == (["1", "2"], ["-99"])
 
 
+def test_what_was_not_answered_in_one_row_of_a_grid_is_no_option_of_another(tmp_path):
+    rows = [
+        (f"Q3_{i}", f"Rate: - {what}", {"ImportId": f"QID3_{i}"}, values)
+        for i, what, values in ((1, "Price", ["1", "3", "1"]), (2, "Taste", ["3", "-99", "1"]))
+    ]
+    price, taste = guesses.guess(exported(tmp_path, [ID, *rows]), "x").questions
+    assert (list(price.options), price.not_asked) == (["1", "3"], [])
+    assert (list(taste.options), taste.not_asked) == (["1", "3"], ["-99"])
+
+
 @pytest.mark.parametrize(
     ("import_id", "why"),
     [

@@ -245,6 +245,15 @@ def test_a_code_without_a_label_far_from_the_numbers_is_none_of_them(codes, far)
     assert question.not_asked == far
 
 
+def test_a_code_far_from_the_numbers_of_a_grid_is_none_of_any_row(tmp_path):
+    one, other = list("12345") * 8, [*list("12345") * 7, *"1234", "999"]
+    rows = "".join(f"p{i},{a},{b}\n" for i, (a, b) in enumerate(zip(one, other, strict=True)))
+    path = tmp_path / "grid.csv"
+    path.write_text("id,Q1_1,Q1_2\n" + rows, encoding="utf-8")
+    for question in guesses.guess(files.read(path), "x").questions:
+        assert list(question.options) == list("12345")
+
+
 @pytest.mark.parametrize("held", [["999", "998", "900"], ["999", "250", "100"], ["999", "1", "1"]])
 def test_a_large_number_among_others_is_one(held):
     values = held * 5
