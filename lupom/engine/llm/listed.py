@@ -8,13 +8,13 @@ for all of them again.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from lupom.engine.llm.lenient import fitting, plain
 
 # Of what a OneOfEach allows in one row: property name -> (key, its values in order).
-Each = Mapping[str, tuple[str, Mapping[str, None]]]
+Each = dict[str, tuple[str, dict[str, None]]]
 
 _MOST_LINES = 400
 # Signs before a name: bullets, numbers of a list, bold, a table's first bar.

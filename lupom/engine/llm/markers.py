@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.llm.lenient import alone, fitting, key_of
-from lupom.engine.llm.listed import begun_with, is_named, mapped
+from lupom.engine.llm.listed import Each, begun_with, is_named, mapped
 
 if TYPE_CHECKING:
     from pydantic import (
@@ -239,10 +239,6 @@ class Usable:
             if not kept:
                 raise
         return inner(kept)
-
-
-# What OneOfEach allows in one row: property name -> (key, its values in order).
-Each = dict[str, tuple[str, dict[str, None]]]
 
 
 def short(values: list[str], most: int = 8) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.llm import choices
+from lupom.engine.llm import choices, in_words
 from lupom.engine.llm.lenient import NAMES, key_of, plain
 from lupom.engine.llm.markers import OneOf
 from lupom.engine.llm.stated import Distribution
@@ -64,11 +64,11 @@ class Reasoned:
             # An object without its end: what its thought came to may be cut off.
             return None
         labels = choices.labelled(list(options))
-        option = choices.said_in(text, labels, self.answer)
+        option = in_words.said_in(text, labels, self.answer)
         # The prompt lists options without labels: a letter alone is none of them.
         if option is None or plain(option) not in plain(text):
             return None
-        thought = "" if choices.meant(choices.bare(text, self.answer), labels) else text.strip()
+        thought = "" if choices.meant(in_words.bare(text, self.answer), labels) else text.strip()
         return {self.answer: option, **dict.fromkeys(self.texts, thought)}
 
 

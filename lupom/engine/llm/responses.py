@@ -14,7 +14,8 @@ from lupom.engine.llm import choices
 from lupom.engine.llm.classes import Imports, load_class
 from lupom.engine.llm.columns import POSITION, Layout, layout_of
 from lupom.engine.llm.lenient import lenient_validator
-from lupom.engine.llm.markers import AsArray, Each, OneOf, OneOfEach, Usable
+from lupom.engine.llm.listed import Each
+from lupom.engine.llm.markers import AsArray, OneOf, OneOfEach, Usable
 from lupom.engine.llm.providers.base import TokenLogprobs
 from lupom.engine.llm.rows_response import RowsResponse
 from lupom.engine.llm.schemas import canonical, closed, columns_of, filled, schema_of

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import CompileError
-from lupom.engine.llm.markers import ONE_OF, ONE_OF_EACH, Each
+from lupom.engine.llm.listed import Each
+from lupom.engine.llm.markers import ONE_OF, ONE_OF_EACH
 from lupom.engine.llm.stated import labelled
 
 if TYPE_CHECKING:

@@ -1,7 +1,8 @@
 """An answer read and validated: as strictly as it can be, and then by what was meant.
 
 In which order a text is tried is here; `reading` finds the JSON in it, `lenient` bends the limits
-that providers do not enforce, `choices` knows how an option may be written.
+that providers do not enforce, `choices` knows how an option may be written, `in_words` what a reply
+without JSON says, `reasoned` what to do where a thought is missing.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lupom.engine.errors import LupomError, ModelError
-from lupom.engine.llm import choices
+from lupom.engine.llm import choices, in_words
 from lupom.engine.llm.lenient import key_of
 from lupom.engine.llm.markers import LENIENT, OneOfEach
 from lupom.engine.llm.numerals import one_number
@@ -116,7 +117,7 @@ class Reader:
             field = self._choice
             options = [choices.meant(one.value, self._labels, field) for one in (*found, *repaired)]
             if not found:
-                options.append(choices.said_in(after_thoughts(text) or "", self._labels, field))
+                options.append(in_words.said_in(after_thoughts(text) or "", self._labels, field))
             for option in options:
                 if option is not None:
                     # By its label: an option may be called like the label of another.
@@ -137,11 +138,11 @@ class Reader:
         ((name, field),) = fields.items()
         said = after_thoughts(text) or ""
         if field.annotation in (int, float):
-            said = one_number(said) or choices.bare(said, name)
+            said = one_number(said) or in_words.bare(said, name)
         elif field.annotation is str:
             # A text alone may be a refusal as well as the text: there has to be a sign that it is.
             # An object that has no end is none, whatever its text is marked with.
-            bare = choices.bare(said, name)
+            bare = in_words.bare(said, name)
             said = bare if bare != said.strip() and "{" not in said else ""
         elif not any(isinstance(mark, Distribution | OneOfEach) for mark in field.metadata):
             return None
