@@ -241,11 +241,18 @@ def _show_at_end(project: Project, selected: tuple[str, ...]) -> None:
 
     A table outside the selection is not this run's, and may not stand at all.
     """
+    from lupom.engine.errors import LupomError
+
+    rows: dict[str, int | None] = {}
     with project.store.kept_open():
         shown = _shown(project, selected)
-        if "leaderboard" in shown and (found := _found(project)):
-            click.echo(f"\n{found}")
-        rows = {name: one.row_count for name, one in project.records().items()}
+        try:
+            if "leaderboard" in shown and (found := _found(project)):
+                click.echo(f"\n{found}")
+            rows = {name: one.row_count for name, one in project.records().items()}
+        except LupomError as error:
+            # Whoever has taken the store since has not made the run fail.
+            click.echo(f"show_at_end: {error}", err=True)
     models = [n for n in selected if project.nodes[n].materialization.needs_llm and rows.get(n)]
     click.echo("\nNext:", err=True)
     if shown:

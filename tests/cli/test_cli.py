@@ -107,6 +107,19 @@ def test_a_selection_shows_only_what_is_in_it(lupom):
     assert "show_at_end" not in err
 
 
+def test_a_store_that_cannot_be_read_afterwards_is_told_and_the_run_is_right(lupom, monkeypatch):
+    from lupom import Project
+    from lupom.engine.errors import StoreError
+
+    def taken(_project):
+        raise StoreError("the store is held by another process")
+
+    monkeypatch.setattr(Project, "records", taken)
+    code, out, err = lupom("run")
+    assert (code, out.split()) == (0, ["total", "n", "---", "2"])
+    assert "show_at_end: the store is held by another process" in err
+
+
 def test_a_misspelt_table_to_show_is_told(lupom, tmp_path):
     (tmp_path / "lupom_project.yml").write_text("name: demo\nshow_at_end: [totl]\n")
     _, _, err = lupom("run")
