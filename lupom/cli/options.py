@@ -213,7 +213,7 @@ def run_options(command: F) -> F:
         click.option(
             "--threads",
             type=click.IntRange(1),
-            help="Nodes at a time; 4 by default, and without LLM calls one a core.",
+            help="Nodes at a time; 4 by default, of which one computes, long ones one a core.",
         ),
     ):
         command = option(command)

@@ -247,7 +247,7 @@ class Project:
         ----------
         select, exclude : selectors, as one string or several.
         threads : nodes at a time; by default the target's setting, and without one four, of those
-            without LLM calls as many as there are cores.
+            that compute one, and of long ones as many as there are cores.
         full_refresh : build everything selected; LLM answers still come from the ledger.
         no_llm : make LLM models empty tables, or leave what stands.
         retry_invalid : ask quarantined rows again.

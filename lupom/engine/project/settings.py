@@ -92,7 +92,7 @@ class Target(Strict):
     s3: S3Settings = Field(default_factory=S3Settings)
     """ducklake: how S3 is reached."""
     threads: int | None = Field(default=None, ge=1)
-    """Nodes at a time. Left out: four, of which no more compute than there are cores."""
+    """Nodes at a time. Left out: four, of which one computes, and when it takes long one a core."""
     store_wait: float | None = Field(default=None, ge=0)
     """Seconds that a commit waits for whoever else has the store; 60 unless set, of a lake 600."""
     memory: str | None = Field(default=None, pattern=r"^\d+(\.\d+)?\s*[KMGT]i?B$")

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from graphlib import TopologicalSorter
 
-from lupom.engine.cores import cores
 from lupom.engine.errors import LupomError, did_you_mean
 from lupom.engine.graph import Graph
 from lupom.engine.project.nodes import Node
@@ -20,6 +19,7 @@ from lupom.engine.run.cores import restored_blas
 from lupom.engine.run.identities import Identities
 from lupom.engine.run.plan import Plan
 from lupom.engine.run.tests import UNIT, homes, run_test
+from lupom.engine.run.turns import Turns
 
 # Nodes at a time where nothing is said of it.
 AT_ONCE = 4
@@ -32,10 +32,8 @@ class Runner:
     before a node starts and gives it back after the next ones have taken theirs. LLM nodes open
     the store themselves, for their reads and their commit.
 
-    Where it is not said how many nodes run at a time, four do, but of those that compute no more
-    than there are cores: LLM nodes wait, and nodes that compute would wait for each other and take
-    more CPU for it (the General Social Survey on two cores: four at a time took 16 s and 21 CPU
-    seconds, two 13 and 18).
+    Where it is not said how many nodes run at a time, four do. LLM nodes wait; those that compute
+    take turns, and only long ones share the cores (`turns`).
     """
 
     def __init__(
@@ -68,9 +66,8 @@ class Runner:
         self._parents = self._with_gates(graph.within(doing))
         self._results: dict[str, r.NodeResult] = {}
         self._finished: queue.SimpleQueue[r.NodeResult] = queue.SimpleQueue()
-        self._holding: set[str] = set()
+        self._computing = Turns(options.threads)
         self._most = options.threads or AT_ONCE
-        self._most_computing = options.threads or cores()
 
     def _with_gates(self, parents: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         """Let LLM models wait for what is to be right before anything is paid for."""
@@ -125,12 +122,14 @@ class Runner:
                     if settled or not active:
                         sorter.done(*settled)
                         continue
-                    result = self._finished.get()
+                    result = self._next_result(bool(ready) and len(active) < self._most)
+                    if result is None:
+                        continue
                     active.discard(result.node)
                     self._end(result)
                     sorter.done(result.node)
-                    if result.node in self._holding:
-                        self._holding.discard(result.node)
+                    if result.node in self._computing:
+                        self._computing.end(result.node)
                         # The next nodes take their share first, so that the file stays open.
                         ready = self._in_order([*ready, *sorter.get_ready()])
                         self._take_over(ready, active, pool, halted)
@@ -140,9 +139,17 @@ class Runner:
                 raise
         return list(self._results.values())
 
+    def _next_result(self, others_wait: bool) -> r.NodeResult | None:
+        """Wait for a node to end; None where others wait for their turn, and it has come."""
+        timeout = self._computing.wait() if others_wait else None
+        try:
+            return self._finished.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
     def _may_start(self, name: str) -> bool:
         """Tell whether a node that computes has a core, and one that asks LLMs always."""
-        return self._asks(name) or len(self._holding) < self._most_computing
+        return self._asks(name) or self._computing.wait() == 0
 
     def _asks(self, name: str) -> bool:
         """Tell whether a node may wait for LLMs, for which others are let to the store."""
@@ -205,7 +212,7 @@ class Runner:
             except LupomError as error:
                 self._finished.put(failure(node, error))
                 return
-            self._holding.add(name)
+            self._computing.begin(name)
         pool.submit(self._build, node)
 
     def _end(self, result: r.NodeResult) -> None:

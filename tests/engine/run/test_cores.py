@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_info
 
 from lupom import Project
 from lupom.blas import one_thread, set_threads
+from lupom.engine.run.turns import LONG, Turns
 
 MODEL = """
 from threadpoolctl import threadpool_limits
@@ -75,14 +76,15 @@ def meeting(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("cores", "threads", "together"),
-    [(1, None, False), (2, None, True), (1, 2, True)],
-    ids=["one core", "two cores", "one core, two threads asked for"],
+    ("cores", "long", "threads", "together"),
+    [(1, 0, None, False), (2, 0, None, True), (2, 600, None, False), (1, 600, 2, True)],
+    ids=["one core", "two cores", "short ones", "two asked for"],
 )
-def test_as_many_models_compute_at_a_time_as_there_are_cores(
-    make_project, meeting, monkeypatch, cores, threads, together
+def test_long_models_compute_at_a_time_as_many_as_there_are_cores(
+    make_project, meeting, monkeypatch, cores, long, threads, together
 ):
-    monkeypatch.setattr("lupom.engine.run.runner.cores", lambda: cores)
+    monkeypatch.setattr("lupom.engine.run.turns.cores", lambda: cores)
+    monkeypatch.setattr("lupom.engine.run.turns.LONG", long)
     # Whoever is alone waits for nobody.
     meeting.patience = 30 if together else 0.05
     folder = make_project({"models/a.py": MEETS, "models/b.py": MEETS})
@@ -90,3 +92,34 @@ def test_as_many_models_compute_at_a_time_as_there_are_cores(
         assert project.run(threads=threads).status == "success"
         met = project.query("select met from a union all select met from b").arrow["met"]
     assert met.to_pylist() == [together, together]
+
+
+def test_the_next_begins_once_the_one_before_it_turns_out_to_be_long(monkeypatch):
+    monkeypatch.setattr("lupom.engine.run.turns.cores", lambda: 3)
+    now = 0.0
+    turns = Turns(None, lambda: now)
+    assert turns.wait() == 0
+    turns.begin("fits")
+    assert turns.wait() == LONG
+    now = LONG - 1
+    assert turns.wait() == 1
+    now = LONG
+    assert turns.wait() == 0
+    # A short one beside the long one holds up the next, until it has ended.
+    turns.begin("counts")
+    assert turns.wait() == LONG
+    turns.end("counts")
+    assert turns.wait() == 0
+    for name in ("counts", "judges"):
+        turns.begin(name)
+    now = 1000.0
+    assert "judges" in turns
+    assert turns.wait() is None
+
+
+def test_whoever_says_how_many_gets_as_many_at_once():
+    turns = Turns(2, lambda: 0.0)
+    turns.begin("a")
+    assert turns.wait() == 0
+    turns.begin("b")
+    assert turns.wait() is None
