@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from lupom.engine.llm.client import Client
 
 MISSING = "it is missing from the answer"
-UNLABELLED = "the answer does not say which row it is for"
 
 
 class Recorder(Protocol):
@@ -189,10 +188,7 @@ async def receive_together(
             dispatcher.pay(client, asking, row.pending, row.entry, row.tries, part)
             await dispatcher.record(client, asking, row.pending, row.entry)
             return
-        missing = None if part.text else MISSING
-        if len(group) > 1 and not found and part.text:
-            # One answer to several rows is none of theirs.
-            missing = UNLABELLED
+        missing = part.unclear or (None if part.text else MISSING)
         outcome = await dispatcher.receive(
             client, asking, row.pending, row.entry, row.tries, part, missing=missing
         )

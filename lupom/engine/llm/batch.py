@@ -256,7 +256,7 @@ class Batches:
         ]
         parts = await receive_together(self._dispatcher, client, asking, rows, reply)
         for row, call, part in zip(rows, calls, parts, strict=True):
-            if row is None and part.text:
+            if row is None and part.text and not part.unclear:
                 await self._keep(client, call, part)
             elif row is not None and not row.ended:
                 row.pending.entry, row.pending.fresh = row.entry, False

@@ -17,6 +17,7 @@ from lupom.engine.llm.lenient import lenient_validator
 from lupom.engine.llm.listed import Each
 from lupom.engine.llm.markers import AsArray, OneOf, OneOfEach, Usable
 from lupom.engine.llm.providers.base import TokenLogprobs
+from lupom.engine.llm.reasoned import reasoned
 from lupom.engine.llm.rows_response import RowsResponse
 from lupom.engine.llm.schemas import canonical, closed, columns_of, filled, schema_of
 from lupom.engine.llm.stated import OFF, Distribution, labelled, normalised
@@ -224,6 +225,13 @@ class RowResponse:
         self._reader = Reader(spec, context, choice, self._labels)
         fields = list(self.schema["properties"])
         self.only_field = fields[0] if len(fields) == 1 else None
+        self._spec = spec
+
+    @cached_property
+    def texts(self) -> frozenset[str]:
+        """The texts beside the one field that counts, if it is such a class; see `reasoned`."""
+        beside = reasoned(self._spec.cls)
+        return frozenset() if beside is None else frozenset(beside.texts)
 
     @cached_property
     def labelled(self) -> RowsResponse:

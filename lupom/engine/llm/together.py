@@ -7,14 +7,13 @@ alone in this form, so it depends neither on the rows asked beside it nor on how
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from lupom.engine.llm import unlabelled
 from lupom.engine.llm.providers.base import ProviderReply, TokenLogprobs
-from lupom.engine.llm.reading import after_thoughts, found_in, repaired_in
+from lupom.engine.llm.rows_reply import UNLABELLED, Part, parts_of, spelled
 from lupom.engine.llm.rows_response import RowsResponse, label_of
 
 if TYPE_CHECKING:
@@ -138,29 +137,19 @@ def shared_out(
     labels = [label_of(i) for i in range(len(responses))]
     text, found = reply.text, {}
     for text in (reply.text, *reply.otherwise):
-        found = _parts_in(text, labels, finished=reply.finish_reason in ("stop", ""))
+        found = parts_of(text, labels, responses, finished=reply.finish_reason in ("stop", ""))
         if found:
             break
     if not found and len(labels) > 1:
         text, found = reply.text, _unlabelled(reply.text, labels, responses)
-    texts: list[str] = []
-    repaired: list[bool] = []
+    # One answer to several rows is none of theirs.
+    nobody = "" if found or len(labels) == 1 or not reply.text else UNLABELLED
+    missing = Part(None, "" if found else reply.text, unclear=nobody)
+    parts: list[Part] = []
     tokens: list[Sequence[TokenLogprobs] | None] = []
-    for place, response in enumerate(responses):
-        part = found.get(label_of(place))
-        repaired.append(part is not None and part.repaired)
-        if part is None:
-            texts.append("" if found else reply.text)
-            tokens.append(None)
-            continue
-        field = None if response is None else response.only_field
-        if field is not None and not isinstance(part.value, dict) and not part.in_words:
-            # The answer itself in place of an object with nothing but the answer.
-            texts.append(json.dumps({field: part.value}, ensure_ascii=False))
-            tokens.append(None)
-            repaired[place] = True
-            continue
-        texts.append(part.text)
+    for label, response in zip(labels, responses, strict=True):
+        part = found.get(label, missing).for_row(None if label not in found else response)
+        parts.append(part)
         choice = response is not None and response.choices is not None
         tokens.append(_within(reply, part) if choice and text == reply.text else None)
     cached, stored = reply.tokens_cached, reply.tokens_written
@@ -173,14 +162,15 @@ def shared_out(
     read, put = split(cached, rows), split(stored, rows)
     return [
         ProviderReply(
-            text=texts[i],
+            text=parts[i].text,
             tokens_in=None if plain is None else plain[i] + read[i] + put[i],
             tokens_out=None if out is None else out[i],
             finish_reason=finish,
             tokens=tokens[i],
             tokens_cached=read[i],
             tokens_written=put[i],
-            repaired=repaired[i],
+            repaired=parts[i].repaired,
+            unclear=parts[i].unclear,
         )
         for i in range(len(responses))
     ]
@@ -192,70 +182,19 @@ def split(total: int, rows: int) -> list[int]:
     return [least + (i < more) for i in range(rows)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A row's part of a reply; `start` is None where the text there is not the part's own.
-
-    `repaired` says that what the model wrote had to be changed to be the part; `in_words` that it
-    is a text for the row to read, and no JSON.
-    """
-
-    value: Any
-    text: str
-    start: int | None = None
-    repaired: bool = False
-    in_words: bool = False
-
-
-_STRICT, _LOOSE = json.JSONDecoder(), json.JSONDecoder(strict=False)
-
-
-def _parts_in(text: str, labels: Sequence[str], *, finished: bool) -> dict[str, _Part]:
-    """Return the parts of a reply by label, as many as are whole.
-
-    Of several parts of one label the last counts. A reply that was cut off has those before the
-    cut; one that is not JSON has those that a repair gives.
-    """
-    out: dict[str, _Part] = {}
-    for found in found_in(text):
-        parts = _labelled_in(found.value, labels)
-        places = _members(text, found.start) if parts and found.start >= 0 else {}
-        for label, (value, as_asked) in parts.items():
-            place = places.get(label)
-            own = place if place is not None and place.value == value else None
-            out.setdefault(label, own or _spelled(value, found.repaired or not as_asked))
-    if not out:
-        rest = after_thoughts(text) or ""
-        begin = rest.find("{")
-        while begin >= 0 and not out:
-            members = _members(rest, begin)
-            # Of a reply that was cut off, what is whole is as it was written.
-            out = {
-                label: _spelled(members[label].value, finished or members[label].repaired)
-                for label in labels
-                if label in members
-            }
-            begin = rest.find("{", begin + 1)
-    if not out:
-        for found in repaired_in(text, finished=finished):
-            for label, (value, _) in _labelled_in(found.value, labels).items():
-                out.setdefault(label, _spelled(value, True))
-    return out
-
-
 def _unlabelled(
     text: str, labels: Sequence[str], responses: Sequence[RowResponse | None]
-) -> dict[str, _Part]:
+) -> dict[str, Part]:
     """Return the parts of a reply that is no object of labels, where whose they are is certain."""
     said = unlabelled.in_lines(text, labels)
     by_label = unlabelled.LABELLED.search(text) is not None
     if said and (by_label or not _are_options(list(said.values()), responses)):
-        return {one: _Part(None, it, repaired=True, in_words=True) for one, it in said.items()}
+        return {one: Part(None, it, repaired=True, in_words=True) for one, it in said.items()}
     fields = {name for one in responses if one is not None for name in one.schema["properties"]}
     ordered = unlabelled.in_order(text, labels, fields)
     if _are_options(list(ordered.values()), responses):
         return {}
-    return {label: _spelled(value, True) for label, value in ordered.items()}
+    return {label: spelled(value, True) for label, value in ordered.items()}
 
 
 def _are_options(values: Sequence[Any], responses: Sequence[RowResponse | None]) -> bool:
@@ -266,89 +205,7 @@ def _are_options(values: Sequence[Any], responses: Sequence[RowResponse | None])
     return any([one[key] for one in given] == values for key in ("label", "option"))
 
 
-def _spelled(value: Any, repaired: bool) -> _Part:
-    return _Part(value, json.dumps(value, ensure_ascii=False), repaired=repaired)
-
-
-def _labelled_in(value: Any, labels: Sequence[str], depth: int = 0) -> dict[str, tuple[Any, bool]]:
-    """Return the values under labels in a value, or one level down in it, and whether each is as
-    it was asked for.
-
-    A list of objects that each name their label is as good as an object of labels.
-    """
-    found: dict[str, tuple[Any, bool]] = {}
-    if isinstance(value, dict):
-        for name, part in value.items():
-            label = _label_in(name, labels)
-            if label is not None:
-                found[label] = (part, name == label)
-        if not found and depth == 0:
-            inner = {name: _labelled_in(one, labels, 1) for name, one in value.items()}
-            inner = {name: parts for name, parts in inner.items() if parts}
-            if len(inner) > 1:
-                # Thoughts, alternatives or confidences under labels of their own.
-                named = [name for name in inner if unlabelled.is_of_answers(name)]
-                inner = {named[0]: inner[named[0]]} if len(named) == 1 else inner
-            for parts in inner.values():
-                found.update(parts)
-    elif isinstance(value, list):
-        for item in value:
-            if not isinstance(item, dict):
-                continue
-            own = [n for n, v in item.items() if isinstance(v, str) and v in labels]
-            if len(own) == 1:
-                found[item[own[0]]] = ({n: v for n, v in item.items() if n != own[0]}, False)
-            elif len(item) == 1:
-                found.update(_labelled_in(item, labels, 1))
-    return found
-
-
-def _label_in(name: str, labels: Sequence[str]) -> str | None:
-    """Return the label a name is meant as: `R1`, `r1.` and `1` are `r1`."""
-    bare = name.strip().rstrip(".:").lower()
-    bare = f"r{bare}" if bare.isdigit() else bare
-    return bare if bare in labels else None
-
-
-def _members(text: str, start: int) -> dict[str, _Part]:
-    """Return the whole members of the object that begins at a place, up to where it breaks off."""
-    members: dict[str, _Part] = {}
-    place = _blank(text, start + 1)
-    while text[place : place + 1] == '"':
-        try:
-            name, after = _LOOSE.raw_decode(text, place)
-            begin = _blank(text, _blank(text, after) + 1)
-            part, place = _value(text, begin)
-        except (ValueError, RecursionError):
-            break
-        if place == len(text) and not isinstance(part.value, dict | list | str):
-            # A number at the end may have lost its last digits.
-            break
-        members[name] = part
-        place = _blank(text, place)
-        if text[place : place + 1] != ",":
-            break
-        place = _blank(text, place + 1)
-    return members
-
-
-def _value(text: str, begin: int) -> tuple[_Part, int]:
-    try:
-        value, end = _STRICT.raw_decode(text, begin)
-        return _Part(value, text[begin:end], begin), end
-    except ValueError:
-        # Raw control characters in a string, which JSON has not.
-        value, end = _LOOSE.raw_decode(text, begin)
-        return _spelled(value, True), end
-
-
-def _blank(text: str, place: int) -> int:
-    while text[place : place + 1] in (" ", "\t", "\r", "\n"):
-        place += 1
-    return place
-
-
-def _within(reply: ProviderReply, part: _Part) -> list[TokenLogprobs] | None:
+def _within(reply: ProviderReply, part: Part) -> list[TokenLogprobs] | None:
     """Return the tokens that a part is written in; None where they cannot be told."""
     if not reply.tokens or part.start is None:
         return None

@@ -89,6 +89,16 @@ def test_an_answer_that_does_not_say_whose_it_is_is_nobody_s(odd, ask, state, on
     assert odd.requests == 3  # one for all, and one for each half
 
 
+def test_a_row_that_is_said_in_two_ways_is_asked_again_alone(odd, ask, state):
+    said = f'{{"r1": {A}, "r2": {B}, "r3": {C}}}\nSummary: {{"r2": {C}}}'
+    odd.reply = lambda number, _body: said if number == 1 else f'{{"r1": {B}}}'
+    assert [answer.value["text"] for answer in ask()] == ["a", "b", "c"]
+    assert odd.requests == 2
+    shown, told = (message["content"] for message in odd.bodies[1]["messages"][1:])
+    assert shown == f"{B}\n{C}"
+    assert "r1: the answer says two things of it" in told
+
+
 def test_what_was_whole_before_a_cut_is_as_it_was_written(odd, ask, state):
     cut = completion(f'{{"r1": {A}, "r2": {B}, "r3": {{"te', finish="length")
     odd.reply = lambda number, _body: cut if number == 1 else f'{{"r1": {C}}}'

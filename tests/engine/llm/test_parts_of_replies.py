@@ -142,3 +142,66 @@ def test_a_request_s_schema_has_each_row_s_own(choice):
     one, other = (spec.schema["properties"][label] for label in ("r1", "r2"))
     assert len(one["properties"]["answer"]["enum"]) == 3
     assert len(other["properties"]["answer"]["enum"]) == 2
+
+
+# More than one object, read with a request's own rows.
+FULL = f'{{"r1": {A}, "r2": {B}}}'
+
+
+def answers(row, text, rows=2):
+    return [
+        None if part.unclear else row.parse(part.text)["answer"]
+        for part in shared_out(ProviderReply(text), [row] * rows)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        # One says what the other does, or what it does not.
+        (f'{FULL}\nSummary: {{"r1": {A}}}', ["Yes", "No"]),
+        (f'{{"r1": {A}}}\n{{"r2": {B}}}', ["Yes", "No"]),
+        (f'{FULL}\n{{"r1": "as they are old", "r2": "as they are young"}}', ["Yes", "No"]),
+        (f'{{"r1": {A}, "r1": {A}, "r2": {B}}}', ["Yes", "No"]),
+        # A correction, of one row or of all.
+        (f'{FULL}\nCorrection: {{"r2": {A}}}', ["Yes", "Yes"]),
+        (f'Draft: {FULL}\n{{"r1": {B}, "r2": {B}}}', ["No", "No"]),
+        (f'{FULL} Wait, row 1 is younger. {{"r1": {B}}}', ["No", "No"]),
+        (f'For example {{"r1": {B}}}.\nThe answers: {FULL}', ["Yes", "No"]),
+        # Two things of one row, and nothing that says which is meant.
+        (f'{FULL}\nSummary: {{"r1": {B}}}', [None, "No"]),
+        (f'{FULL}\n{{"r1": {B}, "r2": {B}}}', [None, "No"]),
+        (f'{FULL}\nAlternative answers: {{"r1": {B}}}', [None, "No"]),
+        (f'{{"r1": {A}, "r2": {A}, "r2": {B}}}', ["Yes", None]),
+        (f'{{"answers": {{"r1": {A}, "r2": {A}, "r2": {B}}}}}', ["Yes", None]),
+        (
+            '[{"label": "r1", "answer": "A"}, {"label": "r1", "answer": "B"}, {"r2": "B"}]',
+            [None, "No"],
+        ),
+        (f'{{"r1": {B}}} is one.\n{{"r1": {A}, "r2": {B}, "r3', [None, "No"]),
+    ],
+)
+def test_of_several_objects_counts_what_agrees_and_what_corrects(row, text, read):
+    assert answers(row, text) == read
+
+
+def test_a_thought_in_an_object_of_its_own_is_joined_with_its_answer(load):
+    spec = load(
+        """
+        class Reasoned(BaseModel):
+            thought: str
+            answer: Annotated[str, OneOf("options")]
+        """,
+        "Reasoned",
+    )
+    row = spec.for_row({"options": OPTIONS})
+    text = '{"r1": {"thought": "Old."}}\n{"r1": {"answer": "Yes"}}\n{"r2": {"answer": "No"}}'
+    one, other = (row.parse(part) for part in parts(row, text))
+    assert one == {"thought": "Old.", "answer": "Yes"}
+    assert other == {"thought": "", "answer": "No"}
+    # The same answer with another thought is the same answer, and the fuller one is kept.
+    text = (
+        '{"r1": {"thought": "Old.", "answer": "Yes"}, "r2": {"thought": "", "answer": "No"}}'
+        'In short: {"r1": {"answer": "Yes"}, "r2": {"answer": "No"}}'
+    )
+    assert row.parse(parts(row, text)[0]) == {"thought": "Old.", "answer": "Yes"}

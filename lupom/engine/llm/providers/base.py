@@ -69,7 +69,8 @@ class ProviderReply:
     `tokens_cached` of `tokens_in` came from the provider's prompt cache, and `tokens_written` were
     put into it, at prices of their own. `otherwise` are further places where the answer may be, if
     it is not in the text. `repaired` says that the text is not as the model wrote it: it is a part
-    of a larger reply that had to be repaired.
+    of a larger reply that had to be repaired. `unclear` says why it answers nothing: it is a part
+    of which the reply says two things.
     """
 
     text: str
@@ -81,6 +82,7 @@ class ProviderReply:
     tokens_written: int = 0
     otherwise: Sequence[str] = ()
     repaired: bool = False
+    unclear: str = ""
 
     @property
     def refused(self) -> bool:
