@@ -48,8 +48,10 @@ class Regressions:
     def probabilities(self, question: int, features: npt.NDArray[np.generic]) -> Floats:
         """Return probabilities (n, its rows) of a fitted question, from features (n, p)."""
         rows = self.of(question)
-        scores = features.astype(np.float32) @ self.weights[rows].T + self.intercept[rows]
-        p = np.exp(scores - scores.max(axis=1, keepdims=True)).astype(np.float64)
+        # Doubles: the singles of a product differ by how many people are asked for at one time.
+        weights = self.weights[rows].astype(np.float64)
+        scores = features.astype(np.float64) @ weights.T + self.intercept[rows]
+        p = np.exp(scores - scores.max(axis=1, keepdims=True))
         return np.asarray(p / p.sum(axis=1, keepdims=True))
 
 
