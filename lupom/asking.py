@@ -252,25 +252,52 @@ class Interview:
         for question, answer in given.items():
             self.answer(question, answer)
 
+    @property
+    def ruled_out(self) -> dict[str, list[str]]:
+        """Return the questions that what is known of the person rules out, and by what.
+
+        A question on work is ruled out by `work: No`.
+        """
+        return {q: reasons for q, (_, reasons) in self._asked().items() if reasons}
+
+    def asked(self, question: str) -> float:
+        """Return the probability that the person is asked a question, by who can be asked it.
+
+        0 where what is known rules it out, 1 of what was answered; where a filter's question is not
+        answered yet, the probability that its answer does not rule it out. Raises UsageError for an
+        unknown question.
+        """
+        name = self._named(question)
+        return 1.0 if name in self.answers else self._asked()[name][0]
+
     def predict(self, question: str | None = None) -> dict[str, Any]:
         """Return the probabilities of a question's options, or of every question's by question.
 
-        What was answered has probability 1. Raises UsageError for an unknown question.
+        They are those of the answer if the question is asked. What was answered has probability 1;
+        of what the person cannot be asked (`ruled_out`) there is none: no option, and no question
+        among all. Raises UsageError for an unknown question.
         """
-        task = self._science.task
-        from lupom.science.surveys.newcomers import field_of
-
-        wanted = None
-        if question is not None:
-            with _told():
-                known = self._known
-                wanted = field_of(question, known.questions, others=known.attributes).name
+        task, gone = self._science.task, self.ruled_out
+        wanted = None if question is None else self._named(question)
         shares = self._science.predict(self._attributes, self._answers)
         said = {
             task.questions[q]: dict(zip(task.options[q], map(float, p), strict=True))
             for q, p in shares.items()
+            if task.questions[q] not in gone
         }
-        return said if wanted is None else said[wanted]
+        return said if wanted is None else said.get(wanted, {})
+
+    def _asked(self) -> dict[str, tuple[float, list[str]]]:
+        """Return the chance of each question that is not answered, and what rules it out."""
+        found = self._science.asked(self._attributes, self._answers)
+        names = self._science.task.questions
+        return {names[q]: one for q, one in found.items() if q not in self._answers}
+
+    def _named(self, question: str) -> str:
+        from lupom.science.surveys.newcomers import field_of
+
+        with _told():
+            return field_of(question, self._known.questions, others=self._known.attributes).name
 
 
 @contextmanager

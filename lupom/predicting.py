@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import UsageError
-from lupom.engine.run.reading import standing
+from lupom.engine.run.reading import query, standing
 from lupom.telling import warn
 
 if TYPE_CHECKING:
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
     from lupom.engine.run.context import Context
     from lupom.engine.run.tables import Table
+    from lupom.science.planning.screening import Screening
     from lupom.science.predictors.new_people import Fitted
-    from lupom.science.predictors.task import Floats, Task
+    from lupom.science.predictors.task import Bools, Floats, Ints, Task
 
 ID = "respondent_id"
 # People who are predicted at a time.
@@ -54,8 +55,12 @@ def predict(
     Returns
     -------
     Table: survey, respondent_id, question_id, predictor, answer (the likeliest option), probability
-    (of it), options (among which the answer is nine times in ten; of the combination alone), and
-    probabilities (map). What a person answered is not predicted.
+    (of it), options (among which the answer is nine times in ten; of the combination alone),
+    probabilities (map), asked (the probability that the person is asked the question at all; null
+    where no combination is kept) and ruled_out_by (what is known of the person
+    that rules the question out, as 'wrkstat: Retired'; asked is 0 then, and the answer and all of
+    its columns are null). What a person answered is not predicted. All is as if the question were
+    asked.
 
     Raises
     ------
@@ -73,14 +78,17 @@ def predict(
     from lupom.engine.run.tables import Table
     from lupom.names import found as named
     from lupom.names import several
+    from lupom.science.planning import screening as screenings
     from lupom.science.predictors.conformal import ENOUGH
-    from lupom.science.predictors.new_people import STACK, task_of
+    from lupom.science.predictors.new_people import STACK, task_of, together
+    from lupom.science.predictors.task import HIDDEN
     from lupom.science.surveys.fields import Misread
     from lupom.science.surveys.newcomers import one
 
-    name, found = _fitted(context, survey)
-    asked = found.frame[0]
-    known = newcomers.known(context, name, dict(zip(*found.frame, strict=True)), found.attributes)
+    name, found, rows = _fitted(context, survey)
+    frame = dict(zip(*found.frame, strict=True))
+    asked = list(frame)
+    known = newcomers.known(context, name, frame, found.attributes)
     note = note or warn
     if people is None:
         try:
@@ -103,12 +111,25 @@ def predict(
     chosen = several(questions, "questions")
     wanted = {places[named(q, asked, "there is no closed question")] for q in chosen}
     columns = np.array(sorted(wanted or places.values()))
+    screening = None if rows is None else screenings.read(rows, frame, found.attributes)
+    if screening is None:
+        note("asked is blank: filters are kept with the combination (fitted_stack), which is not")
     tables: dict[str, list[pa.Table]] = {}
     for start in range(0, len(persons.ids), BLOCK):
         block = slice(start, start + BLOCK)
         ids, traits = persons.ids[block], persons.attributes[block]
-        task = task_of(found, name, ids, persons.answers[block], traits, columns)
+        given = persons.answers[block]
+        here, filters, needed = None, np.zeros(given.shape, dtype=bool), columns
+        gone = filters
+        if screening is not None:
+            here = _Block(context, name, screening, found.attributes, given, traits, columns)
+            filters, gone, needed = here.filters, here.ruled | here.filters, here.needed
+        task = task_of(found, name, ids, given, traits, needed, gone)
         said = found.predict(task, every=every)
+        if filters.any():
+            nothing = np.full_like(given, HIDDEN)
+            open_ = task_of(found, name, ids, nothing, traits, needed, ~filters)
+            task, said = together((task, said), (open_, found.predict(open_, every=every)))
         if said.combined is None and said.parts and not every:
             raise UsageError(
                 f"the combination of survey '{name}' cannot be kept: it has a predictor without a"
@@ -120,17 +141,98 @@ def predict(
                 f"options are blank: they take {ENOUGH} tuning pairs (var tuning_pairs), of which"
                 f" there are {said.pairs}"
             )
-        parts = {STACK: said.combined} if said.combined is not None else {}
-        for predictor, shares in (said.parts if every else parts).items():
-            inside = None if every else said.inside
-            tables.setdefault(predictor, []).append(_table(task, predictor, shares, inside))
+        own = (given == HIDDEN) & np.isin(np.arange(given.shape[1]), columns)
+        if not own.any():
+            continue
+        parts: dict[str, Floats | None] = {STACK: said.combined}
+        if not len(task.rows):
+            # What is known rules all out.
+            parts = dict.fromkeys(found.states if every else [STACK])
+        elif every:
+            parts = dict(said.parts)
+        inside = None if every else said.inside
+        for predictor, shares in parts.items():
+            made = _table(task, predictor, shares, inside, own, here)
+            tables.setdefault(predictor, []).append(made)
     if not tables:
         note("there is nothing to predict: everybody answered everything that is asked for")
         return Table(_schema().empty_table())
     return Table(pa.concat_tables([one for some in tables.values() for one in some]))
 
 
-def _fitted(context: Context, survey: str | None) -> tuple[str, Fitted]:
+class _Block:
+    """Who of some people is asked what.
+
+    Attributes
+    ----------
+    ruled : (n, Q), the questions that what is known of them rules out.
+    filters : (n, Q), the questions that are to be predicted without their answers
+        (`Screening.alone`).
+    needed : places of the questions to predict: those that are wanted, and their filters.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        survey: str,
+        screening: Screening,
+        attributes: Mapping[str, Sequence[str]],
+        answers: Ints,
+        traits: Sequence[Mapping[str, str]],
+        columns: Ints,
+    ) -> None:
+        import numpy as np
+
+        codes = np.full((len(answers), len(attributes)), -1, dtype=np.int64)
+        for column, (name, told) in enumerate(attributes.items()):
+            place = {value: code for code, value in enumerate(told)}
+            codes[:, column] = [place.get(one.get(name) or "", -1) for one in traits]
+        self._screening, self._values = screening, screening.values(answers, codes)
+        self.ruled = screening.ruled_out(self._values)
+        self.filters = screening.alone(answers) & ~self.ruled
+        self.needed = np.union1d(columns, np.array(screening.needed(columns), dtype=np.int64))
+        self._shares = {
+            number: _shares(context, survey, *list(attributes.items())[number])
+            for number in screening.unknown(columns, self._values)
+        }
+
+    def chances(self, task: Task, p: Floats | None) -> Floats:
+        """Return the probability that each is asked each question, (n, Q), by what is predicted."""
+        import numpy as np
+
+        said = {}
+        for question in self._screening.needed(self.needed):
+            width = len(task.options[question])
+            said[question] = np.zeros((len(self._values), width))
+            if p is not None:
+                here = task.columns == question
+                said[question][task.rows[here]] = p[here, :width]
+        return self._screening.chances(self._values, said, self._shares)
+
+    def reasons(self, person: int, question: int) -> list[str]:
+        """Return what is known of a person that rules a question out."""
+        return self._screening.reasons(self._values[person], question)
+
+
+def _shares(context: Context, survey: str, attribute: str, values: Sequence[str]) -> Floats:
+    """Return the share of a survey's people who have each of an attribute's values, by weight."""
+    import numpy as np
+
+    rows = query(
+        context.store,
+        "select attributes[?] as value, sum(weight) as weight from respondents where survey = ?"
+        " group by all",
+        [attribute, survey],
+    ).rows()
+    by_value = dict(rows)
+    weights = np.array([by_value.get(value) or 0.0 for value in values])
+    return np.asarray(weights / max(weights.sum(), 1e-300))
+
+
+def _fitted(
+    context: Context, survey: str | None
+) -> tuple[str, Fitted, list[dict[str, Any]] | None]:
+    """Return a survey's name, what is fitted to it, and its filters; None where none are kept."""
     import pyarrow.compute as pc
 
     from lupom import entry_points
@@ -150,9 +252,13 @@ def _fitted(context: Context, survey: str | None) -> tuple[str, Fitted]:
     offers = entry_points.chosen(GROUP, chosen, "predictors")
     try:
         given = {n: offer.load() for n, offer in offers.items()}
-        return name, read(rows, combined, name, given)
+        fitted = read(rows, combined, name, given)
     except ValueError as error:
         raise UsageError(str(error), hint="lupom run --select +fitted_stack") from error
+    own = combined.filter(pc.equal(combined["survey"], name))
+    # A table that was built before there was such a column has none.
+    kept = own["filters"].to_pylist() if "filters" in own.column_names else []
+    return name, fitted, kept[0] if kept else None
 
 
 def _schema() -> pa.Schema:
@@ -168,26 +274,39 @@ def _schema() -> pa.Schema:
             ("probability", pa.float64()),
             ("options", pa.list_(pa.string())),
             ("probabilities", pa.map_(pa.string(), pa.float64())),
+            ("asked", pa.float64()),
+            ("ruled_out_by", pa.list_(pa.string())),
         ]
     )
 
 
-def _table(task: Task, predictor: str, p: Floats, inside: Any) -> pa.Table:
-    """Return what a predictor says of a task's pairs, by person, as they were given."""
+def _table(
+    task: Task, predictor: str, p: Floats | None, inside: Any, own: Bools, block: _Block | None
+) -> pa.Table:
+    """Return what a predictor says of pairs, by person, as they were given.
+
+    Parameters
+    ----------
+    p, inside : (P, width), of the task's pairs; None of none. own : (n, Q), the pairs to show: of
+        those that are none of the task's no answer is told. block : says who is asked.
+    """
     import numpy as np
     import pyarrow as pa
 
     schema = _schema()
-    order = np.lexsort((task.columns, task.rows))
-    names = np.array(task.questions, dtype=object)[task.columns[order]]
-    people = np.array(task.respondents, dtype=object)[task.rows[order]]
-    labels = [task.options[c] for c in task.columns[order]]
-    p = p[order]
+    rows, columns = np.nonzero(own)
+    place = np.full(own.shape, -1, dtype=np.int64)
+    place[task.rows, task.columns] = np.arange(len(task.rows))
+    at = place[rows, columns]
+    there = np.flatnonzero(at >= 0)
+    chances = None if block is None else block.chances(task, p)[rows, columns]
+    p = (np.zeros((0, 1)) if p is None else p)[at[there]]
+    labels = [task.options[c] for c in columns[there]]
     best = p.argmax(axis=1)
     sets: list[list[str] | None] = [None] * len(p)
     if inside is not None:
         likely = np.argsort(-p, axis=1, kind="stable")
-        held = np.take_along_axis(inside[order], likely, axis=1)
+        held = np.take_along_axis(inside[at[there]], likely, axis=1)
         sets = [
             [options[c] for c in codes[row]]
             for options, codes, row in zip(labels, likely, held, strict=True)
@@ -196,14 +315,31 @@ def _table(task: Task, predictor: str, p: Floats, inside: Any) -> pa.Table:
         list(zip(options, row, strict=False))
         for options, row in zip(labels, p.tolist(), strict=True)
     ]
-    columns = [
-        pa.repeat(task.survey, len(p)),
-        pa.array(people.tolist(), pa.string()),
-        pa.array(names.tolist(), pa.string()),
-        pa.repeat(predictor, len(p)),
-        pa.array([options[b] for options, b in zip(labels, best, strict=True)], pa.string()),
+    answers = [options[b] for options, b in zip(labels, best, strict=True)]
+    # The place of each pair among those that are predicted; null of the others.
+    order = np.zeros(len(at), dtype=np.int64)
+    order[there] = np.arange(len(there))
+    taken = pa.array(order, mask=at < 0)
+    reasons: list[list[str] | None] = [None] * len(at)
+    if block is not None:
+        for pair in np.flatnonzero(at < 0):
+            reasons[pair] = block.reasons(int(rows[pair]), int(columns[pair]))
+    told = [
+        pa.array(answers, pa.string()),
         pa.array(p[np.arange(len(p)), best]),
         pa.array(sets, pa.list_(pa.string())),
         pa.array(spread, schema.field("probabilities").type),
     ]
-    return pa.table(columns, schema=schema)
+    names = (np.array(task.questions, dtype=object)[columns]).tolist()
+    return pa.table(
+        [
+            pa.repeat(task.survey, len(at)),
+            pa.array(np.array(task.respondents, dtype=object)[rows].tolist(), pa.string()),
+            pa.array(names, pa.string()),
+            pa.repeat(predictor, len(at)),
+            *(column.take(taken) for column in told),
+            pa.nulls(len(at), pa.float64()) if chances is None else pa.array(chances),
+            pa.array(reasons, pa.list_(pa.string())),
+        ],
+        schema=schema,
+    )

@@ -47,7 +47,8 @@ def predict(
     imported; cells are texts or codes, blank where nothing is known. respondent_id, or the column
     that had the ids, names people. What the import takes for no answer is blank. Columns of which
     nothing is known are named on stderr. What a person answered is not predicted. `options` are
-    those among which the answer is nine times in ten.
+    those among which the answer is nine times in ten. A question that the person's answers rule out
+    has no answer, and `ruled_out_by` says why; `asked` is the probability that one is asked at all.
 
     \b
     Example:

@@ -1,13 +1,25 @@
-"""The combination's weights and its sets' thresholds, kept: `lupom predict` asks them."""
+"""The combination's weights, its sets' thresholds and the filters: `lupom predict` asks them."""
 
+from lupom.science.planning import questionnaire, screening
 from lupom.science.predictors import new_people
 
 
 def model(lupom):
-    return new_people.fit_stack(
+    closed = lupom.ref("closed_questions")
+    known = lupom.ref("known_responses")
+    combined = new_people.fit_stack(
         lupom.ref("baselines"),
         lupom.ref("tuning_answers"),
-        lupom.ref("closed_questions"),
+        closed,
         seed=lupom.var("seed", 1),
         level=lupom.var("set_level", 0.9),
     )
+    # Of an answer that is held out it is known that the question was asked, and no more.
+    reach = questionnaire.question_reach(
+        known.join(closed.select("survey, question_id"), "survey, question_id"),
+        lupom.ref("respondents"),
+        closed,
+        people=lupom.var("plan_from", 20_000),
+        seed=lupom.var("seed", 1),
+    )
+    return screening.beside(combined, reach)

@@ -97,7 +97,7 @@ def test_so_are_the_combination_and_its_sets(folder, people):
         }
         found = {
             (respondent, question): (dict(probabilities), options)
-            for _, respondent, question, _, _, _, options, probabilities in project.predict(
+            for _, respondent, question, _, _, _, options, probabilities, *_ in project.predict(
                 people
             ).rows()
         }

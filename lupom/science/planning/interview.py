@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from lupom.science.blas import one_thread
-from lupom.science.planning import classes, forms
+from lupom.science.planning import classes, forms, screening
 from lupom.science.planning.classes import Pool
 from lupom.science.planning.moments import cells, fit
 from lupom.science.planning.options import Singles
@@ -46,6 +46,7 @@ class Interviewer:
         with one_thread():
             self._pool = Pool(fit(people, seed=seed), classes.fit(people, seed=seed))
             self._reach = reach(self.task, asked)
+            self._screening = screening.of(self._reach)
 
     def predict(
         self, attributes: Mapping[int, int], answers: Mapping[int, int]
@@ -68,6 +69,33 @@ class Interviewer:
                 part = np.eye(len(options))[answers[question]]
             out[question] = np.asarray(part / part.sum())
         return out
+
+    def asked(
+        self, attributes: Mapping[int, int], answers: Mapping[int, int]
+    ) -> dict[int, tuple[float, list[str]]]:
+        """Return the probability that the person is asked each question, by its place, and what is
+        known of them that rules it out ('work: No'; nothing where it is above 0).
+
+        Parameters are as of `predict`. Blank is no value of an attribute.
+        """
+        codes = np.full((1, len(self.task.questions)), HIDDEN, dtype=np.int64)
+        codes[0, list(answers)] = list(answers.values())
+        traits = np.full((1, len(self.task.trait_names)), HIDDEN, dtype=np.int64)
+        traits[0, list(attributes)] = list(attributes.values())
+        found, every = self._screening, range(len(self.task.questions))
+        values = found.values(codes, traits)
+        likely = self.predict(attributes, answers)
+        said = {q: likely[q][None] for q in found.needed(every)}
+        shares = {t: self._shares(t) for t in found.unknown(every, values)}
+        (chances,) = found.chances(values, said, shares)
+        return {q: (float(chances[q]), found.reasons(values[0], q)) for q in every}
+
+    def _shares(self, trait: int) -> Floats:
+        """Return the share of people who have each of an attribute's values, by weight."""
+        codes, count = self.task.traits[:, trait], len(self.task.trait_values[trait])
+        there = codes >= 0
+        found = np.bincount(codes[there], self.task.weights[there], count)
+        return np.asarray(found / max(float(found.sum()), 1e-300))
 
     def gains(
         self, attributes: Mapping[int, int], answers: Mapping[int, int]

@@ -28,6 +28,8 @@ QUESTION_REACH = pa.schema(
         ("n_barred", pa.int64()),
         ("n_unclear", pa.int64()),
         ("filters", pa.list_(pa.string())),
+        ("screens", pa.list_(pa.string())),
+        ("asked_of_unbarred", pa.float64()),
     ]
 )
 NOT_ASKED = "not_asked"
@@ -138,7 +140,14 @@ def varying(one: Questionnaire) -> tuple[Questionnaire, list[str]]:
     return replace(one, task=task, reach=one.reach.of(kept), recodes=recodes_), names
 
 
-def question_reach(responses: Any, respondents: Any, questions: Any) -> pa.Table:
+def question_reach(
+    responses: Any,
+    respondents: Any,
+    questions: Any,
+    *,
+    people: int | None = None,
+    seed: int = 0,
+) -> pa.Table:
     """Return of each closed question who can be asked it, and what it is a recode of.
 
     Parameters are as of `questionnaires`.
@@ -148,10 +157,12 @@ def question_reach(responses: Any, respondents: Any, questions: Any) -> pa.Table
     recode_of (a question; what else there is of a recode is its), gaps ('all' were asked; 'lot';
     'filter'; 'unclear': a filter that is not among the answers), asked_of (the share of people who
     can be asked, by weight), people who were asked, who answered, who are barred, and of whom it is
-    not known; filters ('question: option' of what bars it).
+    not known; filters ('question: option' of what bars it); screens (the questions that tell who
+    can be asked, as `reach.Reach.screens`); asked_of_unbarred (the share who can be asked of those
+    whom nothing bars).
     """
     rows = []
-    for one in questionnaires(responses, respondents, questions):
+    for one in questionnaires(responses, respondents, questions, people=people, seed=seed):
         names, found = one.reach.names, one.reach
         for place, question in enumerate(one.task.questions):
             barred = found.barred[:, place]
@@ -167,6 +178,8 @@ def question_reach(responses: Any, respondents: Any, questions: Any) -> pa.Table
                 "filters": [": ".join(names[c]) for c in np.flatnonzero(found.bars[:, place])]
                 if found.kinds[place] == FILTER
                 else [],
+                "screens": [one.task.questions[s] for s in found.screens(place)],
+                "asked_of_unbarred": float(found.unbarred[place]),
             }
             rows.append(told)
             for recode in one.recodes.get(question, ()):

@@ -64,6 +64,20 @@ class Reach:
         return np.asarray(1 - self._part @ ~self.open)
 
     @cached_property
+    def unbarred(self) -> Floats:
+        """Return the share who can be asked each question of those whom nothing rules out, (Q).
+
+        By weight, of people who answered the questions that tell; 1 of nobody.
+        """
+        free = ~self.barred
+        for question, kind in enumerate(self.kinds):
+            for screen in self.screens(question) if kind == FILTER else ():
+                free[:, question] &= self.there[:, screen]
+        whole, can = self._part @ free, self._part @ (self.open & free)
+        found = np.divide(can, whole, out=np.ones_like(whole), where=whole > 0)
+        return np.asarray(np.minimum(found, 1.0))
+
+    @cached_property
     def together(self) -> Floats:
         """Return the share of people who can be asked two questions and answer both, (Q, Q).
 

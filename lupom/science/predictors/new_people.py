@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from lupom.science.inputs import arrow
 from lupom.science.predictors import conformal, fitted, pool, stack, states
 from lupom.science.predictors.baselines import prepared, shipped
-from lupom.science.predictors.task import HIDDEN, Floats, Ints, Task
+from lupom.science.predictors.task import HIDDEN, Bools, Floats, Ints, Task
 
 FITTED_STACK = pa.schema(
     [
@@ -169,9 +169,10 @@ class Fitted:
         for scenario, here in ((KNOWN, ~blank), (NEW, blank)):
             if not here.any():
                 continue
-            if f"{scenario}.common" not in self.stack:
-                scenario = KNOWN
             at = np.flatnonzero(here)
+            alone = f"{scenario}.common" not in self.stack
+            if alone:
+                scenario = KNOWN
             of = {q: i for i, q in enumerate(self.stack[f"{scenario}.questions"])}
             weights = pool.Weights(
                 np.asarray(self.stack[f"{scenario}.common"]),
@@ -179,6 +180,10 @@ class Fitted:
             )
             group = np.array([of.get(names[i], len(of)) for i in at], dtype=np.int64)
             combined[at] = pool.pooled(logs[at], options[at], weights.of(group))
+            if alone:
+                # All parts say the same of whom nothing is known: by weights for parts that differ
+                # they would be made surer than they are.
+                combined[at] = said[states.STAND_IN][at]
             wanted = self.stack.get(f"{scenario}.thresholds") or self.stack.get(
                 f"{KNOWN}.thresholds"
             )
@@ -198,6 +203,32 @@ class Fitted:
             float(self.stack["level"]),
             int(self.stack["n"]),
         )
+
+
+def together(*given: tuple[Task, Predicted]) -> tuple[Task, Predicted]:
+    """Return what is predicted of several tasks of the same people and questions as of one.
+
+    Its answers are those of the first.
+    """
+    some = [one for one in given if len(one[0].rows)] or list(given[:1])
+    said = [one for _, one in some]
+    task = replace(
+        given[0][0],
+        rows=np.concatenate([task.rows for task, _ in some]),
+        columns=np.concatenate([task.columns for task, _ in some]),
+        roles=np.concatenate([task.roles for task, _ in some]),
+        scenarios=np.concatenate([task.scenarios for task, _ in some]),
+    )
+    return task, replace(
+        said[0],
+        parts={name: np.concatenate([one.parts[name] for one in said]) for name in said[0].parts},
+        combined=_joined([one.combined for one in said]),
+        inside=_joined([one.inside for one in said]),
+    )
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    return None if any(part is None for part in parts) else np.concatenate(parts)
 
 
 def _infinite(value: float | None) -> float:
@@ -250,6 +281,7 @@ def task_of(
     answers: Ints,
     attributes: Sequence[Mapping[str, str]],
     wanted: Ints,
+    left_out: Bools | None = None,
 ) -> Task:
     """Return the task of new people: all that is asked for and not answered.
 
@@ -257,7 +289,7 @@ def task_of(
     ----------
     answers : (n, Q), options by the questions of `Fitted.frame`, -1 where not known.
     attributes : of each person, value by name; what is blank or left out is blank.
-    wanted : places of the questions to predict.
+    wanted : places of the questions to predict. left_out : (n, Q), those that are not.
     """
     questions, options = kept.frame
     names = tuple(kept.attributes)
@@ -273,7 +305,10 @@ def task_of(
         told.append(all_values)
     asked = np.zeros(len(questions), dtype=bool)
     asked[wanted] = True
-    columns, rows = np.nonzero(((answers == HIDDEN) & asked).T)
+    wanting = (answers == HIDDEN) & asked
+    if left_out is not None:
+        wanting &= ~left_out
+    columns, rows = np.nonzero(wanting.T)
     n = len(rows)
     return Task(
         survey,

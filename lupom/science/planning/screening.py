@@ -1,0 +1,195 @@
+"""Whether a person is asked each question: what rules it out, and the chance where nothing does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from lupom.science.inputs import arrow
+from lupom.science.planning.options import Singles
+from lupom.science.planning.questionnaire import QUESTION_REACH
+from lupom.science.planning.reach import Reach
+from lupom.science.predictors.task import HIDDEN, Bools, Floats, Ints
+
+# What of `question_reach` says who is asked what.
+FILTERS = ("question_id", "filters", "screens", "asked_of_unbarred")
+
+
+@dataclass(frozen=True)
+class Screening:
+    """The filters of a survey, and how to tell by them who is asked what.
+
+    Columns are the options of all questions and the values of all attributes after them.
+
+    Attributes
+    ----------
+    names : (D), the question or attribute of each column, and the option or value.
+    owner : (D), the question of each column, attributes being numbered after the questions.
+    bars : (D, Q), which columns rule out which questions.
+    screens : by question, those that tell who can be asked it, the first tells most.
+    rest : (Q), the share of people who can be asked each, of those whom nothing rules out.
+    """
+
+    names: tuple[tuple[str, str], ...]
+    owner: Ints
+    bars: Bools
+    screens: tuple[tuple[int, ...], ...]
+    rest: Floats
+
+    def values(self, answers: Ints, traits: Ints) -> Singles:
+        """Return columns as 0 and 1, (n, D), of answers, (n, Q), and attributes, (n, T).
+
+        Both are the number of an option or value; below 0 where it is not known.
+        """
+        starts = np.searchsorted(self.owner, np.arange(answers.shape[1] + traits.shape[1]))
+        codes = np.hstack([answers, traits])
+        out = np.zeros((len(answers), len(self.owner)), dtype=np.float32)
+        row, column = np.nonzero(codes >= 0)
+        out[row, starts[column] + codes[row, column]] = 1
+        return out
+
+    def ruled_out(self, values: Singles) -> Bools:
+        """Return which questions what is known of people rules out, (n, Q)."""
+        some = self.bars.any(axis=1)
+        return np.asarray(values[:, some] @ self.bars[some].astype(np.float32) > 0)
+
+    def reasons(self, values: Singles, question: int) -> list[str]:
+        """Return what is known of a person, (D), that rules a question out: 'name: answer'."""
+        found = np.flatnonzero((values > 0) & self.bars[:, question])
+        return [": ".join(self.names[column]) for column in found]
+
+    def alone(self, answers: Ints) -> Bools:
+        """Return which filters of people are open: not answered, nor anything that hangs on them.
+
+        That what hangs on a filter is blank tells of the people of a survey that it was answered so
+        as to rule that out, and nothing of a person who is yet to be asked.
+
+        Parameters
+        ----------
+        answers : (n, Q), below 0 where not known.
+        """
+        out = np.zeros(answers.shape, dtype=bool)
+        for question in np.unique(self.owner[self.bars.any(axis=1)]):
+            if question < answers.shape[1]:
+                hangs = self.bars[self.owner == question].any(axis=0)
+                out[:, question] = (answers[:, hangs] < 0).all(axis=1)
+        return out & (answers < 0)
+
+    def needed(self, questions: Iterable[int]) -> list[int]:
+        """Return the questions whose probabilities say whether some questions are asked."""
+        return sorted({one for question in questions for one in self.screens[question]})
+
+    def unknown(self, questions: Iterable[int], values: Singles) -> list[int]:
+        """Return attributes, by their number, that rule out some questions and of somebody are not
+        known."""
+        bars = self.bars[:, sorted(set(questions))].any(axis=1)
+        found = np.unique(self.owner[bars])
+        count = self.bars.shape[1]
+        blank = [o for o in found if (values[:, self.owner == o].sum(axis=1) == 0).any()]
+        return [int(o) - count for o in blank if o >= count]
+
+    def chances(
+        self,
+        values: Singles,
+        said: Mapping[int, Floats],
+        shares: Mapping[int, Floats] | None = None,
+    ) -> Floats:
+        """Return the probability that people are asked each question, (n, Q).
+
+        That is the product, over the questions that tell who can be asked it, of the probabilities
+        that their answers do not rule it out: each is predicted as if it were asked, so that along
+        a chain of filters they multiply. Who answered what hangs on a filter passed it. It is 0
+        where what is known rules a question out, and 1 where a lot decides who is asked.
+
+        Parameters
+        ----------
+        values : (n, D), as `values` returns them.
+        said : probabilities of options, (n, options), by question, as `needed` names them; what is
+            known counts before them.
+        shares : of people, of the values of attributes, by number; of those not known.
+        """
+        count, n = self.bars.shape[1], len(values)
+        out = np.broadcast_to(self.rest, (n, count)).copy()
+        ruled = self.ruled_out(values)
+        answered = np.zeros((n, count), dtype=np.float32)
+        filtered = np.flatnonzero(self.bars.any(axis=0))
+        for question in filtered:
+            answered[:, question] = values[:, self.owner == question].any(axis=1)
+        given = {**said, **{count + one: np.tile(p, (n, 1)) for one, p in (shares or {}).items()}}
+        passed: dict[int, Floats] = {}
+        for one, p in given.items():
+            own = np.flatnonzero(self.owner == one)
+            # Options that rule out what a person answered are none of theirs.
+            left = p * (answered @ self.bars[own].T.astype(np.float32) == 0)
+            left = np.where(left.sum(axis=1, keepdims=True) > 0, left, p)
+            left /= np.maximum(left.sum(axis=1, keepdims=True), 1e-300)
+            known = values[:, own].any(axis=1, keepdims=True)
+            passed[one] = np.where(known, 1.0, 1 - left @ self.bars[own])
+            if one < count:
+                # Who is not asked the filter's question is not ruled out by an answer to it.
+                passed[one][ruled[:, one]] = 1.0
+        attributes = [one for one in given if one >= count]
+        for question in filtered:
+            for one in (*self.screens[question], *attributes):
+                if one in passed:
+                    out[:, question] *= passed[one][:, question]
+        return np.asarray(np.where(ruled, 0.0, np.clip(out, 0.0, 1.0)))
+
+
+def of(found: Reach) -> Screening:
+    """Return how to tell who is asked what, by who can be asked it."""
+    count = found.asked.shape[1]
+    screens = tuple(tuple(found.screens(question)) for question in range(count))
+    return Screening(found.names, found.owner, found.bars, screens, found.unbarred)
+
+
+def beside(table: Any, reach: Any) -> pa.Table:
+    """Return a table of surveys with the column `filters`: what `question_reach` has of filters.
+
+    A list of structures of `FILTERS`, of the questions that have filters or gaps.
+    """
+    by_survey: dict[str, list[dict[str, Any]]] = {}
+    for row in arrow(reach).to_pylist():
+        if row["filters"] or row["asked_of_unbarred"] < 1:
+            by_survey.setdefault(row["survey"], []).append({name: row[name] for name in FILTERS})
+    schema = pa.struct([QUESTION_REACH.field(name) for name in FILTERS])
+    found = arrow(table)
+    own = [by_survey.get(survey, []) for survey in found["survey"].to_pylist()]
+    return found.append_column("filters", pa.array(own, pa.list_(schema)))
+
+
+def read(
+    rows: Sequence[Mapping[str, Any]],
+    questions: Mapping[str, Sequence[str]],
+    attributes: Mapping[str, Sequence[str]],
+) -> Screening:
+    """Return how to tell who is asked what, by what a survey's questions have of `FILTERS`.
+
+    Parameters
+    ----------
+    questions, attributes : options, and values, by name, in the order of columns; what the rows
+        have besides is passed over.
+    """
+    place = {name: q for q, name in enumerate(questions)}
+    names, owner = [], []
+    for number, (name, told) in enumerate([*questions.items(), *attributes.items()]):
+        names += [(name, one) for one in told]
+        owner += [number] * len(told)
+    columns: dict[str, list[int]] = {}
+    for column, one in enumerate(names):
+        columns.setdefault(": ".join(one), []).append(column)
+    bars = np.zeros((len(names), len(place)), dtype=bool)
+    screens: list[tuple[int, ...]] = [()] * len(place)
+    rest = np.ones(len(place))
+    for row in rows:
+        if (question := place.get(row["question_id"], HIDDEN)) < 0:
+            continue
+        for text in row["filters"]:
+            bars[columns.get(text, []), question] = True
+        screens[question] = tuple(place[one] for one in row["screens"] if one in place)
+        rest[question] = row["asked_of_unbarred"]
+    return Screening(tuple(names), np.array(owner, dtype=np.int64), bars, tuple(screens), rest)
