@@ -49,6 +49,9 @@ def init(
     qsf: str | Path | None = None,
     encoding: str | None = None,
     force: bool = False,
+    format: str | None = None,
+    codebook: str | Path | None = None,
+    beside: bool = True,
 ) -> Created:
     """Make a project with LUPoM's own models and prompts, and a survey, as `lupom init` does.
 
@@ -60,6 +63,9 @@ def init(
     survey : its name; by default the file's.
     qsf : the definition of a Qualtrics survey, for its CSV export.
     encoding : of a file that is not UTF-8.
+    format : the file's, by name, where it cannot be told by the file.
+    codebook : says what its columns and codes mean, as `import_survey` takes it.
+    beside : whether such a file beside it is read where none is given.
     force : write into a folder that is not empty, over files of the same names and no others.
 
     Raises
@@ -80,26 +86,47 @@ def init(
         return Created(root)
     file = Path(source)
     name = surveys.survey_name(survey, file)
-    codebook = surveys.codebook_path(Path(), name)
+    book = surveys.codebook_path(Path(), name)
+    dictionary = None if codebook is None else Path(codebook)
     try:
-        read = surveys.read(file, name, qsf=None if qsf is None else Path(qsf), encoding=encoding)
+        read = surveys.read(
+            file,
+            name,
+            qsf=None if qsf is None else Path(qsf),
+            encoding=encoding,
+            format=format,
+            dictionary=dictionary,
+            beside=beside,
+        )
     except surveys.Unfit as error:
         # The project is made without the survey's tables, so that there is a codebook to edit.
-        _create(root, file, name, {"surveys": [name]}, force=force)
+        _create(root, file, name, {"surveys": [name]}, force=force, dictionary=dictionary)
         surveys.keep(error, root, name)
         error.hint = (
             f"the project {root} is made, but for the survey's tables: in it, edit "
-            f"{codebook.as_posix()}, then `lupom import {os.path.relpath(file, root)} "
+            f"{book.as_posix()}, then `lupom import {_again(root, file, dictionary)} "
             f"--survey {name}`"
         )
         raise
-    _create(root, file, name, surveys.project_vars(read), force=force)
+    _create(root, file, name, surveys.project_vars(read), force=force, dictionary=dictionary)
     surveys.write(read, root)
-    return Created(root, read, codebook if file.is_file() else None)
+    return Created(root, read, book if file.is_file() else None)
+
+
+def _again(root: Path, file: Path, dictionary: Path | None) -> str:
+    """Return what `lupom import` is given in a project to read a file once more."""
+    out = os.path.relpath(file, root)
+    return out if dictionary is None else f"{out} --codebook {os.path.relpath(dictionary, root)}"
 
 
 def _create(
-    root: Path, source: Path, survey: str, variables: Mapping[str, Any], *, force: bool
+    root: Path,
+    source: Path,
+    survey: str,
+    variables: Mapping[str, Any],
+    *,
+    force: bool,
+    dictionary: Path | None = None,
 ) -> None:
     """Make the project of a survey, without its tables."""
     from lupom import surveys
@@ -107,7 +134,7 @@ def _create(
 
     book = ""
     if source.is_file():
-        again = os.path.relpath(source, root)
+        again = _again(root, source, dictionary)
         path = surveys.codebook_path(Path(), survey).as_posix()
         book = _CODEBOOK.format(path=path, source=source.name, again=again, survey=survey)
     shipped.create(

@@ -123,6 +123,8 @@ def import_survey(
     guess: bool = False,
     format: str | None = None,
     numbers: bool = False,
+    codebook: str | Path | None = None,
+    beside: bool = True,
 ) -> Imported:
     """Read a survey's file into the seeds of a project, as `lupom import`.
 
@@ -136,6 +138,9 @@ def import_survey(
     guess : guess anew, over the codebook that is there.
     numbers : guess that what is answered in numbers is predicted as a number, not as a range.
     format : the file's, by name, where it cannot be told by the file; packages may add their own.
+    codebook : a file that came with the data and says what its columns and codes mean: SPSS or
+        Stata syntax, a REDCap data dictionary, a table of variables, a text, an XLSForm, DDI.
+    beside : whether such a file beside the data is read where none is given.
 
     Raises
     ------
@@ -152,6 +157,7 @@ def import_survey(
     if guess or book is None or not book.exists():
         book = None
     definition = None if qsf is None else Path(qsf)
+    dictionary = None if codebook is None else Path(codebook)
     try:
         found = read(
             path,
@@ -161,6 +167,8 @@ def import_survey(
             codebook=book,
             format=format,
             numbers=numbers,
+            dictionary=dictionary,
+            beside=beside,
         )
     except Unfit as error:
         keep(error, root, name)
@@ -194,6 +202,8 @@ def read(
     codebook: Path | None = None,
     format: str | None = None,
     numbers: bool = False,
+    dictionary: Path | None = None,
+    beside: bool = True,
 ) -> Survey:
     """Read a survey's file or folder, in any format that is installed.
 
@@ -203,6 +213,8 @@ def read(
     survey : the survey's name.
     numbers : guess that what is answered in numbers is predicted as a number, not as a range.
     format : the format's name, an entry point of 'lupom.formats'; by default the file's own.
+    dictionary : a file that says what the columns and codes mean. beside : whether one is looked
+        for beside the file.
     codebook : the codebook to apply; without one it is guessed. Columns it does not name are
         guessed and added.
 
@@ -215,11 +227,19 @@ def read(
     from lupom.science.surveys import codebook as books
     from lupom.science.surveys.numbers import as_numbers
 
-    for file in (path, qsf, codebook):
+    for file in (path, qsf, codebook, dictionary):
         if file is not None and not file.exists():
             raise UsageError(f"there is no file {file}")
     try:
-        data = files.read(path, qsf=qsf, encoding=encoding, format=format, survey=survey)
+        data = files.read(
+            path,
+            qsf=qsf,
+            encoding=encoding,
+            format=format,
+            survey=survey,
+            codebook=dictionary,
+            beside=beside,
+        )
         if isinstance(data, layout.Layout):
             return Survey(survey, path.name, data, notes=list(data.notes))
         text: str | None = None

@@ -47,6 +47,11 @@ def write(name: str) -> None:
         TEXTS.to_parquet(name)
     elif name == "form.csv":
         Path(name).write_text(re.findall(r"```csv\n(.*?)```", PAGE, re.S)[0])
+    elif name == "data.csv":
+        rows = [["id", "Q1", "Q2"], *([i, i % 2 + 1, i % 5 + 1] for i in range(40))]
+        pd.DataFrame(rows[1:], columns=rows[0]).to_csv(name, index=False)
+    elif name == "codebook.txt":
+        Path(name).write_text("Rated where 1=No, 5=Yes\nQ2\tI feel calm.\n\nQ1\tSex? 1=f, 2=m\n")
     elif name == "answers.csv":
         ids = [json.dumps({"ImportId": i}) for i in ("_recordId", "QID1")]
         rows = [["Response ID", "Trust"], ids, ["R_1", "Yes"], ["R_2", "No"]]

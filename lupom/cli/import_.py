@@ -35,6 +35,13 @@ class Import(click.Command):
 @click.argument("file", type=PATH)
 @click.option("--survey", metavar="NAME", help="The survey's name; by default the file's.")
 @click.option("--qsf", type=PATH, help="The definition of a Qualtrics survey, for its CSV export.")
+@click.option(
+    "--codebook",
+    type=PATH,
+    help="What the columns and codes mean: SPSS or Stata syntax, a REDCap data dictionary, a table "
+    "of variables, a text, an XLSForm, DDI. By default one that plainly stands beside the file.",
+)
+@click.option("--no-codebook", is_flag=True, help="Read no codebook that stands beside the file.")
 @click.option("--encoding", help="Of a file that is not UTF-8, for instance cp1252.")
 @click.option("--format", metavar="NAME", help="The file's format, where its name does not say it.")
 @click.option(
@@ -50,6 +57,8 @@ def import_(
     file: Path,
     survey: str | None,
     qsf: Path | None,
+    codebook: Path | None,
+    no_codebook: bool,
     encoding: str | None,
     format: str | None,
     numbers: bool,
@@ -69,11 +78,15 @@ def import_(
     Example:
       lupom import W34.sav --survey w34
       lupom import answers.csv --qsf survey.qsf
+      lupom import data.csv --codebook codebook.txt
       lupom import staff.xlsx --survey staff --guess
     """
     from lupom import surveys
+    from lupom.engine.errors import UsageError
     from lupom.engine.project.discovery import read_project
 
+    if codebook is not None and no_codebook:
+        raise UsageError("--codebook and --no-codebook exclude each other")
     imported = surveys.import_survey(
         file,
         project_dir,
@@ -83,6 +96,8 @@ def import_(
         guess=guess,
         format=format,
         numbers=numbers,
+        codebook=codebook,
+        beside=not no_codebook,
     )
     root, read, name = imported.root, imported.survey, imported.survey.name
     for line in read.summary():

@@ -20,6 +20,10 @@ PATH = click.Path(path_type=Path)
 )
 @click.option("--survey", metavar="NAME", help="The survey's name; by default the file's.")
 @click.option("--qsf", type=PATH, help="The definition of a Qualtrics survey, for its CSV export.")
+@click.option(
+    "--codebook", type=PATH, help="What its columns and codes mean, as `lupom import` takes it."
+)
+@click.option("--no-codebook", is_flag=True, help="Read no codebook that stands beside the file.")
 @click.option("--encoding", help="Of a file that is not UTF-8, for instance cp1252.")
 @click.option("--format", metavar="NAME", help="The file's format, where its name does not say it.")
 @click.option("--force", is_flag=True, help="Write into a folder that is not empty.")
@@ -28,6 +32,8 @@ def init(
     source: Path | None,
     survey: str | None,
     qsf: Path | None,
+    codebook: Path | None,
+    no_codebook: bool,
     encoding: str | None,
     format: str | None,
     force: bool,
@@ -45,7 +51,17 @@ def init(
     """
     import lupom
 
-    made = lupom.init(name, source, survey=survey, qsf=qsf, encoding=encoding, force=force)
+    made = lupom.init(
+        name,
+        source,
+        survey=survey,
+        qsf=qsf,
+        encoding=encoding,
+        force=force,
+        format=format,
+        codebook=codebook,
+        beside=not no_codebook,
+    )
     if made.survey is not None:
         for line in made.survey.summary():
             click.echo(line, err=True)

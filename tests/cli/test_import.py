@@ -190,3 +190,31 @@ def test_texts_that_an_earlier_import_spoilt_are_told_when_the_encoding_is_named
     # What somebody wrote into the codebook is no spoilt text.
     book.write_text(book.read_text(encoding="utf-8").replace("Bad", "Not good"), encoding="utf-8")
     assert "another encoding" not in lupom("import", "k.sav", "--encoding", "cp949")[2]
+
+
+def test_a_codebook_beside_the_file_is_read_said_and_turned_off(lupom, tmp_path):
+    people = "".join(f"{i},{i % 2 + 1}\n" for i in range(20))
+    (tmp_path / "coded.csv").write_text("id,q1\n" + people)
+    (tmp_path / "coded.sps").write_text(
+        "VARIABLE LABELS q1 'Vote?'.\nVALUE LABELS q1 1 'Yes' 2 'No'."
+    )
+    book = tmp_path / "codebooks" / "coded.codebook.yml"
+    code, _, err = lupom("import", "coded.csv", "--codebook", "coded.sps")
+    assert code == 0
+    assert "note: read with coded.sps, SPSS syntax: it describes 1 of 2 columns, not id" in err
+    assert "question: Vote?" in book.read_text()
+    assert "q1,Vote?" in (tmp_path / "seeds" / "coded" / "coded_info.csv").read_text()
+    code, _, err = lupom("import", "coded.csv", "--guess", "--no-codebook")
+    assert (code, "coded.sps" in err, "Vote?" in book.read_text()) == (0, False, False)
+
+
+def test_a_codebook_of_another_file_is_one_message_with_its_place(lupom, tmp_path):
+    (tmp_path / "bad.sps").write_text("VARIABLE LABELS\n trust 'Trust?\n")
+    code, _, err = lupom("import", "panel.csv", "--codebook", "bad.sps")
+    assert (code, err.splitlines()[0]) == (
+        1,
+        "Error: bad.sps:2: a text whose quote does not end in its line",
+    )
+    code, _, err = lupom("import", "panel.csv", "--codebook", "bad.sps", "--no-codebook")
+    assert code == 2
+    assert "--codebook and --no-codebook exclude each other" in err

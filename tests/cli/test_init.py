@@ -276,3 +276,15 @@ def test_the_wheel_carries_the_project_and_runs_outside_a_checkout(tmp_path):
     page = Path(lupom("docs", "generate", cwd=tmp_path / "demo").strip())
     assets = {path.name for path in (ROOT / "lupom/site/assets").iterdir()}
     assert assets <= {path.name for path in page.parent.iterdir()}
+
+
+def test_the_survey_may_come_with_a_codebook(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    people = "".join(f"{i},{i % 2 + 1}\n" for i in range(20))
+    Path("coded.csv").write_text("id,q1\n" + people)
+    Path("labels.do").write_text('label variable q1 "Vote?"\n')
+    with pytest.raises(SystemExit) as ended:
+        main(["init", "p", "--from", "coded.csv", "--codebook", "labels.do"])
+    assert ended.value.code == 0, capsys.readouterr().err
+    assert "question: Vote?" in Path("p/codebooks/coded.codebook.yml").read_text()
+    assert "coded.csv --codebook ../labels.do" in Path("p/README.md").read_text()

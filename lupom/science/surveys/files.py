@@ -18,6 +18,8 @@ def read(
     format: str | None = None,
     survey: str = "",
     guess: bool = True,
+    codebook: Path | None = None,
+    beside: bool = False,
 ) -> File | Layout:
     """Read a file or folder of survey data, in a format of `formats`.
 
@@ -28,6 +30,8 @@ def read(
     survey : the survey's name, for messages.
     qsf : the definition of a Qualtrics survey, for its export.
     guess : whether columns of choices are to be told by what they hold.
+    codebook : says what the file's columns and codes mean. beside : whether one is looked for
+        beside it.
     encoding : of a CSV file, where it is not UTF-8; of SPSS and Stata, where the file does not say.
 
     Raises
@@ -40,7 +44,7 @@ def read(
             f"{path.name}: a QSF holds the questions, not the answers; give the CSV export, and "
             f"the QSF with --qsf"
         )
-    return formats.read(path, formats.Asked(survey, encoding, qsf, guess), format)
+    return formats.read(path, formats.Asked(survey, encoding, qsf, guess, codebook, beside), format)
 
 
 def read_layout(folder: Path, survey: str, *, encoding: str | None = None) -> Layout:

@@ -22,6 +22,8 @@ GROUP = "lupom.formats"
 class Asked:
     """What the user said of a file: the survey's name, an encoding, a Qualtrics definition.
 
+    `codebook` says what its columns and codes mean; with `beside`, a file beside it that plainly
+    does is looked for where none is given.
     With `guess` false it is known what its columns are: which of them are choices of a question
     where several count is not to be told by what they hold.
     """
@@ -30,6 +32,8 @@ class Asked:
     encoding: str | None = None
     qsf: Path | None = None
     guess: bool = True
+    codebook: Path | None = None
+    beside: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,8 @@ def read(path: Path, asked: Asked, name: str | None = None) -> File | Layout:
     """
     offer, chosen = _choose(path, asked, name)
     if offer.distribution == entry_points.OWN:
+        if asked.codebook is not None and chosen.folder:
+            raise ValueError(f"{path.name}: a folder of tables has its own codebook, info.csv")
         return chosen.read(path, asked)
     by = f"the format {offer.name!r} of {offer.distribution} {offer.version}"
     try:
@@ -99,13 +105,27 @@ def read(path: Path, asked: Asked, name: str | None = None) -> File | Layout:
     from lupom.science.surveys.layout import Layout
 
     if isinstance(found, File):
-        found = check(found)
+        found = described(check(found), path, asked)
     elif isinstance(found, Layout):
         found.check(asked.survey)
     else:
         raise ValueError(f"{path.name}: {by} read it as {type(found).__name__}, and not as a File")
     found.notes.append(f"read by {by}")
     return found
+
+
+def described(file: File, path: Path, asked: Asked) -> File:
+    """Return a file that was read with what its codebook says, or the one beside it, if asked.
+
+    Raises ValueError for a codebook that was named and cannot be read, or is another file's.
+    """
+    from lupom.science.surveys.dictionaries import describing
+
+    if asked.codebook is not None:
+        return describing.described(file, asked.codebook, encoding=asked.encoding)
+    if asked.beside:
+        return describing.described_beside(file, path, encoding=asked.encoding)
+    return file
 
 
 def _choose(path: Path, asked: Asked, name: str | None) -> tuple[Offer, Format]:

@@ -7,24 +7,28 @@ from pathlib import Path
 from lupom.science.surveys import files, labelled, qualtrics, tables
 from lupom.science.surveys.choices import gather
 from lupom.science.surveys.columns import File
-from lupom.science.surveys.formats import Asked, Format
+from lupom.science.surveys.formats import Asked, Format, described
 
 
 def _labelled(path: Path, asked: Asked) -> File:
-    file = labelled.read(path, encoding=asked.encoding)
+    file = described(labelled.read(path, encoding=asked.encoding), path, asked)
     return gather(file) if asked.guess else file
 
 
 def _table(path: Path, asked: Asked) -> File:
-    file = tables.read(path, encoding=asked.encoding)
+    file = described(tables.read(path, encoding=asked.encoding), path, asked)
     return gather(file) if asked.guess else file
+
+
+def _qualtrics(path: Path, asked: Asked) -> File:
+    return described(qualtrics.read(path, asked.qsf, encoding=asked.encoding), path, asked)
 
 
 SPSS = Format("SPSS", _labelled, (".sav", ".zsav"))
 STATA = Format("Stata", _labelled, (".dta",))
 QUALTRICS = Format(
     "Qualtrics' CSV export, with or without its QSF",
-    lambda path, asked: qualtrics.read(path, asked.qsf, encoding=asked.encoding),
+    _qualtrics,
     tables.CSV,
     lambda path, asked: asked.qsf is not None or qualtrics.is_export(path, encoding=asked.encoding),
 )

@@ -1,0 +1,303 @@
+"""A file's columns given the wordings, labels and missing codes that a data dictionary has."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from lupom.science.surveys import cells, labels
+from lupom.science.surveys.columns import SELECTED, Column, File
+from lupom.science.surveys.dictionaries import reading, shown
+from lupom.science.surveys.dictionaries.dictionary import Dictionary, Variable, plain
+from lupom.science.surveys.missing_codes import number_of
+
+# A file beside the data is its codebook where it has so much of the columns.
+_SHARE, _FEWEST = 0.5, 2
+# Codes are a column's where they are so many of its cells.
+_FIT = 0.5
+# A code outside of a scale that is told in full is no answer where so few gave it.
+_FEW = 0.05
+_LONGEST_SCALE = 12
+_TOLD = 5
+
+
+def described(file: File, path: Path, *, encoding: str | None = None) -> File:
+    """Return the file with what a data dictionary says of its columns, and a note on it.
+
+    Raises
+    ------
+    ValueError : as `reading.read` does, and where the dictionary has none of the columns.
+    """
+    names = [column.name for column in file.columns]
+    dictionary = reading.read(path, names, encoding=encoding)
+    pairs = _pairs(file, dictionary)
+    if not pairs:
+        theirs = ", ".join(list(dictionary.variables)[:3]) or "nothing"
+        raise ValueError(
+            f"{path.name}: it describes none of the columns of {file.name} ({', '.join(names[:3])}"
+            f", ...), but {theirs}; is it the codebook of another file?"
+        )
+    _describe(file, dictionary, pairs)
+    return file
+
+
+def described_beside(file: File, path: Path, *, encoding: str | None = None) -> File:
+    """Return the file with what the codebook says that stands beside it, if one plainly does.
+
+    One does whose name says so, or a workbook's other sheet, and which has at least half of the
+    columns. What may have been meant and is not read is noted.
+    """
+    names = [column.name for column in file.columns]
+    candidates = reading.beside(path)
+    if path.suffix.lower() in (".xlsx", ".xlsm"):
+        candidates.insert(0, path)
+    found: list[tuple[Path, Dictionary, list[tuple[Column, Variable]]]] = []
+    for other in candidates:
+        try:
+            dictionary = reading.read(other, names, encoding=encoding)
+        except (ValueError, OSError) as error:
+            if other != path and "describes no column" not in str(error):
+                file.notes.append(f"{other.name} beside it is not read as its codebook: {error}")
+            continue
+        pairs = _pairs(file, dictionary)
+        if len(pairs) >= max(_FEWEST, _SHARE * len(names)) and _says_something(pairs):
+            found.append((other, dictionary, pairs))
+    if not found:
+        return file
+    # The one named after the file goes before others; of several that say the same, the first.
+    best, dictionary, pairs = max(found, key=lambda f: len(f[2]))
+    _describe(file, dictionary, pairs)
+    others = [other.name for other, _, _ in found if other != best]
+    if others:
+        file.notes.append(f"{', '.join(others)} may be its codebook, too; --codebook names one")
+    return file
+
+
+def _says_something(pairs: Sequence[tuple[Column, Variable]]) -> bool:
+    return any(v.labels or (v.label and v.label != v.name) for _, v in pairs)
+
+
+def _pairs(file: File, dictionary: Dictionary) -> list[tuple[Column, Variable]]:
+    """Return the columns that a dictionary describes, each with its variable."""
+    exact = dictionary.variables
+    folded = {name.casefold(): v for name, v in reversed(exact.items())}
+    squeezed = {_squeezed(name): v for name, v in reversed(exact.items())}
+    worded = {v.label.casefold(): v for v in reversed(exact.values()) if v.label}
+    out = []
+    for column in file.columns:
+        name = column.name
+        found = exact.get(name) or folded.get(name.casefold())
+        # Kobo writes group/question, and question/choice; ODK group-question; REDCap q___choice.
+        for sign in "/-.":
+            found = found or folded.get(name.rpartition(sign)[2].casefold())
+        found = found or _of_several(name, folded) or _of_ending(name, dictionary, folded)
+        found = found or squeezed.get(_squeezed(name)) or worded.get(plain(name).casefold())
+        if found is not None:
+            out.append((column, found))
+    return out
+
+
+def _squeezed(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name.casefold())
+
+
+def _choice(name: str) -> tuple[str, str] | None:
+    """Return the question and the choice of a column's name: q___1, group/q/tea."""
+    found = re.fullmatch(r"(.+?)(?:___|/)([^/]+)", name.casefold())
+    if found is None or "___" in name:
+        return (found[1], found[2]) if found else None
+    start, _, choice = name.casefold().rpartition("/")
+    return start.rpartition("/")[2], choice
+
+
+def _of_several(name: str, folded: dict[str, Variable]) -> Variable | None:
+    told = _choice(name)
+    found = folded.get(told[0]) if told else None
+    return found if found is not None and found.several else None
+
+
+def _of_ending(name: str, dictionary: Dictionary, folded: dict[str, Variable]) -> Variable | None:
+    """Return the variable of a column that is its name and an ending: Q1A, EXT1_E."""
+    for ending, why in dictionary.endings.items():
+        start = name.removesuffix(ending)
+        found = folded.get(start.casefold()) if start != name else None
+        if found is not None:
+            return Variable(name, found.line, why=why) if why else found
+    return None
+
+
+def _describe(file: File, dictionary: Dictionary, pairs: list[tuple[Column, Variable]]) -> None:
+    unlike: list[str] = []
+    outside: dict[str, list[str]] = {}
+    for column, variable in pairs:
+        _wording(column, variable)
+        column.why = column.why or variable.why
+        if variable.several and _is_choice(column, variable):
+            continue
+        if variable.several and _together(column, variable, pairs):
+            continue
+        if variable.labels and not column.labels and not _labels(column, variable):
+            unlike.append(column.name)
+        column.missing |= _missing(column, variable)
+        column.measure = column.measure or variable.measure
+        _scale(column)
+        for code in _outside(column):
+            column.missing |= {code}
+            outside.setdefault(code, []).append(column.name)
+    hidden = shown.hide(file, pairs)
+    described = {id(variable) for _, variable in pairs}
+    absent = [
+        v.name for v in dictionary.variables.values() if id(v) not in described and v.why == ""
+    ]
+    file.title = file.title or dictionary.title
+    file.notes = [note.replace("; not read: ", "; not read as answers: ") for note in file.notes]
+    rest = [c.name for c in file.columns if not any(c is column for column, _ in pairs)]
+    said = f"read with {dictionary.name}, {dictionary.format}: it describes {len(pairs):,} of"
+    said += f" {len(file.columns):,} columns"
+    said += f", not {_listed(rest)}" if rest else ""
+    file.notes.append(f"{said}; --no-codebook reads the file without it")
+    file.notes += dictionary.notes
+    if absent and len(absent) < len(dictionary.variables):
+        file.notes.append(f"{dictionary.name} describes what the file has not: {_listed(absent)}")
+    if unlike:
+        file.notes.append(
+            f"{dictionary.name} has other codes than the file for {_listed(unlike)}, which are read"
+            " without them"
+        )
+    for code, names in outside.items():
+        file.notes.append(
+            f"{code} is none of the codes {dictionary.name} gives {_listed(names)}, and of few: it"
+            " is taken for not asked"
+        )
+    if hidden:
+        file.notes.append(
+            f"{_listed(hidden)}: cells of people who were not asked, as {dictionary.name} says, are"
+            " blank"
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _TOLD:,} more" if len(names) > _TOLD else ""
+    return ", ".join(names[:_TOLD]) + more
+
+
+def _wording(column: Column, variable: Variable) -> None:
+    if variable.label and (not column.label or column.label == column.name):
+        column.label = variable.label
+
+
+def _is_choice(column: Column, variable: Variable) -> bool:
+    """Read a column that is one choice of a question where several count; says whether it is."""
+    told = _choice(column.name)
+    if told is None or told[0] not in (variable.name.casefold(), variable.name.casefold()):
+        return False
+    codes = {_squeezed(code): code for code in variable.labels}
+    code = codes.get(_squeezed(told[1])) or codes.get(_squeezed(told[1].replace("_", "-")))
+    text = variable.labels.get(code or "", told[1])
+    held = {v.casefold() for v in column.values if v}
+    if not held <= {"0", "1", "true", "false", "checked", "unchecked", "yes", "no"}:
+        return False
+    column.values = [
+        "" if not v else "01"[v.casefold() in ("1", "true", "checked", "yes")]
+        for v in column.values
+    ]
+    column.label = f"{variable.label or variable.name}: {text}"
+    column.labels, column.group = dict(SELECTED), variable.name
+    if code is not None and code in variable.missing:
+        column.why = "a code for no answer"
+    return True
+
+
+def _together(column: Column, variable: Variable, pairs: Sequence[tuple[Column, Variable]]) -> bool:
+    """Read a column with the codes of several choices in a cell: 'green black'; says if it is one.
+
+    It is left out where each choice has a column of its own.
+    """
+    parts = {v: v.split() for v in dict.fromkeys(column.values) if v}
+    if not all(part in variable.labels for told in parts.values() for part in told):
+        return False
+    if any(other is not column and v is variable and _choice(other.name) for other, v in pairs):
+        column.why = column.why or "made of other columns"
+        return True
+    texts = {code: text.replace(";", ",") for code, text in variable.labels.items()}
+    column.values = [";".join(texts[p] for p in parts[v]) if v else "" for v in column.values]
+    return True
+
+
+def _labels(column: Column, variable: Variable) -> bool:
+    """Give a column a variable's labels, its cells as codes; says whether they are its own."""
+    told = variable.labels
+    counts = Counter(v for v in column.values if v)
+    texts = {" ".join(text.split()).casefold(): code for code, text in told.items()}
+    written: dict[str, str] = {}
+    for value in counts:
+        code = cells.code(value)
+        written[value] = value if value in told else code if code in told else ""
+    by_code = sum(counts[v] for v, code in written.items() if code)
+    if by_code < counts.total():
+        by_text = {v: texts.get(" ".join(v.split()).casefold(), "") for v in counts}
+        if sum(counts[v] for v, code in by_text.items() if code) > by_code:
+            written = {v: code or written[v] for v, code in by_text.items()}
+    fit = sum(counts[v] for v, code in written.items() if code)
+    absent = variable.missing | {c for c in told if labels.nonresponse(told[c])}
+    answers = [code for code in written.values() if code and code not in absent]
+    # A number with labels for what is no answer, or for its ends, is one with them.
+    amounts = all(number_of(v) is not None for v, code in written.items() if not code)
+    if counts and fit < _FIT * counts.total() and not (amounts and (answers or absent)):
+        return False
+    if counts and not answers and not amounts:
+        return False
+    column.values = [written.get(v) or v for v in column.values]
+    column.labels = dict(told)
+    return True
+
+
+def _missing(column: Column, variable: Variable) -> frozenset[str]:
+    codes = {*column.values, *column.labels} - {""}
+    numbers = {code: number_of(code) for code in codes}
+    spans = {
+        code
+        for code, n in numbers.items()
+        if n is not None and any(low <= n <= high for low, high in variable.ranges)
+    }
+    return frozenset(spans | (variable.missing & codes))
+
+
+def _scale(column: Column) -> None:
+    """Fill in the steps between the labelled ends of a scale: 1 Disagree, 3 Neutral, 5 Agree."""
+    codes = [c for c in column.labels if c not in column.missing]
+    codes = [c for c in codes if labels.nonresponse(column.labels[c]) is None]
+    numbers = [n for c in codes if (n := number_of(c)) is not None and n.is_integer()]
+    if len(numbers) < 2 or len(numbers) < len(codes):
+        return
+    low, high = int(min(numbers)), int(max(numbers))
+    steps = [str(n) for n in range(low, high + 1)]
+    bare = [step for step in steps if step not in column.labels]
+    if not bare or len(steps) > _LONGEST_SCALE or not set(bare) & set(column.values):
+        return
+    rest = {c: text for c, text in column.labels.items() if c not in steps}
+    column.labels = {step: column.labels.get(step, step) for step in steps} | rest
+    column.measure = column.measure or "ordinal"
+
+
+def _outside(column: Column) -> list[str]:
+    """Return numbers outside of a scale that is told from end to end, which few gave."""
+    inside = [c for c in column.labels if c not in column.missing]
+    inside = [c for c in inside if labels.nonresponse(column.labels[c]) is None]
+    numbers = sorted(n for c in inside if (n := number_of(c)) is not None)
+    whole = numbers == [numbers[0] + i for i in range(len(numbers))] if numbers else False
+    if len(numbers) < 3 or not whole or len(numbers) < len(inside):
+        return []
+    counts = Counter(v for v in column.values if v)
+    apart = [
+        v
+        for v in counts
+        if v not in column.labels
+        and v not in column.missing
+        and (n := number_of(v)) is not None
+        and not numbers[0] <= n <= numbers[-1]
+    ]
+    few = sum(counts[v] for v in apart) <= _FEW * counts.total()
+    return apart if few and len(apart) <= 2 else []

@@ -1,0 +1,66 @@
+"""Codes and their texts, in the forms in which people write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from lupom.science.surveys.dictionaries import lists
+
+YES_NO = {"1": "Yes", "2": "No"}
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "1, Yes | 2, No",
+        "1=Yes; 2=No",
+        "1 = Yes, 2 = No",
+        "1: Yes, 2: No",
+        "1 - Yes\n2 - No",
+        "1. Yes 2. No",
+        "1) Yes 2) No",
+        "[1] Yes; [2] No",
+        "{1: 'Yes', 2: 'No'}",
+        '{"1": "Yes", "2": "No"}',
+        "Yes=1, No=2",
+        "Yes (1), No (2)",
+        "01 = Yes, 02 = No",
+    ],
+)
+def test_a_cell_is_a_list_of_codes_however_it_is_written(cell):
+    assert lists.cell(cell) == YES_NO
+
+
+def test_texts_keep_their_own_commas_and_brackets():
+    told = lists.cell("0, No (never) | 1, Yes, often | 99, I don't know")
+    assert told == {"0": "No (never)", "1": "Yes, often", "99": "I don't know"}
+    told = lists.cell("1 = Yes, definitely, 2 = No (not at all), -9 = Missing")
+    assert told == {"1": "Yes, definitely", "2": "No (not at all)", "-9": "Missing"}
+
+
+def test_codes_may_be_letters_or_the_texts_themselves():
+    assert lists.cell("M = Male, F = Female") == {"M": "Male", "F": "Female"}
+    assert list(lists.cell("Never; Sometimes; Often")) == ["Never", "Sometimes", "Often"]
+
+
+@pytest.mark.parametrize("cell", ["", "1-5", "3:1", "18 to 99", "years"])
+def test_other_cells_have_no_codes(cell):
+    assert lists.cell(cell) == {}
+
+
+def test_codes_stand_behind_a_wording():
+    assert lists.prose("Sex (1=Male, 2=Female)") == ("Sex", {"1": "Male", "2": "Female"})
+    assert lists.prose("Total (0-27)") == ("Total (0-27)", {})
+    before, told = lists.prose('rated (1 labelled as "Low", 3 labelled as "High"; 0 = missed)')
+    assert (before, told) == ("rated", {"1": "Low", "3": "High", "0": "missed"})
+
+
+def test_what_follows_the_last_text_is_none_of_it():
+    told = lists.prose("where 1=Low, 5=High (0=missed). All were on one page.")[1]
+    assert told == {"1": "Low", "5": "High", "0": "missed"}
+
+
+def test_a_scale_is_told_by_its_ends():
+    wording, told = lists.steps("Flying: Not afraid 1-2-3 Very afraid of (integer)")
+    assert (wording, told) == ("Flying", {"1": "Not afraid", "2": "2", "3": "Very afraid of"})
+    assert lists.steps("History: 1990-1991") == ("History: 1990-1991", {})
