@@ -58,7 +58,7 @@ def gather(file: File) -> File:
         if column.name in prefixes and not column.group and not column.why:
             column.why = "made of other columns"
     split(file)
-    grids.mark(file.columns)
+    file.notes += grids.mark(file.columns)
     return file
 
 

@@ -118,7 +118,7 @@ def read(path: Path, qsf: Path | None = None, *, encoding: str | None = None) ->
     early = sum(v.casefold() in ("false", "0") for v in ended.values) if ended else 0
     if early:
         notes.append(f"{early} of the rows are of people who did not finish (column 'Finished')")
-    grids.mark(columns)
+    notes += grids.mark(columns)
     return check(File(path.name, columns, notes, title=title, language=language))
 
 
