@@ -8,6 +8,7 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lupom.engine.llm import latex
 from lupom.engine.llm.lenient import NAMES, fitting, plain
 from lupom.engine.llm.prose import head
 from lupom.engine.llm.providers.base import TokenLogprobs
@@ -63,6 +64,8 @@ def meant(
             return _meant_by(value, labels, field, depth + 1)
         found = {meant(one, labels, field, depth + 1) for one in value}
         return found.pop() if len(found) == 1 else None
+    if isinstance(value, str) and (inside := latex.only_box(value)) is not None:
+        value = inside
     spelled = {labels[label] for label in labels if fitting(value, [label])}
     text = fitting(value, labels.values()) or (None if spelled else _begun(value, labels))
     spelled |= {text} if text is not None else set()

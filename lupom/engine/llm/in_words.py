@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from lupom.engine.llm import prose
+from lupom.engine.llm import latex, prose
 from lupom.engine.llm.choices import BEFORE, meant
 from lupom.engine.llm.lenient import plain
 
@@ -26,6 +26,21 @@ def bare(text: str, field: str) -> str:
     return named[1].strip() if named else text
 
 
+def boxed(text: str) -> str | None:
+    """Return what a text has in a box, as models that solve problems mark their answer:
+    `So \\boxed{\\text{B}}.` is B. None where it has none, several that differ, or takes it back.
+    """
+    places = list(latex.BOX.finditer(text))
+    if not places:
+        return None
+    found = {latex.without(place[1]).strip() for place in places}
+    before = text[: places[-1].start()].rpartition("\n")[2]
+    after = latex.without(text[places[-1].end() :])
+    if len(found) > 1 or prose.denies(before) or prose.takes_back(after):
+        return None
+    return found.pop()
+
+
 def said_in(text: str, labels: Mapping[str, str], field: str) -> str | None:
     """Return the one option that a text says which is not JSON.
 
@@ -35,6 +50,8 @@ def said_in(text: str, labels: Mapping[str, str], field: str) -> str | None:
     """
     if text.rstrip(" \n*_").endswith("?") and meant(text.strip().strip("*_"), labels) is None:
         return None
+    if (framed := boxed(text)) is not None:
+        return meant(framed, labels, field)
     option = _in_lines(text, labels, field)
     if option is None:
         option = prose.begins(_MARKS.sub(" ", text), labels)

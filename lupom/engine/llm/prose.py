@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from lupom.engine.llm import abroad
+
 Meant = Callable[[str], "str | None"]
 
 # Longer texts are essays, in which more than one thing is said to be likely.
@@ -59,7 +61,7 @@ _SENTENCE = re.compile(r"(?<=[.!?])(?<!\b[A-Za-z]\.)\s+|\n+")
 # "Selected option: B", "Assistant: B", "Respondent's answer: B": a line may be called whatever, and
 # "Earlier answer: B", "Trust in the police: 3" and "Answerable: No" are none.
 _NAME = (
-    r"(?:(?:the|my|his|her|their|this|final|best|single|predicted|selected|chosen|expected|most"
+    r"(?:(?:the|my|his|her|their|this|die|meine|ma|la|mi|final|best|single|predicted|selected|chosen|expected|most"
     r"|likely|likeliest|probable|correct|appropriate|suitable|closest|person|respondent"
     r"|participant)(?:['\u2019]s)?\s+)*"
     r"(?:(?:answer|respon[sc]e|reply|choice|option|selection|prediction|guess|label|result|output"
@@ -148,6 +150,7 @@ def said(text: str, labels: Mapping[str, str], meant: Meant, field: str = "answe
     for found in (
         _bold(text, meant),
         _after_a_name(text, meant),
+        abroad.said(text, meant),
         _by_grammar(text, labels, meant),
         _by_being(text, meant, field),
     ):
@@ -178,6 +181,9 @@ def begins(text: str, labels: Mapping[str, str]) -> str | None:
         if not match.start() and re.match(r" ?[\u2013\u2014-] |[.,;:] ", rest):
             return None if _BUT.search(rest) or _OPENED.search(rest) else labels[label]
         return None
+    by_label = _by_label(text, labels)
+    if by_label is not None:
+        return by_label
     for option in sorted(labels.values(), key=len, reverse=True):
         begun = re.match(rf"{re.escape(' '.join(option.split()))}(?!\w)", text, re.IGNORECASE)
         if not option.strip() or begun is None:
@@ -190,6 +196,24 @@ def begins(text: str, labels: Mapping[str, str]) -> str | None:
         named = re.search(rf"\b(?:{others})\b", rest, re.IGNORECASE)
         return option if _SINCE.match(rest) and not taken_back and not named else None
     return None
+
+
+def _by_label(text: str, labels: Mapping[str, str]) -> str | None:
+    """Return the option whose label a text begins with, before a reason that names no other: "B
+    because they are old", "B (old)", "B - they are old"."""
+    begun = re.match(r"([A-Z])(?=[ ,])", text)
+    option = None if begun is None else labels.get(begun[1])
+    if begun is None or option is None:
+        return None
+    rest = text[1:]
+    if not (_SINCE.match(rest) or re.match(r" (?:[\u2013\u2014-] |\()[a-z]", rest)):
+        return None
+    others = "|".join(re.escape(one) for one in labels.values() if one.strip())
+    letters = "".join(one for one in labels if len(one) == 1 and one not in "AI")
+    named = re.search(rf"\b(?:{others})\b", rest, re.IGNORECASE)
+    lettered = letters and re.search(rf"\b[{re.escape(letters)}]\b", rest)
+    taken_back = _BUT.search(rest) or _OPENED.search(rest) or refused(rest)
+    return None if named or lettered or taken_back else option
 
 
 def _both(label: str, option: str) -> str:
@@ -225,6 +249,18 @@ def introduces(line: str, *, apart: bool) -> bool:
 def refused(text: str) -> bool:
     """Tell whether a text says that there is no answer."""
     return _REFUSED.search(text) is not None
+
+
+def denies(before: str) -> bool:
+    """Tell whether the sentence that leads to an option says that it is none."""
+    return _denied(_SENTENCE.split(before)[-1])
+
+
+def takes_back(after: str) -> bool:
+    """Tell whether what follows an option takes it back, or says that it is none."""
+    rest = _SENTENCE.split(after.strip())
+    is_it = not rest or _IS_IT.match(rest[0]) or _SINCE.match(rest[0])
+    return not is_it or bool(_BUT.search(after) or _OPENED.search(after) or refused(after))
 
 
 def explains(text: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lupom.engine.llm import choices, in_words
+from lupom.engine.llm import choices, in_words, latex
 from lupom.engine.llm.lenient import NAMES, key_of, plain
 from lupom.engine.llm.markers import OneOf
 from lupom.engine.llm.stated import Distribution
@@ -60,7 +60,7 @@ class Reasoned:
     def said(self, text: str, options: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the object of a text without JSON that says one of the options: the text itself
         is the thought."""
-        if "{" in text:
+        if "{" in latex.without(text):
             # An object without its end: what its thought came to may be cut off.
             return None
         labels = choices.labelled(list(options))

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from lupom.engine.llm import unlabelled
+from lupom.engine.llm import tabled, unlabelled
 from lupom.engine.llm.providers.base import ProviderReply, TokenLogprobs
+from lupom.engine.llm.reading import after_thoughts
 from lupom.engine.llm.rows_reply import UNLABELLED, Part, parts_of, spelled
 from lupom.engine.llm.rows_response import RowsResponse, label_of
 
@@ -186,11 +187,14 @@ def _unlabelled(
     text: str, labels: Sequence[str], responses: Sequence[RowResponse | None]
 ) -> dict[str, Part]:
     """Return the parts of a reply that is no object of labels, where whose they are is certain."""
-    said = unlabelled.in_lines(text, labels)
-    by_label = unlabelled.LABELLED.search(text) is not None
-    if said and (by_label or not _are_options(list(said.values()), responses)):
-        return {one: Part(None, it, repaired=True, in_words=True) for one, it in said.items()}
     fields = {name for one in responses if one is not None for name in one.schema["properties"]}
+    table = tabled.rows_in(after_thoughts(text) or "", labels, fields)
+    columns = zip(*(row.values() for row in table.values()), strict=True)
+    if table and not any(_are_options(cells, responses) for cells in columns):
+        return {label: spelled(row, True) for label, row in table.items()}
+    said, sure = unlabelled.in_lines(text, labels)
+    if said and (sure or not _are_options(list(said.values()), responses)):
+        return {one: Part(None, it, repaired=True, in_words=True) for one, it in said.items()}
     ordered = unlabelled.in_order(text, labels, fields)
     if _are_options(list(ordered.values()), responses):
         return {}
@@ -202,7 +206,7 @@ def _are_options(values: Sequence[Any], responses: Sequence[RowResponse | None])
     given = next((one.choices for one in responses if one is not None and one.choices), None)
     if given is None or len(given) < 3 or len(given) != len(values):
         return False
-    return any([one[key] for one in given] == values for key in ("label", "option"))
+    return any([one[key] for one in given] == list(values) for key in ("label", "option"))
 
 
 def _within(reply: ProviderReply, part: Part) -> list[TokenLogprobs] | None:

@@ -13,36 +13,59 @@ from typing import Any
 
 from lupom.engine.llm.reading import after_thoughts, found_in
 
-# "r1:", "**r2** =", "| r3 |", and at the beginning of a line "1." or "2)".
+_SIGNS = r"[ \t>*_`\"'#\u2022-]{0,20}"
+# "r1:", "**r2** =", "| r3 |", "1. r1:", and at the beginning of a line "1.", "(2)" or "3 -".
 LABELLED = re.compile(
-    r"(?:(?<=^)|(?<=[\n|,;])|(?<=\s))[ \t>*_`\"'#\u2022-]{0,20}(?P<label>[rR]\d{1,4})[*_`\"']*"
-    r"\s*[:=|)\u2192\u2013\u2014-][*_`]*"
+    rf"(?:(?<=^)|(?<=[\n|,;])|(?<=\s)){_SIGNS}(?:\d{{1,4}}[.)][ \t]{{1,9}}[*_`]{{0,3}})?"
+    r"(?P<label>[rR]\d{1,4})[*_`\"']*\s*[:=|)\u2192\u2013\u2014-][*_`]*"
 )
 _NUMBERED = re.compile(
-    r"^[ \t>*_`#\u2022-]{0,20}(?P<label>\d{1,4})[*_`]*[.):][*_`]*\s", re.MULTILINE
+    rf"^{_SIGNS}\(?(?P<label>\d{{1,4}})[*_`]*(?:[.):]|[ \t][=\u2192\u2013\u2014-])[*_`]*\s",
+    re.MULTILINE,
 )
+# "1) B 2) C", in one line.
+_IN_A_LINE = re.compile(r"(?:(?<=^)|(?<=[\s,;]))\(?(?P<label>\d{1,4})[.):]\s+(?=\S)")
+# "Person 1: B", "Question 2 - No".
+_ROWS = r"person|respondent|participant|individual|interviewee|subject|case|row|question|q"
+_ANSWERED = r"item|answer|response|reply|prediction|frage|antwort|question|r\u00e9ponse|respuesta"
+_CALLED = re.compile(
+    rf"(?:(?<=^)|(?<=[\n|,;])|(?<=\s)){_SIGNS}(?P<word>{_ROWS}|{_ANSWERED})[ #]{{0,3}}"
+    r"(?P<label>\d{1,4})[*_`\"']*\s*[:=|)\u2192\u2013\u2014-][*_`]*",
+    re.IGNORECASE,
+)
+_IS_ROW = re.compile(_ROWS, re.IGNORECASE)
 
 
-def in_lines(text: str, labels: Sequence[str]) -> dict[str, str]:
-    """Return what a text without an object of labels says behind each label; {} where it does not
-    name all of them, each once and in order."""
+def in_lines(text: str, labels: Sequence[str]) -> tuple[dict[str, str], bool]:
+    """Return what a text without an object of labels says behind each label, and whether it calls
+    them rows; ({}, False) where it does not name all of them, each once and in order."""
     rest = after_thoughts(text) or ""
     if len(_OF_ROW.findall(rest)) > len(labels):
-        return {}
-    for pattern in (LABELLED, _NUMBERED):
+        return {}, False
+    patterns = [LABELLED, _CALLED, _NUMBERED]
+    if "\n" not in rest.strip():
+        patterns.append(_IN_A_LINE)
+    for pattern in patterns:
         places = list(pattern.finditer(rest))
         named = [place["label"].lower() for place in places]
         named = [one if one.startswith("r") else f"r{one}" for one in named]
         if named != list(labels):
             continue
         # Numbers stand before reasons and options, too.
-        if pattern is _NUMBERED and not _announces(rest[: places[0].start()]):
+        if pattern is not LABELLED and not _announces(rest[: places[0].start()]):
             continue
+        sure = pattern is LABELLED
+        if pattern is _CALLED:
+            words = {place["word"].lower() for place in places}
+            mentions = re.findall(rf"\b{re.escape(min(words))}[ #]{{0,3}}\d", rest, re.IGNORECASE)
+            if len(words) > 1 or len(mentions) > len(labels):
+                return {}, False
+            sure = _IS_ROW.fullmatch(min(words)) is not None
         ends = [*(place.start() for place in places[1:]), len(rest)]
         said = [rest[p.end() : end] for p, end in zip(places, ends, strict=True)]
         parts = [one.strip("|,; \t\r\n") for one in said]
-        return dict(zip(labels, parts, strict=True)) if all(parts) else {}
-    return {}
+        return (dict(zip(labels, parts, strict=True)), sure) if all(parts) else ({}, False)
+    return {}, False
 
 
 def in_order(text: str, labels: Sequence[str], fields: Collection[str]) -> dict[str, Any]:
@@ -55,7 +78,7 @@ def in_order(text: str, labels: Sequence[str], fields: Collection[str]) -> dict[
         return {}
     rest = after_thoughts(text) or ""
     found = sorted((one for one in found_in(text) if one.start >= 0), key=lambda one: one.start)
-    values = [one.value for one in found]
+    values = _joined([one.value for one in found], len(labels))
     if len(values) == 1:
         values = _list_in(values[0], len(labels))
         if not all(_has(one, fields) or not isinstance(one, dict | list) for one in values):
@@ -133,6 +156,21 @@ def _places(values: Sequence[Any], fields: Collection[str]) -> list[int] | None:
         numbers = {int(match[1]) for match in said if match is not None}
         out.append(numbers.pop() if len(numbers) == 1 else 0)
     return out if any(out) else None
+
+
+def _joined(values: list[Any], length: int) -> list[Any]:
+    """Return objects that each have a part of an answer (a thought, what it came to) as so many
+    whole ones; as they are where they are no such parts."""
+    if len(values) <= length or not all(isinstance(one, dict) for one in values):
+        return values
+    out: list[dict[str, Any]] = []
+    for one in values:
+        if out and not out[-1].keys() & one.keys():
+            out[-1] = {**out[-1], **one}
+        else:
+            out.append(dict(one))
+    alike = len({frozenset(one) for one in out}) == 1
+    return out if alike and len(out) == length else values
 
 
 def _list_in(value: Any, length: int) -> list[Any]:

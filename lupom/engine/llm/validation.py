@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lupom.engine.errors import LupomError, ModelError
-from lupom.engine.llm import choices, in_words
+from lupom.engine.llm import choices, in_words, latex, tabled
 from lupom.engine.llm.lenient import key_of
 from lupom.engine.llm.markers import LENIENT, OneOfEach
 from lupom.engine.llm.numerals import one_number
@@ -106,7 +106,11 @@ class Reader:
                 return reading
             # Of several it is the last that is told what is wrong with it.
             why = complaint if complaint is not None and (why is None or len(found) > 1) else why
-        repaired = repaired_in(text, finished=finished)
+        if (joined := self._in_parts(found, text)) is not None:
+            return joined
+        # The braces of \\boxed{...} are no object's.
+        framed = not found and latex.BOX.search(text) is not None
+        repaired = [] if framed else repaired_in(text, finished=finished)
         for one in repaired:
             reading, _ = self._of(one)
             if reading is not None:
@@ -119,15 +123,45 @@ class Reader:
             if not found:
                 options.append(in_words.said_in(after_thoughts(text) or "", self._labels, field))
             for option in options:
-                if option is not None:
-                    # By its label: an option may be called like the label of another.
-                    label = next(one for one, text in self._labels.items() if text == option)
-                    return Reading(self._bent(json.dumps({field: label})), True)
+                if (chosen := self._of_option(option)) is not None:
+                    return chosen
         elif finished and not found and (alone := self._without_object(text)) is not None:
             return alone
         elif finished and (partly := self._reasoned([*found, *repaired], text)) is not None:
             return partly
         raise why or _nothing_in(body)
+
+    def _in_parts(self, found: Sequence[Found], text: str) -> Reading | None:
+        """Return the answer that objects have a part of each (a thought, then what it came to), or
+        that is a table's one row."""
+        fields = self._spec.cls.model_fields
+        value: Any = None
+        if not found:
+            value = tabled.row_in(after_thoughts(text) or "", fields)
+        elif 1 < len(found) <= len(fields) and all(isinstance(one.value, dict) for one in found):
+            names = [name for one in reversed(found) for name in one.value]
+            if len(names) == len(set(names)):
+                value = {name: part for one in found for name, part in one.value.items()}
+        if value is None:
+            return None
+        reading, _ = self._of(Found(value, repaired=True))
+        if reading is None and self._choice is None:
+            reading = self._reasoned([Found(value, repaired=True)], text)
+        elif reading is None and (option := self._option_in(value)) is not None:
+            return option
+        return reading
+
+    def _option_in(self, said: Any) -> Reading | None:
+        """Return the answer of a choice whose option a value spells otherwise."""
+        field = self._choice or ""
+        return self._of_option(choices.meant(said, self._labels, field))
+
+    def _of_option(self, option: str | None) -> Reading | None:
+        if option is None:
+            return None
+        # By its label: an option may be called like the label of another.
+        label = next(one for one, text in self._labels.items() if text == option)
+        return Reading(self._bent(json.dumps({self._choice: label})), True)
 
     def _without_object(self, text: str) -> Reading | None:
         """Return the answer of a class with one field: a number that is all the text says,
@@ -138,7 +172,7 @@ class Reader:
         ((name, field),) = fields.items()
         said = after_thoughts(text) or ""
         if field.annotation in (int, float):
-            said = one_number(said) or in_words.bare(said, name)
+            said = one_number(in_words.boxed(said) or said) or in_words.bare(said, name)
         elif field.annotation is str:
             # A text alone may be a refusal as well as the text: there has to be a sign that it is.
             # An object that has no end is none, whatever its text is marked with.

@@ -52,6 +52,21 @@ def parts(row, text, rows=2, **reply):
         '{"answers": {"r1": "A", "r2": "B"}, "alternatives": {"r1": "C", "r2": "C"}}',
         '{"id": 2, "answer": "B"}\n{"id": 1, "answer": "A"}',
         '[{"row": "Row 2", "answer": "B"}, {"row": "Row 1", "answer": "A"}]',
+        # Lines that count rows in other words.
+        "Person 1: A\nPerson 2: B",
+        "**Respondent 1** - Yes\n**Respondent 2** - No",
+        "Question 1: A; Question 2: B",
+        "1) A 2) B",
+        "Answers: 1. A, 2. B",
+        "(1) A\n(2) B",
+        "1 - A\n2 - B",
+        "Here they are:\n\n1. **r1**: A\n2. **r2**: B",
+        "r1: A because they are old\nr2: B - they are young",
+        # Thoughts and answers in objects of their own, and tables with a reason.
+        '{"thought": "Old."}\n{"answer": "A"}\n{"thought": "Young."}\n{"answer": "B"}',
+        "| Row | Answer | Reason |\n|---|---|---|\n| r1 | A | Not B: old |\n| r2 | B | Young |",
+        "| # | Reason | Answer |\n|--:|---|---|\n| 2 | Young | **B** |\n| 1 | Old | **A** |",
+        "My answers:\n\nAnswer | Reason\n---|---\nA | Old\nB | Young\n\nThat is all.",
     ],
 )
 def test_each_row_s_part_is_found(row, text):
@@ -82,6 +97,13 @@ def test_a_reply_without_a_part_for_each_is_left_whole(row):
         f"The format is {A}, {B}",
         "Their previous responses were:\n1. Yes\n2. No",
         "r1: Yes\nr2: No\nr1 (revised): No",
+        "Person 1 said earlier: A\nPerson 1: B\nPerson 2: A",
+        "Earlier, Person 1: B\nPerson 2: A",
+        "Person 2: B\nPerson 1: A",
+        "Person 1: B\nRow 2: A",
+        "There are two: 1) Yes 2) No",
+        "| Option | Probability |\n|---|---|\n| A | .7 |\n| B | .3 |",
+        "| Row | Answer |\n|---|---|\n| 1 | A |\n| 3 | B |",
     ):
         assert parts(row, said) == [said] * 2
 
@@ -89,12 +111,17 @@ def test_a_reply_without_a_part_for_each_is_left_whole(row):
 def test_all_options_in_their_order_are_no_answers(row):
     for said in ("1. Yes\n2. No\n3. Perhaps", '["A", "B", "C"]', '["Yes", "No", "Perhaps"]'):
         assert parts(row, said, 3) == [said] * 3
+    for said in ("1) A 2) B 3) C", "Answer 1: A\nAnswer 2: B\nAnswer 3: C"):
+        assert parts(row, said, 3) == [said] * 3
+    table = "| Option | Meaning |\n|---|---|\n| A | Yes |\n| B | No |\n| C | Perhaps |"
+    assert parts(row, table, 3) == [table] * 3
     assert parts(row, "r1: Yes\nr2: No\nr3: Perhaps", 3) == ["Yes", "No", "Perhaps"]
+    assert parts(row, "Person 1: A\nPerson 2: B\nPerson 3: C", 3) == ["A", "B", "C"]
 
 
 def test_a_long_reply_without_labels_takes_no_time(row):
-    said = " " * 50_000 + "B"
-    assert parts(row, said) == [said] * 2
+    for said in (" " * 50_000 + "B", "Person 1 " * 10_000, "{" * 10_000, "1) " * 10_000):
+        assert parts(row, said) == [said] * 2
 
 
 @given(

@@ -96,6 +96,65 @@ NO_ANSWERS += [
     "Somewhat agree, because Strongly agree goes too far but I am not sure",
     "B) Strongly agree - they support parks.",
 ]
+# A box, a label with its reason, and a plain sentence of other languages.
+ANSWERS += [
+    *(
+        "They are older. So $\\boxed{B}$.",
+        "\\[\\boxed{\\text{Somewhat agree}}\\]",
+        "\\boxed{B} as he is old",
+    ),
+    *(
+        '{"answer": "\\\\boxed{B}"}',
+        '{"answer": "\\boxed{B}"}',
+        "B because they are old",
+        "B (older)",
+    ),
+    *("B - they're young", "| Answer | Reason |\n|---|---|\n| B | Old |"),
+    *(
+        "Meine Antwort: **B**",
+        "Die Antwort ist B.",
+        "Die wahrscheinlichste Antwort lautet B, weil er alt ist.",
+    ),
+    *(
+        "Er ist alt. Ich w\u00fcrde B w\u00e4hlen.",
+        "Ich denke, dass B",
+        "Die Person w\u00fcrde B antworten.",
+    ),
+    *(
+        "Ma r\u00e9ponse\u00a0: B",
+        "La r\u00e9ponse est B, car il est jeune.",
+        "Je pense que c'est B",
+        "Je choisirais B.",
+    ),
+    *(
+        "La respuesta es B.",
+        'Yo dir\u00eda "Somewhat agree".',
+        "Creo que B",
+        "La persona responder\u00eda B",
+    ),
+]
+NO_ANSWERS += [
+    *("It is not \\boxed{B}.", "\\boxed{B} would be wrong", "First \\boxed{A}, then \\boxed{B}"),
+    *(
+        "B - but it could be A",
+        "B (strongly agree)",
+        "B, as they are old, not C",
+        "C - 40 %, B - 60 %",
+    ),
+    *(
+        "A lot of people",
+        "La respuesta anterior es B",
+        "Creo que a",
+        "Die Antwort ist strongly agree",
+    ),
+    *(
+        "Die Antwort ist nicht B",
+        "La respuesta no es B",
+        "Ich w\u00fcrde nicht B w\u00e4hlen",
+        "Je ne pense pas que B",
+    ),
+    *("Die Antwort w\u00e4re B oder C", "La respuesta es B?", "Ich denke, B. Oder doch nicht."),
+]
 
 
 @pytest.mark.parametrize("said", ANSWERS)
@@ -148,6 +207,10 @@ def test_a_beginning_that_two_options_share_is_neither(choice):
         (["it", "IT"], "I'd say It.", None),
         (["Good", "Poor"], "The answer is good.", None),
         (["Good", "Poor"], "They are poor.", None),
+        (["Gut", "Schlecht"], "Die Antwort ist gut.", None),
+        (["Gut", "Schlecht"], "Die Antwort ist \u201egut\u201c.", "Gut"),
+        (["S\u00ed", "No"], "Creo que s\u00ed.", "S\u00ed"),
+        (["Oui", "Non"], "Je pense que non.", "Non"),
         (["Other", "Same"], "I would answer the other.", None),
         (["Guinea", "Congo"], "I'd say Guinea-Bissau.", None),
         (["Other", "Same"], "Other\n\nPlease specify.", None),
@@ -179,6 +242,10 @@ def test_a_long_text_takes_no_time(choice):
         "say the " * 5000 + "Somewhat agree",
         "**" * 20_000,
         "a: " * 10_000,
+        "\\boxed{" * 10_000,
+        "\\boxed{" + "{x}" * 10_000,
+        "Die Antwort ist " * 5000,
+        "| A " * 10_000 + "\n|---|",
         "\n" * 50_000,
     ):
         with pytest.raises(InvalidAnswer):
@@ -210,6 +277,10 @@ def reasoned(load):
         ("Old.\n\nAnswer: Somewhat agree", "Old.\n\nAnswer: Somewhat agree"),
         ("Old.\nPrediction: B) Somewhat agree", "Old.\nPrediction: B) Somewhat agree"),
         ("**Somewhat agree**", ""),
+        ('{"thought": "Old."}\n{"answer": "Somewhat agree"}', "Old."),
+        ("| Answer | Reason |\n|---|---|\n| Somewhat agree | Old. |", "Old."),
+        ("Old. \\boxed{Somewhat agree}", "Old. \\boxed{Somewhat agree}"),
+        ("Alt.\nDie Antwort ist Somewhat agree", "Alt.\nDie Antwort ist Somewhat agree"),
     ],
 )
 def test_an_answer_is_kept_without_its_thought(reasoned, said, thought):
@@ -227,7 +298,12 @@ def test_an_answer_is_kept_without_its_thought(reasoned, said, thought):
             '{"answer": "Perhaps"}',
             '{"thought": "Old.", "answer": null}',
         ),
-        *("Old.\nAnswer: B", '{"answer": "B"}', "Strongly agree or Somewhat agree"),
+        *(
+            "Old.\nAnswer: B",
+            "Old. \\boxed{B}",
+            '{"answer": "B"}',
+            "Strongly agree or Somewhat agree",
+        ),
     ],
 )
 def test_a_thought_without_an_answer_is_none_nor_is_a_letter_nobody_gave(reasoned, said):

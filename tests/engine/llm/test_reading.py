@@ -481,3 +481,20 @@ def test_a_number_among_words_is_none(load, text):
     row = load("class A(BaseModel):\n    number: float", "A").for_row({})
     with pytest.raises(InvalidAnswer):
         row.read(text)
+
+
+def test_objects_with_a_part_of_the_answer_each_are_joined(load):
+    spec = load("class Person(BaseModel):\n    name: str\n    age: int\n", "Person").for_row({})
+    reading = spec.read('{"name": "Ann"}\n{"age": 45}')
+    assert (reading.value, reading.repaired) == ({"name": "Ann", "age": 45}, True)
+    assert spec.parse("| Field | Value |\n|---|---|\n| name | Ann |\n| Age | 45 |") == reading.value
+    for said in ('{"name": "Ann"}\n{"name": "Bob", "years": 45}', '{"name": "Ann"} {"old": 4}'):
+        with pytest.raises(InvalidAnswer):
+            spec.parse(said)
+
+
+def test_a_number_in_a_box_is_read(load):
+    spec = load("class Age(BaseModel):\n    age: int\n", "Age").for_row({})
+    assert spec.parse("They have two children, 8 and 12: $\\boxed{45}$") == {"age": 45}
+    with pytest.raises(InvalidAnswer):
+        spec.parse("\\boxed{45} or \\boxed{46}")
