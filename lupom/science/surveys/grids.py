@@ -89,7 +89,8 @@ def _without(rows: Sequence[Column], strays: frozenset[str]) -> list[str]:
     codes = " and ".join(sorted(strays, key=int))
     return [
         f"{names}{more}: {codes} beside {steps[0]} to {steps[-1]}, of {odd:,} of {answers:,}"
-        " answers to rows of one scale, is taken for not asked; if it is an answer, move it to options:"
+        " answers to rows of one scale, is taken for not asked; if it is an answer, move it to"
+        " options:"
     ]
 
 
