@@ -21,6 +21,7 @@ from lupom.science.planning.questionnaire import (
     ids_by_survey,
     named,
     questionnaires,
+    varying,
 )
 from lupom.science.predictors.task import Bools, Floats, Ints
 
@@ -258,7 +259,8 @@ def design_blocks(
     block ('core', 'A', 'B', ...), blocks_asked, asked (share of people), efficiency (as
     `efficiency`), half_width (how many times as wide intervals are as if all were asked, with
     imputation), half_width_alone (the same from answers alone). A recode is where its source is
-    (recode_of), with its numbers. A survey with fewer questions than blocks has the design of as
+    (recode_of), with its numbers. Questions to which all gave one answer have no row, but for those
+    of `core`. A survey with fewer questions than blocks has the design of as
     many blocks as questions (`nearest`), one with fewer than two questions to be parted no rows.
 
     Raises
@@ -278,12 +280,20 @@ def design_blocks(
             f" can be {_most_blocks(asked)} blocks"
         )
     surveys = questionnaires(responses, respondents, questions, people=people, seed=seed)
-    found, parts = list(surveys), []
+    varied, parts = [varying(one) for one in surveys], []
+    found = [one for one, _ in varied]
     listed = ids_by_survey(questions)
     every = listed if others is None else ids_by_survey(others)
-    fixed_of = _cores(found, every, core, note)
-    for one in found:
+    wanted = named(every, core, "plan_core", "question")
+    fixed_of = _cores(found, wanted, note)
+    for one, same in varied:
         task, fixed = one.task, fixed_of[one.task.survey]
+        told = [question for question in same if question not in wanted[task.survey]]
+        if told:
+            note(
+                f"{task.survey}: to {few(told)} everybody gave one answer;"
+                f" {'it is' if len(told) == 1 else 'they are'} in no block"
+            )
         count = int((~fixed).sum())
         if unknown := [q for q in listed[task.survey] if q not in set(one.whole.questions)]:
             note(f"{task.survey}: {few(unknown)} was answered by nobody, and is in no block")
@@ -317,6 +327,9 @@ def design_blocks(
                 f"{task.survey}: {few(unparted)} {'is' if len(unparted) == 1 else 'are'} answered"
                 " in numbers or texts, which nothing imputes, and so everybody is asked (core)"
             )
+        # Who names a question that tells nothing has it asked.
+        unparted += [question for question in same if question not in told]
+        if unparted:
             rows += [(-1, question, None) for question in unparted]
             # What is asked of everybody is known as well as without a design.
             share, left = np.append(share, 1.0), np.append(left, 1.0)
@@ -362,7 +375,8 @@ def design_associations(
     are left out.
     """
     found, parts = arrow(blocks).to_pylist(), []
-    for one in questionnaires(responses, respondents, questions, people=people, seed=seed):
+    for whole in questionnaires(responses, respondents, questions, people=people, seed=seed):
+        one, _ = varying(whole)
         task = one.task
         own = {r["question_id"]: r for r in found if r["survey"] == task.survey}
         if not own:
@@ -438,18 +452,21 @@ def _counted(count: int) -> str:
 
 def _cores(
     found: Sequence[Questionnaire],
-    listed: Mapping[str, Collection[str]],
-    core: Collection[str] | Mapping[str, Collection[str]],
+    wanted: Mapping[str, Collection[str]],
     note: Callable[[str], None],
 ) -> dict[str, Bools]:
     """Return which questions everybody is asked, (Q), by survey.
 
+    Parameters
+    ----------
+    wanted : those that are to be, by survey.
+
     Those that tell who can be asked another one are among them: whoever is asked that one's block
     and not theirs could not be asked it.
     """
-    wanted, out = named(listed, core, "plan_core", "question"), {}
+    out = {}
     for one in found:
-        names = wanted[one.task.survey]
+        names = set(wanted[one.task.survey])
         asked = names | {q for q, made in one.recodes.items() if names & set(made)}
         fixed = np.isin(np.array(one.task.questions, dtype=object), list(asked))
         screens = {s for q in range(len(fixed)) for s in one.reach.screens(q)}

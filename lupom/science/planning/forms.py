@@ -27,6 +27,7 @@ def choose(
     candidates: Bools | None = None,
     together: Floats | None = None,
     first: Sequence[int] = (),
+    before: Sequence[Sequence[int]] = (),
 ) -> list[int]:
     """Return questions in the order in which they are best asked of everyone.
 
@@ -45,6 +46,8 @@ def choose(
         one (`Reach.together`); what a question tells counts by it. 1 of all when left out: who was
         not asked might have been.
     first : questions that are asked in any case; the form begins with them.
+    before : by question, those that it is asked after (`Reach.before`): a question behind a filter
+        is chosen together with it, where the two save more per question than any other.
     """
     count = people.codes.shape[1]
     free = np.ones(count, dtype=bool) if candidates is None else candidates.copy()
@@ -65,41 +68,74 @@ def choose(
         ratio = moments.options.total(inside) / inside.ravel()[people.given]
         return np.asarray(np.einsum("pq,pq->q", weights, np.log(ratio)), dtype=np.float64)
 
-    def after(question: int) -> Singles:
+    def after(means: Singles, covariance: Singles, question: int) -> Singles:
         # Who has no answer tells nothing, and changes nothing.
         part = moments.columns(question)
         surprise = np.where(told[:, part], people.answers[:, part] - means[:, part], np.float32(0))
         return np.asarray(means + surprise @ slopes(moments, covariance, question), np.float32)
 
+    def less(covariance: Singles, question: int) -> Singles:
+        across = covariance[:, moments.columns(question)]
+        return np.asarray(covariance - across @ slopes(moments, covariance, question), np.float32)
+
+    def saved(questions: Sequence[int], now: Floats) -> Floats:
+        """Return how much less the loss of each question is once some are asked."""
+        gain, means_, covariance_ = np.zeros(count), means, covariance
+        for question in questions:
+            means_ = after(means_, covariance_, question)
+            then = losses(means_)
+            gain += (now - then) * scale[question]
+            if question != questions[-1]:
+                now, covariance_ = then, less(covariance_, question)
+        return gain
+
     def take(question: int) -> None:
         nonlocal means, covariance
-        means, part = after(question), moments.columns(question)
-        covariance = covariance - covariance[:, part] @ slopes(moments, covariance, question)
+        means, covariance = after(means, covariance, question), less(covariance, question)
         rest[question] = free[question] = False
         out.append(question)
 
     out: list[int] = []
     for question in first:
         take(question)
-    while len(out) < min(most, count - 1) and free.any():
+    most = min(most, count - 1)
+    while len(out) < most and free.any():
         left = variance_left(moments, covariance[None], rest[None], expected)[0]
         left[~free] = np.inf
         now = losses(means)
         whole = own * np.divide(now, answers, out=np.zeros(count), where=answers > 0)
-        best, least = -1, np.inf
+        loss = float(whole[rest].sum() / max(own[rest].sum(), 1e-300))
+        best: list[int] = []
+        most_saved = -np.inf
         for question in map(int, np.argsort(left, kind="stable")[:SHORTLIST]):
             if not free[question]:
                 continue
-            rest[question] = False
-            gain = (now - losses(after(question))) * scale[question]
-            loss = float((whole - gain)[rest].sum() / max(own[rest].sum(), 1e-300))
-            rest[question] = True
-            if loss < least:
-                best, least = question, loss
-        if best < 0:
+            form = [one for one in (before[question] if before else ()) if rest[one]] + [question]
+            if len(form) > 1 and (len(out) + len(form) > most or not free[form].all()):
+                continue
+            rest[form] = False
+            then = float((whole - saved(form, now))[rest].sum() / max(own[rest].sum(), 1e-300))
+            rest[form] = True
+            if (loss - then) / len(form) > most_saved:
+                best, most_saved = form, (loss - then) / len(form)
+        if not best:
             break
-        take(best)
+        for question in best:
+            take(question)
     return out
+
+
+def preceded(order: Sequence[int] | Ints, before: Sequence[Sequence[int]]) -> list[int]:
+    """Return questions in an order in which each comes after those it is asked after.
+
+    Parameters
+    ----------
+    order : questions. before : by question, as `Reach.before` has it.
+    """
+    out: dict[int, None] = {}
+    for question in map(int, order):
+        out |= dict.fromkeys((*before[question], question))
+    return list(out)
 
 
 def variance_left(
@@ -147,11 +183,13 @@ def adaptive(pool: Pool, people: Cells, most: int, reach: Reach | None = None) -
 
     Parameters
     ----------
-    reach : who of these people can be asked what, of which as much is known as of their answers;
-        when left out everybody can be asked everything.
+    reach : who of these people can be asked what, of which as much is known as of their answers; a
+        question behind a filter is asked once the filter's is answered. When left out everybody can
+        be asked everything.
     """
     n, count = people.codes.shape
     most = min(most, count - 1)
+    before = behind(() if reach is None else reach.before, count)
     out = np.full((n, most), -1, dtype=np.int64)
     asked = np.zeros((n, count), dtype=bool)
     panel = Panel(pool, people)
@@ -161,18 +199,32 @@ def adaptive(pool: Pool, people: Cells, most: int, reach: Reach | None = None) -
         for rows, of, covariance in pool.moments.covariances(people.told(asked)):
             rest = np.zeros((len(covariance), count), dtype=bool)
             rest[of] = ~asked[rows]
+            # Those alike have answered the same questions, filters among them.
+            open_ = ~(asked & people.there)[rows]
+            can = np.zeros(rest.shape, dtype=bool)
+            can[of] = open_.astype(np.float32) @ before == 0
             here = None if odds is None else Odds(odds.each[rows], odds.given)
-            expected = expected_entropy(pool, means[rows], kinds[rows], of, covariance, rest, here)
-            expected[~people.there[rows]] = np.inf
+            given = means[rows], kinds[rows], of, covariance, rest, here, can
+            expected = expected_entropy(pool, *given)
+            able = people.there[rows] & ~asked[rows] & can[of]
+            expected[~able] = np.inf
             some = np.isfinite(expected).any(axis=1)
             out[rows[some], step] = expected[some].argmin(axis=1)
-            if len(others := np.flatnonzero(~some & (people.there & ~asked)[rows].any(axis=1))):
+            if len(others := np.flatnonzero(~some & able.any(axis=1))):
                 # Who has no answer to any of the shortlist is asked what leaves least variance.
                 left = variance_left(pool.moments, covariance, rest)[of[others]]
-                left[~people.there[rows[others]]] = np.inf
+                left[~able[others]] = np.inf
                 out[rows[others], step] = left.argmin(axis=1)
         found = np.flatnonzero(out[:, step] >= 0)
         asked[found, out[found, step]] = True
+    return out
+
+
+def behind(before: Sequence[Sequence[int]], count: int) -> Singles:
+    """Return 1 where a row's question is asked before a column's, (count, count), and 0."""
+    out = np.zeros((count, count), dtype=np.float32)
+    for question, those in enumerate(before):
+        out[list(those), question] = 1
     return out
 
 
@@ -218,6 +270,7 @@ def expected_entropy(
     covariance: Singles,
     rest: Bools,
     odds: Odds | None = None,
+    candidates: Bools | None = None,
 ) -> Singles:
     """Return the entropy of the rest that is expected after each question, (n, Q), in nats.
 
@@ -230,6 +283,7 @@ def expected_entropy(
     of : (n), which of m covariances each has. covariance : (m, options, options).
     rest : (m, Q), the questions not asked. odds : of each person; an answer that there is not has
         no entropy, and who cannot be asked a question tells nothing. All are 1 when left out.
+    candidates : (m, Q), those that may be asked next; all by default.
     """
     moments = pool.moments
     out = np.full((len(means), rest.shape[1]), np.inf, dtype=np.float32)
@@ -241,9 +295,11 @@ def expected_entropy(
         before = pool.entropies(means, kinds) * rest[of]
         now = (before * odds.each).sum(axis=1)
     left = variance_left(moments, covariance, rest, together)
+    if candidates is not None:
+        left[~candidates] = np.inf
     tried = np.zeros(rest.shape, dtype=bool)
     np.put_along_axis(tried, left.argsort(axis=1, kind="stable")[:, :SHORTLIST], True, axis=1)
-    tried &= rest
+    tried &= rest if candidates is None else rest & candidates
     shares = pool.shares(means, kinds)
     for question in np.flatnonzero(tried.any(axis=0)):
         part = moments.columns(int(question))

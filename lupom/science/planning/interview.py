@@ -47,6 +47,7 @@ class Interviewer:
             self._pool = Pool(fit(people, seed=seed), classes.fit(people, seed=seed))
             self._reach = reach(self.task, asked)
             self._screening = screening.of(self._reach)
+            self._before = forms.behind(self._reach.before, len(self.task.questions))
 
     def predict(
         self, attributes: Mapping[int, int], answers: Mapping[int, int]
@@ -104,8 +105,9 @@ class Interviewer:
         questions not asked, the best first.
 
         A question that the person cannot be asked, by what is known (`reach.Reach`), is none of
-        them, and counts by its chance to be asked otherwise. Neither are recodes, which are not
-        asked. Parameters are as of `predict`.
+        them, nor is one whose filter is not answered yet; what is saved of such a one counts by its
+        chance to be asked. Neither are recodes, which are not asked. Parameters are as of
+        `predict`.
         """
         _, answers = self._implied(answers)
         means, kinds, covariance = self._known(attributes, answers)
@@ -115,8 +117,11 @@ class Interviewer:
         each = self._pool.entropies(means, kinds)[0] * odds.each[0]
         now = float(each[rest].sum())
         same = np.zeros(1, dtype=np.int64)
+        open_ = np.ones(len(self.task.questions), dtype=np.float32)
+        open_[list(answers)] = 0
+        can = open_ @ self._before == 0
         (expected,) = forms.expected_entropy(
-            self._pool, means, kinds, same, covariance[None], rest[None], odds
+            self._pool, means, kinds, same, covariance[None], rest[None], odds, can[None]
         )
         order = [int(q) for q in np.argsort(expected, kind="stable") if np.isfinite(expected[q])]
         return [(q, now - float(expected[q])) for q in order]

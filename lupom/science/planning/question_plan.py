@@ -165,7 +165,8 @@ def _rows(
     fold = rng.permutation(n) % FOLDS
     interviewed = np.zeros(n, dtype=bool)
     interviewed[rng.permutation(n)[: _enough(count) if many is None else many]] = True
-    lots = [rng.permutation(count) for _ in range(DRAWS)]
+    # Whichever way questions are chosen, one behind a filter comes after that.
+    lots = [forms.preceded(rng.permutation(count), reach.before) for _ in range(DRAWS)]
     whole = fit(people, seed=seed)
     order = _chosen(whole, people, reach, most, rng)
     found: dict[tuple[str, int], Sums] = {}
@@ -175,10 +176,12 @@ def _rows(
         part, members = people.only(here), interviewed[here]
         # Longer than is shown, for people who have no answer to some of them.
         own = _chosen(moments, people.only(~here), reach.only(~here), most + SPARE, rng)
-        least_certain = uncertain(moments, reach.only(~here).shares)
+        least_certain = forms.preceded(
+            uncertain(moments, reach.only(~here).shares), reach.only(~here).before
+        )
         # Where people were asked few of the questions, as in a split questionnaire, all are needed
         # for everybody to be asked as many.
-        own += [int(q) for q in least_certain if q not in set(own)]
+        own += [q for q in least_certain if q not in set(own)]
         pool = Pool(moments, classes.fit(people.only(~here), seed=seed))
         judge = Judge(pool, part)
         for size in range(most + 1):
@@ -336,7 +339,9 @@ def _chosen(
 ) -> list[int]:
     n, count = people.codes.shape
     some = np.sort(rng.permutation(n)[: _enough(count)])
-    return forms.choose(moments, people.only(some), most, together=reach.together)
+    return forms.choose(
+        moments, people.only(some), most, together=reach.together, before=reach.before
+    )
 
 
 def _enough(questions: int) -> int:

@@ -125,6 +125,28 @@ class Reach:
             found.append(best)
         return found
 
+    @cached_property
+    def before(self) -> tuple[tuple[int, ...], ...]:
+        """Return the questions that each is asked after, by question, in the order of asking.
+
+        Those that tell who can be asked it (`screens`), and what tells who can be asked these. Of
+        two that rule each other out neither comes before the other.
+        """
+        screens = [self.screens(question) for question in range(self.asked.shape[1])]
+
+        def reached(question: int, seen: tuple[int, ...]) -> list[int]:
+            out: list[int] = []
+            for one in screens[question]:
+                if one not in seen:
+                    out += [*reached(one, (*seen, one)), one]
+            return list(dict.fromkeys(out))
+
+        found = [reached(question, (question,)) for question in range(len(screens))]
+        return tuple(
+            tuple(one for one in those if question not in found[one])
+            for question, those in enumerate(found)
+        )
+
     def odds(self, values: Singles, known: Bools) -> Floats:
         """Return the chance that people of whom something is known can be asked each, (m, Q).
 

@@ -233,3 +233,25 @@ def test_questions_are_in_their_order(survey):
     turned = questions.iloc[::-1]
     designed = blocks.design_blocks(responses, people, turned, blocks=3)
     assert designed["question_id"].to_pylist() == turned["question_id"].to_list()
+
+
+def test_a_question_that_everybody_answers_alike_needs_no_block(survey):
+    answers = {**three_themes(n=1200), "same": np.zeros(1200, dtype=int)}
+    given, notes = tables(answers), []
+    found = blocks.design_blocks(*given, note=notes.append).to_pylist()
+    assert "same" not in {r["question_id"] for r in found}
+    assert notes == ["s: to same everybody gave one answer; it is in no block"]
+    plain = blocks.design_blocks(*survey).to_pylist()
+    assert found == plain, "it changes nothing for the others"
+    pairs = blocks.design_associations(*given, blocks.design_blocks(*given)).to_pylist()
+    assert "same" not in {
+        name for r in pairs for name in (r["question_id"], r["other_question_id"])
+    }
+    # Unless it is wanted of everybody.
+    core = blocks.design_blocks(*given, core=["same"]).to_pylist()
+    (row,) = [r for r in core if r["question_id"] == "same"]
+    assert (row["block"], row["asked"], row["half_width"]) == ("core", 1, 1)
+    (first, *_) = assignments.design_assignments(
+        blocks.design_blocks(*given, core=["same"]), given[1]
+    ).to_pylist()
+    assert "same" in first["questions"]

@@ -10,6 +10,7 @@ from lupom.science.planning.classes import Pool
 from lupom.science.planning.interview import Interviewer
 from lupom.science.planning.moments import cells, fit
 from lupom.science.planning.question_plan import question_plan
+from lupom.science.planning.reach import reach
 from lupom.science.predictors.task import everyone
 from tests.science.planning.surveys import filtered, noisy, tables, three_themes, two_ways
 
@@ -199,6 +200,61 @@ def test_of_those_who_can_be_asked_a_filter_question_is_worth_its_share():
     assert (first["question_id"], first["asked_of"]) == ("plain", 1)
 
 
+@pytest.fixture(scope="module")
+def gated():
+    """What tells the theme wholly is asked of the four in five who pass a gate, which tells
+    nothing; items tell little."""
+    rng = np.random.default_rng(12)
+    theme, gate = rng.integers(0, 2, 2000), (rng.random(2000) < 0.8).astype(int)
+    answers = {f"item{i}": noisy(rng, theme, 0.25) for i in range(12)}
+    return answers | {"gate": gate, "wholly": np.where(gate == 1, theme, -1)}
+
+
+def test_a_question_behind_a_filter_comes_after_it(gated):
+    found = planned(gated, most=4)
+    form = [found["chosen", k, None]["question_id"] for k in (1, 2, 3, 4)]
+    assert form[:2] == ["gate", "wholly"]
+    # The gate is one of the questions, and tells nothing by itself.
+    one, two = (found["chosen", k, None] for k in (1, 2))
+    assert one["nll"] == pytest.approx(one["nll_before"], abs=0.005)
+    assert two["nll"] < two["nll_before"] - 0.05
+
+
+def test_a_form_with_room_for_one_has_no_question_behind_a_filter(gated):
+    found = planned(gated, most=1)
+    assert found["chosen", 1, None]["question_id"] != "wholly"
+
+
+def test_a_filter_that_is_not_worth_its_question_is_left_out(gated):
+    """Behind a gate that one in ten pass, what tells the theme is worth less than an item."""
+    rng = np.random.default_rng(13)
+    gate = (rng.random(2000) < 0.1).astype(int)
+    few = {**gated, "gate": gate, "wholly": np.where(gate == 1, gated["item0"], -1)}
+    found = planned(few, most=3)
+    form = {found["chosen", k, None]["question_id"] for k in (1, 2, 3)}
+    assert not form & {"wholly"}
+
+
+def test_however_questions_are_ordered_a_filter_is_before_what_hangs_on_it():
+    before = [(), (0,), (0, 1), ()]
+    assert forms.preceded([2, 3, 1, 0], before) == [0, 1, 2, 3]
+    assert forms.preceded([3, 1], before) == [3, 0, 1]
+    (task,) = everyone(*tables(filtered()))
+    found, names = reach(task), task.questions
+    place = {name: q for q, name in enumerate(names)}
+    assert found.before[place["why"]] == (place["work"], place["boss"])
+    assert found.before[place["boss"]] == (place["work"],)
+    assert found.before[place["lot"]] == found.before[place["work"]] == ()
+    people = cells(task)
+    pool = Pool(fit(people), classes.fit(people))
+    some = np.arange(200)
+    asked = forms.adaptive(pool, people.only(some), 4, found.only(some))
+    for form in asked.tolist():
+        for question in form:
+            for one in found.before[question] if question >= 0 else ():
+                assert one in form[: form.index(question)]
+
+
 def test_a_recode_is_neither_asked_nor_told():
     answers = three_themes()
     rng = np.random.default_rng(7)
@@ -226,8 +282,10 @@ def test_an_interview_asks_nobody_what_their_answers_rule_out():
 
     idle, busy, troubled = gains({work: 0}), gains({work: 1}), gains({work: 1, boss: 1})
     assert not {boss, why} & set(idle)
-    # What it tells counts by the chance that the person can be asked.
-    assert 0 < gains({})[why] < busy[why] < troubled[why]
+    # What hangs on a filter comes once that is answered.
+    assert not {boss, why} & set(gains({}))
+    assert boss in busy
+    assert why not in busy
     assert troubled[why] == max(troubled.values())
 
 
