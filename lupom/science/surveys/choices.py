@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
-from lupom.science.surveys import cells, grids, labels
+from lupom.science.surveys import cells, conventions, grids, labels
 from lupom.science.surveys.columns import SELECTED, Column, File, fill, prefix
 
 SEVERAL = "several choices in a cell; a column for each would be read as such"
@@ -59,6 +59,7 @@ def gather(file: File) -> File:
             column.why = "made of other columns"
     split(file)
     file.notes += grids.mark(file.columns)
+    file.notes += conventions.mark(file.columns)
     return file
 
 

@@ -192,10 +192,12 @@ def _apart(question: Question) -> tuple[list[str], list[int]] | None:
         numbers = {code: int(code) for code in question.options}
     except ValueError:
         return None
-    apart = [c for c, n in numbers.items() if n in _SPECIAL and question.options[c] == c]
-    rest = sorted(n for c, n in numbers.items() if c not in apart)
-    while apart and rest and numbers[apart[0]] == rest[-1] + 1:
-        rest.append(numbers[apart.pop(0)])
+    ordered = sorted(numbers, key=numbers.__getitem__)
+    run = [c for i, c in enumerate(ordered) if numbers[c] == numbers[ordered[0]] + i]
+    apart = ordered[len(run) :]
+    rest = [numbers[c] for c in run]
+    if any(numbers[c] not in _SPECIAL or question.options[c] != c for c in apart):
+        return None
     enough = 2 if all(question.options[c] != c for c in numbers if c not in apart) else 3
     if not apart or len(rest) < enough or rest != list(range(rest[0], rest[-1] + 1)):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from lupom.science.surveys import cells, labels
@@ -21,6 +22,8 @@ _AMOUNT = re.compile(
 )
 # Codes that stand for no answer where nothing else says so.
 _SPECIAL = re.compile(r"9{1,4}[6-9]|8{2,5}|7{2,5}")
+# Codes below 0 of so many cells at most are none of a scale that begins above it (WVS: -1 to -5).
+_NEGATIVE = 0.15
 
 
 def missing(column: Column) -> dict[str, str]:
@@ -31,7 +34,7 @@ def missing(column: Column) -> dict[str, str]:
     said = labels.among(column.labels.get(code, code) for code in codes)
     numbers = [n for v in codes if (n := number_of(v)) is not None and v not in column.missing]
     plain = _unlabelled(column)
-    far = _far(column)
+    far = _far(column) | _below(column)
     for code in codes:
         label = column.labels.get(code, code)
         number = number_of(code)
@@ -73,6 +76,24 @@ def _far(column: Column) -> set[str]:
     last = max(1, *rest.values())
     enough = {v for v in special if labelled or len(v) > 2}
     return {v for v in enough if held[v] >= 5 * last and not column.labels.get(v)}
+
+
+def _below(column: Column) -> set[str]:
+    """Return codes below 0 without a label, of few, beside answers from 1 on: -2 among 1 to 4.
+
+    Where 0 is an answer, or many are below it, the numbers may be a scale with two sides.
+    """
+    counts = Counter(v for v in column.values if v)
+    numbers = {v: n for v in counts if (n := number_of(v)) is not None}
+    below = {v for v, n in numbers.items() if n < 0}
+    above = [n for n in numbers.values() if n >= 0]
+    if not below or len(above) < 2 or min(above) < 1 or len(numbers) < len(counts):
+        return set()
+    if not all(n.is_integer() for n in numbers.values()):
+        return set()
+    few = sum(counts[v] for v in below) <= _NEGATIVE * counts.total()
+    least = min(numbers[v] for v in below)
+    return {v for v in below if v not in column.labels} if few and least >= -9999 else set()
 
 
 def _unlabelled(column: Column) -> list[float]:

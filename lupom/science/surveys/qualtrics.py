@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lupom.science.surveys import cells, choices, grids
+from lupom.science.surveys import cells, choices, conventions, grids
 from lupom.science.surveys.columns import SELECTED, Column, File, check, fill
 from lupom.science.surveys.tables import rows
 
@@ -119,6 +119,7 @@ def read(path: Path, qsf: Path | None = None, *, encoding: str | None = None) ->
     if early:
         notes.append(f"{early} of the rows are of people who did not finish (column 'Finished')")
     notes += grids.mark(columns)
+    notes += conventions.mark(columns)
     return check(File(path.name, columns, notes, title=title, language=language))
 
 

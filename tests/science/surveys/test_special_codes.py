@@ -6,7 +6,15 @@ import pandas as pd
 import pyreadstat
 import pytest
 
-from lupom.science.surveys import codebook, files, guesses, layout, opinionqa, scales
+from lupom.science.surveys import (
+    codebook,
+    files,
+    guesses,
+    layout,
+    missing_codes,
+    opinionqa,
+    scales,
+)
 from lupom.science.surveys.columns import Column, File
 
 
@@ -329,3 +337,17 @@ def test_a_code_without_a_label_beside_labelled_ones(code, not_asked):
     (question,) = guesses.guess(File("x", [column]), "x").questions
     assert question.not_asked == not_asked
     assert question.dont_know == ["98"]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (["1", "2", "3", "4"] * 10 + ["-1", "-2", "-5"], ["-1", "-2", "-5"]),  # WVS, EVS
+        ([str(n) for n in range(18, 60)] + ["-2"], ["-2"]),
+        (["-3", "-2", "-1", "1", "2", "3"] * 5, []),  # a scale with two sides
+        (["-1", "0", "1", "2"] * 5, []),
+    ],
+)
+def test_few_codes_below_answers_that_begin_at_1_are_none(values, said):
+    column = Column("q", values)
+    assert [c for c, status in missing_codes.missing(column).items() if status] == said
