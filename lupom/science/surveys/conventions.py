@@ -45,10 +45,10 @@ def mark(columns: Sequence[Column]) -> list[str]:
     for column in columns:
         if id(column) not in found:
             continue
-        codes = tuple(sorted(found[id(column)][1] & agreed))
-        if codes:
-            column.missing |= {str(c) for c in codes}
-            marked.setdefault(codes, []).append(column.name)
+        key = tuple(sorted(found[id(column)][1] & agreed))
+        if key:
+            column.missing |= {str(c) for c in key}
+            marked.setdefault(key, []).append(column.name)
     if not marked:
         return []
     names = [name for told in marked.values() for name in told]

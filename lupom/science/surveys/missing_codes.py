@@ -50,6 +50,7 @@ def missing(column: Column) -> dict[str, str]:
                 number is not None
                 and code not in column.labels
                 and number in (-1, -7, -8, -9, -97, -98, -99, -999)
+                and (number != -1 or not _two_sided(column))
                 and sum(n < 0 for n in numbers) <= 3
                 and len(numbers) > 3
             )
@@ -94,6 +95,13 @@ def _below(column: Column) -> set[str]:
     few = sum(counts[v] for v in below) <= _NEGATIVE * counts.total()
     least = min(numbers[v] for v in below)
     return {v for v in below if v not in column.labels} if few and least >= -9999 else set()
+
+
+def _two_sided(column: Column) -> bool:
+    """Say whether numbers go on below 0 as above it: -1, 0, 1, 2, of which many are below."""
+    cells_ = [n for v in column.values if v and (n := number_of(v)) is not None]
+    below = sum(n < 0 for n in cells_)
+    return len(set(cells_)) <= MOST_OPTIONS and below > _NEGATIVE * len(cells_)
 
 
 def _unlabelled(column: Column) -> list[float]:
