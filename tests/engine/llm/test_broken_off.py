@@ -47,10 +47,39 @@ WAYS = {
 }
 
 
-WHOLE = {
-    "openai": {"choices": [{"message": {"content": "fine"}, "finish_reason": "stop"}]},
-    "anthropic": {"content": [{"type": "text", "text": "fine"}], "stop_reason": "end_turn"},
+CHAT = {
+    "id": "x",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "m",
+    "choices": [
+        {"index": 0, "message": {"role": "assistant", "content": "fine"}, "finish_reason": "stop"}
+    ],
+    "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7},
 }
+CLAUDE = {
+    **{"id": "x", "type": "message", "role": "assistant", "model": "m"},
+    "content": [{"type": "text", "text": "fine"}],
+    **{"stop_reason": "end_turn", "stop_sequence": None},
+    "usage": {"input_tokens": 5, "output_tokens": 2},
+}
+CONVERSE = {
+    "output": {"message": {"role": "assistant", "content": [{"text": "fine"}]}},
+    "stopReason": "end_turn",
+    "usage": {"inputTokens": 5, "outputTokens": 2, "totalTokens": 7},
+}
+GEMINI = {
+    "candidates": [
+        {"content": {"role": "model", "parts": [{"text": "fine"}]}, "finishReason": "STOP"}
+    ],
+    "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 2},
+}
+
+
+def whole(way):
+    """Return the body of an answer as the server of a way writes it."""
+    of = {"bedrock": CONVERSE, "anthropic": CLAUDE, "google": GEMINI}
+    return json.dumps(next((body for name, body in of.items() if name in way), CHAT)).encode()
 
 
 def failures(settings, responses):
@@ -147,18 +176,49 @@ def test_a_stream_that_says_it_is_done_or_has_an_object_is_one(body, finish):
     assert choice["finish_reason"] == finish
 
 
-@pytest.mark.parametrize("end", [cut_chunks, lambda body: cut_at(b"200 OK", body)])
-@pytest.mark.parametrize(("way", "body"), WHOLE.items())
-def test_a_body_that_came_whole_is_read_although_its_end_did_not(clean, way, body, end):
-    async def ask(server):
-        path = "/v1" if way == "openai" else ""
-        base = f"http://127.0.0.1:{server.port}{path}"
-        provider = make_provider("default", llm_settings(**WAYS[way], base_url=base))
-        try:
-            return await provider.complete(ProviderRequest(user("Question")))
-        finally:
-            await provider.close()
+def answered(way, responses):
+    """Ask once for each response, with one client; returns the replies."""
 
-    with RawServer(end(json.dumps(body).encode())) as server:
-        assert asyncio.run(ask(server)).text == "fine"
-        assert server.requests == 1
+    async def ask(server):
+        path = "/v1" if "openai" in WAYS[way]["provider"] + WAYS[way]["model"] else ""
+        base = f"http://127.0.0.1:{server.port}{path}"
+        provider = make_provider("default", llm_settings(**{**WAYS[way], "base_url": base}))
+        found = []
+        for server.response in responses:
+            found.append(await provider.complete(ProviderRequest(user("Question"))))
+        await provider.close()
+        return found
+
+    with RawServer(b"") as server:
+        found = asyncio.run(ask(server))
+        assert server.requests == len(responses)
+    return found
+
+
+def announced(body):
+    """Return a response that ends where it says it does."""
+    return HEAD % b"200 OK" + b"content-length: %d\r\n\r\n%s" % (len(body), body)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_answer_that_came_whole_is_read_although_its_end_did_not(clean, way):
+    body = whole(way)
+    for reply in answered(way, [cut_chunks(body), cut_at(b"200 OK", body)]):
+        assert (reply.text, reply.tokens_in, reply.tokens_out) == ("fine", 5, 2)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_an_answer_took_is_not_known_where_its_usage_breaks_off(clean, way):
+    cut = whole(way)[:-6]
+    for reply in answered(way, [cut_chunks(cut), cut_at(b"200 OK", cut), announced(cut)]):
+        assert (reply.text, reply.finish_reason) == ("fine", "stop")
+        assert (reply.tokens_in, reply.tokens_out) == (None, None)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_half_an_answer_is_none_wherever_it_breaks_off(clean, way):
+    body = whole(way)
+    half = body[: body.index(b"fine") + 2]
+    for error in failures(WAYS[way], [cut_chunks(half), cut_at(b"200 OK", half), announced(half)]):
+        assert error.retryable
+        assert error.broke_off

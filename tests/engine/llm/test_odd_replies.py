@@ -152,6 +152,10 @@ CASES = {
     "a web page under status 200, always": (always(Odd("<html>Log in</html>")), "error", 4),
     "a stream that breaks off, once": (once(HALF), "ok", 4),
     "a stream that breaks off, always": (always(HALF), "error", 4),
+    "a body that breaks off behind the answer, in its usage": (
+        always(Odd(json.dumps(completion(GOOD))[:-12])),
+        *("ok", 3),
+    ),
     "a body that breaks off, once": (once(Odd('{"id": "x", "choi')), "ok", 4),
     # One row
     "one row is refused, in whatever words": (

@@ -18,7 +18,12 @@ from lupom.engine.llm.providers.endpoint import (
     is_of_one_request,
     retry_after,
 )
-from lupom.engine.llm.providers.transport import broke_off, innermost, is_cut
+from lupom.engine.llm.providers.transport import (
+    broke_off,
+    innermost,
+    is_cut,
+    keeps_whole_of_botocore,
+)
 
 T = TypeVar("T")
 RUNTIME = "bedrock-runtime"
@@ -156,12 +161,15 @@ class Runtime:
             max_pool_connections=self._threads,
             tcp_keepalive=True,
         )
-        return session.client(
+        client = session.client(
             service,
             region_name=self.region,
             endpoint_url=self._settings.base_url if service == RUNTIME else None,
             config=config,
         )
+        if service == RUNTIME:
+            keeps_whole_of_botocore(client)
+        return client
 
     def _error(self, error: Exception, service: str) -> ProviderError:
         response = getattr(error, "response", None)

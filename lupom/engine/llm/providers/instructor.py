@@ -40,9 +40,17 @@ from lupom.engine.llm.providers.endpoint import (
     Sdk,
     retry_after,
 )
+from lupom.engine.llm.providers.listening import heard_as
 from lupom.engine.llm.providers.native import dig, finish_of, is_reply, text_of, usage_of
 from lupom.engine.llm.providers.replies import end_of
-from lupom.engine.llm.providers.transport import broke_off, innermost, is_cut, is_transport
+from lupom.engine.llm.providers.transport import (
+    aiohttp_session,
+    broke_off,
+    innermost,
+    is_cut,
+    is_transport,
+    keeps_whole_of,
+)
 from lupom.engine.llm.providers.turns import as_taken, with_fewer
 from lupom.engine.llm.schemas import LIMITS, without
 from lupom.engine.logs import quieten
@@ -90,6 +98,7 @@ class InstructorProvider:
         self._client: Any = None
         self._creates: dict[str, Create] = {}
         self._close: Callable[[], Awaitable[Any]] | None = None
+        self._session: Any = None
 
     def identity(self) -> dict[str, Any]:
         """Return provider, model, and the address where it is not the provider's own."""
@@ -155,7 +164,7 @@ class InstructorProvider:
             if self._name == "google":
                 # Its schemas are OpenAPI's, which have no such word.
                 schema = without(schema, frozenset({"additionalProperties"}))
-            body["response_model"] = _heard(request.schema_name, json.dumps(schema))
+            body["response_model"] = heard_as(request.schema_name, json.dumps(schema))
         body.update(request.extra)
         return body
 
@@ -291,7 +300,8 @@ class InstructorProvider:
         if self._name == "google":
             # One attempt: left to itself it tries a broken connection once more after some seconds.
             options = {"headers": headers or None, "retry_options": {"attempts": 1}}
-            return {"http_options": {"base_url": url, **options}}
+            self._session = aiohttp_session()
+            return {"http_options": {"base_url": url, "aiohttp_client": self._session, **options}}
         if self._name == "azure_openai":
             return {"azure_endpoint": url} if url else {}
         is_openai = "openai" in self._backend.packages and self._name != "perplexity"
@@ -306,17 +316,19 @@ class InstructorProvider:
             # Made by one generator: OpenAI's, Anthropic's, Groq's, Cerebras's, Writer's.
             client.max_retries = 0
             self._close = client.close
+            keeps_whole_of(client._client)  # noqa: SLF001
             if url and self._name != "azure_openai":
                 client.base_url = url
             create = _outside(create)
             fixed = {"extra_headers": headers} if headers else {}
         elif self._name == "mistral":
             self._close = functools.partial(client.__aexit__, None, None, None)
+            keeps_whole_of(client.sdk_configuration.async_client)
             if url:
                 client.sdk_configuration.server_url = url
             fixed = {"http_headers": headers} if headers else {}
         elif self._name == "google":
-            self._close = client.aio.aclose
+            self._close = _both(client.aio.aclose, self._session.close)
             create = _unsystematic(create)
         elif self._name == "litellm":
             fixed = {"num_retries": 0, **({"base_url": url} if url else {})}
@@ -368,8 +380,19 @@ class InstructorProvider:
             return self._endpoint.error(text, retryable=True, broke_off=cut)
         if isinstance(error, ValueError) or "Validation" in kind:
             told = " ".join(str(error).split())[:200]
-            return self._endpoint.error(f"the body is not an answer: {told}", retryable=True)
+            cut = is_cut(str(getattr(error, "body", None) or ""))
+            said = "breaks off" if cut else "is not an answer"
+            return self._endpoint.error(f"the body {said}: {told}", retryable=True, broke_off=cut)
         return self._endpoint.error(f"{kind}: {error}")
+
+
+def _both(*closes: Callable[[], Awaitable[Any]]) -> Callable[[], Awaitable[Any]]:
+    """Return what does several closings, each whether another fails or not."""
+
+    async def close() -> None:
+        await asyncio.gather(*(one() for one in closes), return_exceptions=True)
+
+    return close
 
 
 def _outside(create: Create) -> Create:
@@ -446,48 +469,6 @@ def _delay(error: BaseException) -> float | None:
         with contextlib.suppress(ValueError, AttributeError, TypeError):
             return float(detail["retryDelay"].removesuffix("s")) if "retryDelay" in detail else None
     return None
-
-
-@functools.lru_cache(maxsize=512)
-def _heard(name: str, schema: str) -> Any:
-    """Return a class that asks for a schema and takes down what was answered.
-
-    instructor wants a class. Whether an answer is valid is for the response class to say, with the
-    row's own values, so this one takes anything.
-    """
-    return type(name, (_listener(),), {"__doc__": "Gives the answer.", "lupom_spelled": schema})
-
-
-@functools.cache
-def _listener() -> Any:
-    from typing import ClassVar
-
-    from instructor import ResponseSchema
-
-    class Listener(ResponseSchema):  # type: ignore[misc,unused-ignore]
-        lupom_spelled: ClassVar[str]
-        heard: str = ""
-
-        @classmethod
-        def lupom_schema(cls) -> dict[str, Any]:
-            found: dict[str, Any] = json.loads(cls.lupom_spelled)
-            return found
-
-        @classmethod
-        def model_json_schema(cls, *_: Any, **__: Any) -> dict[str, Any]:
-            # Made anew each time, as its takers write into it.
-            return {"title": cls.__name__, **cls.lupom_schema()}
-
-        @classmethod
-        def model_validate_json(cls, json_data: Any, **_: Any) -> Any:
-            text = json_data if isinstance(json_data, str) else bytes(json_data).decode("utf-8")
-            return cls.model_construct(heard=text)
-
-        @classmethod
-        def model_validate(cls, obj: Any, **_: Any) -> Any:
-            return cls.model_construct(heard=json.dumps(obj, ensure_ascii=False))
-
-    return Listener
 
 
 __all__ = ["Backend", "InstructorProvider"]

@@ -90,7 +90,7 @@ def usage_of(raw: Any) -> dict[str, int | None]:
     None for what the reply does not count: a prompt of no tokens is what is said by none who do."""
     usage = next((u for path in _USAGES if (u := dig(raw, *path)) is not None), None)
     tokens_in, tokens_out = _count(usage, _IN), _count(usage, _OUT)
-    if tokens_in is None and tokens_out is None:
+    if not tokens_in and not tokens_out:
         return {}
     read, written = _count(usage, _READ) or 0, _count(usage, _WRITTEN) or 0
     within = next((n for path in _CACHED if (n := _number(dig(usage, *path))) is not None), 0)

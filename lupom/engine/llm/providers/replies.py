@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lupom.engine.llm.providers.base import ProviderReply, TokenLogprobs
-from lupom.engine.llm.providers.transport import is_cut
+from lupom.engine.llm.providers.transport import is_cut, mended
 from lupom.engine.llm.token_counts import tokens_of
 
 # How replies end, in the words of OpenAI and its like, Claude, Converse, Gemini; others stay as is.
@@ -67,11 +67,15 @@ def body_of(content: bytes) -> dict[str, Any]:
                 raise NoReplyError(f"the address answers with a web page: {shown!r}") from None
             if not text:
                 raise NoReplyError("the body is empty", broke_off=True) from None
-            if is_cut(text):
+            whole = mended(text.encode())
+            if whole is not None:
+                value = json.loads(whole)
+            elif is_cut(text):
                 raise NoReplyError(
                     f"the body breaks off after {len(text)} characters: {shown!r}", broke_off=True
                 ) from None
-            raise NoReplyError(f"the body is not JSON: {shown!r}") from None
+            else:
+                raise NoReplyError(f"the body is not JSON: {shown!r}") from None
     if isinstance(value, list) and value and isinstance(value[0], dict):
         # Google's errors come in an array.
         value = value[0]

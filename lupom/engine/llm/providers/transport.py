@@ -6,6 +6,7 @@ botocore and httpx have sentences of theirs. What counts is how far the answer h
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -33,12 +34,60 @@ _CUT_WORDS = re.compile(
 _COUNTS = re.compile(r"(\d+)\D{0,20}(?: of |expected )(\d+)")
 
 
-def keeps_whole(httpx: Any) -> Callable[[Any], Awaitable[None]]:
-    """Return an event hook that takes a body for read which came whole, although its connection
-    then ended as it should not.
+def mended(content: bytes) -> bytes | None:
+    """Return the body of an answer that is whole: as it is, or with its whole members where it
+    breaks off behind the answer itself, in its usage; None for any other.
+    """
+    if _is_object(content):
+        return content
+    members = _members(content.decode("utf-8", "replace").lstrip("\ufeff \t\r\n"))
+    if not any(members.keys() >= names for names in _ANSWERS):
+        return None
+    if "choices" in members:
+        # Mistral's package takes no body without it.
+        members.setdefault("usage", {})
+    return json.dumps(members).encode()
+
+
+# What of a body is its answer: of OpenAI and its like, Anthropic, Converse, Google.
+_ANSWERS: tuple[frozenset[str], ...] = (
+    frozenset({"choices"}),
+    frozenset({"content", "stop_reason"}),
+    frozenset({"output", "stopReason"}),
+    frozenset({"candidates"}),
+)
+_DECODER = json.JSONDecoder(strict=False)
+_NEXT = re.compile(r"[ \t\r\n]*[{,][ \t\r\n]*(?=\")")
+_COLON = re.compile(r"[ \t\r\n]*:[ \t\r\n]*")
+
+
+def _members(text: str) -> dict[str, Any]:
+    """Return the members of an object that are whole, up to where it breaks off."""
+    found: dict[str, Any] = {}
+    place = 0
+    while (begun := _NEXT.match(text, place)) is not None:
+        try:
+            name, after = _DECODER.raw_decode(text, begun.end())
+            colon = _COLON.match(text, after)
+            if colon is None:
+                break
+            value, place = _DECODER.raw_decode(text, colon.end())
+        except (ValueError, RecursionError):
+            break
+        if place == len(text) and not isinstance(value, dict | list | str):
+            # Of a number some digits may be missing.
+            break
+        found[name] = value
+    return found
+
+
+def keeps_whole(httpx: Any, *, parses: bool = True) -> Callable[[Any], Awaitable[None]]:
+    """Return an event hook that takes a body for read of which the answer came whole, although its
+    connection then ended as it should not.
 
     Some gateways leave out the last chunk, or count more bytes than they send; what they sent was
-    paid for. `httpx` is the package whose responses it is given.
+    paid for. `httpx` is the package whose responses it is given; `parses` says that whoever takes
+    the body reads one that breaks off and says so by nothing but itself.
     """
 
     class Whole(httpx.AsyncByteStream):  # type: ignore[misc]
@@ -50,10 +99,12 @@ def keeps_whole(httpx: Any) -> Callable[[Any], Awaitable[None]]:
             try:
                 async for part in self._stream:
                     parts.append(part)
-                    yield part
+                whole = None if parses else mended(b"".join(parts))
             except Exception as error:
-                if not broke_off(error) or not _is_object(b"".join(parts)):
+                whole = mended(b"".join(parts)) if broke_off(error) else None
+                if whole is None:
                     raise
+            yield b"".join(parts) if whole is None else whole
 
         async def aclose(self) -> None:
             await self._stream.aclose()
@@ -64,6 +115,80 @@ def keeps_whole(httpx: Any) -> Callable[[Any], Awaitable[None]]:
             response.stream = Whole(response.stream)
 
     return hook
+
+
+def keeps_whole_of(client: Any) -> None:
+    """Have a package's client of httpx, or of its successor, do as `keeps_whole` says."""
+    for kind in type(client).__mro__:
+        name = kind.__module__.split(".")[0]
+        if kind.__name__ == "AsyncClient" and name in ("httpx", "httpx2"):
+            hook = keeps_whole(importlib.import_module(name), parses=False)
+            hooks = client.event_hooks
+            client.event_hooks = {**hooks, "response": [*hooks["response"], hook]}
+
+
+def aiohttp_session() -> Any:
+    """Return a session of aiohttp that does as `keeps_whole` says, with no limit on connections; to
+    be made on the loop it is used on."""
+    import aiohttp
+
+    class Whole(aiohttp.ClientResponse):
+        async def read(self) -> bytes:
+            if self._body is None:
+                parts: list[bytes] = []
+                try:
+                    async for part in self.content.iter_any():
+                        parts.append(part)
+                    whole = mended(b"".join(parts))
+                except Exception as error:
+                    whole = mended(b"".join(parts)) if broke_off(error) else None
+                    if self.method != "POST" or whole is None:
+                        raise
+                self._body = b"".join(parts) if whole is None else whole
+            return self._body
+
+    connector = aiohttp.TCPConnector(limit=0)
+    return aiohttp.ClientSession(connector=connector, trust_env=True, response_class=Whole)
+
+
+def keeps_whole_of_botocore(client: Any) -> None:
+    """Have a client of boto3 do as `keeps_whole` says.
+
+    botocore itself reads a body that is shorter than announced, but none whose last chunk lacks.
+    """
+    session = getattr(getattr(client, "_endpoint", None), "http_session", None)
+    if session is None:
+        return
+    from botocore.exceptions import (  # type: ignore[import-untyped,import-not-found,unused-ignore]
+        ConnectionClosedError,
+        ReadTimeoutError,
+    )
+    from urllib3.exceptions import ProtocolError
+    from urllib3.exceptions import ReadTimeoutError as ReadTimedOut
+
+    def send(request: Any, **_: Any) -> Any:
+        if request.stream_output or request.method != "POST":
+            return None
+        # Left to be read here.
+        request.stream_output = True
+        response = session.send(request)
+        parts: list[bytes] = []
+        try:
+            for part in response.raw.stream():
+                parts.append(part)
+            whole = mended(b"".join(parts))
+        except ReadTimedOut as error:
+            raise ReadTimeoutError(endpoint_url=request.url, error=error) from error
+        except ProtocolError as error:
+            whole = mended(b"".join(parts))
+            if whole is None:
+                raise ConnectionClosedError(
+                    error=error, request=request, endpoint_url=request.url
+                ) from error
+        response._content = b"".join(parts) if whole is None else whole  # noqa: SLF001
+        return response
+
+    client.meta.events.register("before-send", send)
 
 
 def _is_object(content: bytes) -> bool:
