@@ -61,6 +61,7 @@ class LLMServer(ThreadedServer):
         400); json_object, too, but for 'ignore'.
     cached_from : tokens from which beginnings are cached, as OpenAI does by itself, and counted in
         `prompt_tokens_details`; 0: usage says nothing of a cache.
+    counts : whether the usage of embeddings is said.
     glue : the label shares its token with the quote before it, as in some tokenizers.
     rate_limit : requests in any one second before status 429.
     batches : what becomes of batches when they are looked at; one that expires has answered half
@@ -80,6 +81,7 @@ class LLMServer(ThreadedServer):
     tools: Literal["accept", "ignore", "reject"] = "accept"
     json_object: Literal["accept", "reject"] = "accept"
     cached_from: int = 0
+    counts: bool = True
     glue: bool = False
     rate_limit: float = 0.0
     retry_after: float | None = 0.05
@@ -196,8 +198,9 @@ class LLMServer(ThreadedServer):
             data.append({"object": "embedding", "index": i, "embedding": vector})
         tokens = sum(max(1, len(text) // 4) for text in texts)
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+        said = {"usage": usage} if self.counts else {}
         return web.json_response(
-            {"object": "list", "data": data, "model": body.get("model"), "usage": usage}
+            {"object": "list", "data": data, "model": body.get("model"), **said}
         )
 
     async def _models(self, request: web.Request) -> web.StreamResponse:

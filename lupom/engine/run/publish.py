@@ -23,7 +23,9 @@ _TABLES = {
         reason varchar, rows bigint, seconds double, calls bigint, cached bigint, asked bigint,
         invalid bigint, tokens_in bigint, tokens_out bigint, cost double, finished_at timestamptz,
         tokens_low bigint, tokens_high bigint, cost_low double, cost_high double,
-        requests bigint, tokens_cached bigint
+        requests bigint, tokens_cached bigint,
+        embedded_texts bigint, embedding_requests bigint, embedding_tokens bigint,
+        embedding_cost double
     """,
     "calls": """
         call_id varchar, node varchar, run_id varchar, alias varchar, provider varchar,

@@ -68,6 +68,15 @@ class Embedded:
         self.texts += texts
         self.usage += usage
 
+    def flat(self) -> dict[str, Any]:
+        """Return the numbers by the names they have in `lupom.nodes`."""
+        return {
+            "embedded_texts": self.texts,
+            "embedding_requests": self.usage.requests,
+            "embedding_tokens": self.usage.tokens,
+            "embedding_cost": self.usage.cost,
+        }
+
     def said(self) -> str:
         """Spell it: '33 texts embedded, 480 tokens, $0.0001'."""
         cost = self.usage.cost

@@ -122,6 +122,8 @@ def _fields(node: r.NodeResult) -> dict[str, Any]:
     if node.calls is not None:
         calls = node.calls.flat()
         fields |= {"calls": calls.pop("total"), **calls}
+    if node.embedded is not None:
+        fields |= node.embedded.flat()
     return fields
 
 

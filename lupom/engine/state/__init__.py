@@ -170,7 +170,8 @@ class State:
         """Record how a node of a run ended.
 
         `fields`: message, reason, rows, seconds, fingerprint, content_hash, calls, cached, asked,
-        invalid, tokens_in, tokens_out, cost; what is left out is NULL. Raises TypeError for others.
+        invalid, tokens_in, tokens_out, cost and the other columns of the table; what is left out is
+        NULL. Raises TypeError for others.
         """
         from lupom.engine.state.tables import NODES
 

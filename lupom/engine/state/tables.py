@@ -8,7 +8,7 @@ from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, LargeBinary, St
 from sqlmodel import Field, SQLModel
 
 # Raised with any change to the tables; a newer database is not opened.
-VERSION = 8
+VERSION = 9
 
 
 class Run(SQLModel, table=True):
@@ -36,7 +36,8 @@ class NodeRun(SQLModel, table=True):
     """How one node of a run ended.
 
     `tokens_low` to `tokens_high` and `cost_low` to `cost_high` are what its calls were estimated at
-    before they were made.
+    before they were made. `embedded_texts` are those it had embedded by endpoints in this run, by
+    `embedding_requests`; they took `embedding_tokens` and `embedding_cost`, NULL where not known.
     """
 
     __tablename__ = "nodes"
@@ -65,6 +66,10 @@ class NodeRun(SQLModel, table=True):
     cost_high: float | None = None
     requests: int | None = None
     tokens_cached: int | None = None
+    embedded_texts: int | None = None
+    embedding_requests: int | None = None
+    embedding_tokens: int | None = None
+    embedding_cost: float | None = None
     finished_at: str
 
 
