@@ -13,6 +13,8 @@ from lupom.science.surveys.columns import SELECTED, Column, File, fill, prefix
 SEVERAL = "several choices in a cell; a column for each would be read as such"
 # The same by a word, of which more is asked: brand_Nike, 'Which? - Nike'.
 _BY_WORD = re.compile(r"(.+)(?:_|: | - )([^_]+)")
+_BEFORE = re.compile(r"([^:]+):(.+)", re.DOTALL)
+_PARTED = re.compile(r"(.+)[._]([^._]+)")
 _CHECKED = (
     *("1", "yes", "y", "x", "true", "selected", "checked", "ja", "oui", "si", "s\u00ed", "s\u00ec"),
     *("sim", "tak", "da", "ano", "\u2713", "\u2714"),
@@ -33,9 +35,10 @@ def gather(file: File) -> File:
     """Return the file with its "select all that apply" columns read as such, and grids marked.
 
     They are at least two columns of one prefix (Q5_1, Q5_2) that hold one value or nothing: the
-    value is "selected"; or that hold 1 and 0 without labels, or Checked and Unchecked; or a column
-    with several choices in a cell, which becomes a column for each. Each is given the labels '1'
-    Selected and '0' Not selected.
+    value is "selected"; or a number of its own each; or that hold 1 and 0 without labels, or
+    Checked and Unchecked; neighbours that hold their own names; or a column with several choices
+    in a cell, which becomes a column for each. Each is given the labels '1' Selected and '0' Not
+    selected.
     """
     _factors(file)
     _ticks(file)
@@ -44,12 +47,13 @@ def gather(file: File) -> File:
         held = set(column.values) - {""}
         if len(held) == 1 and not column.group and not column.why:
             found = prefix(column.name)
-            if found is None and (word := _BY_WORD.fullmatch(column.name)):
-                said = column.labels.get(value := held.pop(), value)
-                # Its one value is its name's last word, or a cross.
-                found = word[1] if said.casefold() in (word[2].casefold(), *_CHECKED) else None
+            if found is None:
+                found = _by_word(column)
             if found:
                 groups.setdefault(found, []).append(column)
+    for start, members in [*_numbered(file.columns), *_by_value(file.columns)]:
+        if len(members) > len(groups.get(start, ())):
+            groups[start] = members
     for start, members in groups.items():
         _one_or_nothing(file, start, members)
     fill(file.columns)
@@ -63,7 +67,58 @@ def gather(file: File) -> File:
     return file
 
 
+def _by_word(column: Column) -> str | None:
+    """Return the question of a choice whose one value is its name's last word, or a cross.
+
+    brand_Nike, 'Which? - Nike'; Alchemer writes 'Nike:Which?'.
+    """
+    value = next(v for v in column.values if v)
+    said = column.labels.get(value, value).casefold()
+    first = _BEFORE.fullmatch(column.name)
+    if first and said == first[1].strip().casefold():
+        return first[2].strip()
+    word = _BY_WORD.fullmatch(column.name)
+    return word[1] if word and said in (word[2].casefold(), *_CHECKED) else None
+
+
+def _one(column: Column) -> str | None:
+    """Return the one value of a column that has blanks beside it and no labels, else None."""
+    held = set(column.values)
+    plain = not (column.labels or column.why or column.group or column.known)
+    return max(held) if plain and len(held) == 2 and "" in held else None
+
+
+def _numbered(columns: Sequence[Column]) -> list[tuple[str, list[Column]]]:
+    """Return choices of one beginning that hold a number of their own: role.dev 2, role.fin 4."""
+    groups: dict[str, list[Column]] = {}
+    for column in columns:
+        value, found = _one(column), _PARTED.fullmatch(column.name)
+        if found and value is not None and value.isdecimal() and prefix(column.name) is None:
+            groups.setdefault(found[1], []).append(column)
+    out = []
+    for start, members in groups.items():
+        numbers = [int(_one(c) or 0) for c in members]
+        if len(members) > 1 and numbers == sorted(set(numbers)):
+            out.append((start, members))
+    return out
+
+
+def _by_value(columns: Sequence[Column]) -> list[tuple[str, list[Column]]]:
+    """Return neighbours that hold their own names or nothing, as Typeform's choices do."""
+    out: list[tuple[str, list[Column]]] = []
+    run: list[Column] = []
+    for column in [*columns, None]:
+        if column is not None and (_one(column) or "").casefold() == column.name.casefold():
+            run.append(column)
+            continue
+        if len(run) > 1:
+            out.append((" / ".join(c.name for c in run), run))
+        run = []
+    return out
+
+
 def _one_or_nothing(file: File, start: str, members: Sequence[Column]) -> None:
+    members = [c for c in members if not c.group]
     if len(members) < 2 or not all("" in c.values for c in members):
         return
     values = [(set(c.values) - {""}).pop() for c in members]
@@ -72,7 +127,7 @@ def _one_or_nothing(file: File, start: str, members: Sequence[Column]) -> None:
     if any(told) and len(set(texts)) < len(texts):
         return  # rows of a matrix that everyone answered alike
     for column, choice, says in zip(members, texts, told, strict=True):
-        if says:
+        if says and not (choice.isdecimal() and prefix(column.name) is None):
             text, said = column.label or start, " ".join(choice.split())
             column.label = text if said in " ".join(text.split()) else f"{text}: {said}"
         column.values = ["1" if v else "" for v in column.values]
@@ -120,7 +175,7 @@ def _ticks(file: File) -> None:
         groups: dict[str, list[Column]] = {}
         for column in file.columns:
             found = prefix(column.name)
-            held = set(column.values) - {""} - column.missing
+            held = {v for v in column.values if not _absent(v)} - column.missing
             told = {labels.nonresponse(label) for label in column.labels.values()}
             if (
                 found
@@ -136,7 +191,7 @@ def _ticks(file: File) -> None:
                 continue
             code = {yes: "1", no: "0"}
             for column in members:
-                column.values = [code.get(v, v) for v in column.values]
+                column.values = ["" if _absent(v) else code.get(v, v) for v in column.values]
                 kept = {c: text for c, text in column.labels.items() if labels.nonresponse(text)}
                 column.labels, column.group = {**SELECTED, **kept}, start
             signs = "0 and 1" if no == "0" else f"{no} and {yes}"

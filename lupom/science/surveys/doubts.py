@@ -19,6 +19,12 @@ _MOST = 0.3
 _NAMED = 3
 # A scale's lowest step is taken by more than these; in tests of openpsychometrics 0 is 'missed'.
 _FEW_ZEROS = 0.02
+_PLACE = re.compile(
+    r"(?:\w+_)?(?:county|state|country|city|town|municipality|district|region|province|precinct"
+    r"|ward|constituency|gemeinde|kreis|landkreis|wahlkreis|bundesland|stadt|commune|departement"
+    r"|comuna|municipio|provincia|school|cntry)(?:_?name)?"
+)
+_FEWEST_PLACES = 10
 _COUNT = re.compile(
     r"freq(?:uency)?|counts?|n|number|anzahl|people|respondents|(?:un)?weighted_(?:n|base)|base"
 )
@@ -31,6 +37,7 @@ def doubts(file: File, book: Codebook) -> list[str]:
     return [
         *_people(file, book),
         *_counted(file, book),
+        *_places(file, book),
         *_weights(columns, book),
         *_codes(columns, book.questions),
         *_zeros(columns, book.questions),
@@ -95,15 +102,51 @@ def _zeros(columns: dict[str, Column], questions: Sequence[Question]) -> list[st
 
 def _people(file: File, book: Codebook) -> list[str]:
     """Note rows that are several of a person's: they tell each other."""
-    own = next((c for c in file.columns if c.name == book.id), None)
+    columns = {column.name: column for column in file.columns}
+    own = columns.get(book.id or "")
     found = repeated(file) if own is None or is_running(own) else None
-    if found is None:
+    if found is None or not _same_people(columns, book, found[0]):
         return []
     return [
         f"{found[0].name} has {found[1]:,} ids in {file.rows:,} rows, which are numbered and taken"
         " for respondents; if they are waves or visits of the same people, import one of each,"
         " since a person's own rows would predict each other"
     ]
+
+
+def _same_people(columns: dict[str, Column], book: Codebook, ids: Column) -> bool:
+    """Say whether rows of one id may be one person's: what is known of people is mostly the same.
+
+    An interviewer's id, or a place's, has people of both sexes. Without attributes nothing speaks
+    against it.
+    """
+    told = []
+    for attribute in book.attributes:
+        column = columns[attribute.column]
+        if attribute.bins or column is ids:
+            continue
+        kinds: dict[str, set[str]] = {}
+        for person, value in zip(ids.values, column.values, strict=True):
+            if value:
+                kinds.setdefault(person, set()).add(value)
+        several = [held for held in kinds.values() if held]
+        told.append(sum(len(held) > 1 for held in several) > len(several) / 2)
+    return not told or not all(told)
+
+
+def _places(file: File, book: Codebook) -> list[str]:
+    """Note rows that are places, each once, with numbers of what people there said."""
+    if file.rows < _FEWEST_PLACES or any(q.kind not in ("numeric",) for q in book.questions):
+        return []
+    for column in file.columns:
+        values = [v for v in column.values if v]
+        named = _PLACE.fullmatch(slug(column.name)) and not column.labels
+        if named and len(set(values)) == file.rows and not any(v.isdecimal() for v in values):
+            return [
+                f"each row is another {column.name}, and all else are numbers: a row may be a place"
+                " and not a person; import the file of people's own answers"
+            ]
+    return []
 
 
 def garbled(file: File, book: Codebook, encoding: str) -> list[str]:

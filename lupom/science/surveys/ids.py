@@ -11,7 +11,7 @@ from lupom.science.surveys.columns import Column, File, slug
 _ID = re.compile(
     r"qkey|(?:resp(?:ondent)?|case|person|participant|subject|user|worker|panelist|prolific|record)"
     r"_?(?:id|no|nr|num|number|pid|code)|(?:participant|panelist|proband|vp)(?:_?(?:code|nr))?|#|respon(?:se|dent)(?:_?id)?|(?:\w+_)?id|uuid|caseid|respid|pid|serial(?:_?no)?"
-    r"|index|idno|seed|id_(?:de_(?:la_)?)?(?:reponse|respuesta|resposta)|antwort_?id",
+    r"|index|idno|d_interview|interview_?(?:id|no|nr|num|number)|uniq(?:ue)?_?id|resp?num|hhid|persid|instance_?id|seed|id_(?:de_(?:la_)?)?(?:reponse|respuesta|resposta)|antwort_?id",
     re.IGNORECASE,
 )
 # Rows a person may have, on average, and fewer people than these: a code such as PID, party id.
@@ -19,7 +19,8 @@ _ROWS, _PEOPLE = 20, 12
 # What counts rows, where they are counted in order.
 _RUNNING = re.compile(
     r"(?:(?:.+_)?(?:no|nr|num|number|nummer|n|id|idx|index|row|seq|case|fall|obs|unnamed|0))?"
-    r"|lfdn|sequence|serial"
+    r"|lfdn|sequence|serial|student|pupil|employee|patient|participant|respondent|subject|person"
+    r"|user|member|customer|child|household|teilnehmer(?:in)?|proband(?:in)?|befragter?"
 )
 # What says to which question an answer is, where a row is one.
 _ITEM = re.compile(

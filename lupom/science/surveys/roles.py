@@ -13,7 +13,8 @@ _RECORD = re.compile(
     r"|(?:date|timestamp)(?:_.*)?|time_?(?:stamp|taken|spent|started|submitted)(?:_(?:in_)?"
     r"(?:m?s|secs?|seconds|mins?|minutes|utc))?|time_from_start_to_finish.*"
     r"|.+_time_?stamp|redcap_.*|(?:last_page|start_language|submit_?date|ref_?url|network_id)"
-    r"|(?:interview|survey)_(?:start|end)(?:_.*)?|duration(?!_of_).*|ip_?address|(?:location)?(?:lat|long)itude"
+    r"|(?:interview|survey)_(?:start|end)(?:_.*)?|duration(?!_of_).*|ip_?address|(?:.+_)?(?:location)?(?:lat|long)itude"
+    r"|(?:.+_)?gps(?:_.*)?|(?:.+_)?(?:geo_?point|geo_?location|coordinates|altitude)(?:_.*)?"
     r"|progress|finished|user_?language|distribution_?channel|external_?(?:data_?)?reference"
     r"|(?:device|lang|browser|version)(?:_.*)?|.*_(?:first_click|last_click"
     r"|page_submit|click_count)",
@@ -52,7 +53,7 @@ _PHONE = re.compile(r"\+?[\d(][\d ()./-]{7,}\d")
 _PERSONAL = re.compile(
     r"(?:recipient_?)?(?:e_?mail(?:_?address)?|first_?name|last_?name|full_?name|name|(?:tele)?phone"
     r"(?:_?number)?(?:_\d)?|mobile_?(?:phone|number)|address|street|surname|dob|date_?of_?birth"
-    r"|zip(?:_?code)?|post(?:al)?_?code|username|user_?name|twitter|ip)"
+    r"|zip(?:_?code)?|postal|post(?:al)?_?code|plz|postleitzahl|username|user_?name|twitter|ip)"
     r"|recipient_?(?:first|last)_?name",
     re.IGNORECASE,
 )
@@ -61,10 +62,14 @@ _DEMOGRAPHIC = {
     *("race", "ethnicity", "ethnic", "hispanic", "hisp", "racethn", "education", "educ", "degree"),
     *("school", "income", "hhincome", "salary", "marital", "married", "maritalstatus", "children"),
     *("childs", "kids", "region", "cregion", "state", "country", "urban", "metro", "placesize"),
-    *("citizen", "citizenship", "religion", "relig", "religattend", "attend", "party", "partyid"),
+    *("citizen", "citizenship", "religion", "relig", "religattend", "party", "partyid"),
     *("polparty", "pid3", "pid7", "polviews", "ideology", "polideology", "ideo", "employment"),
     *("employ", "employed", "occupation", "job", "wrkstat", "nationality", "language", "born"),
     *("household", "hhsize", "class", "generation", "department", "tenure", "seniority"),
+    # ESS, WVS and EVS call these so.
+    *("cntry", "gndr", "agea", "yrbrn", "eisced", "edulvlb", "eduyrs", "hinctnta", "domicil"),
+    *("mnactic", "marsts", "maritalb", "rlgdnm", "ctzcntr", "brncntr", "hhmmb", "b_country"),
+    *("b_country_alpha", "cow_num", "cow_alpha", "province", "municipality", "district"),
     *(
         "ed",
         "alter",
@@ -100,6 +105,13 @@ _BEING = {
         "unemployed",
     ),
 }
+
+
+# GSS and others call so how often people go to church; elsewhere it asks whether they will come.
+_ATTEND = re.compile(r"attend(?:ance)?")
+_WORSHIP = re.compile(r"relig|church|worship|mosque|synagogue|temple|\bmass\b|prayer", re.I)
+_HOW_OFTEN = re.compile(r"never|rarely|seldom|week|month|year|daily|day|holiday|often|times", re.I)
+_FEWEST_CODES = 5
 
 
 def is_personal(column: Column) -> bool:
@@ -144,6 +156,8 @@ def is_attribute(column: Column, missing: Collection[str] = ()) -> bool:
         return True
     if name in _BEING and len(set(column.values) - {""} - set(missing)) == 2:
         return True
+    if _ATTEND.fullmatch(name):
+        return _of_worship(column, missing)
     if wordings.known(column.name) or (column.label and wordings.known(column.label)):
         return True
     if re.fullmatch(r"(?:dem|demo|demog|profile|ppl?)_.*", name):
@@ -154,3 +168,16 @@ def is_attribute(column: Column, missing: Collection[str] = ()) -> bool:
     known = _DEMOGRAPHIC - {"class", "state"}
     rest = [w for w in words if w not in known]
     return len(rest) < len(words) and all(map(_QUALIFIERS.fullmatch, rest))
+
+
+def _of_worship(column: Column, missing: Collection[str]) -> bool:
+    """Say whether a column called 'attend' holds how often somebody goes to church, or codes of it.
+
+    'Will attend' and 'Yes' answer whether they come to something else.
+    """
+    if column.label and column.label.casefold() != column.name.casefold():
+        return _WORSHIP.search(column.label) is not None
+    answers = {column.labels.get(v, v) for v in {*column.values, *column.labels} - {"", *missing}}
+    if all(a.isdecimal() for a in answers):
+        return len(answers) >= _FEWEST_CODES
+    return 2 * sum(_HOW_OFTEN.search(a) is not None for a in answers) >= len(answers)

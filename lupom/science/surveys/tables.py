@@ -75,7 +75,9 @@ def _numbered(path: Path, encoding: str | None) -> tuple[list[int], list[list[st
     lines: list[int] = []
     try:
         for line, row in lines_of(text, parted, skipped):
-            if not row or (not out and not any(map(str.strip, row))):
+            blank = not any(map(str.strip, row))
+            # SurveyMonkey's second header line may be blank.
+            if not row or (blank and (not out or (len(out) == 1 and len(out[0]) > 1))):
                 continue
             if not out:
                 check_width(len(row), path.name)

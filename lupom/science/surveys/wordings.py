@@ -48,6 +48,8 @@ _KNOWN = {
         r"(?:most )?(?:identify|associate)\b.*|(?:do|how do) you identify your gender\b.*"
         r"|are you (?:male|female|a man|a woman)\b.*"
         r"|(?:ihr )?geschlecht|(?:cual es (?:tu|su) )?(?:sexo|genero)|sexe|genre|genere|sesso"
+        r"|(?:quel (?:est )?)?(?:votre )?(?:sexe|genre)|qual (?:e )?(?:o )?(?:seu )?(?:sexo|genero)"
+        r"|(?:was ist )?(?:ihr|dein) geschlecht|(?:qual e il tuo )?(?:sesso|genere)"
     ),
     "education": (
         rf"{_YOUR}(?:highest )?(?:level of |degree of |completed )*education(?:al)?"
@@ -82,6 +84,9 @@ _KNOWN = {
         r"|(?:in |from )?(?:what|which) (?:state|region|province|county|city|town|part\b.*) "
         rf"{_LIVE}"
         rf"|where {_LIVE}|where is your (?:primary )?residence\b.*|bundesland|wohnort"
+        r"|state ?/ ?region"
+        r"|(?:quel(?:le)? est votre )?(?:departement|region|commune)(?: de residence)?"
+        r"|(?:in welchem bundesland|wo) (?:leben|wohnen) sie\b.*"
     ),
     "ethnicity": (
         rf"{_YOUR}(?:race|ethnicity|ethnic (?:group|background|origin|identity)|race ?/? ?ethnicity"

@@ -145,3 +145,37 @@ def test_items_of_a_test_have_the_steps_of_its_scale():
         assert list(asked[name].options) == [*"12345"]
     # A list of three choices, and one of four, are no steps of it.
     assert [list(asked[name].options) for name in ("E5", "E6")] == [[*"123"], [*"1239"]]
+
+
+def columns(**values: list[str]) -> File:
+    return gather(File("x.csv", [Column(n.replace("__", ":"), v) for n, v in values.items()]))
+
+
+def groups(file: File) -> dict[str, str]:
+    return {c.name: c.group for c in file.columns if c.group}
+
+
+def test_a_choice_may_stand_before_its_question():
+    file = columns(**{"Tea__Which?": ["Tea", "", ""], "Milk__Which?": ["", "Milk", ""]})
+    assert groups(file) == {"Tea:Which?": "Which?", "Milk:Which?": "Which?"}
+    assert [c.label for c in file.columns] == ["Which?: Tea", "Which?: Milk"]
+    assert file.columns[0].values == ["1", "0", ""]
+
+
+def test_choices_may_be_columns_that_hold_their_own_names():
+    file = columns(q=["1", "2", "1"], Tea=["Tea", "", ""], Milk=["", "Milk", ""])
+    assert groups(file) == {"Tea": "Tea / Milk", "Milk": "Tea / Milk"}
+    assert groups(columns(Tea=["Tea", "", ""], q=["1", "2", "1"])) == {}
+
+
+def test_choices_may_hold_a_number_of_their_own_each():
+    file = columns(**{"role.dev": ["2", "", ""], "role.fin": ["", "4", ""], "age": ["1", "2", "3"]})
+    assert groups(file) == {"role.dev": "role", "role.fin": "role"}
+    # Everybody's one answer to rows of a scale is none.
+    assert groups(columns(**{"trust.a": ["5", "", "5"], "trust.b": ["", "5", "5"]})) == {}
+
+
+def test_a_text_for_nothing_is_nothing_among_ticks():
+    file = columns(**{"need/food": ["1", "0", "NULL"], "need/cash": ["0", "1", "NULL"]})
+    assert groups(file) == {"need/food": "need", "need/cash": "need"}
+    assert file.columns[0].values == ["1", "0", ""]

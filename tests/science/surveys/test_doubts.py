@@ -159,3 +159,23 @@ def test_a_nought_that_few_gave_beside_a_scale_is_noted():
     file = File("x.csv", [Column(name, values) for name, values in given.items()])
     (note,) = doubts(file, guesses.guess(file, "x"))
     assert note.startswith("E1, E2: 0 among 1 to 5 without a label, of few; if it is not an answer")
+
+
+def test_an_interviewers_rows_are_no_waves():
+    ids = [str(i % 20) for i in range(200)]
+    people = {"id": ids, "q": ["1", "2", "3", "4"] * 50}
+    told = [n for n in guessed(**people)[1] if "waves or visits" in n]
+    assert len(told) == 1
+    assert (
+        len([n for n in guessed(**people, sex=["m"] * 100 + ["f"] * 100)[1] if "waves" in n]) == 0
+    )
+    own = ["mf"[int(i) % 2] for i in ids]
+    assert len([n for n in guessed(**people, sex=own)[1] if "waves" in n]) == 1
+
+
+def test_rows_that_are_places_are_said():
+    shares = [str(i + 0.5) for i in range(40)]
+    told = guessed(county=[f"County {i}" for i in range(40)], support=shares, turnout=shares[::-1])
+    assert told[1][0].startswith("each row is another county, and all else are numbers")
+    people = {"city": [f"City {i}" for i in range(40)], "age": shares, "trust": ["Yes", "No"] * 20}
+    assert not [n for n in guessed(**people)[1] if "a place" in n]

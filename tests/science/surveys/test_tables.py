@@ -153,3 +153,10 @@ def test_decimal_commas_are_points(tmp_path):
     assert (values["price"], values["picked"]) == (["1,234", "2,500", "1"], ["1,3", "2", "1,2"])
     assert file.notes == ["decimal commas are read as points: weight"]
     assert guesses.guess(file, "x").weight == "weight"
+
+
+def test_a_blank_line_below_the_header_is_none_of_a_person(tmp_path):
+    """SurveyMonkey's condensed export has one where no question has rows."""
+    (tmp_path / "x.csv").write_text("id,q\n,\n1,Yes\n2,No\n")
+    file = files.read(tmp_path / "x.csv")
+    assert (file.columns[0].values, file.lines) == (["1", "2"], [3, 4])
