@@ -8,14 +8,16 @@ from lupom.science.planning import imputed
 def model(lupom):
     # All that people answered counts, held-out answers too; nothing that is scored is made of it.
     lupom.config(tags=["holdout"])
-    closed = lupom.ref("closed_questions")
+    closed, responses = lupom.ref("closed_questions"), lupom.ref("responses")
+    numeric = lupom.ref("questions").filter("kind = 'numeric'").select("survey, question_id")
     parts = imputed.imputations_in_parts(
-        lupom.ref("responses").join(closed.select("survey, question_id"), "survey, question_id"),
+        responses.join(closed.select("survey, question_id"), "survey, question_id"),
         lupom.ref("respondents"),
         closed,
         sets=lupom.var("imputation_sets", 0),
         only=lupom.var("imputation_questions", None),
         gaps=lupom.var("imputation_gaps", ["lot"]),
+        numbers=responses.join(numeric, "survey, question_id"),
         seed=lupom.var("seed", 1),
         note=lupom.note,
     )

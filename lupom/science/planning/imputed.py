@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -16,6 +17,8 @@ from lupom.science.inputs import arrow, require
 from lupom.science.names import check_attributes
 from lupom.science.planning import imputation, rubin
 from lupom.science.planning.moments import cells as cells_of
+from lupom.science.planning.numbers import columns as columns_of_numbers
+from lupom.science.planning.options import Singles
 from lupom.science.planning.questionnaire import (
     Questionnaire,
     answered,
@@ -81,6 +84,7 @@ def imputations_in_parts(
     sets: int = 20,
     only: Collection[str] | Mapping[str, Collection[str]] | None = None,
     gaps: Collection[str] = (LOT,),
+    numbers: Any = None,
     seed: int = 0,
     note: Callable[[str], None] = lambda _: None,
 ) -> Iterator[pa.RecordBatch]:
@@ -95,6 +99,8 @@ def imputations_in_parts(
         'unclear'; whom a 'filter' rules out (all by `reach.reach`); who 'refused'; who said
         'dont_know'. Who has another gap of the first three has no answer in any set; what others
         have is drawn for the regressions alone.
+    numbers : survey, respondent_id, question_id and answer of questions answered in numbers, which
+        others are predicted from: what is not, is not related to them in any set.
     note : hears what is not imputed and why, and how far it is where that takes long.
 
     Returns
@@ -129,9 +135,19 @@ def imputations_in_parts(
             f" {MOST:,} are the most; take fewer sets, or name questions in imputation_questions"
         )
     # What is wrong is told before anything is drawn, and tables are not read from then on.
+    beside = [_beside(one.whole, numbers) for one, _ in work]
     return chain.from_iterable(
-        _drawn(one, here, gaps, sets, seed, note) for one, here in work if here.any()
+        _drawn(one, here, gaps, sets, seed, note, more)
+        for (one, here), more in zip(work, beside, strict=True)
+        if here.any()
     )
+
+
+def _beside(task: Task, numbers: Any) -> Singles:
+    """Return the columns of what people answered in numbers, (n, D)."""
+    if numbers is None:
+        return np.zeros((len(task.respondents), 0), dtype=np.float32)
+    return columns_of_numbers(numbers, task.survey, task.respondents)
 
 
 def _gaps(
@@ -209,6 +225,7 @@ def _drawn(
     sets: int,
     seed: int,
     note: Callable[[str], None],
+    beside: Singles,
 ) -> Iterator[pa.RecordBatch]:
     whole, found = one.whole, one.reach
     row, column = np.nonzero(here)
@@ -220,7 +237,9 @@ def _drawn(
         never |= ~found.asked & ~found.open & ~found.barred
     began, first = time.monotonic(), 0.0
     sources = _Sources(one)
-    drawn = imputation.draws(cells_of(one.task), sets, seed=seed, never=never)
+    people = cells_of(one.task)
+    people = replace(people, values=np.hstack([people.values, beside]))
+    drawn = imputation.draws(people, sets, seed=seed, never=never)
     for number in range(1, sets + 1):
         with one_thread():
             codes = sources.all(next(drawn))[row, column]

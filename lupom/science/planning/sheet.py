@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lupom.science.inputs import Rows, arrow, columns_of, require
+from lupom.science.planning.numbers import NUMBER
 from lupom.science.planning.questionnaire import NOT_ASKED, few
 from lupom.science.predictors.task import HIDDEN, Ints
 from lupom.science.surveys.columns import unique
@@ -38,8 +39,6 @@ GAPS = pa.schema(
     ]
 )
 NUMERIC = "numeric"
-# A code, or an answer, that is a number as a file may have it.
-_NUMBER = r"^-?\d+(\.\d+)?([eE][-+]?\d+)?$"
 # SPSS takes a file for one of imputed sets by this name; 0 is what was there before.
 SET = "Imputation_"
 _HEAD = (
@@ -285,7 +284,7 @@ class _Sheet:
         at = pc.index_in(self._ids, own["respondent_id"].combine_chunks())
         # Of another survey it may have options, which are no numbers.
         texts = own["answer"].combine_chunks()
-        number = pc.match_substring_regex(texts, _NUMBER)
+        number = pc.match_substring_regex(texts, NUMBER)
         return pc.if_else(number, texts, None).cast(pa.float64()).take(at)
 
     def _fill(self, answers: Ints, rows: pa.Table) -> None:
@@ -325,7 +324,7 @@ def _codes(options: Sequence[str], own: Sequence[Mapping[str, str]]) -> list[flo
     found: dict[str, set[float]] = {text: set() for text in options}
     for texts in own:
         for code, text in texts.items():
-            if text in found and re.fullmatch(_NUMBER, code):
+            if text in found and re.fullmatch(NUMBER, code):
                 found[text].add(float(code))
     out = [min(codes) for codes in found.values() if len(codes) == 1]
     return out if len(out) == len(options) and len(set(out)) == len(out) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lupom.science.planning import imputed
@@ -113,6 +114,29 @@ def test_a_recode_goes_with_its_source_in_every_set():
     )
     assert len(wide) == 3 * lot.sum()
     assert ((wide["level"] > "o2") == (wide["high"] == "o1")).all()
+
+
+def test_imputed_answers_go_with_what_is_answered_in_numbers():
+    """A question that half are asked, and that nothing tells but an income."""
+    rng = np.random.default_rng(8)
+    income = rng.normal(size=1500)
+    rich = (income + 0.7 * rng.normal(size=1500) > 0).astype(int)
+    asked = rng.random(1500) < 0.5
+    answers = {"content": rng.integers(0, 2, 1500), "rich": np.where(asked, rich, -1)}
+    given = statuses(answers)
+    ids = given[1]["respondent_id"]
+    numbers = pd.DataFrame({"survey": "s", "respondent_id": ids, "question_id": "income"})
+    numbers["answer"] = [f"{np.exp(x):.2f}" for x in income]
+
+    def correlation(**how):
+        rows = imputed.imputations(*given, sets=10, **how).to_pandas()
+        place = {respondent: i for i, respondent in enumerate(ids)}
+        x = income[rows["respondent_id"].map(place)]
+        return np.corrcoef(x, rows["answer"] == "o1")[0, 1]
+
+    true = np.corrcoef(income[~asked], rich[~asked])[0, 1]
+    assert correlation(numbers=numbers) == pytest.approx(true, abs=0.05)
+    assert abs(correlation()) < 0.1, "of two that are not related in any set"
 
 
 def test_shares_of_a_filter_question_are_of_those_who_can_be_asked(survey):
