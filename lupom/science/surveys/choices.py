@@ -23,6 +23,7 @@ _CHECKED = (
 _TICKS = (("1", "0"), ("Checked", "Unchecked"))
 # More choices than this of one question are texts of people's own.
 _MOST = 60
+_LONGEST_CHOICE = 120
 # Of what stands in cells of choices, this share at least is listed in others, too.
 _AGAIN = 0.8
 # Of more different cells so many tell whether it is worth to part them all.
@@ -209,11 +210,22 @@ def split(file: File) -> None:
     """
     columns: list[Column] = []
     names = {c.name.casefold() for c in file.columns}
+    lists = {
+        id(column): found
+        for column in file.columns
+        if not (column.labels or column.why or column.group or column.known)
+        and (found := listed(column.values)) is not None
+    }
+    told = {o.casefold() for c in file.columns for o in lists.get(id(c), ([], 0))[0]}
+    # Where other columns list choices, a few cells tell that one does.
+    semicolons = any(
+        ";" in v for c in file.columns if lists.get(id(c), ([], 0))[0] for v in c.values
+    )
     for column in file.columns:
         columns.append(column)
         if column.labels or column.why or column.group or column.known:
             continue
-        found = listed(column.values)
+        found = lists.get(id(column)) or (_too(column.values, told) if semicolons else None)
         if found is None:
             continue
         options, others = found
@@ -231,6 +243,27 @@ def split(file: File) -> None:
             f"'{made[0].name}'{also}"
         )
     file.columns[:] = columns
+
+
+def _too(values: Sequence[str], told: Collection[str]) -> tuple[list[str], int] | None:
+    """Return the choices of cells with semicolons, of a file in which other columns list choices.
+
+    Some of them stand in two cells or more, or are choices of the other columns; none is a text.
+    """
+    cells_ = [v for v in values if v and v.casefold() not in cells.ABSENT]
+    parts = [list(dict.fromkeys(_apart(v, ";"))) for v in cells_]
+    given = Counter(part.casefold() for listed_ in parts for part in listed_)
+    written = {part.casefold(): part for listed_ in reversed(parts) for part in listed_}
+    several = [listed_ for listed_ in parts if len(listed_) > 1]
+    known = [
+        p for listed_ in several for p in listed_ if given[p.casefold()] > 1 or p.casefold() in told
+    ]
+    all_ = [p for listed_ in several for p in listed_]
+    if not several or 2 * len(known) < len(all_) or len(given) > _MOST:
+        return None
+    if max(map(len, given)) > _LONGEST_CHOICE:
+        return None
+    return [written[part] for part, _ in given.most_common()], 0
 
 
 def derive(file: File, names: Iterable[str]) -> None:

@@ -97,6 +97,10 @@ _ALMOST = r"almost|nearly|hardly|fast|beinahe|quasi|presque|casi|quase|bijna"
 _NEVER = re.compile(
     r"n?ever|nie(?:mals)?|jamais|nunca|mai|nooit|gar nicht|not at all|uberhaupt nicht"
 )
+_DAILY = re.compile(
+    r"daily|every ?day|taglich|jeden tag|tous les jours|quotidiennement|chaque jour|a diario"
+    r"|diariamente|todos (?:los|os) dias|ogni giorno|dagelijks|elke dag"
+)
 _ALWAYS = re.compile(r"always|immer|toujours|siempre|sempre|altijd|standig|constantly")
 
 
@@ -133,7 +137,7 @@ def _end(text: str) -> float | None:
     if _MIDDLE.fullmatch(text):
         return 0.0
     near = re.fullmatch(rf"(?:{_ALMOST})\s+(.+)", text)
-    for pattern, at in ((_NEVER, -9.0), (_ALWAYS, 9.0)):
+    for pattern, at in ((_NEVER, -9.0), (_DAILY, 8.5), (_ALWAYS, 9.0)):
         if pattern.fullmatch(text):
             return at
         if near and pattern.fullmatch(near[1]):

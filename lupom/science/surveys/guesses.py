@@ -24,6 +24,8 @@ from lupom.science.surveys.columns import Column, File, slug, unique
 from lupom.science.surveys.missing_codes import MOST_OPTIONS, number_of
 
 RANGES = 4
+# Of so few people's answers fewer different numbers are options.
+_FEWEST_AMOUNTS = 5
 # Two questions are one in other codes where so many answered, and so many not as most did.
 _ENOUGH, _SECOND = 30, 8
 
@@ -294,9 +296,20 @@ def _bins(values: Sequence[str]) -> list[float]:
 def _ranged(column: Column, missing: dict[str, str]) -> list[float]:
     """Return bins for a column of numbers, [] for one of options."""
     values = [v for v in column.values if v and v not in missing and v not in column.labels]
-    if len(set(values)) <= MOST_OPTIONS or any(number_of(v) is None for v in values):
+    if any(number_of(v) is None for v in values):
+        return []
+    if len(set(values)) <= MOST_OPTIONS and not _scattered(column, values):
         return []
     return _bins(values)
+
+
+def _scattered(column: Column, values: Sequence[str]) -> bool:
+    """Say whether numbers of few people are amounts: mostly different, and far from one another."""
+    numbers = {float(v) for v in values}
+    if column.labels or column.alike or len(numbers) < _FEWEST_AMOUNTS:
+        return False
+    wide = max(numbers) - min(numbers) + 1 >= 2 * len(numbers)
+    return wide and 2 * len(numbers) > len(values)
 
 
 def _question(column: Column) -> Question:

@@ -31,9 +31,10 @@ _POLES = (
 _STRONG = r"(?:strongly|strong|very|extremely|completely|totally|much|a lot|definitely|far)"
 _WEAK = r"(?:somewhat|slightly|slight|a little|a bit|lean(?:s|ing)?(?: to(?:ward)?)?|probably|near)"
 _NEUTRAL = re.compile(
-    r"neither\b.*|neutral|(?:(?:about|stay(?:ed)?) )*the same(?: as)?|unchanged|(?:about )?equal.*"
+    r"neither\b.*|neutral|(?:(?:about|stay(?:ed)?) )*(?:the )?same(?: as)?|unchanged"
+    r"|(?:about )?equal.*"
     r"|(?:no|not much of a) (?:difference|change|effect|impact|influence)|moderate.*"
-    r"|independent|in the middle|both equally|mixed"
+    r"|independent|in the middle|both equally|mixed|so[ -]so|average|okay|ok"
 )
 _UNIPOLAR = (
     (
@@ -64,9 +65,9 @@ _UNIPOLAR = (
         r"excellent|outstanding",
     ),
     (
-        r"too (?:little|few|small|weak|low)",
-        r"(?:about |just )?right.*",
-        r"too (?:much|many|big|strong|high)",
+        r"too (?:little|few|small|weak|low|short)",
+        r"(?:about |just )?right.*|appropriate.*",
+        r"too (?:much|many|big|strong|high|long)",
     ),
     (r"very low", r"low", r"medium|mid|middle", r"high", r"very high"),
     (r"no", r"maybe|perhaps|possibly|sometimes", r"yes"),
@@ -87,7 +88,7 @@ _UNIPOLAR = (
         r"expert|native|fluent",
     ),
     (
-        r"no (?:formal |schooling|education|school)\b.*|none",
+        r"no (?:formal |schooling|education|school)\b.*|none(?:$| primary\b.*)",
         r"(?:(?:some )?(?:primary|elementary)|less than (?:a )?high ?school|did not)\b.*",
         r"some (?:high ?school|secondary)\b.*|(?:lower|middle) (?:secondary|school)\b.*",
         r"(?:high ?school|secondary|ged|upper secondary)\b.*",
@@ -99,6 +100,7 @@ _UNIPOLAR = (
         r"(?:doctor|ph ?\.?d)\w*\b.*",
     ),
     (
+        r"continuously|constantly|all the time|hourly",
         r"(?:several|multiple|many|a few) times (?:a|per) day|more than once (?:a|per) day",
         r"daily|every ?day|(?:about )?once (?:a|per) day|daily or almost daily|almost every day",
         r"(?:several|multiple|many|a few|2-3) times (?:a|per) week|more than once (?:a|per) week",
@@ -120,7 +122,9 @@ _UNIPOLAR = (
         r"(?:more than|over) \w+(?: times)*|\w+ (?:times )?or more(?: times)?|many(?: times)?",
     ),
 )
-_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_NUMBER = re.compile(r"\d{1,3}(?: \d{3})+(?!\d)|\d[\d,]*(?:\.\d+)?")
+# What is nothing among amounts: 'None', '1 or 2', '3 to 5'.
+_NOTHING = re.compile(r"none|zero|nothing|never|no|no [a-z]+")
 # A list number at the end: 'Strongly agree (5)'.
 _BEHIND = re.compile(r"\s*(\S.*?)\s*[(\[](\d{1,2})[)\]]\s*", re.DOTALL)
 # What may stand before the number of an amount.
@@ -208,7 +212,7 @@ def _without_numbers(options: Sequence[str]) -> list[str] | None:
 def _scores(options: Sequence[str]) -> list[float] | None:
     """Return a score per option, all different, or None."""
     options = _without_numbers(options) or options
-    options = [re.sub(r"^\s*[<\u2264]\s*", "under ", o) for o in options]
+    options = [re.sub(r"^\s*[<\u2264]\s*", "under ", o.replace("_", " ")) for o in options]
     plain = [re.sub(r"[^\w\s$%+.,-]", " ", o.casefold()).strip() for o in options]
     plain = [" ".join(p.split()) for p in plain]
     if len(plain) < 2:
@@ -226,7 +230,12 @@ def _scores(options: Sequence[str]) -> list[float] | None:
 
 def _familiar(plain: list[str]) -> list[float] | None:
     """Return the scores of texts by the first family of scales that has all of them."""
-    families = [_numbers(plain), [_height(p) for p in plain]]
+    numbers = _numbers(plain)
+    # 'No' and 'Never' are amounts beside at least two of them.
+    families = [
+        numbers if len({n for n in numbers if n}) > 1 else [None],
+        [_height(p) for p in plain],
+    ]
     families += [[_bipolar(p, low, high) for p in plain] for low, high in _POLES]
     families += [[_unipolar(p, family) for p in plain] for family in _UNIPOLAR]
     for scores in families:
@@ -265,10 +274,13 @@ def _numbers(plain: list[str]) -> list[float | None]:
     out: list[float | None] = []
     for text in plain:
         found = _NUMBER.search(text)
+        if _NOTHING.fullmatch(text):
+            out.append(0.0)
+            continue
         if found is None or len(text) > 60 or not _BEFORE.fullmatch(text[: found.start()]):
             out.append(None)
             continue
-        number = float(found[0].replace(",", ""))
+        number = float(re.sub(r"[, ]", "", found[0]))
         if re.match(r"(?:less|under|below|fewer|up to)\b", text):
             number -= 0.5
         elif text.startswith("-"):

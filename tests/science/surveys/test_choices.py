@@ -179,3 +179,14 @@ def test_a_text_for_nothing_is_nothing_among_ticks():
     file = columns(**{"need/food": ["1", "0", "NULL"], "need/cash": ["0", "1", "NULL"]})
     assert groups(file) == {"need/food": "need", "need/cash": "need"}
     assert file.columns[0].values == ["1", "0", ""]
+
+
+def test_few_cells_with_semicolons_are_choices_where_other_columns_list_them():
+    wanted = ["Go;Rust", "Go;SQL", "Rust;SQL", "SQL", "Go", "Rust;Go"]
+    file = columns(want=wanted, have=["Go;C", "", "", "Java", "", "C"])
+    have = [c.name for c in file.columns if c.group == "have"]
+    assert sorted(have) == ["have [C]", "have [Go]", "have [Java]"]
+    alone = columns(have=["Go;C", "", "", "Java", "", "C"], q=["1", "2"] * 3)
+    assert groups(alone) == {}
+    told = columns(want=wanted, why=["Too slow; too dear", "", "", "It broke; sadly", "", "no"])
+    assert {c.group for c in told.columns} == {"", "want"}

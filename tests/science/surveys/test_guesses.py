@@ -260,3 +260,14 @@ def test_names_that_only_look_like_those_are_questions(name):
     values = [f"{150 + i % 5}" for i in range(12)]
     book = guesses.guess(survey(**{name: values, "q": ["a", "b"] * 6}), "x")
     assert (book.id, book.weight, len(book.questions)) == (None, None, 2)
+
+
+def test_scattered_numbers_of_few_people_are_amounts():
+    file = survey(
+        years=["3", "12", "25", "39", "4", "13"],
+        paid=["53605", "149743", "198397", "175569", "149890", ""],
+        liked=["1", "5", "3", "2", "4", "7"],
+        items=["1", "9", "1", "1", "9", "1"],
+    )
+    kinds = {q.column: q.kind for q in guesses.guess(file, "x").questions}
+    assert kinds == {"years": "numeric", "paid": "numeric", "liked": "ordinal", "items": "ordinal"}

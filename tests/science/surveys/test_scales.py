@@ -117,3 +117,30 @@ def test_in_whatever_order_the_scale_is_the_same_or_its_reverse(options):
     ends = [listed[0], listed[1], listed[3], listed[4]]
     assert ends in (sorted(ends), sorted(ends, reverse=True))
     assert min(ends) < listed[2] < max(ends)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["strongly_disagree", "disagree", "neither", "agree", "strongly_agree"],
+        ["None", "1 or 2", "3 to 5", "More than 5"],
+        ["Never", "1-2 times a week", "3-5 times a week"],
+        ["1 to 9 employees", "100 to 999 employees", "1000 to 9999 employees", "10 000 or more"],
+        ["Continuously", "Daily", "Weekly", "Never"],
+        ["nie", "selten", "manchmal", "oft", "täglich"],
+        ["Very bad", "Bad", "So so", "Good", "Very good"],
+        ["less", "same", "more"],
+        ["Too short", "Appropriate in length", "Too long"],
+    ],
+)
+def test_scales_of_people_who_were_asked_are_put_in_order(options):
+    at = [float(i) for i in range(1, len(options) + 1)]
+    assert positions(options) == at
+    shuffled = sorted(options)
+    told = dict(zip(shuffled, positions(shuffled), strict=True))
+    assert sorted(shuffled, key=told.__getitem__) in (options, options[::-1])
+
+
+def test_no_is_nothing_among_amounts_alone():
+    assert positions(["No", "Red", "Blue"]) is None
+    assert positions(["No", "Channel 4", "Channel 5"]) is None
