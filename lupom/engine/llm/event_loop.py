@@ -49,9 +49,16 @@ class EventLoop:
         return future.result()
 
     def close(self, works: Callable[[], list[Coroutine[Any, Any, Any]]]) -> None:
-        """Run some last works, whatever comes of them, and end; without a loop nothing is run."""
+        """Run some last works, whatever comes of them, and end; without a loop nothing is run.
+
+        On the loop's own thread, as where memory is cleared there, nobody waits for them.
+        """
         loop, thread = self._loop, self._thread
-        if loop is None or thread is None:
+        if loop is None or thread is None or not thread.is_alive():
+            return
+        if thread is threading.current_thread():
+            ending = asyncio.gather(*works(), return_exceptions=True)
+            ending.add_done_callback(lambda _: loop.stop())
             return
         for work in works():
             wait(asyncio.run_coroutine_threadsafe(work, loop))

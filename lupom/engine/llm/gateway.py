@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -84,7 +85,8 @@ class Gateway:
         self._batches = Batches(state, self._dispatcher)
         self._queueing = Queueing(state, note) if workers else None
         self._active = 0
-        self._closed = False
+        # Whoever drops it, or ends the program, without closing it leaves no connection open.
+        self._end = weakref.finalize(self, _ended, self._loop, self._clients, self._embeddings)
 
     def __enter__(self) -> Gateway:
         return self
@@ -329,16 +331,7 @@ class Gateway:
 
     def close(self) -> None:
         """Close connections and end the loop; safe to call twice. Nobody may be asking."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-        self._loop.close(
-            lambda: [
-                *(client.provider.close() for client in self._clients.values()),
-                *self._embeddings.closing(),
-            ]
-        )
+        self._end()
 
     # The two halves of an ask
 
@@ -455,7 +448,7 @@ class Gateway:
         from lupom.engine.llm.providers.base import Surroundings
 
         with self._lock:
-            if self._closed:
+            if not self._end.alive:
                 raise LLMError("the gateway is closed")
             if alias not in self._clients:
                 if alias not in self._llms:
@@ -476,6 +469,16 @@ class Gateway:
 
     def _open(self) -> EventLoop:
         with self._lock:
-            if self._closed:
+            if not self._end.alive:
                 raise LLMError("the gateway is closed")
             return self._loop
+
+
+def _ended(loop: EventLoop, clients: Mapping[str, Client], embeddings: Embeddings) -> None:
+    """Close the connections of a gateway, and end its loop."""
+    loop.close(
+        lambda: [
+            *(client.provider.close() for client in clients.values()),
+            *embeddings.closing(),
+        ]
+    )
