@@ -21,6 +21,7 @@ _FIT = 0.5
 _FEW = 0.05
 _LONGEST_SCALE = 12
 _TOLD = 5
+_CODE = re.compile(r"(\w+(?:\[\w+\])*)\. ")
 
 
 def described(file: File, path: Path, *, encoding: str | None = None) -> File:
@@ -92,6 +93,8 @@ def _pairs(file: File, dictionary: Dictionary) -> list[tuple[Column, Variable]]:
         # Kobo writes group/question, and question/choice; ODK group-question; REDCap q___choice.
         for sign in "/-.":
             found = found or folded.get(name.rpartition(sign)[2].casefold())
+        if coded := _CODE.match(name):  # LimeSurvey's 'Q1[SQ001]. How often?'
+            found = found or folded.get(coded[1].casefold())
         found = found or _of_several(name, folded) or _of_ending(name, dictionary, folded)
         found = found or squeezed.get(_squeezed(name)) or worded.get(plain(name).casefold())
         if found is not None:

@@ -83,6 +83,17 @@ def prose(text: str) -> tuple[str, dict[str, str]]:
     return plain(text), {}
 
 
+def span(text: str) -> dict[str, str]:
+    """Return the steps of a scale that is told by its first and last: '1-5', '0 to 10'."""
+    found = re.fullmatch(r"(\d{1,2})\s*(?:-|\u2013|\.\.|to|bis|:)\s*(\d{1,2})", text.strip())
+    if found is None:
+        return {}
+    low, high = int(found[1]), int(found[2])
+    if low > 1 or not 1 <= high - low <= 10:
+        return {}
+    return {str(n): str(n) for n in range(low, high + 1)}
+
+
 def code(text: str) -> str:
     """Return a code of a data dictionary as the cells of a file have it."""
     return cells.code(text.strip().replace("\u2212", "-").removeprefix("."))

@@ -12,6 +12,7 @@ from pathlib import Path
 from lupom.science.surveys import encodings, tables
 from lupom.science.surveys.dictionaries import (
     ddi,
+    limesurvey,
     spss_syntax,
     stata_syntax,
     texts,
@@ -28,7 +29,7 @@ _CALLED = re.compile(
 )
 # Files of a folder that are looked at for it.
 _MOST_FILES = 2_000
-_SYNTAX = (".sps", ".do", ".dct")
+_SYNTAX = (".sps", ".do", ".dct", ".lss")
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,11 @@ def _do(path: Path, columns: Sequence[str], encoding: str | None) -> Dictionary 
 def _ddi(path: Path, columns: Sequence[str], encoding: str | None) -> Dictionary | None:
     text = decoded(path, encoding)
     return ddi.read(text, path.name) if ddi.recognises(text) else None
+
+
+def _limesurvey(path: Path, columns: Sequence[str], encoding: str | None) -> Dictionary | None:
+    text = decoded(path, encoding)
+    return limesurvey.read(text, path.name) if limesurvey.recognises(text) else None
 
 
 def _table(path: Path, columns: Sequence[str], encoding: str | None) -> Dictionary | None:
@@ -134,6 +140,7 @@ def _text(path: Path, columns: Sequence[str], encoding: str | None) -> Dictionar
 READERS = (
     Reader(spss_syntax.TITLE, (".sps", ".txt"), _labelled),
     Reader(stata_syntax.TITLE, (".do", ".dct", ".txt"), _do),
+    Reader(limesurvey.TITLE, (".lss", ".txt", ".tsv"), _limesurvey),
     Reader(ddi.TITLE, (".xml",), _ddi),
     Reader(variables.TITLE, (".csv", ".tsv"), _table),
     Reader(xlsform.TITLE, (".xlsx", ".xlsm"), _workbook),
@@ -195,6 +202,8 @@ def beside(path: Path) -> list[Path]:
             continue
         called = _slug(file.stem)
         own = called == stem and suffix in (*_SYNTAX, ".xml")
+        # LimeSurvey names its files by the survey's number: limesurvey_survey_1234.lss.
+        own = own or suffix == ".lss"
         if own or _CALLED.search(called):
             found.append((not (own or stem in called), file.name, file))
     return [file for _, _, file in sorted(found)]

@@ -25,6 +25,7 @@ _LABEL = (
     *("etiquette", "intitule", "variablenlabel", "bezeichnung", "descricao", "pergunta"),
     *("original", "original_name", "original_variable_name", "details", "explanation", "long_name"),
 )
+_LIKE_LABEL = r"label|descri|question|wording|libell|frage|pregunta|meaning|text"
 _VALUES = (
     *("choices_calculations_or_slider", "choices_calculations_or_slider_labels"),
     *("select_choices_or_calculations", "value_labels", "values_labels", "values_codes"),
@@ -154,6 +155,9 @@ def _roles(head: Sequence[str], names: int) -> dict[str, int]:
                     return i
         return None
 
+    def like(pattern: str) -> int | None:
+        return next((i for i, h in free.items() if re.search(pattern, h)), None)
+
     out: dict[str, int | None] = {}
     for role, wanted in (
         ("type", _TYPE),
@@ -173,6 +177,8 @@ def _roles(head: Sequence[str], names: int) -> dict[str, int]:
     else:
         out["values"] = take(_VALUES)
     out["label"] = take(_LABEL)
+    if out["label"] is None:
+        out["label"] = like(_LIKE_LABEL)
     return {role: i for role, i in out.items() if i is not None}
 
 
@@ -206,7 +212,7 @@ def _variable(variable: Variable, said: dict[str, str]) -> None:
     label, values = said.get("label", ""), said.get("values", "")
     variable.labels = dict(_FIXED.get(kind, {}))
     if kind not in ("calc", "slider") and not variable.labels:
-        variable.labels = lists.cell(values) or lists.steps(values)[1]
+        variable.labels = lists.cell(values) or lists.steps(values)[1] or lists.span(values)
         inside = lists.prose(label)
         if not variable.labels and inside[1]:
             label, variable.labels = inside

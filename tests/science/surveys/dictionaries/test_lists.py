@@ -64,3 +64,9 @@ def test_a_scale_is_told_by_its_ends():
     wording, told = lists.steps("Flying: Not afraid 1-2-3 Very afraid of (integer)")
     assert (wording, told) == ("Flying", {"1": "Not afraid", "2": "2", "3": "Very afraid of"})
     assert lists.steps("History: 1990-1991") == ("History: 1990-1991", {})
+
+
+def test_steps_between_a_first_and_a_last():
+    assert list(lists.span("1-5")) == ["1", "2", "3", "4", "5"]
+    assert list(lists.span("0 to 10"))[-1] == "10"
+    assert lists.span("18-99") == lists.span("2010-2012") == {}

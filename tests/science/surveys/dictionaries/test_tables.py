@@ -74,3 +74,13 @@ def test_a_code_with_two_texts_is_an_error_with_its_line():
     text = "variable,value,label\nq1,1,Yes\nq1,1,No\nq2,1,Yes\n"
     with pytest.raises(ValueError, match=r"codebook.csv:3: q1 has two texts for the code 1"):
         read(text, "q1", "q2")
+
+
+def test_headings_that_nobody_foresaw():
+    text = "variable_names;label_names\nq1;Trust\nq2;Age\n".replace(";", ",")
+    assert read(text, "q1", "q2").variables["q1"].label == "Trust"
+    text = (
+        "code name,code description,format,valid range\nq1,Trust,scale,1-5\nq2,Age,number,18-99\n"
+    )
+    found = read(text, "q1", "q2").variables
+    assert (list(found["q1"].labels), found["q2"].labels) == (["1", "2", "3", "4", "5"], {})
