@@ -38,7 +38,7 @@ sys.path.insert(0, str(ROOT))
 import width  # noqa: E402
 
 from lupom import entry_points  # noqa: E402
-from lupom.science.predictors import baselines, stack, states  # noqa: E402
+from lupom.science.predictors import baselines, centres, stack, states  # noqa: E402
 from lupom.science.predictors.distributions import PREDICTIONS  # noqa: E402
 from lupom.science.predictors.task import HIDDEN, Task, tasks  # noqa: E402
 from tests.support.fake_project import FakeProject  # noqa: E402
@@ -171,7 +171,7 @@ def measured(args: argparse.Namespace, seed: int) -> Iterator[tuple[str, Scores,
         for known in args.known:
             part = knowing(task, known, seed)
             p = states.predict(predictors, learned, part)
-            own = [name for name in p if name not in stack.LEFT_OUT]
+            own = [name for name in p if name not in centres.LEFT_OUT]
             sets = {"stack_plain": own}
             if args.each:
                 sets |= {f"without {n}": [o for o in own if o != n] for n in own}

@@ -7,7 +7,7 @@ import pytest
 
 from lupom import Project
 from lupom.science.predictors import baselines
-from lupom.science.predictors.stack import LEFT_OUT
+from lupom.science.predictors.centres import LEFT_OUT
 
 SHIPPED = baselines.shipped()
 

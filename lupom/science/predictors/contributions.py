@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from lupom.science.blas import one_thread
 from lupom.science.inputs import arrow, require
-from lupom.science.predictors import stack
+from lupom.science.predictors import centres, stack
 from lupom.science.predictors.distributions import Pairs, of_survey, pairs_of
 from lupom.science.predictors.pool import losses
 from lupom.science.predictors.router import MIN_GAIN, clustered_variance
@@ -68,7 +68,7 @@ def predictors_cost(
     described: Any,
     *,
     seed: int = 0,
-    left_out: Collection[str] = stack.LEFT_OUT,
+    left_out: Collection[str] = centres.LEFT_OUT,
 ) -> pa.Table:
     """Say what every predictor costs on a survey and what the stack loses without it.
 

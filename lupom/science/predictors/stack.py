@@ -14,46 +14,22 @@ import pyarrow.compute as pc
 
 from lupom.science.blas import one_thread
 from lupom.science.inputs import arrow
-from lupom.science.predictors import pool, router, stated
+from lupom.science.predictors import centres, pool, router, stated
+from lupom.science.predictors.centres import HELD, LEFT_OUT
 from lupom.science.predictors.distributions import PREDICTIONS, Pairs, of_survey, pairs_of
-from lupom.science.predictors.pool import INFINITE, Evidence, Shrinkage, Weights
+from lupom.science.predictors.pool import Evidence, Shrinkage, Weights
 from lupom.science.predictors.task import Bools, Floats, Ints
 
 # A part's probability counts as at least this: none has a veto by holding an answer impossible.
 FLOOR = 1e-3
 
-# Tried on the tuning pairs by cross-fitting. The General Social Survey's log loss under common
-# weights with a ridge of 1, 10, 100 and 1,000 is .670, .670, .670 and .684 (mean of three draws),
-# with weights by question and a group ridge of 100 and 20 .674 and .682.
-PLAIN = (
-    Shrinkage(10.0),
-    Shrinkage(100.0),
-    Shrinkage(10.0, 100.0),
-    Shrinkage(10.0, centre="best"),
-    Shrinkage(100.0, centre="best"),
-    Shrinkage(10.0, 100.0, centre="best"),
-    Shrinkage(INFINITE, centre="best"),
-)
 WITH_LLM = (Shrinkage(3.0), Shrinkage(30.0), Shrinkage(300.0), Shrinkage(30.0, 100.0))
 FROM_LLM = (Shrinkage(3.0), Shrinkage(30.0))
-NONE = Shrinkage(INFINITE)
 
-# Predictors that are no parts: beside the others they add nothing, wherever they were measured
-# (docs/predictors.md). The majority costs .0004 nats on the General Social Survey, .002 of 30.
-LEFT_OUT = frozenset(
-    {
-        *("majority", "majority_group", "logistic_demographics", "neighbours_answers"),
-        *("factors_answers", "forest_answers"),
-    }
-)
-
-# With fewer tuning pairs than this the best part is found by luck, and all count the same before.
-ENOUGH = 100
 # With fewer respondents or new questions than this weights are held: all the same, or the best
 # part alone. With four new questions to tune on, the log loss of four others (six draws of the
 # General Social Survey) is then .850, and .890 by the usual candidates.
 FEW_PEOPLE, FEW_QUESTIONS = 10, 30
-HELD = (Shrinkage(INFINITE), Shrinkage(INFINITE, centre="best"))
 # With fewer than this the LLM is not heard: there is nothing to say whether it helps.
 ENOUGH_LLM = 30
 
@@ -69,7 +45,8 @@ WEIGHTS = pa.schema(
     ]
 )
 
-Choose = Callable[[Evidence, Floats, Ints, bool], tuple[Weights, Floats]]
+# Evidence, the unit of each pair, the scenario, and whether weights may be fitted.
+Choose = Callable[[Evidence, Ints, str, bool], tuple[Weights, Floats]]
 
 _PREDICTION = ("survey", "respondent_id", "question_id", "predictor", "llm", "answer")
 _BASELINES = (*_PREDICTION, "probabilities", "status", "role", "scenario")
@@ -324,10 +301,9 @@ def pooled(
     Where weights are not `fitted`, only what it says of tuning pairs is right.
     """
     logs = np.stack([_log(p) for p in parts.values()], axis=2)
-    centre = np.full((1, len(parts)), 1.0 / len(parts))
     everyone = np.ones(len(pairs.truth), dtype=bool)
-    choose = partial(_without_llm, fitted=fitted)
-    return _fitted(pairs, logs, seed, everyone, list(parts), centre, choose)
+    choose = partial(_without_llm, list(parts), fitted=fitted)
+    return _fitted(pairs, logs, seed, everyone, list(parts), choose)
 
 
 def _with_llm(
@@ -354,11 +330,11 @@ def _with_llm(
             names.append(f"{name} against its mean")
             parts.append(np.where(has[:, None], apart, 0.0))
     one = np.eye(len(names))
-    centres = [one[0]]
+    begin = [one[0]]
     for name in settings:
-        centres += [one[names.index(name)], one[0] + one[names.index(f"{name} against its mean")]]
+        begin += [one[names.index(name)], one[0] + one[names.index(f"{name} against its mean")]]
     p, fits = _fitted(
-        pairs, np.stack(parts, axis=2), seed, asked, names, np.array(centres), _with_llms
+        pairs, np.stack(parts, axis=2), seed, asked, names, partial(_with_llms, np.array(begin))
     )
     return WithLLM(asked, p, fits)
 
@@ -401,7 +377,6 @@ def _fitted(
     seed: int,
     chosen: Bools,
     names: Sequence[str],
-    centres: Floats,
     choose: Choose,
 ) -> tuple[Floats, tuple[Fit, ...]]:
     """Return the pool of some pairs, (P, width), and its weights by scenario."""
@@ -416,7 +391,7 @@ def _fitted(
         evidence = everything.part(known)
         few = FEW_QUESTIONS if scenario == "new_question" else FEW_PEOPLE
         free = len(np.unique(unit[known])) >= few
-        weights, crossed = choose(evidence, centres, unit[known], free)
+        weights, crossed = choose(evidence, unit[known], scenario, free)
         result = pool.pooled(everything.logs, everything.inside, weights.of(group))
         result[known] = crossed
         out[here] = result
@@ -439,12 +414,15 @@ def _units(pairs: Pairs, seed: int) -> tuple[Ints, Ints]:
 
 
 def _without_llm(
-    evidence: Evidence, centres: Floats, unit: Ints, free: bool, fitted: bool = True
+    parts: Sequence[str], evidence: Evidence, unit: Ints, scenario: str, free: bool, *, fitted: bool
 ) -> tuple[Weights, Floats]:
     """Average the candidates; return the weights and the cross-fitted predictions."""
-    candidates = PLAIN if free else HELD
-    enough = len(evidence.truth) >= ENOUGH
-    tried = [(centres[0], c) for c in candidates if c.centre == "given" or enough]
+    pairs = len(evidence.truth)
+    tried = (
+        centres.candidates(parts, pairs, len(np.unique(unit)), scenario)
+        if free
+        else centres.held(parts, pairs)
+    )
     found, crossed = pool.tried(evidence, tried, fitted=fitted)
     loss = np.array([pool.losses(p, evidence.truth).sum() for p in crossed])
     share = np.exp(loss.min() - loss)
@@ -452,25 +430,25 @@ def _without_llm(
 
 
 def _with_llms(
-    evidence: Evidence, centres: Floats, unit: Ints, free: bool
+    begin: Floats, evidence: Evidence, unit: Ints, scenario: str, free: bool
 ) -> tuple[Weights, Floats]:
     """Average what starts from the plain stack, from the LLM alone, and from both together.
 
-    The LLM alone, and both, are those of its setting with the least log loss: `centres` has the
+    The LLM alone, and both, are those of its setting with the least log loss: `begin` has the
     plain stack's, and two of each setting. With few people or new
     questions the LLM is not heard unless it gains more than two standard errors.
     """
     if len(evidence.truth) < ENOUGH_LLM:
-        found, crossed = pool.tried(evidence, [(centres[0], NONE)])
+        found, crossed = pool.tried(evidence, [(begin[0], HELD)])
         return found[0], crossed[0]
-    held, tried = [centres[0]], [(centres[0], c) for c in WITH_LLM]
-    if len(centres) > 1:
-        alone = [pool.pooled(evidence.logs, evidence.inside, c) for c in centres[1::2]]
+    held, tried = [begin[0]], [(begin[0], c) for c in WITH_LLM]
+    if len(begin) > 1:
+        alone = [pool.pooled(evidence.logs, evidence.inside, c) for c in begin[1::2]]
         best = int(np.argmin([pool.losses(p, evidence.truth).sum() for p in alone]))
-        own, both = centres[1 + 2 * best : 3 + 2 * best]
-        held += [own, both, (centres[0] + both) / 2]
+        own, both = begin[1 + 2 * best : 3 + 2 * best]
+        held += [own, both, (begin[0] + both) / 2]
         tried += [(c, s) for c in (own, both) for s in FROM_LLM]
-    found, crossed = pool.tried(evidence, [(c, NONE) for c in held])
+    found, crossed = pool.tried(evidence, [(c, HELD) for c in held])
     if not free and not _gains(evidence, found, crossed, unit):
         return found[0], crossed[0]
     more = pool.tried(evidence, tried)
