@@ -6,7 +6,9 @@ import codecs
 import csv
 import io
 import re
+import xml.etree.ElementTree as ET
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,11 @@ _FEW_ROWS, _ENOUGH = 6, 100
 
 CSV = (".csv", ".tsv", ".txt")
 EXCEL = (".xlsx", ".xlsm")
+# What openpyxl raises for a file that is none of a workbook, or is cut or spoilt.
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, ET.ParseError, KeyError, ValueError, OSError, EOFError),
+    *(TypeError, IndexError, AttributeError),
+)
 # The first bytes of what has been called .csv.
 _MAGIC = {
     b"PK\x03\x04": "an Excel file or another archive (.xlsx, .zip)",
@@ -237,7 +244,7 @@ def _excel(path: Path) -> tuple[list[list[Any]], str, list[str], bool]:
         ) from error
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+    except DAMAGED as error:
         raise ValueError(f"{path.name}: not an Excel file, or a damaged one ({error})") from error
     try:
         sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
@@ -259,7 +266,10 @@ def _excel(path: Path) -> tuple[list[list[Any]], str, list[str], bool]:
 
 def _cells(sheet: Any, name: str) -> list[list[Any]]:
     check_width(sheet.max_column or 0, name)
-    lines = [list(row) for row in sheet.iter_rows(values_only=True)]
+    try:
+        lines = [list(row) for row in sheet.iter_rows(values_only=True)]
+    except DAMAGED as error:
+        raise ValueError(f"{name}: a damaged Excel file ({error})") from error
     lines = [row for row in lines if any(cells.text(v) for v in row)]
     width = max((len(row) for row in lines), default=0)
     return [row + [None] * (width - len(row)) for row in lines]

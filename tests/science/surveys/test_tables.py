@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import zipfile
 
 import openpyxl
 import pyarrow as pa
@@ -160,3 +161,18 @@ def test_a_blank_line_below_the_header_is_none_of_a_person(tmp_path):
     (tmp_path / "x.csv").write_text("id,q\n,\n1,Yes\n2,No\n")
     file = files.read(tmp_path / "x.csv")
     assert (file.columns[0].values, file.lines) == (["1", "2"], [3, 4])
+
+
+def test_a_workbook_that_is_spoilt_within_is_an_error_with_its_name(tmp_path):
+    book = openpyxl.Workbook()
+    for i in range(300):
+        book.active.append([i, f"answer {i * 7919 % 1009}"])
+    path = tmp_path / "x.xlsx"
+    book.save(path)
+    whole = path.read_bytes()
+    with zipfile.ZipFile(path) as file:
+        part = file.getinfo("xl/worksheets/sheet1.xml")
+        at = part.header_offset + 30 + len(part.filename) + part.compress_size // 2
+    path.write_bytes(whole[:at] + b"\xff" * 40 + whole[at + 40 :])
+    with pytest.raises(ValueError, match=r"x\.xlsx: a damaged Excel file"):
+        files.read(path)

@@ -21,6 +21,7 @@ _FIT = 0.5
 _FEW = 0.05
 _LONGEST_SCALE = 12
 _TOLD = 5
+_LONGEST_CONDITION = 60
 _CODE = re.compile(r"(\w+(?:\[\w+\])*)\. ")
 
 
@@ -174,6 +175,11 @@ def _describe(file: File, dictionary: Dictionary, pairs: list[tuple[Column, Vari
             f"{code} is none of the codes {dictionary.name} gives {_listed(names)}, and of few: it"
             " is taken for not asked"
         )
+    filtered = dict.fromkeys(
+        f"{v.name} ({v.asked_if[:_LONGEST_CONDITION]})" for _, v in pairs if v.asked_if
+    )
+    if filtered:
+        file.notes.append(f"asked of some, as {dictionary.name} says: {_listed(list(filtered))}")
     if hidden:
         file.notes.append(
             f"{_listed(hidden)}: cells of people who were not asked, as {dictionary.name} says, are"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import re
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,12 +103,14 @@ def _workbook(path: Path, columns: Sequence[str], encoding: str | None) -> Dicti
         ) from error
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+    except tables.DAMAGED as error:
         raise ValueError(f"{path.name}: not an Excel file, or a damaged one ({error})") from error
     try:
         sheets = {
             s.title: [list(r) for r in s.iter_rows(values_only=True)] for s in book.worksheets
         }
+    except tables.DAMAGED as error:
+        raise ValueError(f"{path.name}: a damaged Excel file ({error})") from error
     finally:
         book.close()
     if xlsform.recognises(sheets):

@@ -106,6 +106,7 @@ def test_who_did_not_see_a_redcap_checkbox_did_not_leave_it_blank(survey):
     green = next(c for c in file.columns if c.name == "tea___1")
     assert (green.label, green.values) == ("Which tea?: Green", ["", "1", "0", ""])
     assert [q.kind for q in book.questions] == ["multiple", "multiple"]
+    assert "asked of some, as data_dictionary.csv says: tea ([sex] = '2')" in file.notes
 
 
 def test_a_workbooks_other_sheets_are_its_codebook(tmp_path):
