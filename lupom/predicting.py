@@ -113,7 +113,10 @@ def predict(
     columns = np.array(sorted(wanted or places.values()))
     screening = None if rows is None else screenings.read(rows, frame, found.attributes)
     if screening is None:
-        note("asked is blank: filters are kept with the combination (fitted_stack), which is not")
+        note(
+            "asked is blank: filters are kept with the combination, and fitted_stack has none"
+            " (lupom run --select +fitted_stack)"
+        )
     tables: dict[str, list[pa.Table]] = {}
     for start in range(0, len(persons.ids), BLOCK):
         block = slice(start, start + BLOCK)

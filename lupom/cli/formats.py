@@ -22,6 +22,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 FORMATS = ("table", "csv", "json")
 
+# JSON in a cell. Made once: json.dumps makes it anew for each.
+_encoded = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
 # A cell of a table for people is cut here; csv and json keep everything.
 _WIDTH = 60
 # Rows of a csv that are text at a time: 40 MB of predictions.
@@ -121,16 +124,18 @@ def _cell(value: Any) -> Any:
 
 
 def _csv(value: Any, spreadsheet_safe: bool) -> Any:
-    if isinstance(value, dict | list):
-        return json.dumps(_json(value), ensure_ascii=False, default=str)
+    if isinstance(value, (dict, list)):
+        return _encoded(_json(value))
     if spreadsheet_safe and isinstance(value, str):
         return safe(value)
     return "" if value is None else value
 
 
 def _json(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str):
+        return value
     if isinstance(value, dict):
         return {str(k): _json(v) for k, v in value.items()}
     if isinstance(value, list):

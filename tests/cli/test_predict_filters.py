@@ -11,7 +11,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from lupom import Interview, Project
+from lupom import Interview, Project, predicting
+from lupom.engine.run.tables import Table
 from tests.support.commands import lupom
 
 VARS = {
@@ -143,6 +144,27 @@ def test_all_forms_say_it(folder, tmp_path, monkeypatch, capsys):
         pq.write_table(project.predict(tmp_path / "six.csv").arrow, tmp_path / "said.parquet")
     rows = pq.read_table(tmp_path / "said.parquet").to_pylist()
     assert [r["asked"] for r in rows if r["question_id"] == "boss"] == [0] * 6
+
+
+def test_of_a_table_that_keeps_no_filters_it_is_told(folder, monkeypatch):
+    """One that was built before there were such: all else is as it was."""
+
+    def before(context, name):
+        table = standing(context, name).arrow
+        kept = [column for column in table.column_names if column != "filters"]
+        return Table(table.select(kept))
+
+    standing = predicting.standing
+    monkeypatch.setattr(predicting, "standing", before)
+    told: list[str] = []
+    with Project(folder, vars=VARS) as project:
+        rows = project.predict(answers={"work": "No"}, note=told.append).df()
+    assert told == [
+        "asked is blank: filters are kept with the combination, and fitted_stack has none"
+        " (lupom run --select +fitted_stack)"
+    ]
+    assert rows["asked"].isna().all()
+    assert rows["answer"].notna().all()
 
 
 def test_an_interview_asks_and_predicts_nothing_that_is_ruled_out(folder):
