@@ -142,7 +142,9 @@ def _describe(file: File, dictionary: Dictionary, pairs: list[tuple[Column, Vari
             continue
         if variable.several and _together(column, variable, pairs):
             continue
-        if variable.labels and not column.labels and not _labels(column, variable):
+        fits = not variable.labels or bool(column.labels) or _labels(column, variable)
+        # A description may be taken for a list of texts, which it is not.
+        if not fits and any(code != text for code, text in variable.labels.items()):
             unlike.append(column.name)
         column.missing |= _missing(column, variable)
         column.measure = column.measure or variable.measure
@@ -237,7 +239,7 @@ def _together(column: Column, variable: Variable, pairs: Sequence[tuple[Column, 
 
 def _labels(column: Column, variable: Variable) -> bool:
     """Give a column a variable's labels, its cells as codes; says whether they are its own."""
-    told = variable.labels
+    told = _without_codes(variable.labels)
     counts = Counter(v for v in column.values if v)
     texts = {" ".join(text.split()).casefold(): code for code, text in told.items()}
     written: dict[str, str] = {}
@@ -261,6 +263,15 @@ def _labels(column: Column, variable: Variable) -> bool:
     column.values = [written.get(v) or v for v in column.values]
     column.labels = dict(told)
     return True
+
+
+def _without_codes(told: dict[str, str]) -> dict[str, str]:
+    """Return labels without the codes that all of them begin with: '1: Yes', '-9: Refused'."""
+    bare = {
+        code: re.sub(rf"^{re.escape(code)}\s*[:.)=]\s+(?=\S)", "", text)
+        for code, text in told.items()
+    }
+    return bare if all(bare[code] != text for code, text in told.items()) else told
 
 
 def _missing(column: Column, variable: Variable) -> frozenset[str]:

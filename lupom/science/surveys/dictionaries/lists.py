@@ -11,7 +11,7 @@ from lupom.science.surveys.dictionaries.dictionary import plain
 # What stands between a code and its text, the surest first.
 _SIGNS = (
     r"=+>?|,? (?:labell?ed(?: as)?|means?|meaning|stands for|corresponds to)\b",
-    r":",
+    r":(?!\d)",
     r"\)",
     r"\]",
     r"\s[-\u2013\u2014]|[-\u2013\u2014](?=\s)",
@@ -36,6 +36,16 @@ _SPAN = re.compile(
 )
 
 
+# '1 (not at all) to 7 (very much)'.
+_ENDS_IN_BRACKETS = re.compile(
+    r"(?<![\w.])(?P<low>\d{1,3}) ?\((?P<a>[^()\d][^()]{0,80})\)"
+    r"\s*(?:to|through|and|bis|[-\u2013\u2014,;]|\.\.+)\s*"
+    r"(?P<high>\d{1,3}) ?\((?P<b>[^()\d][^()]{0,80})\)"
+)
+# '1 Yes 2 No', with quotes or without.
+_SPACED = re.compile(r"(-?\d{1,4})\s+[\"']?([^\W\d][^\d\"']*?)[\"']?[\s,;/]*(?=-?\d{1,4}\s|$)")
+
+
 def is_absent(label: str) -> bool:
     """Say whether a code's text says that there is no answer: 'missed', 'No answer chosen'."""
     return labels.nonresponse(label) is not None or _ABSENT.fullmatch(label) is not None
@@ -57,7 +67,7 @@ def cell(text: str) -> dict[str, str]:
     before, found = prose(text)
     if found and not before:
         return found
-    return _turned(text) or _of_letters(text) or _texts(text)
+    return _turned(text) or _of_letters(text) or _spaced(text) or _texts(text)
 
 
 def prose(text: str) -> tuple[str, dict[str, str]]:
@@ -76,10 +86,13 @@ def prose(text: str) -> tuple[str, dict[str, str]]:
             part = _cut(text[mark.end() : end], last=end == len(text))
             if part and len(part) <= _LONGEST:
                 found.setdefault(code(mark["code"]), part)
-        # '3:1' is a ratio, and so are times; texts have a letter, or are numbers on purpose.
-        if len(found) > 1 and any(re.search(r"[^\W\d_]", t) for t in found.values()):
+        # '3:1' is a ratio, and so are times; '1: 18-24' is a code.
+        if len(found) > 1 and not all(re.fullmatch(r"[\d.]+", t) for t in found.values()):
             head = text[: marks[0].start()].rstrip()
             return plain(re.sub(r"[\s(\[{:;,]+$", "", head)), found
+    if pair := _ENDS_IN_BRACKETS.search(text):
+        found = {code(pair["low"]): plain(pair["a"]), code(pair["high"]): plain(pair["b"])}
+        return plain(re.sub(r"[\s(\[{:;,]+$", "", text[: pair.start()])), found
     return plain(text), {}
 
 
@@ -124,6 +137,7 @@ def _cut(part: str, *, last: bool) -> str:
     if text.count("(") > text.count(")"):
         text = text[: text.rindex("(")]
     if last:  # a sentence may follow the last one
+        text = re.split(r"[;|]\s*(?=[A-Za-z.]{1,3}\s*[:=])", text)[0]
         text = re.split(r"(?<=[\w)])\.\s+(?=[A-Z])|\n\s*\n|\n(?=[A-Z][^\n]*[.:]$)", text)[0]
     return plain(text.strip(_ENDS).strip("}]")).rstrip(".").strip()
 
@@ -165,6 +179,14 @@ def _turned(text: str) -> dict[str, str]:
         if whole and len(parts) > 1:
             return {code(n): plain(t.strip(_ENDS)) for t, n in parts}
     return {}
+
+
+def _spaced(text: str) -> dict[str, str]:
+    """Return '1 Yes 2 No', where all of a text is so."""
+    marks = list(_SPACED.finditer(text)) if len(text) <= 20 * _LONGEST else []
+    whole = "".join(m[0] for m in marks) == text
+    found = {code(m[1]): plain(m[2]) for m in marks}
+    return found if whole and len(found) == len(marks) > 1 else {}
 
 
 def _of_letters(text: str) -> dict[str, str]:

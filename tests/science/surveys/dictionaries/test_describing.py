@@ -84,6 +84,15 @@ def test_codes_other_than_the_files_are_left_alone_and_noted(survey):
     assert any("has other codes than the file for q1" in note for note in file.notes)
 
 
+def test_labels_that_repeat_their_codes_are_texts_alone(survey):
+    told = "VALUE LABELS q1 1 '1: Yes' 2 '2: No' 9 '9: REFUSED'."
+    _, book = survey(codebook="x.sps", **{"x.sps": told})
+    assert (book.questions[0].options, book.questions[0].refused) == (
+        {"1": "Yes", "2": "No"},
+        ["9"],
+    )
+
+
 def test_texts_in_the_data_are_put_in_the_codebooks_order(survey):
     rows = "id,q1,q2\n" + "".join(f"{i},{('Yes', 'no')[i % 2]},{i % 4}\n" for i in range(40))
     _, book = survey(
