@@ -133,6 +133,8 @@ def _of_ending(name: str, dictionary: Dictionary, folded: dict[str, Variable]) -
 
 
 def _describe(file: File, dictionary: Dictionary, pairs: list[tuple[Column, Variable]]) -> None:
+    total = len(file.columns)
+    rest = [c.name for c in file.columns if not any(c is column for column, _ in pairs)]
     unlike: list[str] = []
     outside: dict[str, list[str]] = {}
     for column, variable in pairs:
@@ -140,7 +142,7 @@ def _describe(file: File, dictionary: Dictionary, pairs: list[tuple[Column, Vari
         column.why = column.why or variable.why
         if variable.several and _is_choice(column, variable):
             continue
-        if variable.several and _together(column, variable, pairs):
+        if variable.several and _together(file, column, variable, pairs):
             continue
         fits = not variable.labels or bool(column.labels) or _labels(column, variable)
         # A description may be taken for a list of texts, which it is not.
@@ -159,9 +161,8 @@ def _describe(file: File, dictionary: Dictionary, pairs: list[tuple[Column, Vari
     ]
     file.title = file.title or dictionary.title
     file.notes = [note.replace("; not read: ", "; not read as answers: ") for note in file.notes]
-    rest = [c.name for c in file.columns if not any(c is column for column, _ in pairs)]
     said = f"read with {dictionary.name}, {dictionary.format}: it describes {len(pairs):,} of"
-    said += f" {len(file.columns):,} columns"
+    said += f" {total:,} columns"
     said += f", not {_listed(rest)}" if rest else ""
     file.notes.append(f"{said}; --no-codebook reads the file without it")
     file.notes += dictionary.notes
@@ -221,10 +222,12 @@ def _is_choice(column: Column, variable: Variable) -> bool:
     return True
 
 
-def _together(column: Column, variable: Variable, pairs: Sequence[tuple[Column, Variable]]) -> bool:
+def _together(
+    file: File, column: Column, variable: Variable, pairs: Sequence[tuple[Column, Variable]]
+) -> bool:
     """Read a column with the codes of several choices in a cell: 'green black'; says if it is one.
 
-    It is left out where each choice has a column of its own.
+    Each choice becomes a column, as Kobo names them: 'tea/green', where there is none yet.
     """
     parts = {v: v.split() for v in dict.fromkeys(column.values) if v}
     if not all(part in variable.labels for told in parts.values() for part in told):
@@ -232,8 +235,16 @@ def _together(column: Column, variable: Variable, pairs: Sequence[tuple[Column, 
     if any(other is not column and v is variable and _choice(other.name) for other, v in pairs):
         column.why = column.why or "made of other columns"
         return True
-    texts = {code: text.replace(";", ",") for code, text in variable.labels.items()}
-    column.values = [";".join(texts[p] for p in parts[v]) if v else "" for v in column.values]
+    column.why = column.why or "several choices in a cell: each is a question of its own"
+    made = []
+    for code, text in variable.labels.items():
+        values = ["" if not v else "01"[code in parts[v]] for v in column.values]
+        label = f"{variable.label or variable.name}: {text}"
+        name = f"{column.name}/{code}"
+        why = "a code for no answer" if code in variable.missing else ""
+        made.append(Column(name, values, label, dict(SELECTED), group=variable.name, why=why))
+    at = next(i for i, c in enumerate(file.columns) if c is column) + 1
+    file.columns[at:at] = made
     return True
 
 

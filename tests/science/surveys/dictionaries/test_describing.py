@@ -168,3 +168,17 @@ def test_kobos_columns_are_of_a_form_by_their_last_part(tmp_path):
         "Which tea?: Green",
         "Which tea?: Black",
     ]
+
+
+def test_choices_in_one_cell_become_columns_of_their_own(survey):
+    told = (
+        "Variable / Field Name,Field Type,Field Label,Choices\n"
+        'vote,yesno,Vote?,\ntea,checkbox,Which tea?,"g, Green | b, Black"\n'
+    )
+    rows = "id,vote,tea\n1,1,g b\n2,0,b\n3,1,\n4,0,g\n"
+    file, book = survey(**{"data.csv": rows, "codebook.csv": told})
+    green = next(c for c in file.columns if c.name == "tea/g")
+    assert (green.label, green.values) == ("Which tea?: Green", ["1", "0", "", "1"])
+    assert [q.column for q in book.questions] == ["vote", "tea/g", "tea/b"]
+    assert "describes 2 of 3 columns, not id;" in file.notes[0]
+    assert book.ignored == {"tea": "several choices in a cell: each is a question of its own"}
