@@ -87,20 +87,26 @@ def _pairs(file: File, dictionary: Dictionary) -> list[tuple[Column, Variable]]:
     folded = {name.casefold(): v for name, v in reversed(exact.items())}
     squeezed = {_squeezed(name): v for name, v in reversed(exact.items())}
     worded = {v.label.casefold(): v for v in reversed(exact.values()) if v.label}
+    own = {c.name: v for c in file.columns if (v := _own(c.name, exact, folded)) is not None}
+    claimed = {id(variable) for variable in own.values()}
     out = []
     for column in file.columns:
         name = column.name
-        found = exact.get(name) or folded.get(name.casefold())
-        # Kobo writes group/question, and question/choice; ODK group-question; REDCap q___choice.
-        for sign in "/-.":
-            found = found or folded.get(name.rpartition(sign)[2].casefold())
-        if coded := _CODE.match(name):  # LimeSurvey's 'Q1[SQ001]. How often?'
-            found = found or folded.get(coded[1].casefold())
-        found = found or _of_several(name, folded) or _of_ending(name, dictionary, folded)
-        found = found or squeezed.get(_squeezed(name)) or worded.get(plain(name).casefold())
+        found = own.get(name) or _of_several(name, folded) or _of_ending(name, dictionary, folded)
+        if found is None:
+            # Kobo writes group/question, ODK group-question, LimeSurvey 'Q1[SQ001]. How often?'.
+            coded = _CODE.match(name)
+            likely = [folded.get(name.rpartition(sign)[2].casefold()) for sign in "/-."]
+            likely += [folded.get(coded[1].casefold()) if coded else None]
+            likely += [squeezed.get(_squeezed(name)), worded.get(plain(name).casefold())]
+            found = next((v for v in likely if v is not None and id(v) not in claimed), None)
         if found is not None:
             out.append((column, found))
     return out
+
+
+def _own(name: str, exact: dict[str, Variable], folded: dict[str, Variable]) -> Variable | None:
+    return exact.get(name) or folded.get(name.casefold())
 
 
 def _squeezed(name: str) -> str:
@@ -203,16 +209,18 @@ def _wording(column: Column, variable: Variable) -> None:
 def _is_choice(column: Column, variable: Variable) -> bool:
     """Read a column that is one choice of a question where several count; says whether it is."""
     told = _choice(column.name)
-    if told is None or told[0] not in (variable.name.casefold(), variable.name.casefold()):
+    if told is None or told[0] != variable.name.casefold():
         return False
-    codes = {_squeezed(code): code for code in variable.labels}
-    code = codes.get(_squeezed(told[1])) or codes.get(_squeezed(told[1].replace("_", "-")))
+    codes = {code.casefold(): code for code in variable.labels}
+    # REDCap writes -9 as _9.
+    code = codes.get(told[1]) or codes.get(re.sub(r"^_", "-", told[1]))
+    code = code or {_squeezed(c): c for c in variable.labels}.get(_squeezed(told[1]))
     text = variable.labels.get(code or "", told[1])
-    held = {v.casefold() for v in column.values if v}
+    held = {v.casefold() for v in column.values if v} - cells.ABSENT
     if not held <= {"0", "1", "true", "false", "checked", "unchecked", "yes", "no"}:
         return False
     column.values = [
-        "" if not v else "01"[v.casefold() in ("1", "true", "checked", "yes")]
+        "" if v.casefold() not in held else "01"[v.casefold() in ("1", "true", "checked", "yes")]
         for v in column.values
     ]
     column.label = f"{variable.label or variable.name}: {text}"

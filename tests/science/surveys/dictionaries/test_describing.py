@@ -182,3 +182,23 @@ def test_choices_in_one_cell_become_columns_of_their_own(survey):
     assert [q.column for q in book.questions] == ["vote", "tea/g", "tea/b"]
     assert "describes 2 of 3 columns, not id;" in file.notes[0]
     assert book.ignored == {"tea": "several choices in a cell: each is a question of its own"}
+
+
+def test_a_column_is_another_than_one_that_is_called_nearly_so(survey):
+    rows = "id,q1,q_1,Q2\n" + "".join(
+        f"{i},{1 + i % 2},{1 + i % 3},{1 + i % 5}\n" for i in range(60)
+    )
+    _, book = survey(**{"data.csv": rows, "codebook.txt": CODEBOOK})
+    assert [q.question for q in book.questions] == ["Do you vote?", "q_1", "How keen?"]
+
+
+def test_redcaps_names_of_codes_below_0(survey):
+    told = (
+        "Variable / Field Name,Field Type,Field Label,Choices\n"
+        'vote,yesno,Vote?,\ntea,checkbox,Which?,"9, Nine | -9, None of these | 1, One"\n'
+    )
+    rows = "record_id,vote,tea___9,tea____9,tea___1\n1,1,1,0,1\n2,0,0,1,0\n3,0,NA,NA,NA\n"
+    file, _ = survey(**{"data.csv": rows, "codebook.csv": told})
+    labels = {c.name: c.label for c in file.columns}
+    assert (labels["tea___9"], labels["tea____9"]) == ("Which?: Nine", "Which?: None of these")
+    assert file.columns[-1].values == ["1", "0", ""]
