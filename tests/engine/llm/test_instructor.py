@@ -160,6 +160,30 @@ def test_what_a_model_wrote_instead_is_in_the_ledger(spoken, speak, note, state,
     assert row["tokens_out"] > 0
 
 
+def test_what_groq_s_own_check_refuses_is_a_reply(clean, state, note):
+    from tests.support.odd_server import OddServer, complaint
+
+    refused = complaint(
+        400,
+        "Failed to generate JSON. See 'failed_generation' for more details.",
+        code="json_validate_failed",
+        failed_generation='{"text": "fine"',
+    )
+    with OddServer(reply=lambda _number, _body: refused) as server:
+        settings = llm_settings(
+            provider="instructor",
+            model="groq/llama-3.3-70b-versatile",
+            base_url=f"http://127.0.0.1:{server.port}",
+        )
+        with Gateway(state, {"default": settings}, backoff=0.001) as gateway:
+            calls = [Call(user("a"), note.for_row({}))]
+            (answer,) = gateway.ask("default", calls, node="notes", run_id="r")
+        assert server.requests == 1
+    assert answer.value == {"text": "fine"}
+    (row,) = state.calls_since(0)
+    assert (row["tokens_in"], row["cost"], row["repaired"]) == (None, None, 1)
+
+
 def test_an_answer_in_a_fence_is_read(spoken, speak, note):
     server, ask = speak(spoken)
     server.answers = lambda _body: 'Here you are:\n```json\n{"text": "fine"}\n```\nAnything else?'

@@ -6,6 +6,7 @@ the same cases.
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from pathlib import Path
@@ -38,6 +39,16 @@ def streamed(*deltas):
     chunks = [{"choices": [{"delta": {"content": delta}}]} for delta in deltas]
     chunks.append({"choices": [{"delta": {}, "finish_reason": "stop"}]})
     return Odd("".join(f"data: {json.dumps(c)}\n\n" for c in chunks) + "data: [DONE]\n\n")
+
+
+def misshapen(written):
+    """What a model wrote, as Groq hands it back where it is not what was asked for."""
+    return complaint(
+        400,
+        "Failed to generate JSON. See 'failed_generation' for more details.",
+        code="json_validate_failed",
+        failed_generation=written,
+    )
 
 
 def wait(value, status=429):
@@ -111,6 +122,26 @@ CASES = {
     ),
     "a stream nobody asked for": (always(streamed('{"text":', ' "fine"}')), "ok", 3),
     "a stream that breaks off after the whole object": (always(WHOLE), "ok", 3),
+    "a stream nobody asked for, without its prefix": (
+        always(Odd(streamed('{"text":', ' "fine"}').body.replace("data: ", ""))),
+        *("ok", 3),
+    ),
+    "a body in UTF-16, or packed without a word of it": (
+        lambda number, _body: Odd(
+            json.dumps(completion(GOOD)).encode("utf-16")
+            if number % 2
+            else gzip.compress(json.dumps(completion(GOOD)).encode())
+        ),
+        *("ok", 3),
+    ),
+    "an answer as Ollama's own interface has it": (
+        always({"message": {"role": "assistant", "content": GOOD}, "done_reason": "stop"}),
+        *("ok", 3),
+    ),
+    "what was written, in a status 400 of the provider's own check": (
+        always(misshapen(GOOD[:-1])),
+        *("ok", 3),
+    ),
     "usage that is missing, negative, a list or a word": (
         lambda number, _body: completion(
             GOOD, usage=[None, {"prompt_tokens": -1}, [1, 2], "many"][number % 4]
@@ -127,6 +158,11 @@ CASES = {
     "NaN or infinity where a number is wanted": (always('{"text": NaN}'), "invalid", 6),
     "an answer cut off": (always(completion('{"text": "fi', finish="length")), "invalid", 6),
     "nothing": (always(completion(None)), "invalid", 6),
+    "no choices, but usage": (always({**completion(GOOD), "choices": []}), "invalid", 6),
+    "what was written, in a status 400, and is no answer": (
+        always(misshapen('{"text"')),
+        *("invalid", 6),
+    ),
     "a refusal": (always(completion(None, refusal="I cannot.")), "invalid", 3),
     "a refusal among the parts": (
         always(completion([{"type": "refusal", "refusal": "I cannot."}])),
@@ -157,6 +193,10 @@ CASES = {
         *("ok", 3),
     ),
     "a body that breaks off, once": (once(Odd('{"id": "x", "choi')), "ok", 4),
+    "status 200 whose body says that the address is none": (
+        always(Odd({"error": "Unexpected endpoint or method. (POST /chat/completions)"})),
+        *("error", 1),
+    ),
     # One row
     "one row is refused, in whatever words": (
         to_person("Person 2", complaint(400, "Content Exists Risk")),
@@ -334,6 +374,29 @@ def test_what_is_not_said_is_unknown_and_counts_by_the_request_s_own_estimate(od
     tokens, money = state.ledger.spent()
     assert tokens > 3 * len(GOOD) / 3
     assert money > 0
+
+
+def test_thoughts_that_only_the_sum_counts_are_booked(odd, state, note):
+    usage = {"prompt_tokens": 10, "completion_tokens": 7, "total_tokens": 517}
+    odd.reply = always(completion(GOOD, usage=usage))
+    outcome(odd, state, note)
+    rows = state.calls_since(0)
+    assert {(row["tokens_in"], row["tokens_out"]) for row in rows} == {(10, 507)}
+
+
+def test_letters_of_another_encoding_are_kept(odd, state, note):
+    body = json.dumps(completion('{"text": "caf\u00e9"}'), ensure_ascii=False)
+    odd.reply = always(Odd(body.encode("latin-1")))
+    assert {answer.value["text"] for answer in outcome(odd, state, note)} == {"caf\u00e9"}
+
+
+def test_what_was_written_and_refused_is_in_the_ledger(odd, state, note):
+    odd.reply = CASES["what was written, in a status 400, and is no answer"][0]
+    outcome(odd, state, note)
+    rows = state.calls_since(0)
+    assert {row["attempts"] for row in rows} == {2}
+    assert {row["tokens_in"] for row in rows} == {None}
+    assert all('{"text"' in row["history"] or '\\"text' in row["history"] for row in rows)
 
 
 def test_the_documented_table_has_the_same_cases_and_counts():

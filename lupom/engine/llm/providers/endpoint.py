@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lupom.engine.errors import LLMError
 from lupom.engine.llm.providers.base import ProviderError
-from lupom.engine.llm.providers.replies import Fault, NoReplyError, body_of, fault_in, fault_of
+from lupom.engine.llm.providers.faults import Fault, fault_in, fault_of
+from lupom.engine.llm.providers.replies import NoReplyError, body_of
 from lupom.engine.llm.providers.transport import (
     broke_off,
     innermost,
@@ -230,6 +231,9 @@ class Endpoint:
 
     def _status(self, error: Any) -> ProviderError:
         came = error.response.text
+        written = written_in(error)
+        if written is not None:
+            return MisshapenError(self.without_secrets(_message(error)), written)
         if error.status_code in (400, 413, 422) and is_cut(came):
             # What it says of the request did not come whole, so it says nothing.
             text = f"status {error.status_code}, and the body breaks off: {came[:80]!r}"
@@ -313,6 +317,35 @@ class RejectedError(ProviderError):
 
     def __init__(self, message: str, *, about: str, refused: bool, alone: bool = False) -> None:
         super().__init__(message, refused=refused, alone=alone, about=about)
+
+
+class MisshapenError(ProviderError):
+    """A status 400 with what the model wrote, which is not what the provider holds it to: Groq's.
+
+    It is an answer, of a kind, and no complaint about the request. `written` is its text, `cut`
+    says that it was cut off.
+    """
+
+    def __init__(self, message: str, written: str) -> None:
+        super().__init__(message)
+        self.written = written
+        self.cut = is_of_limit(message)
+
+    def as_body(self) -> dict[str, Any]:
+        """Return the chat completion it would have been; what it took is not said."""
+        message = {"role": "assistant", "content": self.written}
+        return {
+            "choices": [{"message": message, "finish_reason": "length" if self.cut else "stop"}]
+        }
+
+
+def written_in(error: Any) -> str | None:
+    """Return what a model wrote that a package's error of status 400 has; None where it has not."""
+    body = getattr(error, "body", None)
+    inner = body.get("error") if isinstance(body, Mapping) else None
+    found = inner if isinstance(inner, Mapping) else body
+    text = found.get("failed_generation") if isinstance(found, Mapping) else None
+    return text if isinstance(text, str) else None
 
 
 # Complaints about one request's text, in the words of OpenAI, Azure, vLLM and llama.cpp. Words that

@@ -36,9 +36,11 @@ from lupom.engine.llm.providers.capabilities import (
 )
 from lupom.engine.llm.providers.endpoint import (
     Endpoint,
+    MisshapenError,
     RejectedError,
     Sdk,
     retry_after,
+    written_in,
 )
 from lupom.engine.llm.providers.listening import heard_as
 from lupom.engine.llm.providers.native import dig, finish_of, is_reply, text_of, usage_of
@@ -186,7 +188,10 @@ class InstructorProvider:
         except Exception as error:
             # A reply that came and could not be read was paid for: it is an answer, of a kind.
             if not replies:
-                raise self._failure(error) from None
+                failed = self._failure(error)
+                if not isinstance(failed, MisshapenError):
+                    raise failed from None
+                replies.append(failed.as_body())
         schema = {} if wanted is None else wanted.lupom_schema()
         if wanted is None:
             return None, heard, schema
@@ -355,6 +360,9 @@ class InstructorProvider:
         if isinstance(error, LLMError):
             return self._endpoint.error(error.message, hint=error.hint)
         status = _status(error)
+        written = None if status != 400 else written_in(error)
+        if written is not None:
+            return MisshapenError(self._endpoint.without_secrets(_said(error)[0]), written)
         if status is not None:
             message, code = _said(error)
             wait = retry_after(_headers(error))

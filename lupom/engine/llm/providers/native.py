@@ -95,6 +95,10 @@ def usage_of(raw: Any) -> dict[str, int | None]:
     read, written = _count(usage, _READ) or 0, _count(usage, _WRITTEN) or 0
     within = next((n for path in _CACHED if (n := _number(dig(usage, *path))) is not None), 0)
     thought = _number(dig(usage, _THOUGHT)) or 0
+    total = _number(dig(usage, "total_tokens"))
+    if total is not None and tokens_in and tokens_out is not None:
+        # xAI's counts thoughts in the sum alone, and they are paid for as answers are.
+        tokens_out = max(tokens_out, total - tokens_in)
     whole = (tokens_in or 0) + read + written
     return {
         "tokens_in": whole or None,

@@ -19,12 +19,14 @@ from lupom.engine.llm.providers.base import (
 from lupom.engine.llm.providers.capabilities import Capabilities, Negotiator, told
 from lupom.engine.llm.providers.endpoint import (
     Endpoint,
+    MisshapenError,
     RejectedError,
     is_of_limit,
     is_of_one_request,
     may_be_alone,
 )
-from lupom.engine.llm.providers.replies import chat_reply, fault_of
+from lupom.engine.llm.providers.faults import fault_of
+from lupom.engine.llm.providers.replies import chat_reply
 from lupom.engine.llm.providers.turns import as_taken, with_fewer
 from lupom.engine.llm.schemas import LENGTHS, LIMITS, has_any, without
 from lupom.engine.llm.settings.openai import URL
@@ -70,7 +72,10 @@ class OpenAIProvider:
         )
 
     async def _send(self, body: dict[str, Any]) -> dict[str, Any]:
-        return await self._endpoint.post("/chat/completions", body)
+        try:
+            return await self._endpoint.post("/chat/completions", body)
+        except MisshapenError as error:
+            return error.as_body()
 
     def _read(self, reply: Mapping[str, Any], sent: Mapping[str, Any]) -> ProviderReply:
         try:

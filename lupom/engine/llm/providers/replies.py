@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,27 +39,19 @@ class NoReplyError(ValueError):
         self.broke_off = broke_off
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """An error in a body: the status it means, the provider's words, code and parameter."""
-
-    status: int
-    message: str
-    code: str = ""
-    param: str = ""
-
-
 def body_of(content: bytes) -> dict[str, Any]:
     """Return the object in a body; a stream nobody asked for is put together.
 
     Raises NoReplyError for anything else.
     """
-    text = content.decode("utf-8-sig", "replace").strip()
+    text = _decoded(content).strip()
     if text.startswith(":"):
         # Comments that keep a connection open, before the body itself.
         text = _COMMENTS.sub("", text).lstrip() or text
     if text.startswith(("data:", "event:", "id:", ":")):
         value: Any = _streamed(text)
+    elif (lines := _lines_of(text)) is not None:
+        value = _streamed("".join(f"data: {line}\n\n" for line in lines))
     else:
         try:
             value = json.loads(text)
@@ -82,6 +76,35 @@ def body_of(content: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise NoReplyError("the body is not a JSON object")
     return value
+
+
+def _decoded(content: bytes) -> str:
+    """Return the text of a body: packed without a word of it, or in another encoding than UTF-8."""
+    if content.startswith(b"\x1f\x8b"):
+        with suppress(zlib.error):
+            content = zlib.decompressobj(wbits=31).decompress(content, _MOST_BYTES)
+    encoding = json.detect_encoding(content)
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        # A letter that is cut at the end is no sign of another encoding.
+        cut = encoding != "utf-8" or error.end >= len(content)
+        return content.decode(encoding if cut else "cp1252", "replace")
+
+
+_MOST_BYTES = 64 << 20
+
+
+def _lines_of(text: str) -> list[str] | None:
+    """Return the lines of a stream that has a chunk of an answer on each; None for other texts."""
+    first, more, rest = text.partition("\n")
+    if not more or not rest.strip() or not first.startswith("{") or '"delta"' not in first:
+        return None
+    try:
+        is_chunk = "choices" in json.loads(first)
+    except (ValueError, RecursionError):
+        return None
+    return text.splitlines() if is_chunk else None
 
 
 def _streamed(text: str) -> dict[str, Any] | None:
@@ -196,61 +219,6 @@ def _of_events(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {**message, "content": list(blocks.values()), "usage": usage}
 
 
-def fault_in(body: Mapping[str, Any]) -> Fault | None:
-    """Return the error in a body that has no answer beside it; None where there is none."""
-    if body.get("choices") or body.get("content") or body.get("output"):
-        return None
-    error = body.get("error")
-    if not error and (body.get("object") == "error" or body.get("type") == "error"):
-        error = body
-    if not error and not any(name in body for name in ("choices", "content", "output", "data")):
-        error = next(
-            (body for name in ("message", "detail", "msg", "errors") if body.get(name)), None
-        )
-    return fault_of(error) if error else None
-
-
-def fault_of(error: Any) -> Fault:
-    """Return what an error object, or a text in its place, says.
-
-    Its code says which status it means, as a number or a word; where none does, it is taken for the
-    provider's own trouble, which may pass.
-    """
-    if not isinstance(error, Mapping):
-        return Fault(500, str(error))
-    message = next(
-        (
-            error[name]
-            for name in ("message", "detail", "msg", "errors", "error")
-            if error.get(name)
-        ),
-        error,
-    )
-    words = [str(error.get(name) or "") for name in ("code", "type", "status")]
-    given = (error.get(name) for name in ("code", "status", "status_code", "http_code"))
-    numbers = [tokens_of(number) for number in given]
-    status = next((n for n in numbers if n is not None and 400 <= n < 600), None)
-    code = " ".join(word for word in words if word)
-    return Fault(status or _status_of(code), str(message), code, str(error.get("param") or ""))
-
-
-# The first that is found in a code's words says its status.
-_CODES = (
-    (("insufficient_quota", "billing", "payment"), 402),
-    (("rate_limit", "ratelimit", "too_many", "toomany", "throttl", "resource_exhausted"), 429),
-    (("auth", "api_key", "apikey"), 401),
-    (("permission", "forbidden"), 403),
-    (("not_found", "notfound"), 404),
-    (("context_length", "content_filter", "content_policy"), 400),
-    (("invalid", "bad_request", "badrequest", "unprocessable", "unsupported"), 400),
-)
-
-
-def _status_of(code: str) -> int:
-    code = code.lower()
-    return next((status for words, status in _CODES if any(w in code for w in words)), 500)
-
-
 def text_of(content: Any) -> str | None:
     """Return the text of a message's content: as it is, or of its parts but for thoughts.
 
@@ -297,6 +265,10 @@ def usage_of(
     before = next((n for name in tokens_in if (n := tokens_of(given.get(name)))), None)
     found = (tokens_of(given.get(name)) for name in tokens_out)
     after = next((n for n in found if n is not None), None)
+    whole = tokens_of(given.get("total_tokens"))
+    if before is not None and whole is not None and after is not None:
+        # Gemini's and xAI's count thoughts in the sum alone, and they are paid for as answers are.
+        after = max(after, whole - before)
     return before, None if after == 0 and text else after
 
 
@@ -306,12 +278,25 @@ def part_of(whole: int | None, *numbers: Any) -> int:
     return found if whole is None else min(found, whole)
 
 
+_IN, _OUT = ("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens")
+
+
 def chat_reply(body: Mapping[str, Any], *, offered: bool) -> ProviderReply:
     """Read a chat completion; `offered` says that the answer was asked for as a tool's argument.
 
     Raises KeyError, IndexError, TypeError, ValueError or AttributeError for what is none.
     """
-    choice, *others = _in_order(body["choices"])
+    usage = body.get("usage")
+    choices = body.get("choices")
+    if not choices and isinstance(body.get("message"), Mapping):
+        # Ollama's own interface.
+        choices = [{"message": body["message"], "finish_reason": body.get("done_reason")}]
+        usage = {"prompt_tokens": body.get("prompt_eval_count")}
+        usage["completion_tokens"] = body.get("eval_count")
+    if not choices and "choices" in body and usage_of(usage, "", _IN, _OUT)[0]:
+        # Nothing was written, and it was counted: a reply that is empty.
+        choices = [{"message": {"content": ""}}]
+    choice, *others = _in_order(choices if choices is not None else body["choices"])
     message = choice.get("message") or choice.get("delta") or {"content": choice["text"]}
     texts = _texts_of(message, choice.get("finish_reason"), offered=offered)
     refusal = message.get("refusal") or _refused(message.get("content"))
@@ -319,10 +304,7 @@ def chat_reply(body: Mapping[str, Any], *, offered: bool) -> ProviderReply:
         # More than one answer was asked for, and is paid for.
         texts += _texts_of(other.get("message") or {}, other.get("finish_reason"), offered=offered)
     text = texts[0] if texts else str(refusal or "")
-    usage = body.get("usage")
-    tokens_in, tokens_out = usage_of(
-        *(usage, text, ("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"))
-    )
+    tokens_in, tokens_out = usage_of(usage, text, _IN, _OUT)
     known: Mapping[str, Any] = usage if isinstance(usage, Mapping) else {}
     details = known.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, Mapping) else None

@@ -10,6 +10,7 @@ import importlib
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 _MESSAGE = 400
@@ -40,7 +41,12 @@ def mended(content: bytes) -> bytes | None:
     """
     if _is_object(content):
         return content
-    members = _members(content.decode("utf-8", "replace").lstrip("\ufeff \t\r\n"))
+    text = content.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    with suppress(ValueError, RecursionError):
+        # A whole object and more: a body of lines, each a part of the answer.
+        _DECODER.raw_decode(text)
+        return None
+    members = _members(text)
     if not any(members.keys() >= names for names in _ANSWERS):
         return None
     if "choices" in members:
