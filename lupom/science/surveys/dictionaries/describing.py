@@ -140,7 +140,8 @@ def _of_ending(name: str, dictionary: Dictionary, folded: dict[str, Variable]) -
 
 def _describe(file: File, dictionary: Dictionary, pairs: list[tuple[Column, Variable]]) -> None:
     total = len(file.columns)
-    rest = [c.name for c in file.columns if not any(c is column for column, _ in pairs)]
+    paired = {id(column) for column, _ in pairs}
+    rest = [c.name for c in file.columns if id(c) not in paired]
     unlike: list[str] = []
     outside: dict[str, list[str]] = {}
     for column, variable in pairs:

@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from lupom.science.surveys import cells
 
@@ -81,8 +82,8 @@ def expand(names: Iterable[str], order: Iterable[str]) -> list[str]:
 
     Names of the order are found whatever their case. A name that is not of the order stays.
     """
-    ordered = list(order)
-    places = {name.casefold(): i for i, name in enumerate(ordered)}
+    ordered = tuple(order)
+    places = _places(ordered)
     given, out = list(names), list[str]()
     i = 0
     while i < len(given):
@@ -96,10 +97,15 @@ def expand(names: Iterable[str], order: Iterable[str]) -> list[str]:
     return out
 
 
-def _between(first: str, last: str, order: list[str], places: dict[str, int]) -> list[str]:
+@lru_cache(maxsize=2)
+def _places(order: tuple[str, ...]) -> dict[str, int]:
+    return {name.casefold(): i for i, name in enumerate(order)}
+
+
+def _between(first: str, last: str, order: tuple[str, ...], places: dict[str, int]) -> list[str]:
     low, high = places.get(first.casefold()), places.get(last.casefold())
     if low is not None and high is not None and low <= high:
-        return order[low : high + 1]
+        return list(order[low : high + 1])
     # Of a file that has them in no such order, those that are numbered so.
     a, b = (re.fullmatch(r"(.*?)(\d+)", name) for name in (first, last))
     if a and b and a[1].casefold() == b[1].casefold() and 0 <= int(b[2]) - int(a[2]) < 1000:

@@ -55,6 +55,7 @@ def read(text: str, name: str, columns: Sequence[str]) -> Dictionary:
     current: list[Variable] = []
     lent: set[str] = set()  # names of variables without codes of their own
     sentence, ranked = "", False
+    starts: dict[str, dict[str, Variable]] = {}
     late: list[tuple[Variable, dict[str, str]]] = []
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
@@ -62,6 +63,9 @@ def read(text: str, name: str, columns: Sequence[str]) -> Dictionary:
             continue
         if found := _variables(line, known, out, number):
             current, rest = found
+            for variable in current:
+                if start := _start(variable.name):
+                    starts.setdefault(start, {})[variable.name] = variable
             if not _describe(current, rest, scale if holds else {}):
                 lent |= {variable.name for variable in current}
                 for variable in current if holds and scale and ranked else ():
@@ -80,7 +84,9 @@ def read(text: str, name: str, columns: Sequence[str]) -> Dictionary:
             scale = codes if used or worded or len(codes) > 1 else {**scale, **codes}
             said = line if worded else sentence
             ranked = _RANKED.search(f"{sentence} {line}") is not None
-            above = [v for v in _above(out, said) if not v.labels or v.name in lent]
+            # 'The TIPI items were rated ...' may stand below them.
+            words = starts.keys() & set(re.findall(r"\w+", said))
+            above = [v for w in words for v in starts[w].values() if not v.labels or v.name in lent]
             holds = not above
             late += [(variable, scale) for variable in above]
         elif used:
@@ -98,16 +104,10 @@ def read(text: str, name: str, columns: Sequence[str]) -> Dictionary:
     return out
 
 
-def _above(out: Dictionary, said: str) -> list[Variable]:
-    """Return items that a sentence below them speaks of: 'The TIPI items were ...'."""
-    words = set(re.findall(r"\w+", said))
-    return [
-        variable
-        for variable in out.variables.values()
-        if len(start := re.sub(r"[\W\d_]+$", "", variable.name)) > 1
-        and start != variable.name
-        and start in words
-    ]
+def _start(name: str) -> str:
+    """Return what numbered items have in common, 'TIPI' of 'TIPI3', '' of others."""
+    found = re.sub(r"[\W\d_]+$", "", name)
+    return found if 1 < len(found) < len(name) else ""
 
 
 def _variables(
