@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 
-from lupom.science.surveys import cells
+from lupom.science.surveys import cells, ranges
 from lupom.science.surveys.columns import Column, File
 
 # Fewer different values are a list of options, with their signs.
 _FEWEST = 20
+_WHOLE = re.compile(r"[+-]?\d{1,9}")
+# 'Less than 1' and 'More than 50'.
+_MOST_ENDS = 2
 _COMMA = re.compile(r"[+-]?\d+(?:,\d+)?")
 _POINTED = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})*(?:,\d+)?")
 _THOUSANDS = re.compile(r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d{1,3})(?:\.\d+)?")
@@ -48,6 +52,10 @@ def plain(file: File, *, thousands: bool = True) -> File:
             told.setdefault(f"numbers are read without their sign, '{sign}'", []).append(
                 column.name
             )
+        elif ends := _open_ended(values):
+            column.values = [ends.get(v, v) for v in column.values]
+            what = " and ".join(f"'{text}' as {number}" for text, number in ends.items())
+            told.setdefault(f"among numbers, {what} is read", []).append(column.name)
     file.notes += [f"{what}: {', '.join(names)}" for what, names in told.items()]
     return file
 
@@ -84,6 +92,29 @@ def _is_grouped(values: Sequence[str]) -> bool:
     grouped = {v for v in values if "," in v}
     wide = any(len(re.split(r"[,.]", v)[0].lstrip("+-")) > 1 or v.count(",") > 1 for v in grouped)
     return len(grouped) > 2 and wide and all(_THOUSANDS.fullmatch(v) for v in values)
+
+
+def _open_ended(values: Sequence[str]) -> dict[str, str]:
+    """Return the numbers of at most two texts beside many numbers: 'Less than 1 year' is 0.
+
+    'More than 50 years' is 51, and '89 or older' 89: they are the ends of the numbers.
+    """
+    different = set(values)
+    numbers = {v for v in different if _WHOLE.fullmatch(v)}
+    texts = sorted(different - numbers)
+    if not 1 <= len(texts) <= _MOST_ENDS or len(numbers) <= _FEWEST:
+        return {}
+    low, high = min(map(int, numbers)), max(map(int, numbers))
+    out = {}
+    for text in texts:
+        found = ranges.span(text)
+        if found is not None and found[0] == -math.inf and found[1] <= low:
+            out[text] = str(math.ceil(found[1]) - 1)
+        elif found is not None and found[1] == math.inf and found[0] >= high:
+            out[text] = str(math.floor(found[0]))
+        else:
+            return {}
+    return out
 
 
 def _signed(values: Sequence[str], thousands: bool) -> tuple[str, dict[str, str]] | None:

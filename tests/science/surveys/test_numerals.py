@@ -57,3 +57,21 @@ def test_rs_file_of_the_continent_has_na_and_one_decimal():
 def test_between_semicolons_a_comma_is_no_thousand():
     values = ["94,487", "10,204", "12,300"]
     assert plain(File("x.csv", [Column("x", values)]), thousands=False).columns[0].values == values
+
+
+def test_open_ends_of_many_numbers_are_numbers():
+    years = [str(n) for n in range(1, 51)]
+    column = Column("x", ["Less than 1 year", *years, "More than 50 years", "NA", ""])
+    file = plain(File("x.csv", [column]))
+    assert file.columns[0].values == ["0", *years, "51", "NA", ""]
+    assert file.notes == [
+        "among numbers, 'Less than 1 year' as 0 and 'More than 50 years' as 51 is read: x"
+    ]
+    ages = [str(n) for n in range(18, 89)]
+    assert plain(File("x.csv", [Column("x", [*ages, "89 or older"])])).columns[0].values[-1] == "89"
+
+
+@pytest.mark.parametrize("text", ["Less than 5 years", "Retired", "20-30", "More than 10"])
+def test_other_texts_among_numbers_stay(text):
+    values = [*(str(n) for n in range(1, 51)), text]
+    assert plain(File("x.csv", [Column("x", values)])).columns[0].values == values
