@@ -218,7 +218,9 @@ def pooled(what: str, values: list[Floats], variances: list[Floats], n: int) -> 
     return {what: value, f"{what}_half": half}
 
 
-def drawn(people: Population, asked: Bools, given: Any, seed: int) -> dict[str, Floats]:
+def drawn(
+    people: Population, asked: Bools, groups: list[tuple[str, str]], given: Any, seed: int
+) -> dict[str, Floats]:
     """Return estimates and half-widths of one draw, imputed and of those asked alone."""
     own = tables(people, asked)
     filled = imputed.imputations(
@@ -246,7 +248,6 @@ def drawn(people: Population, asked: Bools, given: Any, seed: int) -> dict[str, 
         out |= {"numbers_alone": z, "numbers_alone_half": 1.96 * np.sqrt(variance)}
     out |= {"shares_alone": alone[0], "shares_alone_half": 1.96 * np.sqrt(alone[1])}
     rows = imputed.estimates(*own, filled, smallest=50).to_pylist()
-    groups = group_names(people)
     for what, among in (("shares", [(None, None)]), ("groups", groups)):
         values = np.full((len(among), int(people.offsets[-1]), 2), np.nan)
         at = {key: i for i, key in enumerate(among)}
@@ -309,7 +310,7 @@ def measured(people: Population, given: Any) -> dict[str, Any]:
             lot = np.random.default_rng([9, number])
             mine = only(own, lot.integers(0, len(own.codes), n))
             form = chosen.forms[lot.permutation(n) % len(chosen.forms)]
-            kept = drawn(mine, form & (mine.codes >= 0), given, number)
+            kept = drawn(mine, form & (mine.codes >= 0), group_names(own), given, number)
             if file:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 np.savez(file, allow_pickle=False, **kept)
@@ -320,7 +321,11 @@ def measured(people: Population, given: Any) -> dict[str, Any]:
     gaps = np.asarray(~chosen.forms.all(axis=0))
     return {
         "design": {q: at[q]["block"] for q in people.questions},
-        **{what: kinds_of(own, what, true[what], tally, gaps, given.draws) for what in true},
+        **{
+            what: kinds_of(own, what, true[what], tally, gaps, given.draws)
+            for what in true
+            if what in tally.value
+        },
         "reached": reach_of(own, np.array(reached)),
     }
 

@@ -236,12 +236,13 @@ def reach(task: Task, asked: Bools | None = None) -> Reach:
     An answer or attribute *bars* a question where next to nobody who gave it was asked (1 % at
     most), though others with an answer in its place were: so few would be asked by lot in one of
     1,000 surveys (hypergeometric, over all options of all questions). What bars a question on which
-    another one hangs, since next to nobody was asked the second and not the first, bars both.
-    Others may not have been asked either. Where no answer or attribute explains 5 % of that, a lot
-    decided it, as in a split questionnaire (and where they are fewer than 20): they can be asked.
-    Where one does, there is a filter
-    that is not among the answers, and they are taken for people who cannot; so are those without an
-    answer to the question that bars most.
+    another one hangs, since next to nobody was asked the second and not the first, bars both. Of a
+    question that bars another one, other answers bar what hangs on it where next to nobody who gave
+    them was asked any of that. Others may not have been asked either. Where no answer or attribute
+    explains 5 % of that, a lot decided it, as in a split questionnaire (and where they are fewer
+    than 20): they can be asked. Where one does, there is a filter that is not among the answers,
+    and they are taken for people who cannot; so are those without an answer to the question that
+    bars most.
 
     Parameters
     ----------
@@ -297,6 +298,7 @@ def _bars(values: Singles, owner: Ints, asked: Bools, gaps: Ints) -> Bools:
         were[row, column], counts[row, 0], of_them[owner[row], column], told[owner[row]]
     )
     few[row, column] = chance < CHANCE / max(len(counts), 1)
+    _others(few, values, owner, asked)
     never = (~asked).astype(np.float32)
     # Of those not asked the first, few were asked the second.
     hangs = never.T @ asked.astype(np.float32) <= STRAY * never.sum(axis=0)[:, None]
@@ -305,6 +307,31 @@ def _bars(values: Singles, owner: Ints, asked: Bools, gaps: Ints) -> Bools:
         if (more == few).all():
             return np.asarray(few)
         few = more
+
+
+def _others(few: Bools, values: Singles, owner: Ints, asked: Bools) -> None:
+    """Add the other answers to a filter's question that rule out what hangs on it.
+
+    Rare ones, as that of students where it is known that other people without work were not asked:
+    of nobody who gave one any question was asked that hangs on it. In a split questionnaire each
+    question was not asked of many, and of all of them together of next to nobody who could be.
+
+    Parameters
+    ----------
+    few : (D, gaps), what rules out which questions, as far as it is known; is written to.
+    """
+    filters = np.unique(owner[few.any(axis=1)])
+    hang = {one: few[owner == one].any(axis=0) for one in filters}
+    tried = sum(int((~few[owner == one][:, hang[one]].any(axis=1)).sum()) for one in filters)
+    for one, those in hang.items():
+        own = np.flatnonzero(owner == one)
+        told = values[:, own].astype(np.float64)
+        some = asked[:, those].any(axis=1)
+        counts, were = told.sum(axis=0), told.T @ some
+        people, of_them = counts.sum(), were.sum()
+        chance = _so_few(were, counts, np.full(len(own), of_them), np.full(len(own), people))
+        left = (counts > 0) & (were <= STRAY * counts) & (chance < CHANCE / max(tried, 1))
+        few[np.ix_(own[left], np.flatnonzero(those))] = True
 
 
 def _so_few(were: Any, count: Any, asked: Any, people: Any) -> Floats:
@@ -341,21 +368,29 @@ def _explained(values: Singles, owner: Ints, left: Bools, asked: Bools, gaps: In
     """Return what the answer or attribute that explains most explains of who was asked, (gaps).
 
     A share of variance, of the people left who have a value, less what chance explains of so many
-    values.
+    values; 0 where chance explains as much in one of 1,000 surveys, or where fewer than 20 of these
+    people were asked, or were not.
     """
+    # As scipy.stats has it, which takes a second to import.
+    from scipy.special import chdtri
+
     counts = values.T @ left.astype(np.float32)
     were = values.T @ (asked & left).astype(np.float32)
     people, of_them = _sums(counts, owner), _sums(were, owner)
     each = np.divide(were**2, counts, out=np.zeros_like(were), where=counts > 0)
     options = _sums((counts > 0).astype(np.float32), owner) - 1.0
-    some = (of_them > 0) & (of_them < people)
+    # Of few blanks, or few who were asked, a rare value explains much by chance.
+    some = np.minimum(of_them, people - of_them) >= FEWEST
     some[gaps, np.arange(len(gaps))] = False
     people = np.where(some, people, 1.0)
     p = np.where(some, of_them / people, 0.5)
     found = (_sums(each, owner) - p * of_them) / (people * p * (1 - p))
-    # The largest of many: 4 standard deviations of a chi-squared above its mean.
-    chance = (options + 4 * np.sqrt(2 * np.maximum(options, 0.0))) / people
-    return np.asarray(np.where(some, found - chance, 0.0).max(axis=0, initial=0.0))
+    # The largest of many: so much chance explains in one of 1,000 surveys.
+    most = chdtri(np.maximum(options, 1.0), CHANCE / max(len(options), 1))
+    chance = np.maximum(options, 0.0) / people
+    return np.asarray(
+        np.where(some & (found * people > most), found - chance, 0.0).max(0, initial=0)
+    )
 
 
 def _sums(columns: Singles, owner: Ints) -> Floats:

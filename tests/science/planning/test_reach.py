@@ -164,3 +164,43 @@ def test_the_table_says_who_and_why(survey):
     assert rows["boss"]["asked_of"] == pytest.approx((survey["work"] == 1).mean())
     assert rows["why"]["n_barred"] == (survey["boss"] != 1).sum()
     assert rows["lot"]["asked_of"] == 1
+
+
+def split(rng: np.random.Generator, answers: dict[str, np.ndarray]):
+    """Ask each person two of four blocks of the questions, by lot, in turn."""
+    n = len(next(iter(answers.values())))
+    pairs = np.array([(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)])[rng.permutation(n) % 6]
+    return {
+        name: np.where((pairs == place % 4).any(axis=1), codes, -1)
+        for place, (name, codes) in enumerate(answers.items())
+    }
+
+
+def test_what_is_rare_is_no_reason_in_a_split_questionnaire():
+    """Of many answers some always go with a block; none of these surveys has a filter."""
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        n = int(rng.choice([60, 150, 400]))
+        theme = rng.integers(0, 2, n)
+        answers = {f"q{i}": noisy(rng, theme, 0.2) + (rng.random(n) < 0.03) for i in range(24)}
+        found, _ = reached(split(rng, answers))
+        assert set(found.kinds) == {"lot"}, seed
+
+
+def test_rare_answers_to_a_filter_are_found_by_all_that_hangs_on_it():
+    """Students do not work, and are so few that of one question's block a lot might have left them
+    out; of none of eight questions any was asked."""
+    rng = np.random.default_rng(4)
+    n = 800
+    work = rng.choice(3, n, p=[0.55, 0.425, 0.025])
+    theme = rng.integers(0, 2, n)
+    behind = {f"work{i}": noisy(rng, theme, 0.2) for i in range(8)}
+    asked = {q: np.where(work == 0, codes, -1) for q, codes in split(rng, behind).items()}
+    plain = split(rng, {f"plain{i}": noisy(rng, theme, 0.2) for i in range(4)})
+    found, place = reached({"work": work, **asked, **plain})
+    students = work == 2
+    assert 10 < students.sum() < 30
+    for name in behind:
+        assert not found.open[students, place[name]].any(), name
+        assert found.open[work == 0, place[name]].all(), name
+    assert found.open[:, [place[name] for name in plain]].all()
