@@ -43,7 +43,7 @@ from lupom.engine.llm.providers.endpoint import (
     written_in,
 )
 from lupom.engine.llm.providers.listening import heard_as
-from lupom.engine.llm.providers.native import dig, finish_of, is_reply, text_of, usage_of
+from lupom.engine.llm.providers.native import dig, finish_of, is_reply, texts_of, usage_of
 from lupom.engine.llm.providers.replies import end_of
 from lupom.engine.llm.providers.transport import (
     aiohttp_session,
@@ -204,12 +204,13 @@ class InstructorProvider:
         if not is_reply(raw):
             shown = " ".join(str(raw).split())[:120]
             raise self._endpoint.error(f"the body is not an answer: {shown}", retryable=True)
-        text = heard
-        if text is None or not fits(text, schema, exactly=True):
+        texts = texts_of(raw)
+        if heard is not None and (not texts or fits(heard, schema, exactly=True)):
             # Where instructor found no answer, the ledger has all that the model wrote.
-            text = text_of(raw) or heard or ""
+            texts = [heard, *texts]
         usage: dict[str, Any] = {**usage_of(raw)}
-        return ProviderReply(text, finish_reason=end_of(finish_of(raw)), **usage)
+        end = end_of(finish_of(raw))
+        return ProviderReply((texts or [""])[0], finish_reason=end, otherwise=texts[1:], **usage)
 
     def _adapt(self, about: str, body: Mapping[str, Any]) -> bool:
         """Give up what was complained about; False when that is nothing we can do without."""

@@ -48,24 +48,42 @@ def is_reply(raw: Any) -> bool:
     return _message(raw) is not None or dig(raw, "prompt_feedback") is not None
 
 
-def text_of(raw: Any) -> str:
-    """Return what the model wrote, the arguments of a tool first; '' where it wrote nothing."""
+def texts_of(raw: Any) -> list[str]:
+    """Return what a model wrote that may be the answer, the likeliest first: the arguments of
+    tools, its text, and its thoughts where they are all there is and end with an object."""
     message = _message(raw)
-    called = dig(message, "tool_calls", 0, "function", "arguments")
-    if called is not None:
-        return _spelled(called)
+    calls = dig(message, "tool_calls")
+    called = [dig(call, "function", "arguments") for call in calls or ()]
     content = dig(message, "content")
     if isinstance(content, str):
-        return content
-    blocks = content if isinstance(content, Sequence) else dig(message, "parts") or ()
-    for block in blocks:
+        text = content
+    else:
+        blocks = content if isinstance(content, Sequence) else dig(message, "parts") or ()
         paths = (("input",), ("toolUse", "input"), ("function_call", "args"))
-        found = next((f for path in paths if (f := dig(block, *path)) is not None), None)
-        if found is not None:
-            return _spelled(found)
-    texts = [dig(block, "text") for block in blocks if not dig(block, "thought")]
-    whole = "".join(text for text in texts if isinstance(text, str))
-    return whole or str(dig(message, "refusal") or "")
+        # What a tool of the provider's own was asked is no answer.
+        own = [block for block in blocks if dig(block, "type") != "server_tool_use"]
+        called += [dig(block, *path) for block in own for path in paths]
+        found = [dig(block, "text") for block in blocks if not dig(block, "thought")]
+        text = "".join(one for one in found if isinstance(one, str))
+    out = [_spelled(one) for one in called if one is not None]
+    out += [text or str(dig(message, "refusal") or "")]
+    out = [one for one in out if one.strip()]
+    thought = "" if out or finish_of(raw) != "stop" else _thought(message)
+    ends = thought.strip().removesuffix("```").rstrip().endswith("}")
+    return [thought] if ends else out
+
+
+def _thought(message: Any) -> str:
+    """Return what a model thought, as several providers have it."""
+    for name in ("reasoning_content", "reasoning"):
+        if isinstance(found := dig(message, name), str):
+            return found
+    blocks = dig(message, "content")
+    if not isinstance(blocks, Sequence) or isinstance(blocks, str):
+        return ""
+    paths = (("thinking",), ("reasoningContent", "reasoningText", "text"))
+    found = [dig(block, *path) for block in blocks for path in paths]
+    return "".join(one for one in found if isinstance(one, str))
 
 
 def finish_of(raw: Any) -> str:
@@ -118,7 +136,10 @@ def _message(raw: Any) -> Any:
         return found
     # A candidate that was withheld has a reason and no content; Anthropic's reply is the message.
     withheld = dig(raw, "candidates", 0)
-    return withheld if withheld is not None else raw if dig(raw, "content") is not None else None
+    if withheld is not None:
+        return withheld
+    is_message = dig(raw, "content") is not None or dig(raw, "stop_reason") is not None
+    return raw if is_message else None
 
 
 def _spelled(value: Any) -> str:

@@ -13,6 +13,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from lupom.engine.llm.providers.base import ProviderError
+from lupom.engine.llm.providers.faults import fault_in
+
 _MESSAGE = 400
 _PACKAGES = ("aiohttp", "httpx", "httpx2", "httpcore", "anyio", "urllib3")
 # What packages call a body that ends too soon, one that cannot be unpacked, and what is not HTTP.
@@ -192,6 +195,14 @@ def keeps_whole_of_botocore(client: Any) -> None:
                     error=error, request=request, endpoint_url=request.url
                 ) from error
         response._content = b"".join(parts) if whole is None else whole  # noqa: SLF001
+        if whole is not None and response.status_code == 200:
+            # botocore leaves out what it does not know, an error among it.
+            fault = fault_in(json.loads(whole))
+            if fault is not None:
+                raise ProviderError(
+                    f"status {fault.status}: {fault.message[:_MESSAGE]}",
+                    retryable=fault.status >= 500 or fault.status == 429,
+                )
         return response
 
     client.meta.events.register("before-send", send)
