@@ -92,6 +92,7 @@ _MIDDLE = re.compile(
     r"|noch\b.*\bnoch\b.*|niet\b.*\bniet\b.*|regular|neutre|indifferente?|moyen(?:ne)?"
     r"|manchmal|gelegentlich|sometimes|occasionally|parfois|a veces|as vezes|a volte|soms"
 )
+_NEITHER = re.compile(r"(?:neither|weder|ni|ne|noch|nem) (.+?) (?:nor|or|noch|ni|ne|nem) (.+)")
 _ALMOST = r"almost|nearly|hardly|fast|beinahe|quasi|presque|casi|quase|bijna"
 # What is beyond every degree of often and seldom.
 _NEVER = re.compile(
@@ -110,7 +111,7 @@ def scores(options: Sequence[str]) -> list[float] | None:
     ends = [_end(text) for text in plain]
     graded = [_graded(text) for text in plain]
     stems = [stem for (_, stem), at in zip(graded, ends, strict=True) if at is None]
-    for low, high in _poles(stems):
+    for low, high in [*_poles(stems), *_named(plain)]:
         found: list[float] = []
         for (degree, stem), at in zip(graded, ends, strict=True):
             if at is not None:
@@ -158,6 +159,12 @@ def _poles(stems: Sequence[str]) -> list[tuple[str, str]]:
     elif not different:  # 'never', 'sometimes', 'always'
         out.append(("", "(?!)"))
     return out
+
+
+def _named(texts: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the poles that a middle names, either way: 'neither powerful nor weak'."""
+    told = [found for text in texts if (found := _NEITHER.fullmatch(text))]
+    return [(re.escape(m[a]), re.escape(m[b])) for m in told for a, b in ((1, 2), (2, 1))]
 
 
 def _graded(text: str) -> tuple[float, str]:

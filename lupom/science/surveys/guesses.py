@@ -30,7 +30,7 @@ _FEWEST_AMOUNTS = 5
 _ENOUGH, _SECOND = 30, 8
 
 _WEIGHT = re.compile(
-    r"(?:.*_)?(?:[a-z]{0,4}(?:weights?|wgt|wght)|wts?|wtss\w*|w8|finalwt|gewicht(?:ung)?"
+    r"(?:.*_)?(?:[a-z]{0,4}(?:weights?|wgt|wght)|wts?|wtss\w*|wt(?:int|mec|saf)\w*|w8|finalwt|gewicht(?:ung)?"
     r"|poids|pondera[^\W\d]*)(?:_.*|\d+)?",
     re.IGNORECASE,
 )

@@ -69,6 +69,13 @@ _UNIPOLAR = (
         r"(?:about |just )?right.*|appropriate.*",
         r"too (?:much|many|big|strong|high|long)",
     ),
+    (
+        r"no|none",
+        r"(?:very )?little|not much|hardly any|not very much",
+        r"some",
+        r"quite a (?:lot|bit)(?: of)?|a lot(?: of)?|much|a great deal(?: of)?|great|considerable",
+        r"complete|full|total|absolute",
+    ),
     (r"very low", r"low", r"medium|mid|middle", r"high", r"very high"),
     (r"no", r"maybe|perhaps|possibly|sometimes", r"yes"),
     (r"none", r"some", r"freq(?:uent(?:ly)?)?|a lot|lots|much"),
@@ -219,7 +226,8 @@ def _scores(options: Sequence[str]) -> list[float] | None:
         return None
     # A number that is left of 'Party 1', 'Party 2' is none of an amount.
     bare = degrees.without_shared(plain)
-    bare = [] if any(_numbers([b])[0] is not None for b in bare) else bare
+    numbered = any(_numbers([b])[0] is not None and not _NOTHING.fullmatch(b) for b in bare)
+    bare = [] if numbered else bare
     found = _familiar(plain) or _familiar(bare) or degrees.scores(options)
     if found is None and 2 * sum("/" in o for o in options) >= len(options):
         # In two languages: 'Souvent / Often'.

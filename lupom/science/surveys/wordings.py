@@ -35,6 +35,7 @@ _LIVE = (
 _KNOWN = {
     "age": (
         rf"{_YOUR}age{_REST}|how old are you\b.*|age at last birthday"
+        r"|age (?:en annees|en anos|in jahren|in anni|em anos)"
         r"|(?:wie alt|welches alter)\b.*|(?:ihr )?alter(?: in jahren)?"
         r"|(?:cual es tu |cual es su )?edad|que edad tienes?|cuantos anos tienes?"
         r"|(?:quel (?:est votre )?)?age(?: avez-?vous)?|qual (?:e )?a? ?sua idade|idade"
@@ -57,7 +58,7 @@ _KNOWN = {
         r"| completed| achieved| attained| received| ever)*)"
         r"|(?:what|which) (?:is|was) the highest (?:level|degree|grade|year)\b.*"
         r"|(?:hochster )?(?:bildungs|schul)(?:abschluss|grad|stand)|nivel (?:de estudios|educativo)"
-        r"|niveau d'etudes?|escolaridade"
+        r"|niveau d'etudes?\b.*|escolaridade"
     ),
     "income": (
         rf"{_YOUR}(?:total |annual |yearly |monthly |approximate |combined |gross |net )*"

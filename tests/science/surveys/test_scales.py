@@ -131,6 +131,9 @@ def test_in_whatever_order_the_scale_is_the_same_or_its_reverse(options):
         ["Very bad", "Bad", "So so", "Good", "Very good"],
         ["less", "same", "more"],
         ["Too short", "Appropriate in length", "Too long"],
+        ["Complete confidence", "Some confidence", "Little confidence", "No confidence"],
+        ["Very weak", "Weak", "Neither powerful nor weak", "Powerful", "Very powerful"],
+        ["sehr laut", "laut", "weder laut noch leise", "leise", "sehr leise"],
     ],
 )
 def test_scales_of_people_who_were_asked_are_put_in_order(options):
