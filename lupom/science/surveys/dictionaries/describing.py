@@ -68,10 +68,11 @@ def described_beside(file: File, path: Path, *, encoding: str | None = None) -> 
             found.append((other, dictionary, pairs))
     if not found:
         return file
-    # The one named after the file goes before others; of several that say the same, the first.
-    best, dictionary, pairs = max(found, key=lambda f: len(f[2]))
+    # One that is named after the file goes before others; of several that say the same, the first.
+    named = [one for one in found if _squeezed(path.stem) in _squeezed(one[0].stem)]
+    best, dictionary, pairs = max(named or found, key=lambda one: len(one[2]))
     _describe(file, dictionary, pairs)
-    others = [other.name for other, _, _ in found if other != best]
+    others = [] if named else [other.name for other, _, _ in found if other != best]
     if others:
         file.notes.append(f"{', '.join(others)} may be its codebook, too; --codebook names one")
     return file

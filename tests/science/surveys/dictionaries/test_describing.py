@@ -202,3 +202,14 @@ def test_redcaps_names_of_codes_below_0(survey):
     labels = {c.name: c.label for c in file.columns}
     assert (labels["tea___9"], labels["tea____9"]) == ("Which?: Nine", "Which?: None of these")
     assert file.columns[-1].values == ["1", "0", ""]
+
+
+def test_of_several_codebooks_the_one_named_after_the_file_is_read(survey):
+    other = CODEBOOK.replace("Do you vote?", "Did you vote?") + "age\tHow old?\n"
+    two = {"wave1_codebook.txt": other, "wave2_codebook.txt": CODEBOOK}
+    file, book = survey("wave2.csv", **{"wave2.csv": ROWS, **two})
+    assert book.questions[0].question == "Do you vote?"
+    assert not [n for n in file.notes if "wave1" in n]
+    file, book = survey("merged.csv", **{"merged.csv": ROWS, **two})
+    assert book.questions[0].question == "Did you vote?"
+    assert any(n.startswith("wave2_codebook.txt may be its codebook, too") for n in file.notes)
