@@ -48,6 +48,12 @@ _FRAMES = tuple(
         rf" (?:w\u00e4hlen|antworten|sagen|nehmen|ankreuzen){_WHY}",
     )
 )
+# A reason why there is no answer is none for one.
+_UNSURE = re.compile(
+    r"\b(?:keine?|unm\u00f6glich|nicht (?:genug|beantwort\w+|sagen|wissen)|impossible|manque|pas"
+    r"|falta\w*|imposible|no (?:puedo|se puede|hay|s\u00e9))\b",
+    re.IGNORECASE,
+)
 _SENTENCE = re.compile(r"(?<=[.!?])(?<!\b[A-Za-z]\.)\s+|\n+")
 _OPTION = re.compile(
     r"(?:die |l['\u2019]|la )?(?:option|antwort|r\u00e9ponse|opci\u00f3n|respuesta) ", re.IGNORECASE
@@ -65,7 +71,7 @@ def said(text: str, meant: Callable[[str], str | None]) -> set[str]:
     one = " ".join(last.replace("\u00a0", " ").split()).strip("* ").rstrip(".!* ")
     for frame in _FRAMES:
         match = frame.fullmatch(one)
-        if match is None:
+        if match is None or _UNSURE.search(match["why"] or ""):
             continue
         told = _OPTION.sub("", match["said"], count=1).strip(_QUOTES)
         option = meant(told)

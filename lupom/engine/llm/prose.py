@@ -206,7 +206,9 @@ def _by_label(text: str, labels: Mapping[str, str]) -> str | None:
     if begun is None or option is None:
         return None
     rest = text[1:]
-    if not (_SINCE.match(rest) or re.match(r" (?:[\u2013\u2014-] |\()[a-z]", rest)):
+    # "A (rural) voter", "A since-retired miner": a word, and no label.
+    is_word = begun[1] in "AI" and not re.match(r",? because\b", rest)
+    if is_word or not (_SINCE.match(rest) or re.match(r" (?:[\u2013\u2014-] |\()[a-z]", rest)):
         return None
     others = "|".join(re.escape(one) for one in labels.values() if one.strip())
     letters = "".join(one for one in labels if len(one) == 1 and one not in "AI")

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from lupom.engine.llm.lenient import NAMES, key_of, plain
+from lupom.engine.llm.unlabelled import is_about_others
 
 _RULE = re.compile(r"[ \t|:+-]*-[ \t|:+-]*")
 _PARTED = re.compile(r"(?<!\\)\|")
@@ -84,6 +85,8 @@ def _only_table(text: str) -> _Table | None:
         if place and "|" in line and _RULE.fullmatch(line) and "|" in lines[place - 1]
     ]
     if len(rules) != 1:
+        return None
+    if is_about_others("\n".join(lines[: rules[0] - 1])):
         return None
     header = _cells(lines[rules[0] - 1])
     rows = []

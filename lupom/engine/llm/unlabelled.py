@@ -137,6 +137,12 @@ def _announces(text: str) -> bool:
     return _ANSWERS.search(text) is not None and not _NO_ANSWERS.search(text)
 
 
+def is_about_others(text: str) -> bool:
+    """Tell whether what stands before answers says that they are something else: earlier ones,
+    options, examples."""
+    return _NO_ANSWERS.search(text) is not None
+
+
 def is_of_answers(name: str) -> bool:
     """Tell whether a name is one for answers."""
     name = name.replace("_", " ")

@@ -146,15 +146,16 @@ class Reader:
             return None
         reading, _ = self._of(Found(value, repaired=True))
         if reading is None and self._choice is None:
-            reading = self._reasoned([Found(value, repaired=True)], text)
-        elif reading is None and (option := self._option_in(value)) is not None:
-            return option
+            return self._reasoned([Found(value, repaired=True)], text)
+        if self._choice is not None:
+            if reading is None:
+                option = choices.meant(value, self._labels, self._choice)
+                reading = self._of_option(option)
+            words = in_words.said_in(after_thoughts(text) or "", self._labels, self._choice)
+            if reading is not None and words not in (None, reading.value[self._choice]):
+                # Beside its table a text answers otherwise.
+                return None
         return reading
-
-    def _option_in(self, said: Any) -> Reading | None:
-        """Return the answer of a choice whose option a value spells otherwise."""
-        field = self._choice or ""
-        return self._of_option(choices.meant(said, self._labels, field))
 
     def _of_option(self, option: str | None) -> Reading | None:
         if option is None:

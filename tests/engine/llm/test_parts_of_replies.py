@@ -104,6 +104,7 @@ def test_a_reply_without_a_part_for_each_is_left_whole(row):
         "There are two: 1) Yes 2) No",
         "| Option | Probability |\n|---|---|\n| A | .7 |\n| B | .3 |",
         "| Row | Answer |\n|---|---|\n| 1 | A |\n| 3 | B |",
+        "Previous answers:\n\n| Row | Answer |\n|---|---|\n| 1 | A |\n| 2 | B |",
     ):
         assert parts(row, said) == [said] * 2
 

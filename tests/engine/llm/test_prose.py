@@ -153,6 +153,9 @@ NO_ANSWERS += [
         "Ich w\u00fcrde nicht B w\u00e4hlen",
         "Je ne pense pas que B",
     ),
+    *("A (rural) farmer is hard to tell.", "A since-retired miner.", "I (Bob) pass."),
+    *("Ich denke, B, da keine Daten da sind.", "Creo que B, porque no hay datos."),
+    "Earlier they said:\n\n| Question | Answer |\n|---|---|\n| Parks | B |",
     *("Die Antwort w\u00e4re B oder C", "La respuesta es B?", "Ich denke, B. Oder doch nicht."),
 ]
 
@@ -173,6 +176,14 @@ def test_a_sentence_that_only_mentions_an_option_is_not(choice, said):
 )
 def test_an_option_is_called_by_its_beginning(choice, said):
     assert choice.for_row({"options": RESPECTS}).parse(said) == {"answer": "No, it does not"}
+
+
+def test_a_table_beside_another_answer_is_none(choice):
+    table = "| Question | Answer |\n|---|---|\n| Parks | A |"
+    response = choice.for_row({"options": SCALE})
+    assert response.parse(f"{table}\n\nFinal answer: A") == {"answer": "Strongly agree"}
+    assert response.parse(table) == {"answer": "Strongly agree"}
+    assert response.parse(f"{table}\n\nFinal answer: B") == {"answer": "Somewhat agree"}
 
 
 def test_what_something_is_is_read_where_nothing_else_is_said(choice):
