@@ -12,7 +12,10 @@ from typing import Any
 LONGEST_LITERAL = 100_000
 
 # What programs write where there is nothing, beside 'nan'; an answer only where a survey lists it.
-ABSENT = frozenset({"na", "n/a", "#n/a", "null", "none given", ".", "-", "#null!", "<na>", "nat"})
+ABSENT = frozenset(
+    {"na", "n/a", "#n/a", "null", "none given", ".", "-", "#null!", "<na>", "nat"}
+    | {"data_expired", "consent_revoked"}  # Prolific's
+)
 
 _NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d*)?")
 _AMOUNT = re.compile(

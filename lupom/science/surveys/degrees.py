@@ -48,7 +48,10 @@ _NONE = (
     r"|per nulla|affatto|helemaal niet|at all"
 )
 # What a degree may be said after: 'Yes, very much'.
-_SAID = re.compile(r"^(?:yes|ja|oui|si|sim|no|nein|non|nao|nee)\b,? (?=\S)")
+# "No muy" is a degree of its own.
+_SAID = re.compile(
+    r"^(?:(?:yes|ja|oui|si|sim)\b,?|(?:no|nein|non|nao|nee)\b(?:,|(?= n[io]t))) (?=\S)"
+)
 _NOT = r"not|nicht|pas|ne|no|nao|non|niet|keine?|kein"
 # A low and a high word; 'un-', 'dis-', 'in-' and the like make more.
 _POLES = (

@@ -49,7 +49,7 @@ def missing(column: Column) -> dict[str, str]:
             (
                 number is not None
                 and code not in column.labels
-                and number in (-1, -7, -8, -9, -97, -98, -99, -999)
+                and number in (-1, -7, -8, -9, -66, -77, -88, -97, -98, -99, -999)
                 and (number != -1 or not _two_sided(column))
                 and sum(n < 0 for n in numbers) <= 3
                 and len(numbers) > 3
@@ -101,6 +101,8 @@ def _two_sided(column: Column) -> bool:
     """Say whether numbers go on below 0 as above it: -1, 0, 1, 2, of which many are below."""
     cells_ = [n for v in column.values if v and (n := number_of(v)) is not None]
     below = sum(n < 0 for n in cells_)
+    if not {0, -2} & set(cells_):
+        return False
     return len(set(cells_)) <= MOST_OPTIONS and below > _NEGATIVE * len(cells_)
 
 

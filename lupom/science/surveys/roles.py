@@ -34,6 +34,13 @@ _ELSEWHERE = re.compile(
     r"|marca_temporal|marca_de_tiempo|carimbo_de_data_hora|informazioni_cronologiche"
     r"|date_(?:submitted|started|last_action)|ipaddr|refurl|token|collector(?:_?id)?"
     r"|stage_date.*|response_type|(?:last|first)_modified.*|submission_?(?:date|time)?|today"
+    # SoSci Survey, Unipark and Prolific.
+    r"|questnnr|mailsent|last_?data|q_viewer|max_?page|missing|miss_?rel|time_rsi|deg_time"
+    r"|time_?\d{3}|time_sum|disp_?code|rts\d+|page_history|external_lfdn|total_approvals"
+    r"|completion_code|study_id|numentre|numinves"
+    # oTree: 'participant.payoff', 'survey.1.group.id_in_subsession'.
+    r"|participant_(?!label).+|session_(?:code|label|mturk.*|config.*)|.+_(?:group|subsession)_.+"
+    r"|.+_player_(?:id_in_group|payoff|role)"
     r"|(?:form|app)_?version|validation_status|submitted_by|attachments_.*|review_state|edits"
 )
 # Names that can be a question's, too ("Status": married): what they hold tells.
@@ -70,6 +77,7 @@ _DEMOGRAPHIC = {
     *("cntry", "gndr", "agea", "yrbrn", "eisced", "edulvlb", "eduyrs", "hinctnta", "domicil"),
     *("mnactic", "marsts", "maritalb", "rlgdnm", "ctzcntr", "brncntr", "hhmmb", "b_country"),
     *("b_country_alpha", "cow_num", "cow_alpha", "province", "municipality", "district"),
+    *("idenpa", "student_status"),
     *(
         "ed",
         "alter",
@@ -90,7 +98,7 @@ _QUALIFIERS = re.compile(
     r"|quint\w*|dec\w*|tert\w*|current|now|type|id(?:entity)?|pre|post|husb(?:and)?|wife|spouse|mother"
     r"|father|partner|parent|\d+\w*|[wtv]\d+|birth|of|in|at|eth\w*|hh|household|annual|us|uk|eu|iso\d?"
     r"|my|your|total|family|personal|gross|net|monthly|religious|political|native|home|highest|main"
-    r"|primary|last|have|has|completed|years|no|child|people|person|member|main|living|with"
+    r"|simplified|primary|last|have|has|completed|years|no|child|people|person|member|main|living|with"
 )
 # What somebody is or not, in a column of two values.
 _BEING = {
@@ -107,6 +115,9 @@ _BEING = {
 }
 
 
+# What an experiment gave people, which is no answer of theirs.
+_ASSIGNED = re.compile(r"(?:exp(?:erimental)?_?)?(?:condition|treatment|arm|treatment_group)")
+_MOST_ARMS = 8
 # GSS and others call so how often people go to church; elsewhere it asks whether they will come.
 _ATTEND = re.compile(r"attend(?:ance)?")
 _WORSHIP = re.compile(r"relig|church|worship|mosque|synagogue|temple|\bmass\b|prayer", re.I)
@@ -151,10 +162,14 @@ def is_attribute(column: Column, missing: Collection[str] = ()) -> bool:
     """
     if column.group:
         return False
-    name = slug(column.name)
+    # oTree has 'survey.1.player.age'.
+    last = column.name.rpartition(".")[2] if column.name.count(".") > 1 else column.name
+    name = slug(last)
     if column.known or column.name.startswith("F_") or name in _DEMOGRAPHIC:
         return True
     if name in _BEING and len(set(column.values) - {""} - set(missing)) == 2:
+        return True
+    if _ASSIGNED.fullmatch(name) and 2 <= len(set(column.values) - {"", *missing}) <= _MOST_ARMS:
         return True
     if _ATTEND.fullmatch(name):
         return _of_worship(column, missing)

@@ -76,6 +76,13 @@ _UNIPOLAR = (
         r"quite a (?:lot|bit)(?: of)?|a lot(?: of)?|much|a great deal(?: of)?|great|considerable",
         r"complete|full|total|absolute",
     ),
+    (
+        r"ningun[ao]?|nada(?: de)?|nenhum[a]?|nessun[ao]?|aucune?|keine?",
+        r"poc[ao]|pouc[ao]|peu(?: de)?|wenig",
+        r"algo(?: de)?|algum[a]?|qualche|un po(?:'| )di|un peu(?: de)?|etwas",
+        r"bastante|abbastanza|assez(?: de)?|viel|muita?|molt[ao]|beaucoup(?: de)?|much[ao]",
+        r"muchísim[ao]|sehr viel|moltissim[ao]|énormément(?: de)?|total",
+    ),
     (r"very low", r"low", r"medium|mid|middle", r"high", r"very high"),
     (r"no", r"maybe|perhaps|possibly|sometimes", r"yes"),
     (r"none", r"some", r"freq(?:uent(?:ly)?)?|a lot|lots|much"),

@@ -58,7 +58,9 @@ _KNOWN = {
         r"| completed| achieved| attained| received| ever)*)"
         r"|(?:what|which) (?:is|was) the highest (?:level|degree|grade|year)\b.*"
         r"|(?:hochster )?(?:bildungs|schul)(?:abschluss|grad|stand)|nivel (?:de estudios|educativo)"
-        r"|niveau d'etudes?\b.*|escolaridade"
+        r"|niveau d'etudes?\b.*"
+        r"|(?:qual (?:e )?)?(?:o )?(?:seu )?(?:(?:nivel|grau) de )?escolaridade"
+        r"|(?:cual es )?(?:tu |su )?(?:maximo )?nivel de (?:estudios|escolaridad|educacion)\b.*"
     ),
     "income": (
         rf"{_YOUR}(?:total |annual |yearly |monthly |approximate |combined |gross |net )*"
@@ -85,7 +87,8 @@ _KNOWN = {
         r"|(?:in |from )?(?:what|which) (?:state|region|province|county|city|town|part\b.*) "
         rf"{_LIVE}"
         rf"|where {_LIVE}|where is your (?:primary )?residence\b.*|bundesland|wohnort"
-        r"|state ?/ ?region"
+        r"|state ?/ ?region|(?:em |en )?(?:que|qual|cual) (?:estado|cidade|ciudad|regiao|region"
+        r"|provincia|municipio) (?:voce |tu |usted )?(?:mora|vives?|resides?)\b.*"
         r"|(?:quel(?:le)? est votre )?(?:departement|region|commune)(?: de residence)?"
         r"|(?:in welchem bundesland|wo) (?:leben|wohnen) sie\b.*"
     ),

@@ -40,6 +40,36 @@ def test_names_of_international_surveys_and_platforms_are_known(name):
     assert roles.is_attribute(Column(name, ["1", "2"]))
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        Column("survey.1.player.age", ["18", "19"]),
+        Column("Condition", ["control", "treatment"]),
+        Column("Ethnicity simplified", ["White", "Black"]),
+        Column("Qual seu nível de escolaridade?", ["Ensino médio", "Ensino superior"]),
+        Column("Em qual estado você mora?", ["SP", "RJ"]),
+    ],
+)
+def test_what_platforms_know_of_people_is_known(column):
+    assert roles.is_attribute(column)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "TIME001",
+        "MISSREL",
+        "dispcode",
+        "rts12",
+        "participant.payoff",
+        "survey.1.group.id_in_subsession",
+    ],
+)
+def test_what_platforms_write_of_an_interview_is_of_it(name):
+    assert roles.is_record(Column(name, ["1", "2"]))
+    assert not roles.is_record(Column("survey.1.player.risk", ["1", "2"]))
+
+
 @pytest.mark.parametrize("name", ["_gps_latitude", "m1650_loc_gps_coords", "Longitude", "geopoint"])
 def test_where_an_interview_was_is_of_the_interview(name):
     assert roles.is_record(Column(name, ["1.5", "2.5"]))

@@ -133,6 +133,8 @@ def test_in_whatever_order_the_scale_is_the_same_or_its_reverse(options):
         ["Too short", "Appropriate in length", "Too long"],
         ["Complete confidence", "Some confidence", "Little confidence", "No confidence"],
         ["Very weak", "Weak", "Neither powerful nor weak", "Powerful", "Very powerful"],
+        ["Nada satisfecho", "No muy satisfecho", "Más bien satisfecho", "Muy satisfecho"],
+        ["Ninguna confianza", "Poca confianza", "Algo de confianza", "Mucha confianza"],
         ["sehr laut", "laut", "weder laut noch leise", "leise", "sehr leise"],
     ],
 )
