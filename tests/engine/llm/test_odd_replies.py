@@ -41,6 +41,12 @@ def streamed(*deltas):
     return Odd("".join(f"data: {json.dumps(c)}\n\n" for c in chunks) + "data: [DONE]\n\n")
 
 
+def in_chunks(*choices):
+    """A stream with a choice in each chunk, as they are given."""
+    chunks = [{"choices": [choice]} for choice in choices]
+    return Odd("".join(f"data: {json.dumps(c)}\n\n" for c in chunks) + "data: [DONE]\n\n")
+
+
 def misshapen(written):
     """What a model wrote, as Groq hands it back where it is not what was asked for."""
     return complaint(
@@ -126,6 +132,26 @@ CASES = {
         always(Odd(streamed('{"text":', ' "fine"}').body.replace("data: ", ""))),
         *("ok", 3),
     ),
+    "a stream of thoughts that ends with the answer": (
+        always(
+            in_chunks(
+                {"delta": {"reasoning_content": "{So}, fine.\n"}},
+                {"delta": {"reasoning_content": GOOD}, "finish_reason": "stop"},
+            )
+        ),
+        *("ok", 3),
+    ),
+    "a stream of two answers at once": (
+        always(
+            in_chunks(
+                {"index": 0, "delta": {"content": GOOD[:5]}},
+                {"index": 1, "delta": {"content": '{"te'}},
+                {"index": 0, "delta": {"content": GOOD[5:]}, "finish_reason": "stop"},
+                {"index": 1, "delta": {}, "finish_reason": "stop"},
+            )
+        ),
+        *("ok", 3),
+    ),
     "a body in UTF-16, or packed without a word of it": (
         lambda number, _body: Odd(
             json.dumps(completion(GOOD)).encode("utf-16")
@@ -164,6 +190,15 @@ CASES = {
         *("invalid", 6),
     ),
     "a refusal": (always(completion(None, refusal="I cannot.")), "invalid", 3),
+    "a refusal in a stream": (
+        always(
+            in_chunks(
+                {"delta": {"refusal": "I can"}},
+                {"delta": {"refusal": "not."}, "finish_reason": "stop"},
+            )
+        ),
+        *("invalid", 3),
+    ),
     "a refusal among the parts": (
         always(completion([{"type": "refusal", "refusal": "I cannot."}])),
         *("invalid", 3),

@@ -173,15 +173,21 @@ def _is_object(text: str) -> bool:
 
 def _of_chunks(chunks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     content, finish = "", INTERRUPTED
+    besides = {"reasoning_content": "", "refusal": ""}
     calls: dict[Any, dict[str, str]] = {}
     tokens: list[Any] = []
     usage = None
     for chunk in chunks:
         usage = chunk.get("usage") or usage
         choices = chunk.get("choices")
-        choice = choices[0] if isinstance(choices, list) and choices else {}
+        given = choices if isinstance(choices, list) else []
+        # Of several answers that were streamed at once the first is read.
+        choice: Mapping[str, Any] = next((one for one in given if not one.get("index")), {})
         part = choice.get("delta") or choice.get("message") or {}
         content += text_of(part.get("content")) or ""
+        for name, other in (("reasoning_content", "reasoning"), ("refusal", "refusal")):
+            more = part.get(name) or part.get(other)
+            besides[name] += more if isinstance(more, str) else ""
         for call in part.get("tool_calls") or ():
             function = call.get("function") or {}
             known = calls.setdefault(call.get("index", 0), {"name": "", "arguments": ""})
@@ -189,7 +195,7 @@ def _of_chunks(chunks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                 known[name] += function.get(name) or ""
         finish = choice.get("finish_reason") or finish
         tokens += (choice.get("logprobs") or {}).get("content") or []
-    message: dict[str, Any] = {"content": content}
+    message: dict[str, Any] = {"content": content, **besides}
     if calls:
         message["tool_calls"] = [{"function": call} for call in calls.values()]
     choice = {"message": message, "finish_reason": finish, "logprobs": {"content": tokens}}
