@@ -35,6 +35,8 @@ HEADER = (
     *("survey", "respondent_id", "question_id", "setting", "llm"),
     *("answer", "probabilities", "number", "cost"),
 )
+# The column of `lupom predict` that says why there is no prediction.
+RULED_OUT = "ruled_out_by"
 _EXAMPLES = 3
 
 # A text, and what it may be by what it is called: the one option that it spells otherwise, or None.
@@ -98,7 +100,8 @@ def read(
     Parameters
     ----------
     file : its columns. With a column of questions a row is a prediction (or, with option and
-        probability, one option of it); without, a row is a respondent and columns are questions.
+        probability, one option of it); without, a row is a respondent and columns are questions. A
+        row that `lupom predict` wrote of what a person is not asked is none.
     known : the survey.
     meant : which option a text means that is none as it stands, nor one of the question's codes.
     columns : the file's column by role (a key of ROLES), where it is not called as one.
@@ -111,7 +114,8 @@ def read(
     found = _columns(file, known, columns or {})
     wide = "question_id" not in found
     reader = _Reader(known, meant)
-    rows = _wide(file, found, known, reader) if wide else _long(found, reader)
+    ruled = next((c for c in file.columns if c.name == RULED_OUT), None)
+    rows = _wide(file, found, known, reader) if wide else _long(found, ruled)
     out = Predicted([], "a column for each question" if wide else "one prediction a row")
     seen: dict[tuple[str, ...], int] = {}
     for line, said in rows:
@@ -173,11 +177,22 @@ def _columns(file: File, known: Known, given: Mapping[str, str]) -> dict[str, Co
     return found
 
 
-def _long(found: Mapping[str, Column], reader: _Reader) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield each prediction of a file with one a row, and its row's number."""
+def _long(
+    found: Mapping[str, Column], ruled: Column | None
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield each prediction of a file with one a row, and its row's number.
+
+    Parameters
+    ----------
+    ruled : says of a row why there is no prediction; blank where there is one.
+    """
     names = list(found)
     lines = zip(*(column.values for column in found.values()), strict=True)
-    rows = ((i, dict(zip(names, line, strict=True))) for i, line in enumerate(lines, 1))
+    rows = (
+        (i, dict(zip(names, line, strict=True)))
+        for i, line in enumerate(lines, 1)
+        if ruled is None or not ruled.values[i - 1]
+    )
     if not {"option", "probability"} <= found.keys() or "probabilities" in found:
         yield from rows
         return

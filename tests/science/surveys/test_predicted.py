@@ -47,6 +47,14 @@ def test_one_prediction_a_row(tmp_path):
     }  # fmt: skip
 
 
+def test_what_a_person_is_not_asked_is_no_prediction(tmp_path):
+    """As `lupom predict` writes it."""
+    head = "respondent_id,question_id,predictor,answer,asked,ruled_out_by\n"
+    found = read(tmp_path, head + '1,mood,p,,0.0,"[""pet: No""]"\n2,mood,p,Good,1.0,\n')
+    assert short(found) == [("2", "mood", "Good")]
+    assert (found.invalid, found.notes) == (0, [])
+
+
 def test_a_column_for_each_question_by_its_id_or_its_column_in_the_survey_s_file(tmp_path):
     found = read(tmp_path, "person,Q1,Hours,age\n1,3,5,40\n2,,25,\n3.0,Bad,,7.50\n", llm="gpt")
     assert short(found) == [
