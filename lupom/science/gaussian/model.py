@@ -54,14 +54,7 @@ class Gaussian:
         there = self.encoding.there(answers)
         values = self.encoding.values(answers, attributes) - self.shares
         values = np.where(there, values, 0.0)
-        # Whichever are fewer are solved for: what is known, or what is not.
-        few = 2 * there.sum(axis=1) < there.shape[1]
-        out = np.empty_like(values)
-        if few.any():
-            out[few] = _regressed(values[few], there[few], self.mean, self._total)
-        if not few.all():
-            out[~few], _ = _completed(values[~few], there[~few], self.mean, self.precision)
-        return out + self.shares
+        return _completed(values, there, self.mean, self._total)[0] + self.shares
 
     @property
     def _total(self) -> Floats:
@@ -109,8 +102,8 @@ def fit(
     """Fit the Gaussian by EM (Dempster, Laird and Rubin 1977, 4.1), unknown cells left out.
 
     In each sweep unknown columns are completed by their conditional mean and covariance given the
-    person's known ones. People with the same cells unknown are completed together, and by the
-    precision of these cells alone: 5,000 people with 600 columns take 2 s a sweep.
+    person's known ones, of people with the same cells unknown together: 5,000 people with 600
+    columns, 15 % of them unknown, take 2 s a sweep.
 
     Parameters
     ----------
@@ -138,8 +131,9 @@ def fit(
 
     for _ in range(sweeps):
         extra = noise(covariance)
-        precision = _inverse(covariance + extra * np.eye(width))
-        full, spread = _completed(values, there, mean, precision, say, extra)
+        full, spread = _completed(values, there, mean, covariance + extra * np.eye(width), say)
+        # The ridge is no covariance.
+        spread[np.diag_indices(width)] -= extra * (say @ ~there)
         mean = say @ full / total
         covariance = ((full.T * say) @ full + spread) / total - np.outer(mean, mean)
     return Gaussian(encoding, shares, mean, covariance, noise(covariance), len(raw))
@@ -151,19 +145,32 @@ def _inverse(matrix: Floats) -> Floats:
 
 
 def _completed(
-    values: Floats,
-    there: Bools,
-    mean: Floats,
-    precision: Floats,
-    weights: Floats | None = None,
-    ridge: float = 0.0,
+    values: Floats, there: Bools, mean: Floats, total: Floats, weights: Floats | None = None
 ) -> tuple[Floats, Floats]:
     """Return values with unknown ones at their conditional mean, and the sum of covariances.
 
-    The latter, (D, D), is zero without weights. Given the precision P of all columns, unknown ones
-    have the conditional mean m_u - inv(P_uu) P_uo (x_o - m_o) and covariance inv(P_uu), so that
-    only a matrix of the unknown columns is solved.
+    The latter, (D, D), are those of the unknown ones given the known ones; zero without weights. Of
+    a person whichever are fewer are solved for, what is known or what is not.
     """
+    few = 2 * there.sum(axis=1) < there.shape[1]
+    out, spread = np.empty_like(values), np.zeros_like(total)
+    for some, solved in ((few, _by_known), (~few, _by_unknown)):
+        if some.any():
+            say = None if weights is None else weights[some]
+            out[some], part = solved(values[some], there[some], mean, total, say)
+            spread += part
+    return out, spread
+
+
+def _by_unknown(
+    values: Floats, there: Bools, mean: Floats, total: Floats, weights: Floats | None
+) -> tuple[Floats, Floats]:
+    """Return what `_completed` does, from the precision P of all columns.
+
+    Unknown ones have the conditional mean m_u - inv(P_uu) P_uo (x_o - m_o) and covariance
+    inv(P_uu), so that only a matrix of the unknown columns is solved.
+    """
+    precision = _inverse(total)
     out = values.copy()
     spread = np.zeros_like(precision)
     # What each person's known columns pull at all others, of everybody in one product.
@@ -176,33 +183,49 @@ def _completed(
         solved, _ = lapack.dpotrs(factor, pull[np.ix_(rows, unknown)].T, lower=1)
         out[np.ix_(rows, unknown)] = mean[unknown] - solved.T
         if weights is not None:
-            own, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
-            own *= float(weights[rows].sum())
-            # Whole rows are taken and put back: single cells take twice as long.
-            part = spread[unknown]
-            part[:, unknown] += own
-            spread[unknown] = part
-    if weights is not None:
-        # Of the inverses only the lower half is made, and the ridge is no covariance.
-        spread = np.tril(spread) + np.tril(spread, -1).T
-        spread[np.diag_indices(len(spread))] -= ridge * (weights @ ~there)
-    return out, spread
+            _add_inverse(spread, factor, unknown, float(weights[rows].sum()))
+    return out, _whole(spread)
 
 
-def _regressed(values: Floats, there: Bools, mean: Floats, total: Floats) -> Floats:
-    """Return values with unknown ones at their conditional mean, from the covariance C of all.
+def _by_known(
+    values: Floats, there: Bools, mean: Floats, total: Floats, weights: Floats | None
+) -> tuple[Floats, Floats]:
+    """Return what `_completed` does, from the covariance C of all columns.
 
-    It is m_u + C_uo inv(C_oo) (x_o - m_o): only a matrix of the known columns is solved.
+    Unknown ones have the conditional mean m_u + C_uo inv(C_oo) (x_o - m_o) and covariance
+    C_uu - C_uo inv(C_oo) C_ou, so that only a matrix of the known columns is solved. Of known ones
+    C - C_.o inv(C_oo) C_o. is 0, so everybody's is one product: where 1,200 people were asked a
+    quarter of 120 questions, EM takes 2.7 s, by what is unknown 27.
     """
-    counts = np.zeros_like(values)
+    counts, inverses = np.zeros_like(values), np.zeros_like(total)
     surprise = np.where(there, values - mean, 0.0)
     for rows, which in _patterns(there):
         known = np.flatnonzero(which)
-        if len(known):
-            factor = _factor(total, known)
-            solved, _ = lapack.dpotrs(factor, surprise[np.ix_(rows, known)].T, lower=1)
-            counts[np.ix_(rows, known)] = solved.T
-    return np.where(there, values, mean + counts @ total)
+        if not len(known):
+            continue
+        factor = _factor(total, known)
+        solved, _ = lapack.dpotrs(factor, surprise[np.ix_(rows, known)].T, lower=1)
+        counts[np.ix_(rows, known)] = solved.T
+        if weights is not None:
+            _add_inverse(inverses, factor, known, float(weights[rows].sum()))
+    out = np.where(there, values, mean + counts @ total)
+    if weights is None:
+        return out, inverses
+    return out, weights.sum() * total - total @ _whole(inverses) @ total
+
+
+def _add_inverse(to: Floats, factor: Floats, some: Ints, times: float) -> None:
+    """Add the inverse of what was factored to some rows and columns, its lower half alone."""
+    own, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
+    # Whole rows are taken and put back: single cells take twice as long.
+    part = to[some]
+    part[:, some] += times * own
+    to[some] = part
+
+
+def _whole(lower: Floats) -> Floats:
+    """Return the symmetric matrix whose lower half this is."""
+    return np.asarray(np.tril(lower) + np.tril(lower, -1).T)
 
 
 def _factor(matrix: Floats, some: Ints) -> Floats:

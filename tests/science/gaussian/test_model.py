@@ -90,6 +90,31 @@ def test_em_finds_the_covariance_of_complete_answers_from_incomplete_ones():
     assert np.abs(found - complete).mean() < np.abs(start - complete).mean() / 3
 
 
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.8], ids=["few unknown", "half", "most unknown"])
+def test_a_sweep_is_the_textbook_one_however_much_is_unknown(share):
+    rng = np.random.default_rng(3)
+    code, answers, attributes = answered(rng, 60)
+    answers[rng.random(answers.shape) < share] = -1
+    weights = rng.lognormal(size=60)
+    begin = model.fit(code, answers, attributes, weights=weights, sweeps=1)
+    found = model.fit(code, answers, attributes, weights=weights, sweeps=2)
+    there, say = code.there(answers), weights * 60 / weights.sum()
+    values = code.values(answers, attributes) - begin.shares
+    total = begin.covariance + begin.ridge * np.eye(code.width)
+    full, spread = np.empty_like(values), np.zeros_like(total)
+    for row, known, own, times in zip(range(60), there, values, say, strict=True):
+        across, unknown = total[np.ix_(~known, known)], np.ix_(~known, ~known)
+        pull = np.linalg.solve(total[np.ix_(known, known)], (own - begin.mean)[known])
+        full[row] = np.where(known, own, begin.mean)
+        full[row, ~known] += across @ pull
+        left = total[unknown] - across @ np.linalg.solve(total[np.ix_(known, known)], across.T)
+        spread[unknown] += times * (left - begin.ridge * np.eye(len(left)))
+    mean = say @ full / 60
+    by_hand = ((full.T * say) @ full + spread) / 60 - np.outer(mean, mean)
+    assert np.allclose(found.mean, mean)
+    assert np.allclose(found.covariance, by_hand)
+
+
 def test_weights_count_people_as_if_they_were_there_more_often(made):
     code, answers, attributes, _ = made
     twice = np.vstack([answers, answers[:100]]), np.vstack([attributes, attributes[:100]])
