@@ -21,6 +21,8 @@ _FIT = 0.5
 _FEW = 0.05
 _LONGEST_SCALE = 12
 _TOLD = 5
+# What is not asked for is not to take long.
+_LARGEST_BESIDE = 5_000_000
 _LONGEST_CONDITION = 60
 _CODE = re.compile(r"(\w+(?:\[\w+\])*)\. ")
 
@@ -53,10 +55,12 @@ def described_beside(file: File, path: Path, *, encoding: str | None = None) -> 
     """
     names = [column.name for column in file.columns]
     candidates = reading.beside(path)
-    if path.suffix.lower() in (".xlsx", ".xlsm"):
+    if any("; not read: " in note for note in file.notes):  # a workbook with other sheets
         candidates.insert(0, path)
     found: list[tuple[Path, Dictionary, list[tuple[Column, Variable]]]] = []
     for other in candidates:
+        if other != path and other.stat().st_size > _LARGEST_BESIDE:
+            continue
         try:
             dictionary = reading.read(other, names, encoding=encoding)
         except (ValueError, OSError) as error:

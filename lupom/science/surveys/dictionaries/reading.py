@@ -18,7 +18,7 @@ from lupom.science.surveys.dictionaries import (
     xlsform,
 )
 from lupom.science.surveys.dictionaries import tables as variables
-from lupom.science.surveys.dictionaries.dictionary import LARGEST, Dictionary
+from lupom.science.surveys.dictionaries.dictionary import LARGEST, MOST_VARIABLES, Dictionary
 
 # What files are called that are codebooks.
 _CALLED = re.compile(
@@ -106,9 +106,9 @@ def _workbook(path: Path, columns: Sequence[str], encoding: str | None) -> Dicti
     except tables.DAMAGED as error:
         raise ValueError(f"{path.name}: not an Excel file, or a damaged one ({error})") from error
     try:
-        sheets = {
-            s.title: [list(r) for r in s.iter_rows(values_only=True)] for s in book.worksheets
-        }
+        # Sheets of answers are longer than those of a codebook, and slow to read.
+        short = [s for s in book.worksheets if (s.max_row or 0) <= MOST_VARIABLES]
+        sheets = {s.title: [list(r) for r in s.iter_rows(values_only=True)] for s in short}
     except tables.DAMAGED as error:
         raise ValueError(f"{path.name}: a damaged Excel file ({error})") from error
     finally:
