@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 
 import pytest
@@ -29,7 +30,7 @@ def ways(both):
 
 
 def response(body):
-    content = json.dumps(body).encode()
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return HEAD % b"200 OK" + b"content-length: %d\r\n\r\n%s" % (len(content), content)
 
 
@@ -94,6 +95,37 @@ def test_what_becomes_of_it_and_what_it_takes(ask, state, way, body, status, req
     assert (answer.status, made) == (status, requests)
     (row,) = state.calls_since(0)
     assert (row["tokens_in"], row["tokens_out"]) == (5 * requests, 2 * requests)
+
+
+CHAT = {
+    "id": "x",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "m",
+    "choices": [
+        {"index": 0, "message": {"role": "assistant", "content": GOOD}, "finish_reason": "stop"}
+    ],
+    "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7},
+}
+PARTS = [
+    {"choices": [{"index": 0, "delta": {"content": GOOD}, "finish_reason": "stop"}]},
+    {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 2}},
+]
+BODIES = {
+    "comments before it": b": WAITING\n\n" + json.dumps(CHAT).encode(),
+    "a stream": "".join(f"data: {json.dumps(one)}\n\n" for one in PARTS).encode(),
+    "lines": "".join(f"{json.dumps(one)}\n" for one in PARTS).encode(),
+    "packed": gzip.compress(json.dumps(CHAT).encode()),
+}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+@pytest.mark.parametrize("provider", ["openai", "groq", "mistral"])
+def test_a_body_in_another_form_is_read_by_every_package(ask, state, provider, body):
+    answer, made = ask({"provider": "instructor", "model": f"{provider}/m"}, body)
+    assert (answer.value, made) == ({"text": "fine"}, 1)
+    (row,) = state.calls_since(0)
+    assert (row["tokens_in"], row["tokens_out"]) == (5, 2)
 
 
 @pytest.mark.parametrize("way", ways(BEDROCK), ids=lambda way: way["provider"])

@@ -44,7 +44,7 @@ from lupom.engine.llm.providers.endpoint import (
 )
 from lupom.engine.llm.providers.listening import heard_as
 from lupom.engine.llm.providers.native import dig, finish_of, is_reply, texts_of, usage_of
-from lupom.engine.llm.providers.replies import end_of
+from lupom.engine.llm.providers.replies import as_object, end_of
 from lupom.engine.llm.providers.transport import (
     aiohttp_session,
     broke_off,
@@ -322,14 +322,14 @@ class InstructorProvider:
             # Made by one generator: OpenAI's, Anthropic's, Groq's, Cerebras's, Writer's.
             client.max_retries = 0
             self._close = client.close
-            keeps_whole_of(client._client)  # noqa: SLF001
+            keeps_whole_of(client._client, as_object)  # noqa: SLF001
             if url and self._name != "azure_openai":
                 client.base_url = url
             create = _outside(create)
             fixed = {"extra_headers": headers} if headers else {}
         elif self._name == "mistral":
             self._close = functools.partial(client.__aexit__, None, None, None)
-            keeps_whole_of(client.sdk_configuration.async_client)
+            keeps_whole_of(client.sdk_configuration.async_client, as_object)
             if url:
                 client.sdk_configuration.server_url = url
             fixed = {"http_headers": headers} if headers else {}

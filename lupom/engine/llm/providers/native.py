@@ -9,6 +9,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lupom.engine.llm.token_counts import tokens_of
+
 # Reasons to finish, in small letters, as they are called here. The rest stays as it is.
 _STOPS = {
     **dict.fromkeys(("stop", "end_turn", "tool_use", "tool_calls", "tool_call"), "stop"),
@@ -111,9 +113,9 @@ def usage_of(raw: Any) -> dict[str, int | None]:
     if not tokens_in and not tokens_out:
         return {}
     read, written = _count(usage, _READ) or 0, _count(usage, _WRITTEN) or 0
-    within = next((n for path in _CACHED if (n := _number(dig(usage, *path))) is not None), 0)
-    thought = _number(dig(usage, _THOUGHT)) or 0
-    total = _number(dig(usage, "total_tokens"))
+    within = next((n for path in _CACHED if (n := tokens_of(dig(usage, *path))) is not None), 0)
+    thought = tokens_of(dig(usage, _THOUGHT)) or 0
+    total = tokens_of(dig(usage, "total_tokens"))
     if total is not None and tokens_in and tokens_out is not None:
         # xAI's counts thoughts in the sum alone, and they are paid for as answers are.
         tokens_out = max(tokens_out, total - tokens_in)
@@ -147,9 +149,4 @@ def _spelled(value: Any) -> str:
 
 
 def _count(usage: Any, names: Sequence[str]) -> int | None:
-    return next((n for name in names if (n := _number(dig(usage, name))) is not None), None)
-
-
-def _number(value: Any) -> int | None:
-    known = isinstance(value, int | float) and not isinstance(value, bool)
-    return int(value) if known and 0 <= value < 10**15 else None
+    return next((n for name in names if (n := tokens_of(dig(usage, name))) is not None), None)

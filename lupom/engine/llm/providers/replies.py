@@ -78,6 +78,25 @@ def body_of(content: bytes) -> dict[str, Any]:
     return value
 
 
+def as_object(content: bytes) -> bytes | None:
+    """Return a body as the JSON object that it means, by the same rules; None where it means none.
+
+    An object is returned as it is.
+    """
+    whole = mended(content)
+    if whole is not None:
+        return whole
+    try:
+        body = body_of(content)
+    except NoReplyError:
+        return None
+    if "choices" in body:
+        # Mistral's package takes no body without these.
+        known = {"id": "", "object": "chat.completion", "created": 0, "model": ""}
+        body = {**known, **body, "usage": body.get("usage") or {}}
+    return json.dumps(body).encode()
+
+
 def _decoded(content: bytes) -> str:
     """Return the text of a body: packed without a word of it, or in another encoding than UTF-8."""
     if content.startswith(b"\x1f\x8b"):
@@ -195,11 +214,11 @@ def _of_chunks(chunks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                 known[name] += function.get(name) or ""
         finish = choice.get("finish_reason") or finish
         tokens += (choice.get("logprobs") or {}).get("content") or []
-    message: dict[str, Any] = {"content": content, **besides}
+    message: dict[str, Any] = {"role": "assistant", "content": content, **besides}
     if calls:
         message["tool_calls"] = [{"function": call} for call in calls.values()]
-    choice = {"message": message, "finish_reason": finish, "logprobs": {"content": tokens}}
-    return {"choices": [choice], "usage": usage}
+    said = {"message": message, "finish_reason": finish, "logprobs": {"content": tokens}}
+    return {"choices": [{"index": 0, **said}], "usage": usage}
 
 
 def _of_events(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -90,13 +90,16 @@ def _members(text: str) -> dict[str, Any]:
     return found
 
 
-def keeps_whole(httpx: Any, *, parses: bool = True) -> Callable[[Any], Awaitable[None]]:
+Read = Callable[[bytes], "bytes | None"]
+
+
+def keeps_whole(httpx: Any, read: Read | None = None) -> Callable[[Any], Awaitable[None]]:
     """Return an event hook that takes a body for read of which the answer came whole, although its
     connection then ended as it should not.
 
     Some gateways leave out the last chunk, or count more bytes than they send; what they sent was
-    paid for. `httpx` is the package whose responses it is given; `parses` says that whoever takes
-    the body reads one that breaks off and says so by nothing but itself.
+    paid for. `httpx` is the package whose responses it is given; `read` makes of a body the object
+    that it means, for whoever takes nothing else, and returns None where it means none.
     """
 
     class Whole(httpx.AsyncByteStream):  # type: ignore[misc]
@@ -108,7 +111,7 @@ def keeps_whole(httpx: Any, *, parses: bool = True) -> Callable[[Any], Awaitable
             try:
                 async for part in self._stream:
                     parts.append(part)
-                whole = None if parses else mended(b"".join(parts))
+                whole = None if read is None else read(b"".join(parts))
             except Exception as error:
                 whole = mended(b"".join(parts)) if broke_off(error) else None
                 if whole is None:
@@ -126,12 +129,12 @@ def keeps_whole(httpx: Any, *, parses: bool = True) -> Callable[[Any], Awaitable
     return hook
 
 
-def keeps_whole_of(client: Any) -> None:
+def keeps_whole_of(client: Any, read: Read) -> None:
     """Have a package's client of httpx, or of its successor, do as `keeps_whole` says."""
     for kind in type(client).__mro__:
         name = kind.__module__.split(".")[0]
         if kind.__name__ == "AsyncClient" and name in ("httpx", "httpx2"):
-            hook = keeps_whole(importlib.import_module(name), parses=False)
+            hook = keeps_whole(importlib.import_module(name), read)
             hooks = client.event_hooks
             client.event_hooks = {**hooks, "response": [*hooks["response"], hook]}
 
