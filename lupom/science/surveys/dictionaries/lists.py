@@ -139,7 +139,7 @@ def _cut(part: str, *, last: bool) -> str:
     if last:  # a sentence may follow the last one
         text = re.split(r"[;|]\s*(?=[A-Za-z.]{1,3}\s*[:=])", text)[0]
         text = re.split(r"(?<=[\w)])\.\s+(?=[A-Z])|\n\s*\n|\n(?=[A-Z][^\n]*[.:]$)", text)[0]
-    return plain(text.strip(_ENDS).strip("}]")).rstrip(".").strip()
+    return plain(text.strip(_ENDS).strip("}]")).rstrip(".:").strip()
 
 
 def _literal(text: str) -> dict[str, str]:

@@ -57,6 +57,7 @@ def read(text: str, name: str, columns: Sequence[str]) -> Dictionary:
     sentence, ranked = "", False
     starts: dict[str, dict[str, Variable]] = {}
     late: list[tuple[Variable, dict[str, str]]] = []
+    absent: set[str] = set()  # codes that a sentence says are no answer: '0=missed'
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             below = False
@@ -80,6 +81,7 @@ def read(text: str, name: str, columns: Sequence[str]) -> Dictionary:
                 variable.labels = {**held, **codes}
             continue
         if codes:
+            absent |= {c for c, t in codes.items() if worded and lists.is_absent(t)}
             # Lines of one code each are of one scale, whatever stands between them.
             scale = codes if used or worded or len(codes) > 1 else {**scale, **codes}
             said = line if worded else sentence
@@ -101,6 +103,8 @@ def read(text: str, name: str, columns: Sequence[str]) -> Dictionary:
         variable.labels, variable.measure = dict(codes), "ordinal"
     for variable in out.variables.values():
         variable.missing |= {c for c, t in variable.labels.items() if lists.is_absent(t)}
+        if variable.labels:
+            variable.missing |= absent - variable.labels.keys()
     return out
 
 
@@ -147,6 +151,8 @@ def _describe(variables: list[Variable], rest: str, scale: dict[str, str]) -> bo
     wording, codes = lists.prose(rest)
     if not codes:
         wording, codes = lists.steps(wording)
+    if told := re.match(r"[\"\u201c]([^\"\u201c\u201d]{3,})[\"\u201d]\s+\w", wording):
+        wording = told[1]  # '"What is your age?" entered as text'
     wording = re.sub(
         r"[,;:]?\s*(?:chosen from (?:a )?(?:list|drop ?down menu)(?: where)?|where)$", "", wording
     )

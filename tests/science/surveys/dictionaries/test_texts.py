@@ -85,3 +85,21 @@ def test_prose_is_no_variable():
 def test_a_range_of_items_has_one_scale():
     read = texts.read("Q1-Q3: 1=No, 2=Yes\n", "codebook.txt", ["Q1", "Q2", "Q3"]).variables
     assert [v.labels for v in read.values()] == [{"1": "No", "2": "Yes"}] * 3
+
+
+def test_a_code_for_no_answer_that_is_said_once_holds_for_every_scale():
+    told = (
+        "Items were rated as 1=Disagree, 3=Neutral, 5=Agree. 0=missed.\n\n"
+        "The following were rated on a five point scale where 1=Disagree, 3=Neutral, 5=Agree:\n\n"
+        "EXT1\tI am the life of the party.\n\n"
+        "Other questions.\n"
+        'member\t"Are you a member?", 0=No, 1=Yes\n'
+        'age\t"What is your age?" entered as text (below 13 not recorded)\n'
+    )
+    read = texts.read(told, "codebook.txt", ["EXT1", "member", "age"]).variables
+    assert read["EXT1"].labels == {"1": "Disagree", "3": "Neutral", "5": "Agree"}
+    assert read["EXT1"].missing == {"0"}
+    # Where a code is an answer of a question's own it is one.
+    assert read["member"].missing == set()
+    assert read["age"].missing == set()
+    assert read["age"].label == "What is your age?"
