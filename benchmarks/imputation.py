@@ -50,7 +50,7 @@ import numpy as np
 from planning import gss  # type: ignore[import-not-found]
 
 from lupom.science.blas import one_thread
-from lupom.science.planning import blocks, imputation, rubin
+from lupom.science.planning import designs, imputation, rubin
 from lupom.science.planning.moments import Cells, cells, fit
 from lupom.science.planning.questionnaire import answered
 from lupom.science.predictors.task import Bools, Floats, Ints, everyone
@@ -215,8 +215,8 @@ def main() -> None:
     population = everybody.only(complete)
     offsets, n = population.offsets, given.people
     owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    contrasts = blocks.scores(fit(population, seed=1))
-    design = blocks.assign_blocks(contrasts, 4, 2, seed=1)
+    contrasts = designs.scores(fit(population, seed=1))
+    design = designs.assign_blocks(contrasts, 4, 2, seed=1)
     true = statistics(population.codes, offsets)
     fillers: dict[str, tuple[Filler, int]] = {"ours": (imputed, given.draws)}
     if given.forest and importlib.util.find_spec("miceforest"):
@@ -260,9 +260,9 @@ def main() -> None:
             print(f"{name}: draw {draw + 1} of {most}", file=sys.stderr)
     rng = np.random.default_rng(1)
     # Widths against those asked alone, as they are predicted.
-    shares = (blocks.efficiency(contrasts, design.forms) / design.forms.mean(axis=0)) ** -0.5
+    shares = (designs.efficiency(contrasts, design.forms) / design.forms.mean(axis=0)) ** -0.5
     together = design.together[i, j]
-    pairs = (blocks.association_efficiency(contrasts, design.forms)[i, j] / together) ** -0.5
+    pairs = (designs.association_efficiency(contrasts, design.forms)[i, j] / together) ** -0.5
     strength = np.abs(np.tanh(true[2]))
     kinds: dict[str, tuple[str, Floats, Floats, Bools]] = {
         "shares": ("shares", true[0], shares[owner], owner >= 0),

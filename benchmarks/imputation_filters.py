@@ -43,7 +43,7 @@ import pyarrow as pa
 from imputation import Tally, asked_alone, held_between, width  # type: ignore[import-not-found]
 from planning import masculinity  # type: ignore[import-not-found]
 
-from lupom.science.planning import blocks, imputed, rubin
+from lupom.science.planning import blocks, designs, imputed, rubin
 from lupom.science.planning.questionnaire import questionnaires
 from lupom.science.predictors.task import Bools, Floats, Ints
 
@@ -297,7 +297,7 @@ def measured(people: Population, given: Any) -> dict[str, Any]:
     everybody = only(people, some)
     design = blocks.design_blocks(*tables(everybody, everybody.codes >= 0), seed=1).to_pylist()
     at = {r["question_id"]: r for r in design}
-    chosen = blocks.design_of([at[q] for q in people.questions])
+    chosen = designs.design_of([at[q] for q in people.questions])
     true = truth(own)
     tally = Tally()
     reached = []

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from lupom.science.inputs import arrow
-from lupom.science.planning.blocks import CORE, design_of, letter
+from lupom.science.planning.designs import CORE, design_of, letter
 
 ASSIGNMENTS = pa.schema(
     [

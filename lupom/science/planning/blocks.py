@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations
 from math import comb
 from typing import Any
 
@@ -14,7 +13,16 @@ import pyarrow.compute as pc
 
 from lupom.science.blas import one_thread
 from lupom.science.inputs import arrow
-from lupom.science.planning.moments import Moments, cells, fit
+from lupom.science.planning.designs import (
+    CORE,
+    assign_blocks,
+    association_efficiency,
+    design_of,
+    efficiency,
+    letter,
+    scores,
+)
+from lupom.science.planning.moments import cells, fit
 from lupom.science.planning.questionnaire import (
     Questionnaire,
     few,
@@ -23,7 +31,7 @@ from lupom.science.planning.questionnaire import (
     questionnaires,
     varying,
 )
-from lupom.science.predictors.task import Bools, Floats, Ints
+from lupom.science.predictors.task import Bools, Floats, Ints, Task
 
 BLOCKS = pa.schema(
     [
@@ -50,11 +58,6 @@ ASSOCIATIONS = pa.schema(
         ("half_width", pa.float64()),
     ]
 )
-CORE = "core"
-# Of attributes, which everybody is known by, so many combinations as tell most of the answers.
-FACTORS = 8
-# Exchanges of two questions that are tried; more than this find next to nothing with 25 questions.
-TRIES = 600
 # Above this number of questions the information on all covariances at once is too large a matrix;
 # then efficiencies of associations are of those asked together alone, which is the least they are.
 MOST = 54
@@ -63,169 +66,6 @@ MOST = 54
 MOST_FORMS = 500
 # What a number on an association is based on.
 INFORMATION, TOGETHER, NEVER = "information", "asked_together", "never_together"
-
-
-@dataclass(frozen=True)
-class Design:
-    """Which questions each form has.
-
-    Attributes
-    ----------
-    block : (Q), the block of each question, -1 for those everybody is asked.
-    forms : (F, Q), which questions are in each form; as many people have each.
-    names : (F), the blocks of each form.
-    """
-
-    block: Ints
-    forms: Bools
-    names: tuple[tuple[int, ...], ...]
-
-    @property
-    def together(self) -> Floats:
-        """Return the share of people who are asked both of two questions, (Q, Q)."""
-        forms = self.forms.astype(np.float64)
-        return np.asarray(forms.T @ forms / len(forms))
-
-
-@dataclass(frozen=True)
-class Scores:
-    """One number for each question, and the attributes' factors after them.
-
-    Attributes
-    ----------
-    covariance : (Q + factors, Q + factors). questions : Q.
-    """
-
-    covariance: Floats
-    questions: int
-
-    @property
-    def correlation(self) -> Floats:
-        """Return the correlation of questions, (Q, Q)."""
-        own = self.covariance[: self.questions, : self.questions]
-        spread = np.sqrt(np.diag(own))
-        return np.asarray(own / np.outer(spread, spread))
-
-
-def scores(moments: Moments) -> Scores:
-    """Return for each question the contrast of its options that other questions tell most of.
-
-    That is the first left singular vector of its options' covariance with all other columns. Of
-    the attributes the combinations are kept that explain most of these contrasts.
-    """
-    count, width = len(moments.sizes), moments.width
-    weights = np.zeros((len(moments.mean), count))
-    for question in range(count):
-        part = moments.columns(question)
-        across = moments.covariance[part].copy()
-        across[:, part] = 0.0
-        weights[part, question] = np.linalg.svd(across, full_matrices=False)[0][:, 0]
-    covariance = weights.T @ moments.covariance @ weights
-    known = moments.covariance[width:, width:]
-    if not len(known):
-        return Scores(covariance, count)
-    across = moments.covariance[width:] @ weights
-    explained = across.T @ np.linalg.solve(known, across)
-    values, vectors = np.linalg.eigh(explained)
-    factors = vectors[:, ::-1][:, : min(FACTORS, len(known), count)]
-    cross = explained @ factors
-    own = factors.T @ explained @ factors
-    own[np.diag_indices_from(own)] += 1e-9 * max(float(values.max()), 1e-9)
-    return Scores(np.block([[covariance, cross], [cross.T, own]]), count)
-
-
-def design(block: Ints, asked: int) -> Design:
-    """Return the forms of blocks: every choice of so many of them, each asked of as many people."""
-    names = tuple(combinations(range(int(block.max()) + 1), asked))
-    forms = np.array([np.isin(block, (*name, -1)) for name in names])
-    return Design(block, forms, names)
-
-
-def efficiency(given: Scores, forms: Bools) -> Floats:
-    """Return how much of the precision of each question's mean is left, (Q), 1 being all.
-
-    The information of a form on the means is the inverse covariance of what it asks, and that of
-    the design their mean over forms (a multivariate normal with known covariance, people missing
-    at random); attributes are known of everybody. An efficiency of .8 is that of 80 people asked
-    everything in place of 100.
-    """
-    information = _information(given, forms)
-    left = np.diag(np.linalg.inv(information))[: given.questions]
-    return np.asarray(np.diag(given.covariance)[: given.questions] / left)
-
-
-def association_efficiency(given: Scores, forms: Bools) -> Floats:
-    """Return how much of the precision of each two questions' covariance is left, (Q, Q).
-
-    By Fisher's information of a multivariate normal on all covariances together, without the
-    attributes; the diagonal is that of variances.
-    """
-    count = given.questions
-    own = given.covariance[:count, :count]
-    i, j = np.triu_indices(count)
-    scale = np.where(i == j, 0.5, 1.0)
-    information = np.zeros((len(i), len(i)))
-    for form in forms:
-        w = np.zeros((count, count))
-        w[np.ix_(form, form)] = np.linalg.inv(own[np.ix_(form, form)])
-        information += w[np.ix_(i, i)] * w[np.ix_(j, j)] + w[np.ix_(i, j)] * w[np.ix_(j, i)]
-    information *= np.outer(scale, scale) / len(forms)
-    left = np.diag(np.linalg.inv(information))
-    whole = own[i, i] * own[j, j] + own[i, j] ** 2
-    out = np.zeros((count, count))
-    out[i, j] = out[j, i] = whole / left
-    return out
-
-
-def assign_blocks(
-    given: Scores, blocks: int, asked: int, *, core: Bools | None = None, seed: int = 0
-) -> Design:
-    """Return the design that is best of those an exchange of two questions leads to.
-
-    What is made small is the mean loss of precision of means (1 / `efficiency`), and that of
-    associations: 1 / the share asked together, weighted by squared correlations, so that pairs that
-    depend are asked together often. The first wants questions that tell each other in different
-    blocks, the second in the same. Blocks differ by one question at most (matrix sampling as by
-    Raghunathan and Grizzle 1995; choice by exchanges as by Adigüzel and Wedel 2008).
-    """
-    rng = np.random.default_rng(seed)
-    count = given.questions
-    fixed = np.zeros(count, dtype=bool) if core is None else core
-    free = np.flatnonzero(~fixed)
-    block = np.full(count, -1, dtype=np.int64)
-    block[rng.permutation(free)] = np.arange(len(free)) % blocks
-    weights = np.square(given.correlation)
-    np.fill_diagonal(weights, 0.0)
-    weights /= max(float(weights.sum()), 1e-12)
-
-    def lost(one: Design) -> float:
-        means = float((1 / efficiency(given, one.forms)).mean())
-        return means + float((weights / np.maximum(one.together, 1e-3)).sum())
-
-    best = design(block, asked)
-    least = lost(best)
-    for _ in range(TRIES if len(free) > blocks else 0):
-        one, other = rng.choice(free, 2, replace=False)
-        if block[one] == block[other]:
-            continue
-        block[[one, other]] = block[[other, one]]
-        found = design(block.copy(), asked)
-        now = lost(found)
-        if now < least:
-            best, least = found, now
-        else:
-            block[[one, other]] = block[[other, one]]
-    return best
-
-
-def _information(given: Scores, forms: Bools) -> Floats:
-    size = len(given.covariance)
-    out = np.zeros((size, size))
-    for form in forms:
-        there = np.concatenate([form, np.ones(size - given.questions, dtype=bool)])
-        at = np.ix_(there, there)
-        out[at] += np.linalg.inv(given.covariance[at])
-    return out / len(forms)
 
 
 def design_blocks(
@@ -259,8 +99,9 @@ def design_blocks(
     block ('core', 'A', 'B', ...), blocks_asked, asked (share of people), efficiency (as
     `efficiency`), half_width (how many times as wide intervals are as if all were asked, with
     imputation), half_width_alone (the same from answers alone). A recode is where its source is
-    (recode_of), with its numbers. Questions to which all gave one answer have no row, but for those
-    of `core`. A survey with fewer questions than blocks has the design of as
+    (recode_of), with its numbers. Choices of one question, which are told by `kind` and `battery`
+    of `questions` where it has these, are in one block. Questions to which all gave one answer have
+    no row, but for those of `core`. A survey with fewer questions than blocks has the design of as
     many blocks as questions (`nearest`), one with fewer than two questions to be parted no rows.
 
     Raises
@@ -285,7 +126,8 @@ def design_blocks(
     listed = ids_by_survey(questions)
     every = listed if others is None else ids_by_survey(others)
     wanted = named(every, core, "plan_core", "question")
-    fixed_of = _cores(found, wanted, note)
+    units = {one.task.survey: _units(one.task, questions) for one in found}
+    fixed_of = _cores(found, units, wanted, note)
     for one, same in varied:
         task, fixed = one.task, fixed_of[one.task.survey]
         told = [question for question in same if question not in wanted[task.survey]]
@@ -294,7 +136,8 @@ def design_blocks(
                 f"{task.survey}: to {few(told)} everybody gave one answer;"
                 f" {'it is' if len(told) == 1 else 'they are'} in no block"
             )
-        count = int((~fixed).sum())
+        unit = units[task.survey]
+        count = len(np.unique(unit[~fixed]))
         if unknown := [q for q in listed[task.survey] if q not in set(one.whole.questions)]:
             note(f"{task.survey}: {few(unknown)} was answered by nobody, and is in no block")
         if count < 2:
@@ -313,7 +156,7 @@ def design_blocks(
             )
         with one_thread():
             given = scores(fit(cells(task), seed=seed))
-            chosen = assign_blocks(given, own, each, core=fixed, seed=seed)
+            chosen = assign_blocks(given, own, each, core=fixed, unit=unit, seed=seed)
             left = efficiency(given, chosen.forms)
         share = np.diag(chosen.together)
         place = {question: q for q, question in enumerate(task.questions)}
@@ -450,8 +293,37 @@ def _counted(count: int) -> str:
     return "there is 1 question" if count == 1 else f"there are {count} questions"
 
 
+def _units(task: Task, questions: Any) -> Ints:
+    """Return which questions are choices of one, (Q): these have the same number.
+
+    Whoever is shown "select all that apply" is shown all of it. Choices are of kind 'multiple' and
+    follow each other; they share a battery, or without wordings the beginning of their names.
+    """
+    table = arrow(questions)
+    if "kind" not in table.column_names:
+        return np.arange(len(task.questions))
+    columns = [c for c in ("question_id", "kind", "battery") if c in table.column_names]
+    own = table.filter(pc.equal(table["survey"], task.survey)).select(columns)
+    asked = {row["question_id"]: row for row in own.to_pylist()}
+    out, last = np.zeros(len(task.questions), dtype=np.int64), ""
+    for q, name in enumerate(task.questions):
+        row = asked[name]
+        of = row.get("battery") or _stem(name)
+        choice = of if row["kind"] == "multiple" else ""
+        out[q] = out[q - 1] if q and choice and choice == last else q
+        last = choice
+    return out
+
+
+def _stem(name: str) -> str:
+    """Return a name without what counts the choices of its question: 'q4' of 'q4_1' and 'q4b'."""
+    found = re.fullmatch(r"(.*\w)[\W_]+\w+|(.*\d)[A-Za-z]|(.*[A-Za-z])\d+", name)
+    return "" if found is None else next(part for part in found.groups() if part)
+
+
 def _cores(
     found: Sequence[Questionnaire],
+    units: Mapping[str, Ints],
     wanted: Mapping[str, Collection[str]],
     note: Callable[[str], None],
 ) -> dict[str, Bools]:
@@ -459,7 +331,8 @@ def _cores(
 
     Parameters
     ----------
-    wanted : those that are to be, by survey.
+    units : what is one question for a person, as `_units`. wanted : those that are to be, by
+        survey; the other choices of a question are with them.
 
     Those that tell who can be asked another one are among them: whoever is asked that one's block
     and not theirs could not be asked it.
@@ -476,17 +349,6 @@ def _cores(
                 " be asked other questions, and so everybody is asked (core)"
             )
         fixed[sorted(screens)] = True
-        out[one.task.survey] = fixed
+        unit = units[one.task.survey]
+        out[one.task.survey] = np.isin(unit, unit[fixed])
     return out
-
-
-def design_of(rows: Sequence[Mapping[str, Any]]) -> Design:
-    """Return the design that rows of `design_blocks` are of, its questions in their order."""
-    letters = sorted({r["block"] for r in rows} - {CORE}, key=lambda word: (len(word), word))
-    block = [-1 if r["block"] == CORE else letters.index(r["block"]) for r in rows]
-    return design(np.array(block, dtype=np.int64), int(rows[0]["blocks_asked"]))
-
-
-def letter(block: int) -> str:
-    """Return the name of a block."""
-    return CORE if block < 0 else (chr(65 + block) if block < 26 else f"B{block + 1}")

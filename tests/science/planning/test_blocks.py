@@ -9,54 +9,7 @@ import pandas as pd
 import pytest
 
 from lupom.science.planning import assignments, blocks
-from lupom.science.planning.blocks import Scores
 from tests.science.planning.surveys import filtered, tables, three_themes
-
-
-def pair(correlation: float) -> Scores:
-    return Scores(np.array([[1.0, correlation], [correlation, 1.0]]), 2)
-
-
-def either() -> np.ndarray:
-    """Two forms of one question each."""
-    return np.array([[True, False], [False, True]])
-
-
-def test_of_questions_that_tell_nothing_of_each_other_the_share_asked_is_left():
-    assert blocks.efficiency(pair(0.0), either()) == pytest.approx([0.5, 0.5])
-
-
-def test_what_is_told_by_another_question_loses_less():
-    # Half of the people asked y and x both, half x alone: the mean of y by regression on x has the
-    # variance of 1 / n_y (1 - r^2) + r^2 / n (Little and Rubin 2002, 7.2).
-    r = 0.8
-    forms = np.array([[True, True], [True, False]])
-    left = blocks.efficiency(pair(r), forms)
-    assert left[0] == pytest.approx(1.0)
-    assert left[1] == pytest.approx(1 / (2 * (1 - r**2) + r**2))
-
-
-def test_predicted_precision_is_that_of_maximum_likelihood_in_simulations():
-    rng = np.random.default_rng(0)
-    r, n = 0.7, 200
-    forms = np.array([[True, True], [True, False]])
-    found = []
-    for _ in range(4000):
-        x = rng.normal(size=n)
-        y = r * x[: n // 2] + np.sqrt(1 - r**2) * rng.normal(size=n // 2)
-        known = x[: n // 2]
-        slope = np.cov(known, y)[0, 1] / known.var(ddof=1)
-        found.append(y.mean() + slope * (x.mean() - known.mean()))
-    left = blocks.efficiency(pair(r), forms)[1]
-    assert np.var(found) * n == pytest.approx(1 / left, rel=0.08)
-
-
-def test_the_association_of_two_is_left_as_they_are_asked_together():
-    forms = np.array([[True, True], [True, False], [False, True]])
-    left = blocks.association_efficiency(pair(0.0), forms)
-    assert left[0, 1] == pytest.approx(1 / 3)
-    # Something is known of it by the variances alone where it is strong.
-    assert blocks.association_efficiency(pair(0.9), forms)[0, 1] > 1 / 3
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +44,52 @@ def test_a_core_is_asked_of_everybody(survey):
     assert set(core) == {"a0", "b0"}
     assert all(r["half_width"] == pytest.approx(1) for r in core.values())
     assert core["a0"]["asked"] == 1
+
+
+# Of one theme each, so that by themselves they are in different blocks.
+MIXED = {"a3": "q1_1", "b0": "q1_2", "c2": "q1_3"}
+
+
+def mixed(kind, battery=""):
+    """Return the survey with three questions that begin it as if they were parts of one."""
+    answers = three_themes(n=1200)
+    named = {MIXED[name]: answers[name] for name in MIXED}
+    rest = {name: codes for name, codes in answers.items() if name not in MIXED}
+    return chosen_among(tables({**named, **rest}), MIXED.values(), kind, battery)
+
+
+def chosen_among(survey, names, kind="multiple", battery=""):
+    """Return a survey some of whose questions are of a kind."""
+    responses, respondents, questions = survey
+    kinds = np.where(questions["question_id"].isin(names), kind, "single")
+    return responses, respondents, questions.assign(kind=kinds, battery=battery)
+
+
+@pytest.mark.parametrize("battery", ["", "Which of these?"], ids=["by names", "by wording"])
+def test_choices_of_one_question_are_asked_together(battery):
+    def block_of(kind):
+        rows = blocks.design_blocks(*mixed(kind, battery), blocks=3, asked=2).to_pylist()
+        # No block is longer for it.
+        assert sorted(Counter(r["block"] for r in rows).values()) == [3, 4, 4]
+        return [r["block"] for r in rows if r["question_id"] in MIXED.values()]
+
+    assert len(set(block_of("multiple"))) == 1
+    assert len(set(block_of("ordinal"))) > 1
+
+
+def test_a_choice_that_everybody_is_asked_takes_the_others_with_it(survey):
+    shown = chosen_among(survey, ["a0", "a1", "b0", "b1"])
+    rows = blocks.design_blocks(*shown, blocks=3, asked=2, core=["a1"]).to_pylist()
+    core = {r["question_id"] for r in rows if r["block"] == "core"}
+    # b0 and b1 are choices of another question.
+    assert core == {"a0", "a1"}
+
+
+def test_choices_of_which_one_is_left_are_no_design(survey):
+    shown = chosen_among(survey, survey[2]["question_id"], battery="Which?")
+    said = []
+    assert not blocks.design_blocks(*shown, note=said.append).num_rows
+    assert "there is 1 question to be parted" in said[0]
 
 
 def test_what_makes_no_design_is_told(survey):
