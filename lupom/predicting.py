@@ -115,7 +115,8 @@ def predict(
     if screening is None:
         note(
             "asked is blank: filters are kept with the combination, and fitted_stack has none"
-            " (lupom run --select +fitted_stack)"
+            " (lupom run --select +fitted_stack; in a project of before filters were kept, take"
+            " models/prediction/fitted_stack.py from a new one, which `lupom init` makes, first)"
         )
     tables: dict[str, list[pa.Table]] = {}
     for start in range(0, len(persons.ids), BLOCK):

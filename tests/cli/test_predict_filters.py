@@ -161,7 +161,8 @@ def test_of_a_table_that_keeps_no_filters_it_is_told(folder, monkeypatch):
         rows = project.predict(answers={"work": "No"}, note=told.append).df()
     assert told == [
         "asked is blank: filters are kept with the combination, and fitted_stack has none"
-        " (lupom run --select +fitted_stack)"
+        " (lupom run --select +fitted_stack; in a project of before filters were kept, take"
+        " models/prediction/fitted_stack.py from a new one, which `lupom init` makes, first)"
     ]
     assert rows["asked"].isna().all()
     assert rows["answer"].notna().all()
