@@ -230,11 +230,13 @@ def _sheet(path: Path) -> File:
     return file
 
 
-def _excel(path: Path) -> tuple[list[list[Any]], str, list[str], bool]:
-    """Return the rows of a workbook's sheet of answers, its name, the others', if it is the first.
+def workbook(path: Path) -> Any:
+    """Open a workbook of Excel's to be read, its formulas as their values; to be closed.
 
-    It is the first, unless that has less than two columns or a handful of rows (a title page, a
-    read-me) where another has a hundred cells and more than it.
+    Raises
+    ------
+    ModuleNotFoundError : saying what to install, without openpyxl.
+    ValueError : naming the file, for one that is no workbook, or damaged.
     """
     try:
         import openpyxl
@@ -243,9 +245,18 @@ def _excel(path: Path) -> tuple[list[list[Any]], str, list[str], bool]:
             f"{path.name}: reading {path.suffix} needs openpyxl: pip install 'lupom[files]'"
         ) from error
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        return openpyxl.load_workbook(path, read_only=True, data_only=True)
     except DAMAGED as error:
         raise ValueError(f"{path.name}: not an Excel file, or a damaged one ({error})") from error
+
+
+def _excel(path: Path) -> tuple[list[list[Any]], str, list[str], bool]:
+    """Return the rows of a workbook's sheet of answers, its name, the others', if it is the first.
+
+    It is the first, unless that has less than two columns or a handful of rows (a title page, a
+    read-me) where another has a hundred cells and more than it.
+    """
+    book = workbook(path)
     try:
         sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
         sheets = sheets or list(book.worksheets)

@@ -95,16 +95,7 @@ def _table(path: Path, columns: Sequence[str], encoding: str | None) -> Dictiona
 
 def _workbook(path: Path, columns: Sequence[str], encoding: str | None) -> Dictionary | None:
     """Return what a workbook's sheets say together: variables in one, their codes in another."""
-    try:
-        import openpyxl
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"{path.name}: reading {path.suffix} needs openpyxl: pip install 'lupom[files]'"
-        ) from error
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except tables.DAMAGED as error:
-        raise ValueError(f"{path.name}: not an Excel file, or a damaged one ({error})") from error
+    book = tables.workbook(path)
     try:
         # Sheets of answers are longer than those of a codebook, and slow to read.
         short = [s for s in book.worksheets if (s.max_row or 0) <= MOST_VARIABLES]
