@@ -58,6 +58,11 @@ ASSOCIATIONS = pa.schema(
         ("half_width", pa.float64()),
     ]
 )
+# How programs name the choices of a question: 'diet/rice', 'Q1[SQ001]', 'diet___1', 'q4b'.
+_CHOICE = re.compile(
+    r"(.*[^\W_])(?:/[^/]+|\[[^\]]+\]|[_.\s-]+(?:(?:SQ)?\d+|[A-Za-z]))|(.*\d)[A-Za-z]|([A-Za-z_]+)\d+"
+)
+_ANY = frozenset(("q", "v", "var", "item", "question", "frage", "col", "column"))
 # Above this number of questions the information on all covariances at once is too large a matrix;
 # then efficiencies of associations are of those asked together alone, which is the least they are.
 MOST = 54
@@ -316,9 +321,13 @@ def _units(task: Task, questions: Any) -> Ints:
 
 
 def _stem(name: str) -> str:
-    """Return a name without what counts the choices of its question: 'q4' of 'q4_1' and 'q4b'."""
-    found = re.fullmatch(r"(.*\w)[\W_]+\w+|(.*\d)[A-Za-z]|(.*[A-Za-z])\d+", name)
-    return "" if found is None else next(part for part in found.groups() if part)
+    """Return a name without what counts the choices of its question: 'q4' of 'q4_1' and 'q4b'.
+
+    '' where nothing counts them, or all questions of a file: 'q1', 'var_2'.
+    """
+    found = _CHOICE.fullmatch(name)
+    stem = "" if found is None else next(part for part in found.groups() if part)
+    return "" if stem.casefold() in _ANY else stem
 
 
 def _cores(

@@ -77,6 +77,30 @@ def test_choices_of_one_question_are_asked_together(battery):
     assert len(set(block_of("ordinal"))) > 1
 
 
+@pytest.mark.parametrize(
+    ("names", "one"),
+    [
+        (["diet/rice", "diet/milk", "diet/meat"], True),
+        (["Q1[SQ001]", "Q1[SQ002]", "Q1[SQ003]"], True),
+        (["diet___1", "diet___2", "diet___98"], True),
+        (["q4a", "q4b", "q4c"], True),
+        # Nothing says that these are of one question.
+        (["q1", "q2", "q3"], False),
+        (["var_1", "var_2", "var_3"], False),
+        (["q1_1", "q2_1", "q3_1"], False),
+        (["home_rents", "home_owns", "home_shares"], False),
+    ],
+)
+def test_names_tell_which_choices_are_of_one_question(names, one):
+    answers = three_themes(n=1200)
+    first = {name: answers[own] for name, own in zip(names, MIXED, strict=True)}
+    rest = {name: codes for name, codes in answers.items() if name not in MIXED}
+    shown = chosen_among(tables({**first, **rest}), names)
+    rows = blocks.design_blocks(*shown, blocks=3, asked=2).to_pylist()
+    block = {r["question_id"]: r["block"] for r in rows}
+    assert (len({block[name] for name in names}) == 1) == one
+
+
 def test_a_choice_that_everybody_is_asked_takes_the_others_with_it(survey):
     shown = chosen_among(survey, ["a0", "a1", "b0", "b1"])
     rows = blocks.design_blocks(*shown, blocks=3, asked=2, core=["a1"]).to_pylist()
