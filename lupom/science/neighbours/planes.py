@@ -75,8 +75,9 @@ def agreements(
     Two agree in the bits in which no plane differs and that both know.
     """
     b, m = mine[0].shape[1], others[0].shape[1]
-    # Counted as unsigned numbers, which NumPy counts bits in; signed ones have room for none.
-    kind = np.min_scalar_type(-max(of.total, 1))
+    # Counted as unsigned numbers, which NumPy counts bits in; signed ones have room for none. Those
+    # with room for -128 have none for 128.
+    kind = np.min_scalar_type(-of.total - 1)
     out = np.empty((b, m), dtype=kind.str.replace("i", "u"))
     differ = np.empty((_ROWS, _COLUMNS), dtype=np.uint64)
     plane = np.empty_like(differ)

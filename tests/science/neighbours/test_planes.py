@@ -28,6 +28,14 @@ def test_agreements_are_those_of_the_values(seed, described, missing):
     assert np.issubdtype(found.dtype, np.signedinteger)
 
 
+@pytest.mark.parametrize("count", [127, 128, 129, 255, 256, 32768])
+def test_whoever_agrees_in_all_does_so_however_many_they_are(count):
+    codes = np.zeros((2, 1), dtype=np.int64)
+    layout = planes.layout([2], np.array([count]))
+    words = planes.packed(codes, layout)
+    assert (planes.agreements(words, words, layout) == count).all()
+
+
 @pytest.mark.parametrize("missing", [0.0, 0.1, 0.9])
 def test_neighbours_are_the_same_by_bits_and_by_products(missing, monkeypatch):
     rng = np.random.default_rng(4)
