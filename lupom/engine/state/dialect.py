@@ -247,9 +247,10 @@ class PostgreSQL(Dialect):
         connection.exec_driver_sql(f"insert into lupom_version values ({version:d})")
 
     def columns(self, connection: Connection, table: str) -> set[str]:
+        # information_schema would hide tables that the user may not read.
         query = (
-            "select column_name from information_schema.columns"
-            f" where table_schema = current_schema() and table_name = '{table}'"
+            "select attname from pg_attribute where attnum > 0 and not attisdropped and attrelid ="
+            f" to_regclass(quote_ident(current_schema()) || '.{table}')"
         )
         return set(connection.exec_driver_sql(query).scalars())
 

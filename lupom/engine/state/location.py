@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from lupom.engine.errors import StateError, did_you_mean
 from lupom.engine.place import MASK, POSTGRESQL, SQLITE, Place, masked
@@ -40,7 +40,9 @@ class Location(Place):
         word = "" if self.password is None else f":{MASK}"
         user = "" if self.user is None else f"{self.user}{word}@"
         port = "" if self.port is None else f":{self.port}"
-        return f"postgresql://{user}{self.host or ''}{port}/{self.database or ''}"
+        host = quote(self.host or "", safe=":")
+        host = f"[{host}]" if ":" in host else host
+        return f"postgresql://{user}{host}{port}/{self.database or ''}"
 
     def __str__(self) -> str:
         return self.shown
@@ -95,7 +97,10 @@ def _server(text: str, setting: str) -> Location:
     # A '/' or '#' in a password ends the host for any reader of URLs.
     if "@" in parts.path or "@" in parts.fragment or "@" in parts.query.partition("=")[0]:
         raise _unreadable(
-            setting, text, "a '/', '?' or '#' in the password is written %2F, %3F, %23"
+            setting,
+            text,
+            "a '/', '?' or '#' in the password is written %2F, %3F, %23 (PGPASSWORD takes it as it"
+            " is)",
         )
     database = unquote(parts.path.removeprefix("/"))
     if not database:
@@ -107,7 +112,8 @@ def _server(text: str, setting: str) -> Location:
         POSTGRESQL,
         user=None if not parts.username else unquote(parts.username),
         password=password or None,
-        host=host,
+        # A folder of sockets is written %2Fvar%2Frun%2Fpostgresql.
+        host=None if host is None else unquote(host),
         port=port,
         database=database,
         options=options,

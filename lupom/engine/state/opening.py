@@ -21,6 +21,10 @@ _MEANINGS = (
     ("no password supplied", "it wants a password", "password"),
     ('column "', "its tables are not those of a ledger", "others"),
     ('relation "', "its tables are not those of a ledger", "others"),
+    ("root certificate file", "there is no certificate to know the server by", "certificate"),
+    ("certificate verify failed", "the server's certificate is not trusted", "certificate"),
+    ("server certificate", "the server's certificate is of another host", "certificate"),
+    ("does not support ssl", "the server has no TLS", "no tls"),
     ("does not exist", "the database or the user does not exist", "missing"),
     ("no pg_hba.conf entry", "the server does not let this user or machine in", "refused"),
     ("connection refused", "no server answers there", "down"),
@@ -30,12 +34,17 @@ _MEANINGS = (
     ("failed to resolve host", "there is no such host", "host"),
     ("name or service not known", "there is no such host", "host"),
     ("too many clients", "the server has no connection left", "full"),
+    ("must be owner of", "the user may not renew its tables, which are of an older LUPoM", "owner"),
+    ("denied for database", "the user may not keep a copy of its tables there", "copy"),
+    ("denied for table", "the user may not read and write its tables", "tables"),
+    ("denied for sequence", "the user may not read and write its tables", "tables"),
     ("permission denied", "the user may not make tables there", "rights"),
     ("invalid connection option", "an option after '?' is none of PostgreSQL's", "option"),
+    ("invalid sslmode value", "an option after '?' has no value of PostgreSQL's", "option"),
 )
 _HINTS = {
     "password": "the URL takes it from the environment: \"{{ env_var('LUPOM_STATE') }}\"; without"
-    " one in the URL, PGPASSWORD and ~/.pgpass count",
+    " one in the URL, PGPASSWORD and ~/.pgpass count, which have it as it is: in a URL % is %25",
     "missing": "createdb makes a database, on the server; LUPoM makes the tables",
     "other": "PostgreSQL's port is 5432 where nobody chose another",
     "others": "give the ledger a database of its own",
@@ -44,6 +53,12 @@ _HINTS = {
     "host": "is the host spelled right?",
     "full": "max_connections of the server; each run and worker takes a few",
     "rights": "grant create on schema public to the user",
+    "no tls": "leave ?sslmode=... out of the URL, or have the server take TLS",
+    "certificate": "?sslrootcert=PATH names the authority's; sslmode=require encrypts without",
+    "tables": "their owner lets others in: grant select, insert, update, delete on all tables in"
+    " schema public to USER; grant usage on all sequences in schema public to USER",
+    "owner": "open it once as their owner: lupom debug",
+    "copy": "grant create on database to the user, or open it once as one who has it: lupom debug",
     "option": "options are libpq's: ?sslmode=require",
 }
 
@@ -126,13 +141,28 @@ def failure(location: Location, error: BaseException) -> StateError:
             file=location.path,
             hint="it holds the answers paid for: keep a copy before you move it away",
         )
+    meaning, hint = _meaning(location, error)
+    if meaning is None:
+        return StateError(f"the state database{_at(location)} cannot be reached: {said}")
+    return StateError(f"the state database{_at(location)}: {meaning} ({said})", hint=hint)
+
+
+def unwritten(location: Location, error: BaseException) -> StateError:
+    """Return the error of what cannot be written to a database that is open."""
+    _, hint = _meaning(location, error)
+    said = cause(location, error)
+    return StateError(f"the state database{_at(location)} cannot be written: {said}", hint=hint)
+
+
+def _meaning(location: Location, error: BaseException) -> tuple[str | None, str | None]:
+    """Return what a server's word means and what to do about it, where that is known."""
+    if location.kind == SQLITE:
+        return None, None
     lowered = location.masked(str(getattr(error, "orig", None) or error)).lower()
     for words, meaning, hint in _MEANINGS:
         if words in lowered:
-            return StateError(
-                f"the state database{_at(location)}: {meaning} ({said})", hint=_HINTS[hint]
-            )
-    return StateError(f"the state database{_at(location)} cannot be reached: {said}")
+            return meaning, _HINTS[hint]
+    return None, None
 
 
 def cause(location: Location, error: BaseException) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lupom.engine.errors import StateError
-from lupom.engine.state.opening import cause
+from lupom.engine.state.opening import unwritten
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -195,8 +195,7 @@ class Writer:
                 for item in group:
                     self._commit([item])
                 return
-            said = cause(self._access.location, error)
-            group[0].done(None, StateError(f"the state database cannot be written: {said}"))
+            group[0].done(None, unwritten(self._access.location, error))
             self._settle(group)
             return
         self._settle(group)

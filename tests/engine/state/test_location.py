@@ -38,6 +38,13 @@ def test_a_server_s_url_is_taken_apart(scheme):
     assert "p@ss" not in repr(found)
 
 
+def test_a_folder_of_sockets_and_an_address_of_ipv6_are_hosts():
+    found = location_of("postgresql://ann@%2Fvar%2Frun:5433/team", ROOT)
+    assert (found.host, str(found)) == ("/var/run", "postgresql://ann@%2Fvar%2Frun:5433/team")
+    found = location_of("postgresql://ann@[::1]:5433/team", ROOT)
+    assert (found.host, str(found)) == ("::1", "postgresql://ann@[::1]:5433/team")
+
+
 def test_a_password_may_come_otherwise():
     assert location_of("postgresql://ann@db/team", ROOT).password is None
     assert location_of(f"postgresql://ann@db/team?password={WORD}", ROOT).password == WORD

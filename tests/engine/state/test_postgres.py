@@ -13,6 +13,7 @@ import pytest
 
 from lupom.engine.errors import StateError
 from lupom.engine.state import State, location_of
+from lupom.engine.state.opening import failure
 from tests.support import postgres as support
 from tests.support.postgres import PASSWORD
 
@@ -141,8 +142,10 @@ def test_without_psycopg_it_says_what_to_install(url, monkeypatch):
         (lambda url: url + "x", "the database or the user does not exist"),
         (lambda url: url.replace("127.0.0.1:", "127.0.0.1:1"), "port|no server answers there"),
         (lambda url: url + "?sslmod=require", "an option after '\\?' is none of PostgreSQL's"),
+        (lambda url: url + "?sslmode=on", "an option after '\\?' has no value of PostgreSQL's"),
+        (lambda url: url + "?sslmode=require", "the server has no TLS"),
     ],
-    ids=["password", "no password", "database", "down", "option"],
+    ids=["password", "no password", "database", "down", "option", "value", "tls"],
 )
 def test_what_is_wrong_is_said_in_one_line_without_the_password(url, change, message, monkeypatch):
     monkeypatch.delenv("PGPASSWORD", raising=False)
@@ -153,6 +156,13 @@ def test_what_is_wrong_is_said_in_one_line_without_the_password(url, change, mes
     assert PASSWORD not in said
     assert "other-word" not in said
     assert "at postgresql://lupom" in said or "state: " in said
+
+
+def test_a_missing_certificate_is_no_missing_database():
+    said = 'root certificate file "/home/ann/.postgresql/root.crt" does not exist'
+    error = failure(location_of("postgresql://ann@db.lab/team", ROOT), OSError(said))
+    assert "no certificate to know the server by" in str(error)
+    assert "sslrootcert" in str(error)
 
 
 def test_another_program_at_the_port_is_told(url, server):
@@ -175,3 +185,48 @@ def test_a_newer_schema_is_left_alone(url):
         connection.execute("update lupom_version set version = 99")
     with pytest.raises(StateError, match=r"is of a newer LUPoM \(version 99, this one knows"):
         opened(url)
+
+
+@pytest.fixture
+def colleague(url) -> str:
+    """The URL of the same database for a user who has no rights there yet."""
+    opened(url).close()
+    with psycopg.connect(plain(url), autocommit=True) as connection:
+        connection.execute("drop role if exists ben")
+        connection.execute("create role ben login password 'word-of-ben'")
+    return url.replace(f"lupom:{PASSWORD}", "ben:word-of-ben")
+
+
+def test_a_colleague_without_rights_is_told_which_to_ask_for_and_needs_no_more(url, colleague):
+    with pytest.raises(StateError, match=r"may not read and write its tables.*grant") as caught:
+        opened(colleague)
+    rights = re.findall(r"grant .*? to USER", str(caught.value))
+    with psycopg.connect(plain(url), autocommit=True) as connection:
+        for right in rights:
+            connection.execute(right.replace("USER", "ben"))
+    with opened(colleague) as state:
+        state.record_node(state.start_run("run"), "notes", "llm", "success")
+        record(state, "a")
+        assert [row["key"] for row in state.calls_since(0)] == ["a"]
+    with psycopg.connect(plain(url), autocommit=True) as connection:
+        connection.execute("drop owned by ben")
+
+
+def test_only_the_owner_renews_the_tables_and_others_are_told(url, colleague):
+    with psycopg.connect(plain(url), autocommit=True) as connection:
+        connection.execute("grant select on lupom_version to ben")
+        connection.execute("update lupom_version set version = version - 1")
+    with pytest.raises(StateError, match=r"may not keep a copy .* once as one who has it"):
+        opened(colleague)
+    with psycopg.connect(plain(url), autocommit=True) as connection:
+        connection.execute("drop owned by ben")
+
+
+def test_a_user_who_may_only_read_is_told_what_lacks_when_something_is_written(url, colleague):
+    with psycopg.connect(plain(url), autocommit=True) as connection:
+        connection.execute("grant select on all tables in schema public to ben")
+    told = pytest.raises(StateError, match=r"at postgresql://ben.* cannot be written.*grant")
+    with opened(colleague) as state, told:
+        state.start_run("run")
+    with psycopg.connect(plain(url), autocommit=True) as connection:
+        connection.execute("drop owned by ben")
