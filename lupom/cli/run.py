@@ -198,7 +198,10 @@ def _summary(console: Console, result: RunResult) -> None:
         for node in result.nodes:
             if node.status == r.STOPPED:
                 console.say(f"  {node.node}: {node.message}")
-        console.note("Run again to go on, with another --budget: what was answered is kept.")
+        other = "another --budget"
+        if result.message.startswith("the project's"):
+            other = "a higher budget.project in lupom_project.yml"
+        console.note(f"Run again to go on, with {other}: what was answered is kept.")
 
 
 def test_words(result: RunResult) -> list[str]:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType
 
 from lupom.engine.run.results import StopEvent
+
+# Seconds for a clean end after a second Ctrl-C. Threads that wait for an LLM, a database or in a
+# model cannot be interrupted; what they had in flight is lost then, as with any kill.
+_GRACE = 1.5
 
 
 @dataclass
@@ -39,6 +47,7 @@ def stopping(say: Callable[[str], None], what: str) -> Iterator[Stop]:
             say(f"Stopping: {what}. Ctrl-C again stops at once.")
         elif number == signal.SIGINT:
             signal.signal(signal.SIGINT, previous[signal.SIGINT])
+            threading.Thread(target=_end, args=(say,), daemon=True).start()
             raise KeyboardInterrupt
 
     with suppress(ValueError):
@@ -50,3 +59,13 @@ def stopping(say: Callable[[str], None], what: str) -> Iterator[Stop]:
         with suppress(ValueError):
             for number, handler in previous.items():
                 signal.signal(number, handler)
+
+
+def _end(say: Callable[[str], None]) -> None:
+    time.sleep(_GRACE)
+    say("Stopped.")
+    if sys.stderr.isatty():
+        # A bar that is drawn hides the cursor.
+        sys.stderr.write("\x1b[?25h")
+        sys.stderr.flush()
+    os._exit(128 + signal.SIGINT)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 CLIENTS = (
     *("aiohttp", "anthropic", "asyncio", "boto3", "botocore", "cohere", "google", "google_genai"),
     *("google_genai.types", "groq", "httpcore", "httpx", "httpx2", "instructor", "LiteLLM"),
-    *("mistralai", "openai", "s3transfer", "urllib3", "wordllama"),
+    *("mistralai", "openai", "psycopg", "s3transfer", "urllib3", "wordllama"),
 )
 
 

@@ -161,7 +161,9 @@ def test_a_first_signal_finishes_what_is_in_flight_and_the_next_run_asks_the_res
 
 
 def test_ctrl_c_twice_stops_at_once(project, server):
-    server.latency = 0.2
+    """Whatever it waits for: here for an LLM that does not answer."""
+    server.latency = 300
     code, said = on_a_terminal(project, when=r"\d+ of 40", signals=2)
     assert code == 130, said
-    assert server.answered < ROWS
+    assert "Stopped." in said
+    assert server.answered == 0

@@ -105,13 +105,23 @@ def test_it_goes_by_the_flags_of_the_last_run(lupom, folder, server):
 
 
 def test_a_run_that_stopped_at_its_budget_goes_on_with_the_next(lupom, folder, server):
-    assert lupom("run", "--budget", "220 tokens")[0] == 3
+    code, said = lupom("run", "--budget", "220 tokens")
+    assert code == 3
+    assert "Run again to go on, with another --budget" in said
     before = server.requests
     assert 0 < before < 6
     code, _ = lupom("retry", "--budget", "100k tokens")
     assert code == 0
     assert server.requests == 6
     assert rows(folder, "select count(*) from long_notes") == [(6,)]
+
+
+def test_at_the_project_s_budget_no_option_is_named_that_would_not_help(lupom, folder):
+    file = folder / "lupom_project.yml"
+    file.write_text(file.read_text() + "\nbudget: {project: 30 tokens}\n")
+    code, said = lupom("run")
+    assert code == 3
+    assert "Run again to go on, with a higher budget.project in lupom_project.yml" in said
 
 
 def test_a_run_that_was_killed_is_done_again_as_a_whole(lupom, folder, server):

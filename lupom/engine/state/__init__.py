@@ -337,10 +337,11 @@ class State:
         """Commit what waits and close; safe to call twice."""
         if not self._closed:
             self._closed = True
+            self._access.closing.set()
             with suppress(StateError):
                 self.members.leave()
         self._writer.close()
-        self._access.engine.dispose()
+        self._access.end()
 
     def _insert(self, table: Table, values: Mapping[str, Any]) -> None:
         statement = table.insert()

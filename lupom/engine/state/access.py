@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 from lupom.engine.errors import StateError
 from lupom.engine.place import SQLITE
 from lupom.engine.state.opening import cause, say
+from lupom.engine.state.watch import SILENT, Watch
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -24,6 +26,9 @@ _FIRST, _LONGEST = 0.1, 5.0
 _CLOSING = 10.0
 # SQLSTATE classes of a connection that is gone, and of a server that comes or goes.
 _GONE = ("08", "57P")
+# A server that takes no writes for now: a standby that is to take over, or one without room on its
+# disk or in memory. One that never took any is one that this user may only read.
+_REFUSES = ("25006", "53")
 # Two transactions stood in each other's way: one of them was undone, and is simply done again.
 _AGAIN = ("40001", "40P01")
 
@@ -45,6 +50,7 @@ class Access:
         *,
         wait: float,
         say: Callable[[str], None] = say,
+        silent: float = SILENT,
     ) -> None:
         self.engine = engine
         self.dialect = dialect
@@ -57,6 +63,16 @@ class Access:
         self._lock = threading.Lock()
         self._since: float | None = None
         self._given_up: StateError | None = None
+        self._wrote = False
+        self._watch = None
+        if location.kind != SQLITE:
+            self._watch = Watch(self._silent, self._patience, silent)
+
+    def end(self) -> None:
+        """Close all connections; nothing is read or written after it."""
+        if self._watch is not None:
+            self._watch.stop()
+        self.engine.dispose()
 
     @property
     def given_up(self) -> bool:
@@ -67,7 +83,7 @@ class Access:
         """Return what work reads; raises StateError when the server is gone for too long."""
 
         def once() -> T:
-            with self.engine.connect() as connection:
+            with self.engine.connect() as connection, self._watched(connection):
                 return work(connection)
 
         return self._patiently(once)
@@ -79,10 +95,19 @@ class Access:
         """
 
         def once() -> T:
-            with self._writes.begin() as connection:
-                return work(connection)
+            with (
+                self._writes.connect() as connection,
+                self._watched(connection),
+                connection.begin(),
+            ):
+                result = work(connection)
+            self._wrote = True
+            return result
 
         return self._patiently(once)
+
+    def _watched(self, connection: Connection) -> AbstractContextManager[None]:
+        return nullcontext() if self._watch is None else self._watch.over(connection)
 
     def _patiently(self, once: Callable[[], T]) -> T:
         if self.location.kind == SQLITE:
@@ -99,8 +124,12 @@ class Access:
                 state = getattr(error.orig, "sqlstate", None) or ""
                 if state in _AGAIN:
                     continue
-                if not (error.connection_invalidated or _is_gone(error, state)):
+                refuses = self._wrote and state.startswith(_REFUSES)
+                if not (refuses or error.connection_invalidated or _is_gone(error, state)):
                     raise
+                if refuses:
+                    # What takes its place is met by new connections.
+                    self.engine.dispose()
                 self._lost(error)
             else:
                 self._found()
@@ -114,12 +143,8 @@ class Access:
             now = time.monotonic()
             self._since = since = now if self._since is None else self._since
             if first:
-                self._say(
-                    f"The ledger at {self.location} is gone: {cause(self.location, error)}."
-                    f" Waiting for it, {self.wait:g} s at most; answers that come are kept."
-                )
-            wait = min(self.wait, _CLOSING) if self.closing.is_set() else self.wait
-            if now - since > wait:
+                self._tell(f"is gone: {cause(self.location, error)}")
+            if now - since > self._patience():
                 self._given_up = StateError(
                     f"the ledger at {self.location} was gone for {now - since:.0f} s:"
                     f" {cause(self.location, error)}",
@@ -128,6 +153,26 @@ class Access:
                 )
         if first:
             self.on_outage()
+
+    def _silent(self, seconds: float) -> None:
+        """Note that the server was asked something and does not answer."""
+        with self._lock:
+            first = self._since is None
+            if first:
+                self._since = time.monotonic() - seconds
+                self._tell(f"has not answered for {seconds:.0f} s")
+        if first:
+            self.on_outage()
+
+    def _tell(self, what: str) -> None:
+        self._say(
+            f"The ledger at {self.location} {what}. Waiting for it, {self.wait:g} s at most;"
+            " answers that come are kept."
+        )
+
+    def _patience(self) -> float:
+        """Return for how many seconds the server may be gone now."""
+        return min(self.wait, _CLOSING) if self.closing.is_set() else self.wait
 
     def _found(self) -> None:
         if self._since is None:
