@@ -80,7 +80,7 @@ def predict(
     from lupom.names import several
     from lupom.science.planning import screening as screenings
     from lupom.science.predictors.conformal import ENOUGH
-    from lupom.science.predictors.new_people import STACK, task_of, together
+    from lupom.science.predictors.new_people import STACK, task_of
     from lupom.science.predictors.task import HIDDEN
     from lupom.science.surveys.fields import Misread
     from lupom.science.surveys.newcomers import one
@@ -118,22 +118,25 @@ def predict(
             " (lupom run --select +fitted_stack; in a project of before filters were kept, take"
             " models/prediction/fitted_stack.py from a new one, which `lupom init` makes, first)"
         )
+    elif screening.filters and found.reads_answers and not found.layers:
+        note(
+            f"{screening.filters[0]} and what else tells who is asked a question is predicted as of"
+            " people who left that blank: the project's models are of before it was learned apart"
+            " (take models/staging and models/prediction/learning_questions.sql from a new"
+            " project, which `lupom init` makes, then lupom run --select +fitted_stack)"
+        )
     tables: dict[str, list[pa.Table]] = {}
     for start in range(0, len(persons.ids), BLOCK):
         block = slice(start, start + BLOCK)
         ids, traits = persons.ids[block], persons.attributes[block]
         given = persons.answers[block]
-        here, filters, needed = None, np.zeros(given.shape, dtype=bool), columns
-        gone = filters
+        here, gone, needed = None, np.zeros(given.shape, dtype=bool), columns
         if screening is not None:
             here = _Block(context, name, screening, found.attributes, given, traits, columns)
-            filters, gone, needed = here.filters, here.ruled | here.filters, here.needed
+            gone, needed = here.ruled, here.needed
         task = task_of(found, name, ids, given, traits, needed, gone)
-        said = found.predict(task, every=every)
-        if filters.any():
-            nothing = np.full_like(given, HIDDEN)
-            open_ = task_of(found, name, ids, nothing, traits, needed, ~filters)
-            task, said = together((task, said), (open_, found.predict(open_, every=every)))
+        left = None if screening is None else screening.left(task)
+        said = found.predict(task, every=every, left=left)
         if said.combined is None and said.parts and not every:
             raise UsageError(
                 f"the combination of survey '{name}' cannot be kept: it has a predictor without a"
@@ -170,8 +173,6 @@ class _Block:
     Attributes
     ----------
     ruled : (n, Q), the questions that what is known of them rules out.
-    filters : (n, Q), the questions that are to be predicted without their answers
-        (`Screening.alone`).
     needed : places of the questions to predict: those that are wanted, and their filters.
     """
 
@@ -193,7 +194,6 @@ class _Block:
             codes[:, column] = [place.get(one.get(name) or "", -1) for one in traits]
         self._screening, self._values = screening, screening.values(answers, codes)
         self.ruled = screening.ruled_out(self._values)
-        self.filters = screening.alone(answers) & ~self.ruled
         self.needed = np.union1d(columns, np.array(screening.needed(columns), dtype=np.int64))
         self._shares = {
             number: _shares(context, survey, *list(attributes.items())[number])

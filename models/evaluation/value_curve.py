@@ -12,7 +12,7 @@ def model(lupom):
         known,
         known.filter("role in ('test', 'tuning')"),
         lupom.ref("respondents"),
-        closed,
+        lupom.ref("learning_questions"),
         lupom.ref("predictions").join(closed, "survey, question_id", how="semi"),
         lupom.ref("tuning_answers").join(closed, "survey, question_id", how="semi"),
         lupom.ref("holdout"),

@@ -15,7 +15,7 @@ def model(lupom):
         known.join(people, "survey, respondent_id", how="semi"),
         pairs,
         lupom.ref("respondents").join(people, "survey, respondent_id", how="semi"),
-        closed,
+        lupom.ref("learning_questions"),
         seed=lupom.var("seed", 1),
         group=lupom.var("majority_group", []),
         predictors=lupom.entry_points("lupom.predictors", "predictors"),

@@ -6,7 +6,6 @@ from lupom.science.predictors import new_people
 
 def model(lupom):
     closed = lupom.ref("closed_questions")
-    known = lupom.ref("known_responses")
     combined = new_people.fit_stack(
         lupom.ref("baselines"),
         lupom.ref("tuning_answers"),
@@ -14,9 +13,10 @@ def model(lupom):
         seed=lupom.var("seed", 1),
         level=lupom.var("set_level", 0.9),
     )
-    # Of an answer that is held out it is known that the question was asked, and no more.
     reach = questionnaire.question_reach(
-        known.join(closed.select("survey, question_id"), "survey, question_id"),
+        lupom.ref("unscored_responses").join(
+            closed.select("survey, question_id"), "survey, question_id"
+        ),
         lupom.ref("respondents"),
         closed,
         people=lupom.var("plan_from", 20_000),

@@ -168,6 +168,17 @@ def test_of_a_table_that_keeps_no_filters_it_is_told(folder, monkeypatch):
     assert rows["answer"].notna().all()
 
 
+def test_of_fits_that_saw_what_hangs_on_a_filter_it_is_told(folder, monkeypatch):
+    monkeypatch.setattr("lupom.science.predictors.new_people.Fitted.layers", [])
+    told: list[str] = []
+    with Project(folder, vars=VARS) as project:
+        project.predict(answers={"mood": "Good"}, note=told.append)
+    assert [text.split(":")[0] for text in told] == [
+        "boss and what else tells who is asked a question is predicted as of people who left that"
+        " blank"
+    ]
+
+
 def test_an_interview_asks_and_predicts_nothing_that_is_ruled_out(folder):
     with Project(folder, vars=VARS) as project:
         one = Interview(project, attributes={"age_group": "18-40"})

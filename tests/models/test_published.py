@@ -25,6 +25,7 @@ def published() -> FakeProject:
         "respondent_id::bigint, question_id, 99 from responses where status = 'refused')"
     )
     project.vars["protocol"] = "persona_db"
+    project.build("staging/drawn_pairs.sql")
     project.build("staging/holdout.sql")
     return project
 

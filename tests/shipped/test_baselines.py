@@ -105,13 +105,19 @@ def test_only_these_models_take_answers_out(without_llm):
     with Project(without_llm) as project:
         exempt = [n.name for n in project.nodes.values() if n.config.get("filters_holdout")]
     # known_responses removes them; respondents and survey_designs read attributes and how people
-    # were drawn, which stand in the same file; tuning_answers removes those of test pairs.
+    # were drawn, which stand in the same file; tuning_answers removes those of test pairs, and
+    # unscored_responses of all pairs that are scored. What is hidden besides is in that, so only
+    # these may read it, which find filters.
     assert sorted(exempt) == [
         "known_responses",
         "respondents",
         "survey_designs",
         "tuning_answers",
+        "unscored_responses",
     ]
+    with Project(without_llm) as project:
+        readers = [n.name for n in project.nodes.values() if "unscored_responses" in n.parents]
+    assert sorted(readers) == ["fitted_stack", "follow_ups"]
 
 
 def test_tuning_answers_are_those_of_tuning_pairs(query):

@@ -19,8 +19,8 @@ class FakeProject:
 
     project = FakeProject(seed=1)
     project.add("questions", table)
-    project.build("staging/holdout.sql")
-    project.rows("select * from holdout")
+    project.build("staging/drawn_pairs.sql")
+    project.rows("select * from drawn_pairs")
 
     The object itself is what a Python model gets as its parameter.
     """

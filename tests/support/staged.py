@@ -5,7 +5,8 @@ from __future__ import annotations
 from tests.support.fake_project import FakeProject
 
 STAGING = (
-    *("questions.py", "closed_questions.sql", "respondents.py", "responses.py", "holdout.sql"),
+    *("questions.py", "closed_questions.sql", "respondents.py", "responses.py"),
+    *("drawn_pairs.sql", "unscored_responses.sql", "follow_ups.py", "holdout.sql"),
     *("known_responses.sql", "histories.sql", "llm_respondents.sql", "llm_pairs.sql"),
 )
 

@@ -18,6 +18,7 @@ from lupom.science.evaluation.bootstrap import Draws, interval
 from lupom.science.inputs import arrow, require
 from lupom.science.predictors import baselines, stack
 from lupom.science.predictors.predictor import State
+from lupom.science.predictors.screened import screened
 from lupom.science.predictors.task import Bools, Task, tasks
 
 SIZES = (30, 100, 300, 1000)
@@ -104,7 +105,7 @@ def value_curve(
     holdout = arrow(holdout)
     require(holdout, ("survey", "respondent_id", "question_id", "role", "answer"), "held-out pairs")
     shipped = baselines.shipped()
-    chosen = {name: shipped[name] for name in predictors if name in shipped}
+    chosen = {name: screened(shipped[name]) for name in predictors if name in shipped}
     rows: list[dict[str, Any]] = []
     for task in tasks(known, pairs, respondents, questions, learners=learners):
         usual = task.only(np.flatnonzero(task.scenarios == "known"))

@@ -12,8 +12,8 @@ import pyarrow as pa
 from lupom.science.inputs import arrow
 from lupom.science.planning.options import Singles
 from lupom.science.planning.questionnaire import QUESTION_REACH
-from lupom.science.planning.reach import Reach
-from lupom.science.predictors.task import HIDDEN, Bools, Floats, Ints
+from lupom.science.planning.reach import STRAY, Reach
+from lupom.science.predictors.task import HIDDEN, Bools, Floats, Ints, Task
 
 # What of `question_reach` says who is asked what.
 FILTERS = ("question_id", "filters", "screens", "asked_of_unbarred")
@@ -40,6 +40,13 @@ class Screening:
     screens: tuple[tuple[int, ...], ...]
     rest: Floats
 
+    @property
+    def filters(self) -> list[str]:
+        """Return the questions of which some answer rules another one out."""
+        count = self.bars.shape[1]
+        own = np.unique(self.owner[self.bars.any(axis=1)])
+        return [self.names[int(np.argmax(self.owner == q))][0] for q in own if q < count]
+
     def values(self, answers: Ints, traits: Ints) -> Singles:
         """Return columns as 0 and 1, (n, D), of answers, (n, Q), and attributes, (n, T).
 
@@ -62,22 +69,19 @@ class Screening:
         found = np.flatnonzero((values > 0) & self.bars[:, question])
         return [": ".join(self.names[column]) for column in found]
 
-    def alone(self, answers: Ints) -> Bools:
-        """Return which filters of people are open: not answered, nor anything that hangs on them.
+    def left(self, task: Task) -> Floats:
+        """Return what is left of the options of a task's pairs, (P, width).
 
-        That what hangs on a filter is blank tells of the people of a survey that it was answered so
-        as to rule that out, and nothing of a person who is yet to be asked.
-
-        Parameters
-        ----------
-        answers : (n, Q), below 0 where not known.
+        1, and `reach.STRAY` for those of a filter that rule out what the person answered, since
+        predictors look at nothing that hangs on a filter.
         """
-        out = np.zeros(answers.shape, dtype=bool)
-        for question in np.unique(self.owner[self.bars.any(axis=1)]):
-            if question < answers.shape[1]:
-                hangs = self.bars[self.owner == question].any(axis=0)
-                out[:, question] = (answers[:, hangs] < 0).all(axis=1)
-        return out & (answers < 0)
+        out = np.ones((len(task.rows), task.width))
+        answered = (task.answers >= 0).astype(np.float32)
+        for question, pairs in task.by_question():
+            own = self.bars[self.owner == question]
+            ruled = answered[task.rows[pairs]] @ own.T.astype(np.float32) > 0
+            out[pairs, : len(own)] = np.where(ruled & ~ruled.all(axis=1)[:, None], STRAY, 1.0)
+        return out
 
     def needed(self, questions: Iterable[int]) -> list[int]:
         """Return the questions whose probabilities say whether some questions are asked."""

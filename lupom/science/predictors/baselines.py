@@ -20,6 +20,7 @@ from lupom.science.predictors.predictor import (
     as_predictors,
     checked,
 )
+from lupom.science.predictors.screened import screened, untold
 from lupom.science.predictors.shrinkage import shrunk
 from lupom.science.predictors.states import STAND_IN, applied
 from lupom.science.predictors.task import Floats, Task, tasks
@@ -48,7 +49,7 @@ def prepared(predictors: Mapping[str, Any] | None = None) -> dict[str, Predictor
     Errors are as of `predictor.as_predictors`.
     """
     given = shipped() if predictors is None else as_predictors(predictors)
-    return {name: shrunk(one, name) for name, one in given.items()}
+    return {name: shrunk(screened(one), name) for name, one in given.items()}
 
 
 def described(predictors: Mapping[str, Any] | None = None) -> pa.Table:
@@ -163,7 +164,7 @@ def _probabilities_of(
     task: Task, predictors: Mapping[str, Predictor], stand_in: Predictor, seed: int
 ) -> dict[str, Floats]:
     seen = task.answered[task.columns]
-    told = ~task.blank[task.rows]
+    told = ~untold(task)
     strange = np.flatnonzero(seen & ~told)
     demographic = stand_in(task.only(strange), seed) if len(strange) else None
     out = {}

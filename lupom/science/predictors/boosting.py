@@ -25,7 +25,7 @@ def _fit(task: Task, seed: int = 0) -> State:
     attributes = np.arange(len(task.questions), codes.shape[1])
     fitted: dict[int, Trees] = {}
     columns_of = []
-    for question in range(len(task.questions)):
+    for question in task.wanted:
         learners = task.learners(question)
         given = task.answers[learners, question]
         columns = np.concatenate([np.flatnonzero(tells[question]), attributes])

@@ -34,7 +34,7 @@ def _fit(task: Task, seed: int = 0) -> State:
     groups = np.append(task.owner, np.full(task.attributes.shape[1], HIDDEN))
     features = task.features.astype(np.float32)
     fitted, parts = [], []
-    for question in range(len(task.questions)):
+    for question in task.wanted:
         learners = task.learners(question)
         given = task.answers[learners, question]
         columns = np.flatnonzero(kept[question, groups])

@@ -62,7 +62,9 @@ def logistic_answers(state: State, task: Task) -> Floats:
 
 def _regressions(task: Task, features: npt.NDArray[np.generic], own: Ints) -> State:
     learning = task.reference
-    found = multinomial.fit(features[learning], task.answers[learning], own, 1.0 / LOGISTIC_C)
+    answers = np.full_like(task.answers[learning], HIDDEN)
+    answers[:, task.wanted] = task.answers[learning][:, task.wanted]
+    found = multinomial.fit(features[learning], answers, own, 1.0 / LOGISTIC_C)
     return {
         "question": found.question,
         "option": found.option,

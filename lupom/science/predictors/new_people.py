@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lupom.science.inputs import arrow
-from lupom.science.predictors import conformal, fitted, pool, stack, states
+from lupom.science.predictors import conformal, fitted, pool, screened, stack, states
 from lupom.science.predictors.baselines import prepared, shipped
 from lupom.science.predictors.task import HIDDEN, Bools, Floats, Ints, Task
 
@@ -141,10 +141,25 @@ class Fitted:
         names, values = state[states.OURS + "traits"], state[states.OURS + "values"]
         return {name: tuple(told) for name, told in zip(names, values, strict=True)}
 
-    def predict(self, task: Task, *, every: bool = True) -> Predicted:
+    @property
+    def reads_answers(self) -> bool:
+        """Return whether any predictor looks at answers."""
+        return any(self.predictors[name].answers for name in self.states)
+
+    @property
+    def layers(self) -> list[screened.Layer]:
+        """Return the filters that are predicted without what hangs on them, by layers."""
+        return max((screened.kept_in(state) for state in self.states.values()), key=len)
+
+    def predict(self, task: Task, *, every: bool = True, left: Floats | None = None) -> Predicted:
         """Return what all predictors, and their combination, say of a task's pairs.
 
         Without `every` those that are no part of the combination are not asked.
+
+        Parameters
+        ----------
+        left : (P, width), by which options are multiplied before each pair's are divided by their
+            sum: what else is known rules some out.
         """
         if not len(task.rows):
             return Predicted({}, None, None, 0.0)
@@ -153,14 +168,16 @@ class Fitted:
             needed = {*self.stack["parts"], states.STAND_IN}
         asked = {name: state for name, state in self.states.items() if name in needed}
         said = states.predict(self.predictors, asked, task)
+        ones = np.ones((len(task.rows), task.width)) if left is None else left
+        parts = said if left is None else {name: _of(p * left) for name, p in said.items()}
         if self.stack is None:
-            return Predicted(said, None, None, 0.0)
+            return Predicted(parts, None, None, 0.0)
         sizes = np.array([len(o) for o in task.options], dtype=np.int64)[task.columns]
         options = np.arange(task.width)[None, :] < sizes[:, None]
         logs = np.stack(
             [np.log(np.maximum(said[name], stack.FLOOR)) for name in self.stack["parts"]], axis=2
         )
-        blank = task.blank[task.rows]
+        blank = screened.untold(task, self.layers)
         combined = np.zeros((len(task.rows), task.width))
         inside = np.zeros(combined.shape, dtype=bool)
         names = [task.questions[c] for c in task.columns]
@@ -184,6 +201,7 @@ class Fitted:
                 # All parts say the same of whom nothing is known: by weights for parts that differ
                 # they would be made surer than they are.
                 combined[at] = said[states.STAND_IN][at]
+            combined[at] = _of(combined[at] * ones[at])
             wanted = self.stack.get(f"{scenario}.thresholds") or self.stack.get(
                 f"{KNOWN}.thresholds"
             )
@@ -197,7 +215,7 @@ class Fitted:
             # As `prediction_sets`: never empty.
             inside[at, combined[at].argmax(axis=1)] = True
         return Predicted(
-            said,
+            parts,
             combined,
             inside if holds else None,
             float(self.stack["level"]),
@@ -205,30 +223,8 @@ class Fitted:
         )
 
 
-def together(*given: tuple[Task, Predicted]) -> tuple[Task, Predicted]:
-    """Return what is predicted of several tasks of the same people and questions as of one.
-
-    Its answers are those of the first.
-    """
-    some = [one for one in given if len(one[0].rows)] or list(given[:1])
-    said = [one for _, one in some]
-    task = replace(
-        given[0][0],
-        rows=np.concatenate([task.rows for task, _ in some]),
-        columns=np.concatenate([task.columns for task, _ in some]),
-        roles=np.concatenate([task.roles for task, _ in some]),
-        scenarios=np.concatenate([task.scenarios for task, _ in some]),
-    )
-    return task, replace(
-        said[0],
-        parts={name: np.concatenate([one.parts[name] for one in said]) for name in said[0].parts},
-        combined=_joined([one.combined for one in said]),
-        inside=_joined([one.inside for one in said]),
-    )
-
-
-def _joined(parts: Sequence[Any]) -> Any:
-    return None if any(part is None for part in parts) else np.concatenate(parts)
+def _of(p: Floats) -> Floats:
+    return np.asarray(p / p.sum(axis=1, keepdims=True))
 
 
 def _infinite(value: float | None) -> float:

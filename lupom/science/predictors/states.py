@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lupom.science.blas import one_thread
-from lupom.science.predictors import unseen
+from lupom.science.predictors import screened, unseen
 from lupom.science.predictors.learners import logistic_demographics
 from lupom.science.predictors.predictor import Predictor, State, checked
 from lupom.science.predictors.task import HIDDEN, Floats, Task, one_hot
@@ -83,7 +83,7 @@ def apply(
     same = recoded(task, state)
     out = np.zeros((len(same.rows), same.width))
     seen = np.asarray(state[OURS + "answered"])[same.columns]
-    blank = same.blank[same.rows] & seen & predictor.answers
+    blank = screened.untold(same, screened.kept_in(state)) & seen & predictor.answers
     with one_thread():
         for of, title, learned, chosen in (
             (predictor.apply, predictor.title, state, seen & ~blank),
@@ -173,6 +173,8 @@ def recoded(task: Task, state: State) -> Task:
         trait_names=tuple(frame["traits"]),
         trait_values=tuple(tuple(v) for v in frame["values"]),
         common=common,
+        # What hangs on what stands in the state.
+        follow_ups=(),
     )
 
 

@@ -45,6 +45,10 @@ class Task:
     traits : (R, attributes), the number of each attribute's value in `trait_values`, -1 if blank.
     trait_names, trait_values : names of the attributes, and the values of each.
     common : (trait, value) of each column of `attributes`, -1 being blank.
+    follow_ups : by question, those that are asked by what its answer is: their answers, and that
+        there is none, give it away, so that nothing of them is looked at where it is predicted
+        (`screened`). Empty where no question is a filter.
+    targets : (Q), the questions that are predicted; None is all. Others need no fit of their own.
     """
 
     survey: str
@@ -63,11 +67,19 @@ class Task:
     trait_names: tuple[str, ...]
     trait_values: tuple[tuple[str, ...], ...]
     common: tuple[tuple[int, int], ...] = ()
+    follow_ups: tuple[tuple[int, ...], ...] = ()
+    targets: Bools | None = None
 
     @property
     def width(self) -> int:
         """Return the number of options of the question that has most."""
         return max(map(len, self.options), default=0)
+
+    @property
+    def wanted(self) -> list[int]:
+        """Return the questions of `targets`, in order."""
+        count = len(self.questions)
+        return list(range(count)) if self.targets is None else np.flatnonzero(self.targets).tolist()
 
     @cached_property
     def known(self) -> Floats:
@@ -185,7 +197,8 @@ def tasks(
         any; role ('test') and scenario ('known')
         where there are such columns.
     respondents : survey, respondent_id, attributes (map of text); weight (1) where there is one.
-    questions : survey, question_id, options (list of text).
+    questions : survey, question_id, options (list of text); follow_ups (the ids of those that are
+        asked by what its answer is) where there is such a column.
     learners : survey, respondent_id of those who are learned from; by default everybody without a
         'test' role anywhere.
 
@@ -253,7 +266,7 @@ def _task(
 ) -> Task:
     people = respondents.sort_by("respondent_id")
     ids = people["respondent_id"].combine_chunks()
-    asked = questions.select(["question_id", "options"]).sort_by("question_id")
+    asked = questions.sort_by("question_id")
     keys = asked["question_id"].combine_chunks()
     options = tuple(tuple(o) for o in asked["options"].to_pylist())
     rows = _index(known["respondent_id"], ids, survey, "respondent")
@@ -296,7 +309,20 @@ def _task(
         names,
         values,
         common,
+        _follow_ups(asked),
     )
+
+
+def _follow_ups(asked: pa.Table) -> tuple[tuple[int, ...], ...]:
+    """Return the questions that hang on each, by number; empty where nothing hangs on any."""
+    if "follow_ups" not in asked.column_names:
+        return ()
+    place = {question: i for i, question in enumerate(asked["question_id"].to_pylist())}
+    found = tuple(
+        tuple(sorted(place[one] for one in those or () if one in place))
+        for those in asked["follow_ups"].to_pylist()
+    )
+    return found if any(found) else ()
 
 
 def _words(table: pa.Table, name: str, default: str) -> Words:
