@@ -245,8 +245,9 @@ def _fitted(
     from lupom.science.predictors.predictor import GROUP
 
     # The combination first: where nothing is built, building it builds the predictors.
-    combined = standing(context, "fitted_stack").arrow
-    rows = standing(context, "fitted_predictors").arrow
+    with context.store.kept_open():
+        combined = standing(context, "fitted_stack").arrow
+        rows = standing(context, "fitted_predictors").arrow
     names = sorted(pc.unique(rows["survey"]).to_pylist())
     if survey is None and len(names) != 1:
         hint = "say which: " + ", ".join(names) if names else "there are no held-out pairs"
@@ -259,10 +260,11 @@ def _fitted(
         fitted = read(rows, combined, name, given)
     except ValueError as error:
         raise UsageError(str(error), hint="lupom run --select +fitted_stack") from error
-    own = combined.filter(pc.equal(combined["survey"], name))
     # A table that was built before there was such a column has none.
-    kept = own["filters"].to_pylist() if "filters" in own.column_names else []
-    return name, fitted, kept[0] if kept else None
+    kept = dict.fromkeys(combined["survey"].to_pylist())
+    if "filters" in combined.column_names:
+        kept = dict(zip(kept, combined["filters"].to_pylist(), strict=True))
+    return name, fitted, kept.get(name)
 
 
 def _schema() -> pa.Schema:
@@ -297,53 +299,54 @@ def _table(
     import numpy as np
     import pyarrow as pa
 
-    schema = _schema()
+    from lupom import arrow_columns as columns_of
+
     rows, columns = np.nonzero(own)
     place = np.full(own.shape, -1, dtype=np.int64)
     place[task.rows, task.columns] = np.arange(len(task.rows))
     at = place[rows, columns]
-    there = np.flatnonzero(at >= 0)
     chances = None if block is None else block.chances(task, p)[rows, columns]
-    p = (np.zeros((0, 1)) if p is None else p)[at[there]]
-    labels = [task.options[c] for c in columns[there]]
-    best = p.argmax(axis=1)
-    sets: list[list[str] | None] = [None] * len(p)
-    if inside is not None:
+    there, nothing = at >= 0, np.zeros(len(at), dtype=np.int64)
+    # Of what is ruled out nothing is told; what stands there is masked.
+    given = np.zeros((1, task.width)) if p is None or not len(p) else p
+    p = given[np.maximum(at, 0)]
+    sizes = np.array([len(options) for options in task.options], dtype=np.int64)
+    # Options of all questions, one after the other.
+    labels = [option for options in task.options for option in options]
+    first = (np.cumsum(sizes) - sizes)[columns]
+    is_option = np.arange(p.shape[1]) < sizes[columns, None]
+    best = np.where(is_option, p, -1.0).argmax(axis=1)
+    if inside is None:
+        sets = columns_of.lists(columns_of.texts([]), nothing, nothing > 0)
+    else:
         likely = np.argsort(-p, axis=1, kind="stable")
-        held = np.take_along_axis(inside[at[there]], likely, axis=1)
-        sets = [
-            [options[c] for c in codes[row]]
-            for options, codes, row in zip(labels, likely, held, strict=True)
-        ]
-    spread = [
-        list(zip(options, row, strict=False))
-        for options, row in zip(labels, p.tolist(), strict=True)
-    ]
-    answers = [options[b] for options, b in zip(labels, best, strict=True)]
-    # The place of each pair among those that are predicted; null of the others.
-    order = np.zeros(len(at), dtype=np.int64)
-    order[there] = np.arange(len(there))
-    taken = pa.array(order, mask=at < 0)
-    reasons: list[list[str] | None] = [None] * len(at)
+        held = np.take_along_axis(inside[np.maximum(at, 0)] & is_option, likely, axis=1)
+        held &= there[:, None]
+        members = columns_of.chosen(labels, (first[:, None] + likely)[held])
+        sets = columns_of.lists(members, held.sum(axis=1), there)
+    told = is_option & there[:, None]
+    keys = columns_of.chosen(labels, (first[:, None] + np.arange(p.shape[1]))[told])
+    reasons: list[list[str]] = [[] for _ in at]
     if block is not None:
-        for pair in np.flatnonzero(at < 0):
+        for pair in np.flatnonzero(~there):
             reasons[pair] = block.reasons(int(rows[pair]), int(columns[pair]))
-    told = [
-        pa.array(answers, pa.string()),
-        pa.array(p[np.arange(len(p)), best]),
-        pa.array(sets, pa.list_(pa.string())),
-        pa.array(spread, schema.field("probabilities").type),
-    ]
-    names = (np.array(task.questions, dtype=object)[columns]).tolist()
-    return pa.table(
+    why = columns_of.texts([text for some in reasons for text in some])
+    return pa.Table.from_arrays(
         [
-            pa.repeat(task.survey, len(at)),
-            pa.array(np.array(task.respondents, dtype=object)[rows].tolist(), pa.string()),
-            pa.array(names, pa.string()),
-            pa.repeat(predictor, len(at)),
-            *(column.take(taken) for column in told),
-            pa.nulls(len(at), pa.float64()) if chances is None else pa.array(chances),
-            pa.array(reasons, pa.list_(pa.string())),
+            columns_of.chosen([task.survey], nothing),
+            columns_of.chosen(task.respondents, rows),
+            columns_of.chosen(task.questions, columns),
+            columns_of.chosen([predictor], nothing),
+            columns_of.chosen(labels, np.where(there, first + best, -1)),
+            columns_of.numbers(p[np.arange(len(p)), best], there),
+            sets,
+            columns_of.maps(keys, columns_of.numbers(p[told]), told.sum(axis=1), there),
+            columns_of.numbers(np.zeros(len(at)), nothing > 0)
+            if chances is None
+            else columns_of.numbers(chances),
+            columns_of.lists(
+                why, np.array([len(some) for some in reasons]), ~there & (block is not None)
+            ),
         ],
-        schema=schema,
+        schema=_schema(),
     )

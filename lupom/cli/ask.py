@@ -61,7 +61,7 @@ def ask(
     if (answers or known) and (by or every):
         raise UsageError("--by and --all are of the plan, --answer and --known of one person")
     said, attributes = pairs(answers, "--answer"), pairs(known, "--known")
-    with open_project(project_dir, target, vars_) as project:
+    with open_project(project_dir, target, vars_, compiled=False) as project:
         if answers or known:
             table = project.next_questions(said, survey=survey, attributes=attributes)
         else:

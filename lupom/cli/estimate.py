@@ -44,7 +44,7 @@ def estimate(
     """
     from lupom.cli.formats import echo
 
-    with open_project(project_dir, target, vars_) as project:
+    with open_project(project_dir, target, vars_, compiled=False) as project:
         table = project.estimate(
             question,
             by=by,

@@ -64,7 +64,7 @@ def network(
         pairs.append((dimension.strip(), value.strip()))
     if form in FORMS and (given or show):
         raise UsageError(f"--format {form} is the whole network; leave out --given and --show")
-    with open_project(project_dir, target, vars_) as project:
+    with open_project(project_dir, target, vars_, compiled=False) as project:
         if form in FORMS:
             click.echo(
                 write_network(project.context, form, survey=survey, network=network), nl=False

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from lupom.cli.formats import format_options
-from lupom.cli.options import open_project, project_options, say_note
+from lupom.cli.options import open_project, project_options, say_note, uncollected
 
 
 @click.command()
@@ -60,14 +60,15 @@ def predict(
 
     from lupom.cli.formats import echo
 
-    with open_project(project_dir, target, vars_) as project:
-        table = project.predict(
-            sys.stdin.buffer if str(file) == "-" else file,
-            survey=survey,
-            questions=questions,
-            every=every,
-            encoding=encoding,
-            format=input_format,
-            note=say_note,
-        )
-    echo(table, form, spreadsheet_safe=spreadsheet_safe)
+    with uncollected():
+        with open_project(project_dir, target, vars_, compiled=False) as project:
+            table = project.predict(
+                sys.stdin.buffer if str(file) == "-" else file,
+                survey=survey,
+                questions=questions,
+                every=every,
+                encoding=encoding,
+                format=input_format,
+                note=say_note,
+            )
+        echo(table, form, spreadsheet_safe=spreadsheet_safe)

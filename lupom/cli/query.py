@@ -40,6 +40,6 @@ def query(
 
     if sql == "-":
         sql = sys.stdin.read()
-    with open_project(project_dir, target, vars_) as project:
+    with open_project(project_dir, target, vars_, compiled=False) as project:
         table = project.query(sql, at=at)
     echo(table, form, spreadsheet_safe=spreadsheet_safe)

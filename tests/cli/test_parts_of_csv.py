@@ -28,6 +28,27 @@ def test_a_csv_is_the_same_in_parts(monkeypatch, capsys, part):
     ]
 
 
+NESTED = [
+    ([["a", 'b"'], None, [], [None, "ä"]], pa.list_(pa.string())),
+    ([[0.1, float("nan")], None, [], [1e-9]], pa.list_(pa.float64())),
+    (
+        [[("x", 1.5), ("y", None)], None, [], [("x", 1.0), ("z", 2.0)]],
+        pa.map_(pa.string(), pa.float64()),
+    ),
+    ([[("x", ["a"])], None, [], [("y", None)]], pa.map_(pa.string(), pa.list_(pa.string()))),
+    ([{"a": 1}, None, {"a": None}, {"a": 3}], pa.struct([("a", pa.int64())])),
+]
+
+
+@pytest.mark.parametrize(("values", "kind"), NESTED, ids=[str(kind) for _, kind in NESTED])
+@pytest.mark.parametrize("part", [1, 3, 50])
+def test_lists_and_maps_are_json_in_a_cell(monkeypatch, capsys, values, kind, part):
+    table = Table(pa.table({"id": range(8), "x": pa.array(values * 2, kind)}))
+    monkeypatch.setattr(formats, "_PART", part)
+    formats.echo(table, "csv")
+    assert capsys.readouterr().out == formats.render(table.columns, table.rows(), "csv") + "\n"
+
+
 def test_of_no_rows_there_is_a_header(capsys):
     formats.echo(Table(TABLE.arrow.slice(0, 0)), "csv")
     assert capsys.readouterr().out == "id,who,x\n"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
+import subprocess
+import sys
 from io import BytesIO
 from shutil import copytree
 from types import SimpleNamespace
@@ -68,6 +70,28 @@ def spread(project, table, name, scenario):
             [name, scenario],
         ).rows()
     }
+
+
+def test_what_is_not_needed_is_not_imported(folder, people):
+    """pandas and scipy's functions are .5 s of CPU, the half of what a command may take."""
+    said = subprocess.run(
+        [sys.executable, "-c", _TELLING, "predict", str(people), "--project-dir", str(folder)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stderr.splitlines()[-1] == "slow: []"
+
+
+_TELLING = """
+import sys
+from lupom.cli import main
+try:
+    main()
+finally:
+    slow = {"pandas", "scipy.special", "scipy.linalg", "asyncio", "sqlmodel", "sklearn"}
+    print("slow:", sorted(slow & set(sys.modules)), file=sys.stderr)
+"""
 
 
 @pytest.mark.parametrize("scenario", ["known", "new_respondent"])

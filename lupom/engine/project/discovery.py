@@ -110,6 +110,11 @@ class ProjectFiles:
         return (self.root / file).resolve()
 
     @property
+    def names(self) -> frozenset[str]:
+        """Names that files give to models and seeds, switched off or not."""
+        return frozenset(Path(relative).stem for relative in [*self.models, *self.seeds])
+
+    @property
     def prompts(self) -> Path:
         return self.root / self.settings.prompt_path
 

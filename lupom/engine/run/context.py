@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,14 +36,36 @@ def not_built(name: str, to_run: str | None = None) -> StoreError:
 DEFERRED = "lupom_deferred"
 
 
-class Context:
-    """A compiled project and the parts a run works with.
+@dataclass(frozen=True, slots=True)
+class Graphs:
+    """What a project's files compile to.
 
     Attributes
     ----------
     nodes, tests : models, seeds and sources, and data tests, by name.
     graph, with_tests : the graph of nodes, and that of nodes and tests.
-    warnings : what the project's files say that is likely not meant.
+    warnings : what the files say that is likely not meant.
+    """
+
+    nodes: Mapping[str, Node]
+    graph: Graph[Node] = field(default_factory=lambda: Graph(()))
+    tests: Mapping[str, Node] = field(default_factory=dict)
+    with_tests: Graph[Node] = field(default_factory=lambda: Graph(()))
+    warnings: Sequence[str] = ()
+
+
+class Context:
+    """A project and the parts a run works with.
+
+    Its files are compiled when something first asks for `nodes` or the like: who reads tables that
+    stand needs none of it.
+
+    Parameters
+    ----------
+    compile : gives what the files compile to; called once.
+
+    Attributes
+    ----------
     compare_with : folder of earlier artifacts that the selectors `state:` and `result:` read.
     defers_to : the store of another target, from which is read what is not built here.
     given_vars : those that the project was opened with, over those of its file.
@@ -54,22 +77,19 @@ class Context:
     def __init__(
         self,
         files: ProjectFiles,
-        nodes: Mapping[str, Node],
+        compile: Callable[[], Graphs],
         store: Store,
         sources: Sources | None = None,
     ) -> None:
         self.files = files
-        self.nodes = nodes
         self.store = store
+        self._compile = compile
+        self._graphs: Graphs | None = None
         self.reporter: Reporter = Silent()
         self.stop = threading.Event()
         self.given_vars: Mapping[str, Any] = {}
         # Nodes that are read from another target's store, attached under DEFERRED.
         self.deferred: frozenset[str] = frozenset()
-        self.graph: Graph[Node] = Graph(())
-        self.with_tests = self.graph
-        self.tests: Mapping[str, Node] = {}
-        self.warnings: list[str] = []
         # What gives Python models their vectors where nothing may be asked for.
         self.embeds: Callable[[Node, str, Sequence[str]], np.ndarray] | None = None
         # What Python models had embedded by endpoints, by node, in this run.
@@ -89,6 +109,39 @@ class Context:
     def name(self) -> str:
         """The project's name."""
         return self.files.settings.name
+
+    @property
+    def graphs(self) -> Graphs:
+        """What the files compile to; raises ProjectError where they do not."""
+        with self._lock:
+            if self._graphs is None:
+                self._graphs = self._compile()
+            return self._graphs
+
+    @property
+    def compiled(self) -> bool:
+        """Whether anything has asked for what the files compile to."""
+        return self._graphs is not None
+
+    @property
+    def nodes(self) -> Mapping[str, Node]:
+        return self.graphs.nodes
+
+    @property
+    def tests(self) -> Mapping[str, Node]:
+        return self.graphs.tests
+
+    @property
+    def graph(self) -> Graph[Node]:
+        return self.graphs.graph
+
+    @property
+    def with_tests(self) -> Graph[Node]:
+        return self.graphs.with_tests
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        return self.graphs.warnings
 
     def node(self, name: str) -> Node:
         """Return a node by its name; raises UsageError that names the likely one."""

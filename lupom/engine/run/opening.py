@@ -11,8 +11,7 @@ from lupom.engine.errors import StateError, UsageError, did_you_mean
 from lupom.engine.graph import Graph, check_guarded
 from lupom.engine.hashes import FileHashes
 from lupom.engine.project.discovery import ProjectFiles, read_project
-from lupom.engine.project.nodes import Node
-from lupom.engine.run.context import Context
+from lupom.engine.run.context import Context, Graphs
 from lupom.engine.run.deferral import other_store
 from lupom.engine.run.stores import store_of
 from lupom.engine.sources.resolve import Sources
@@ -28,8 +27,9 @@ def open_context(
     vars: Mapping[str, Any] | None = None,
     state: Path | None = None,
     defer: str | None = None,
+    compiled: bool = True,
 ) -> Context:
-    """Compile the project in a folder (None: here or above), ready to be run.
+    """Read the project in a folder (None: here or above), ready to be run.
 
     Parameters are those of `Project`. Raises ProjectError with file and line when it does not
     compile, UsageError when there is no project, target or var of that name.
@@ -39,33 +39,41 @@ def open_context(
     store = store_of(files, files.target_name)
     sources = Sources(files.sources, files.state_folder, hashes)
     store.attached = sources.attached
-    nodes: dict[str, Node] = {}
-    context = Context(files, nodes, store, sources)
+    given = dict(vars or {})
+    context = Context(files, lambda: _compiled(context, given), store, sources)
     context.hashes = hashes
-    context.given_vars = dict(vars or {})
+    context.given_vars = given
     context.shared_state = state_of(files)
     context.compare_with = state
     context.defers_to = None if defer is None else other_store(files, store, defer)
+    if compiled or given:
+        # What was given is checked at once: only what is compiled says which vars there are.
+        _ = context.graphs
+    return context
+
+
+def _compiled(context: Context, given: Mapping[str, Any]) -> Graphs:
+    files = context.files
     compiled = compile_project(
         files,
-        hashes,
+        context.hashes,
         context.llm_identity,
         context.embedding_identity,
         science=Path(__file__).parents[2] / "science",
     )
-    context.warnings = compiled.warnings
-    _check_vars(context, vars or {}, compiled.used_vars | files.asked_vars)
-    context.graph = Graph(compiled.nodes)
-    check_guarded(context.graph, files.settings.guarded_tags)
+    warnings = [*compiled.warnings, *_check_vars(files, given, compiled.used_vars)]
+    graph = Graph(compiled.nodes)
+    check_guarded(graph, files.settings.guarded_tags)
     # Checked with everything else: a test of what does not exist is an error of any command.
-    if compiled.tests:
-        context.with_tests = Graph([*compiled.nodes, *compiled.tests])
-    else:
-        context.with_tests = context.graph
-    context.tests = {test.name: test for test in compiled.tests}
-    nodes.update({node.name: node for node in compiled.nodes})
-    hashes.save()
-    return context
+    with_tests = Graph([*compiled.nodes, *compiled.tests]) if compiled.tests else graph
+    context.hashes.save()
+    return Graphs(
+        {node.name: node for node in compiled.nodes},
+        graph,
+        {test.name: test for test in compiled.tests},
+        with_tests,
+        warnings,
+    )
 
 
 def state_of(files: ProjectFiles) -> Location | None:
@@ -98,17 +106,16 @@ def compiled_anew(files: ProjectFiles, vars: Mapping[str, Any]) -> Context:
     return open_context(files.root, target=files.target_name, vars={**files.vars, **vars})
 
 
-def _check_vars(context: Context, given: Mapping[str, Any], used: set[str]) -> None:
-    files = context.files
+def _check_vars(files: ProjectFiles, given: Mapping[str, Any], used: set[str]) -> list[str]:
+    """Return what is said of vars that nothing reads; raises UsageError for one given so."""
     # One that YAML declares is no slip: a model reads it in another case, say for another LLM.
-    used = used | set(files.var_types)
+    used = used | files.asked_vars | set(files.var_types)
+    warnings = []
     for name in sorted(files.declared_vars - used):
         hint = did_you_mean(name, used - files.declared_vars)
         if hint is not None:
             line = files.document.line(("vars", name))
-            context.warnings.append(
-                f"lupom_project.yml:{line}: no model reads the var '{name}' ({hint})"
-            )
+            warnings.append(f"lupom_project.yml:{line}: no model reads the var '{name}' ({hint})")
     known = set(files.declared_vars) | used
     for name in given:
         if name not in known:
@@ -118,3 +125,4 @@ def _check_vars(context: Context, given: Mapping[str, Any], used: set[str]) -> N
                 f"--vars: nothing in this project reads a var '{name}'",
                 hint=spaced if colon and before in known else did_you_mean(name, known),
             )
+    return warnings

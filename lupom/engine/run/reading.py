@@ -38,13 +38,21 @@ def table(context: Context, name: str, limit: int | None = None) -> Table:
     """Return a model's rows; raises UsageError if it is unknown, StoreError if not built."""
     from lupom.engine.store.names import quoted
 
-    if context.node(name).materialization.inlined:
-        raise UsageError(f"'{name}' is ephemeral: it has no table", hint="lupom compile shows it")
     tail = "" if limit is None else f" limit {int(limit)}"
+    # For a table that stands nothing need be compiled, where a file says that it is of now.
+    if context.compiled or name not in context.files.names:
+        _has_table(context, name)
     with context.store.reading() as cursor:
         if name not in context.store.relations(cursor):
+            _has_table(context, name)
             raise not_built(name)
         return query(context.store, f"select * from {quoted('main', name)}{tail}")
+
+
+def _has_table(context: Context, name: str) -> None:
+    """Raise UsageError for what is no model or has no table."""
+    if context.node(name).materialization.inlined:
+        raise UsageError(f"'{name}' is ephemeral: it has no table", hint="lupom compile shows it")
 
 
 def standing(context: Context, name: str) -> Table:

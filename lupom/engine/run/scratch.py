@@ -97,7 +97,7 @@ def scratch(context: Context, *, rehearse: bool = False) -> Iterator[Scratch]:
     With `rehearse` what rests on made-up vectors is built, too.
     """
     store = ScratchStore(context.store)
-    inner = Context(context.files, context.nodes, store, context.sources)
+    inner = Context(context.files, lambda: context.graphs, store, context.sources)
     inner.deferred = context.deferred
     inner.shared_state = context.shared_state
     store.acquire()

@@ -16,7 +16,7 @@ from lupom.engine.project.discovery import ProjectFiles
 from lupom.engine.project.nodes import Node
 from lupom.engine.project.units import UnitTest
 from lupom.engine.run import results as r
-from lupom.engine.run.context import Context
+from lupom.engine.run.context import Context, Graphs
 from lupom.engine.run.scratch import ScratchStore
 from lupom.engine.store import messages
 from lupom.engine.store.base import Store
@@ -44,7 +44,7 @@ class _Given(Context):
             else node
             for name, node in context.nodes.items()
         }
-        super().__init__(context.files, nodes, store)
+        super().__init__(context.files, lambda: Graphs(nodes), store)
         self._test = test
 
     def source(self, name: str) -> str:

@@ -8,7 +8,6 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from scipy.special import logsumexp, softmax
 
 from lupom.science.bayes.counting import Floats
 from lupom.science.bayes.tree import buckets
@@ -101,6 +100,9 @@ def run(steps: Sequence[Step], factors: list[Floats]) -> Floats:
 
 
 def _in_logs(steps: Sequence[Step], factors: list[Floats]) -> Floats:
+    # Here, since it takes .2 s to import, and what is fitted predicts without it.
+    from scipy.special import logsumexp, softmax
+
     held: list[Any] = [np.log(array) for array in factors]
     for step in steps:
         inputs, kept = step.expression.split("->")

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import chdtrc, xlogy
 
 from lupom.science.bayes.counting import Codes, Configurations, Ints
 
@@ -60,6 +59,9 @@ def independence(
     given : columns to condition on.
     test : 'chi2' (Pearson) or 'g' (likelihood ratio).
     """
+    # Here, since it takes .2 s to import, and what is fitted predicts without it.
+    from scipy.special import chdtrc, xlogy
+
     if test not in TESTS:
         raise ValueError(f"unknown test {test!r}; known are {', '.join(TESTS)}")
     rows = codes[(codes[:, [x, y, *given]] >= 0).all(axis=1)]

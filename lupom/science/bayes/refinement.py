@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import xlogy
 
 from lupom.science.bayes.counting import MISSING, Codes, Floats, Ints
 from lupom.science.bayes.reports import believe
@@ -130,6 +129,9 @@ def one_pass(
     codes, raw : (n, d) present and reported codes; equal at first.
     first : the number of the first block, of `posterior.BLOCK_ROWS` rows, where these are not all.
     """
+    # Here, since it takes .2 s to import, and what is fitted predicts without it.
+    from scipy.special import xlogy
+
     refined = codes.copy()
     probability = np.full(codes.shape, np.nan)
     raw_probability = np.full(codes.shape, np.nan)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, lapack
 
 from lupom.science.gaussian.encoding import Bools, Encoding, Floats, Ints
 
@@ -16,6 +15,9 @@ from lupom.science.gaussian.encoding import Bools, Encoding, Floats, Ints
 RIDGE = 30.0
 # EM starts from unknown cells at their means; the log loss moves by less than .0003 after three.
 SWEEPS = 3
+# Columns from which a Cholesky factor is worth scipy's import, which takes .2 s: to predict 1,000
+# people by as many takes NumPy's solver .3 s more.
+WIDE = 150
 # An option's least probability: a conditional mean is not bounded by 0 and 1.
 LEAST = 0.02
 
@@ -84,6 +86,8 @@ class Gaussian:
         unknown = ~known
         out = total[np.ix_(unknown, unknown)]
         if known.any():
+            from scipy.linalg import cho_factor, cho_solve
+
             across = total[np.ix_(known, unknown)]
             factor = cho_factor(total[np.ix_(known, known)], lower=True)
             out = out - across.T @ cho_solve(factor, across)
@@ -140,6 +144,8 @@ def fit(
 
 
 def _inverse(matrix: Floats) -> Floats:
+    from scipy.linalg import cho_factor, cho_solve
+
     factor = cho_factor(matrix, lower=True)
     return np.asarray(cho_solve(factor, np.eye(len(matrix))))
 
@@ -170,7 +176,8 @@ def _by_unknown(
     Unknown ones have the conditional mean m_u - inv(P_uu) P_uo (x_o - m_o) and covariance
     inv(P_uu), so that only a matrix of the unknown columns is solved.
     """
-    precision = _inverse(total)
+    light = _light(total, weights)
+    precision: Floats = np.asarray(np.linalg.inv(total)) if light else _inverse(total)
     out = values.copy()
     spread = np.zeros_like(precision)
     # What each person's known columns pull at all others, of everybody in one product.
@@ -179,9 +186,8 @@ def _by_unknown(
         unknown = np.flatnonzero(~known)
         if not len(unknown):
             continue
-        factor = _factor(precision, unknown)
-        solved, _ = lapack.dpotrs(factor, pull[np.ix_(rows, unknown)].T, lower=1)
-        out[np.ix_(rows, unknown)] = mean[unknown] - solved.T
+        solved, factor = _solved(precision, unknown, pull[np.ix_(rows, unknown)], weights)
+        out[np.ix_(rows, unknown)] = mean[unknown] - solved
         if weights is not None:
             _add_inverse(spread, factor, unknown, float(weights[rows].sum()))
     return out, _whole(spread)
@@ -203,9 +209,8 @@ def _by_known(
         known = np.flatnonzero(which)
         if not len(known):
             continue
-        factor = _factor(total, known)
-        solved, _ = lapack.dpotrs(factor, surprise[np.ix_(rows, known)].T, lower=1)
-        counts[np.ix_(rows, known)] = solved.T
+        solved, factor = _solved(total, known, surprise[np.ix_(rows, known)], weights)
+        counts[np.ix_(rows, known)] = solved
         if weights is not None:
             _add_inverse(inverses, factor, known, float(weights[rows].sum()))
     out = np.where(there, values, mean + counts @ total)
@@ -214,8 +219,29 @@ def _by_known(
     return out, weights.sum() * total - total @ _whole(inverses) @ total
 
 
+def _light(matrix: Floats, weights: Floats | None) -> bool:
+    """Tell whether NumPy's solver is to do: nothing is fitted, and columns are few."""
+    return weights is None and len(matrix) < WIDE
+
+
+def _solved(
+    matrix: Floats, some: Ints, right: Floats, weights: Floats | None
+) -> tuple[Floats, Floats]:
+    """Return what solves some rows and columns for each right side, (n, S), and their factor."""
+    if _light(matrix, weights):
+        part = matrix.take(some, axis=0).take(some, axis=1)
+        return np.asarray(np.linalg.solve(part, right.T).T), part
+    from scipy.linalg import lapack
+
+    factor = _factor(matrix, some)
+    solved, _ = lapack.dpotrs(factor, right.T, lower=1)
+    return solved.T, factor
+
+
 def _add_inverse(to: Floats, factor: Floats, some: Ints, times: float) -> None:
     """Add the inverse of what was factored to some rows and columns, its lower half alone."""
+    from scipy.linalg import lapack
+
     own, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
     # Whole rows are taken and put back: single cells take twice as long.
     part = to[some]
@@ -230,6 +256,8 @@ def _whole(lower: Floats) -> Floats:
 
 def _factor(matrix: Floats, some: Ints) -> Floats:
     """Return the lower Cholesky factor of some rows and columns; above it is anything."""
+    from scipy.linalg import lapack
+
     # Rows before columns: a third of the time of single cells. LAPACK is called as it is, since
     # with people of whom the same is known by ones and twos scipy's checks are a fifth of it.
     factor, wrong = lapack.dpotrf(

@@ -119,13 +119,13 @@ def described(file: File, path: Path, asked: Asked) -> File:
 
     Raises ValueError for a codebook that was named and cannot be read, or is another file's.
     """
+    if asked.codebook is None and not asked.beside:
+        return file
     from lupom.science.surveys.dictionaries import describing
 
     if asked.codebook is not None:
         return describing.described(file, asked.codebook, encoding=asked.encoding)
-    if asked.beside:
-        return describing.described_beside(file, path, encoding=asked.encoding)
-    return file
+    return describing.described_beside(file, path, encoding=asked.encoding)
 
 
 def _choose(path: Path, asked: Asked, name: str | None) -> tuple[Offer, Format]:

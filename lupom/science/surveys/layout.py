@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from lupom.arrow_columns import texts
 from lupom.science.surveys import cells, labels, opinionqa
 from lupom.science.surveys.codebook import Attribute, Codebook, Question
 from lupom.science.surveys.columns import Column, File
@@ -109,8 +110,8 @@ def build(file: File, codebook: Codebook) -> Layout:
 def arrow(rows: Rows) -> pa.Table:
     """Return rows, header first, as an Arrow table of texts."""
     columns = zip(*rows[1:], strict=True) if len(rows) > 1 else ([] for _ in rows[0])
-    return pa.table(
-        [pa.array(list(c), pa.string()) for c in columns], names=[str(h) for h in rows[0]]
+    return pa.Table.from_arrays(
+        [texts(list(column)) for column in columns], names=[str(name) for name in rows[0]]
     )
 
 
