@@ -120,4 +120,11 @@ def main(arguments: list[str] | None = None) -> None:
         # The reader of our output has gone (`lupom query ... | head`): that is not an error.
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        # A folder that may not be written, a full disk: the machine's affair, and no traceback.
+        if error.strerror is None or error.filename is None:
+            raise
+        text = f"{error.filename}: {error.strerror}"
+        click.echo(click.style("Error: ", fg="red", bold=True) + text, err=True)
+        sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)

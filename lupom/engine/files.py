@@ -22,6 +22,11 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield part
         os.replace(part, path)
+    except OSError as error:
+        if str(error.filename) != str(part):
+            raise
+        # Of the file that was asked for: nobody knows the one beside it.
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         with suppress(OSError):
             part.unlink()

@@ -53,6 +53,12 @@ def test_by_a_file_and_what_is_wrong_in_it_is_told(lupom, folder):
     assert "  row 3: attempts: Input should be a valid integer" in said
 
 
+def test_a_place_that_cannot_be_written_is_one_line(lupom):
+    code, said = lupom("ledger", "export", "/proc/answers.jsonl")
+    assert code == 1
+    assert said.splitlines()[-1] == "Error: /proc/answers.jsonl: No such file or directory"
+
+
 def test_a_place_without_a_ledger_is_told(lupom):
     code, said = lupom("ledger", "merge", "tem")
     assert code == 2

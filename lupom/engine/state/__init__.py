@@ -51,6 +51,7 @@ class State:
         wait: float = 300.0,
         lease: float = 30.0,
         say: Callable[[str], None] = say,
+        make: bool = True,
     ) -> None:
         """Open the database, making it where there is none; raises StateError.
 
@@ -61,13 +62,14 @@ class State:
         wait : seconds that a server may be gone before all that waits for it fails.
         lease : seconds after which others ask what a process had in flight that is dead.
         say : told of what happens to the database, a line each.
+        make : whether tables are made where there are none; else that is an error.
         """
         location = where if isinstance(where, Location) else file_of(Path(where))
         self.location = location
         self.owner = new_owner()
         self._closed = False
         self.place = None if folder is None else place_of(folder)
-        engine, self._dialect = open_engine(location, say)
+        engine, self._dialect = open_engine(location, say, make)
         self._access = Access(engine, self._dialect, location, wait=wait, say=say)
         self.ledger = Ledger(self._access, self.owner)
         spool = None

@@ -68,8 +68,10 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def open_engine(location: Location, say: Callable[[str], None] = say) -> tuple[Engine, Dialect]:
-    """Connect to a state database, making or migrating its tables where that is due.
+def open_engine(
+    location: Location, say: Callable[[str], None] = say, make: bool = True
+) -> tuple[Engine, Dialect]:
+    """Connect to a state database, making (if `make`) or migrating its tables where that is due.
 
     Raises StateError.
     """
@@ -109,6 +111,8 @@ def open_engine(location: Location, say: Callable[[str], None] = say) -> tuple[E
                 if location.kind == SQLITE
                 else "update LUPoM: pip install -U lupom",
             )
+        if not version and not make:
+            raise StateError(f"there is no ledger at {location.shown}")
         if version < tables.VERSION:
             from lupom.engine.state.migration import migrate
 

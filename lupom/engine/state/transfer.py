@@ -19,7 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lupom.engine.errors import StateError, UsageError
 from lupom.engine.files import replacing
@@ -79,8 +79,18 @@ def _time(text: str) -> str:
     return text
 
 
+def _text(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("has half a character (a lone surrogate)") from None
+    return text
+
+
+_Text = Annotated[str, AfterValidator(_text)]
 _Time = Annotated[str, AfterValidator(_time)]
-_Count = Annotated[int, Field(ge=0)]
+# What a column of a database holds.
+_Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 _Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -88,8 +98,8 @@ class _Row(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     key: str = Field(pattern=r"^[0-9a-f]{64}$")
-    provider: str
-    model: str
+    provider: _Text
+    model: _Text
     cost: _Money | None = None
     counted_tokens: _Count | None = None
     counted_cost: _Money | None = None
@@ -97,18 +107,18 @@ class _Row(BaseModel):
 
 
 class _Call(_Row):
-    alias: str
-    node: str
-    run_id: str
-    messages_hash: str
-    schema_hash: str
-    parameters: Annotated[str, AfterValidator(_json(dict))]
+    alias: _Text
+    node: _Text
+    run_id: _Text
+    messages_hash: _Text
+    schema_hash: _Text
+    parameters: Annotated[_Text, AfterValidator(_json(dict))]
     draw: _Count
     status: Literal["ok", "invalid", "pending"]
-    answer: str | None
-    probabilities: Annotated[str | None, AfterValidator(_json(dict))]
+    answer: _Text | None
+    probabilities: Annotated[_Text | None, AfterValidator(_json(dict))]
     missing_mass: Annotated[float, Field(allow_inf_nan=False)] | None
-    history: Annotated[str, AfterValidator(_json(list))]
+    history: Annotated[_Text, AfterValidator(_json(list))]
     tokens_in: _Count | None
     tokens_out: _Count | None
     tokens_cached: _Count
@@ -116,9 +126,15 @@ class _Call(_Row):
     characters: _Count
     latency: _Money
     attempts: _Count
-    error: str | None
+    error: _Text | None
     repaired: bool
     updated_at: _Time
+
+    @model_validator(mode="after")
+    def _answered(self) -> _Call:
+        if self.status == "ok" and self.answer is None:
+            raise ValueError("status: 'ok', and there is no answer")
+        return self
 
 
 class _Embedding(_Row):
@@ -146,7 +162,7 @@ def merge(state: State, other: State) -> Transfer:
 def copied(location: Location, folder: Path) -> Location:
     """Return the location of a copy of a SQLite file in a folder; a server's is its own.
 
-    Another's file is read, and not renewed. Raises StateError where it is no database.
+    Another's file is read, and not renewed. Raises StateError where it is no ledger.
     """
     if location.kind != SQLITE:
         return location
@@ -160,22 +176,42 @@ def copied(location: Location, folder: Path) -> Location:
             closing(sqlite3.connect(to)) as new,
         ):
             old.backup(new)
+            (version,) = new.execute("pragma user_version").fetchone()
+            (found,) = new.execute("pragma quick_check(1)").fetchone()
     except sqlite3.Error as error:
-        raise StateError(f"{location.path} cannot be read: {error}") from None
+        raise _damaged(location.path, str(error)) from None
+    if found != "ok":
+        raise _damaged(location.path, found.splitlines()[-1])
+    if not version:
+        raise StateError(f"{location.path} is no ledger: no LUPoM has made tables in it")
     return Location(SQLITE, path=to)
+
+
+def _damaged(path: Path, said: str) -> StateError:
+    return StateError(
+        f"{path} cannot be read: {said}",
+        hint="of a file that is damaged, sqlite3's '.recover' saves what can be saved",
+    )
 
 
 def merge_from(state: State, location: Location) -> Transfer:
     """Take in what the database at another place has, which stays as it is; raises StateError."""
     from lupom.engine.state import State
 
+    if _same(state.location, location):
+        raise UsageError(f"{location} is this project's own ledger")
     with (
         tempfile.TemporaryDirectory(prefix="lupom-") as name,
-        State(copied(location, Path(name)), say=lambda _: None) as other,
+        State(copied(location, Path(name)), say=lambda _: None, make=False) as other,
     ):
-        if other.id == state.id:
-            raise UsageError(f"{location} is this project's own ledger")
         return merge(state, other)
+
+
+def _same(one: Location, other: Location) -> bool:
+    # By the place: what a ledger is known by is in its copies, too, which may have gone other ways.
+    if one.path is None or other.path is None:
+        return one == other
+    return other.path.exists() and other.path.samefile(one.path)
 
 
 def export(state: State, path: Path) -> Transfer:
@@ -350,7 +386,7 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _lines(path: Path) -> Iterator[tuple[int, Any]]:
     """Yield each line with its number; a ValueError in the place of one that is not JSON."""
-    with path.open(encoding="utf-8", errors="replace") as file:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 import struct
 from pathlib import Path
 
@@ -12,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lupom.engine.errors import UsageError
+from lupom.engine.errors import StateError, UsageError
 from lupom.engine.state import State, location_of
-from lupom.engine.state.transfer import export, import_file, merge_from
+from lupom.engine.state.transfer import copied, export, import_file, merge_from
 
 CALL = {
     **dict.fromkeys(("provider", "model", "alias", "node", "run_id"), "x"),
@@ -107,6 +108,48 @@ def test_its_own_ledger_is_told_from_another(make):
         merge_from(ours, ours.location)
 
 
+def test_a_copy_that_went_another_way_since_is_another(make, tmp_path):
+    """A project's folder was copied to a second machine, and both went on."""
+    ours = make("sqlite")
+    record(ours, "a")
+    with State(copied(ours.location, tmp_path)) as copy:
+        record(copy, "b")
+        where = copy.location
+    assert counts(merge_from(ours, where)) == (1, 0, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is no ledger"),
+        (b"hello " * 1000, "cannot be read: file is not a database"),
+        ("cut", "cannot be read: .*malformed"),
+        ("garbled", "cannot be read: "),
+    ],
+)
+def test_what_is_no_ledger_or_is_damaged_is_named(make, tmp_path, content, said):
+    ours, other = make("sqlite"), make("sqlite")
+    record(other, *map(str, range(100)), answer='"' + "x" * 300 + '"')
+    if isinstance(content, str):
+        folder = tmp_path / "copy"
+        folder.mkdir()
+        whole = copied(other.location, folder).path.read_bytes()
+        half = len(whole) // 2
+        content = whole[:half] if content == "cut" else whole[:half] + bytes(len(whole) - half)
+    file = tmp_path / "theirs.db"
+    file.write_bytes(content)
+    with pytest.raises(StateError, match=rf"{re.escape(str(file))} {said}"):
+        merge_from(ours, location_of(str(file), tmp_path))
+    assert ours.calls_since(0) == []
+
+
+def test_a_database_without_a_ledger_is_told_and_left_as_it_is(make, postgres, tmp_path):
+    where = location_of(postgres.database(), tmp_path)
+    for _ in range(2):
+        with pytest.raises(StateError, match=r"there is no ledger at postgresql://lupom:\*\*\*@"):
+            merge_from(make("sqlite"), where)
+
+
 def test_another_s_file_is_not_changed(make, tmp_path):
     import sqlite3
 
@@ -160,6 +203,9 @@ def test_rows_that_are_not_right_are_left_out_and_told(make, tmp_path):
         {**good, "status": "fine"},
         {**good, "tokens_in": -1},
         {**good, "tokens_in": "3"},
+        {**good, "tokens_in": 1 << 63},
+        {**good, "answer": "half a character: \ud800"},
+        {**good, "answer": None},
         {**good, "history": "{}"},
         {**good, "more": 1},
         {k: v for k, v in good.items() if k != "alias"},
