@@ -69,7 +69,8 @@ def drawn(args: argparse.Namespace, seed: int) -> tuple[Task, dict[tuple[str, st
             project.add(f"imported_{part}", table)
     for path in STAGING:
         project.build(f"staging/{path}")
-    closed = project.ref("closed_questions").to_arrow_table()
+    project.build("prediction/learning_questions.sql")
+    closed = project.ref("learning_questions").to_arrow_table()
     known = project.connection.sql(
         "from known_responses semi join closed_questions using (survey, question_id)"
     ).to_arrow_table()

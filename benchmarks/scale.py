@@ -47,7 +47,8 @@ CHUNK = 100_000
 # What is built, in the order of the graph; what stands before the first dot is a group.
 STEPS: dict[str, tuple[str, ...]] = {
     "staging": (
-        *("questions", "surveys", "respondents", "responses", "holdout", "known_responses"),
+        *("questions", "surveys", "respondents", "responses", "drawn_pairs"),
+        *("unscored_responses", "follow_ups", "holdout", "known_responses"),
         *("closed_questions", "tuning_answers"),
     ),
     "histories": ("histories", "llm_respondents"),
