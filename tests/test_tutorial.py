@@ -190,10 +190,10 @@ def test_the_tutorial_with_the_embedded_llm_and_few_respondents(tmp_path, monkey
     """
     monkeypatch.chdir(tmp_path)
     sizes = {
-        "llm_test_respondents: 8": "llm_test_respondents: 2",
+        "llm_test_respondents: 8": "llm_test_respondents: 1",
         "llm_reference_respondents: 10": "llm_reference_respondents: 2",
         "llm_pairs: 20": "llm_pairs: 1",
-        "llm_tuning_pairs: 16": "llm_tuning_pairs: 1",
+        "llm_tuning_pairs: 16": "llm_tuning_pairs: 0",
         "small_llm_questions: 12": "small_llm_questions: 2",
         "{low: 4, mid: 3, high: 3}": "{low: 2, mid: 2, high: 2}",
     }
@@ -208,7 +208,7 @@ def test_the_tutorial_with_the_embedded_llm_and_few_respondents(tmp_path, monkey
 
         assert one("select count(*) from persona_dimensions") >= 3
         assert one("select count(distinct level) from persona_dimensions") >= 2
-        assert one("select count(distinct respondent_id) from persona_values") == 4
+        assert one("select count(distinct respondent_id) from persona_values") == 3
         assert one("select count(*) from refined_persona_values") > 0
         assert one("select count(*) from similar_respondents") > 0
         assert one("select count(*) from predictions") == 2 * one("select count(*) from llm_pairs")
