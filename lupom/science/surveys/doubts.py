@@ -9,8 +9,8 @@ from contextlib import suppress
 
 from lupom.science.surveys.codebook import Codebook, Question
 from lupom.science.surveys.columns import Column, File, slug
-from lupom.science.surveys.guesses import is_of_bodies, named_as_weight
 from lupom.science.surveys.ids import is_running, repeated
+from lupom.science.surveys.weights import is_of_bodies, is_weight, named_as_weight
 
 # Codes that surveys give to "don't know", "refused" and the like.
 _SPECIAL = {7, 8, 9, 66, 77, 88, 96, 97, 98, 99}
@@ -189,6 +189,16 @@ def _weights(columns: dict[str, Column], book: Codebook) -> list[str]:
         if column.name in asked and named_as_weight(column) and not is_of_bodies(column)
     ]
     if book.weight is not None:
+        others = [
+            column.name
+            for column in columns.values()
+            if column.name in book.ignored and is_weight(column)
+        ]
+        if others:
+            notes.append(
+                f"of {len(others) + 1} columns of weights {book.weight} is taken; if estimates are"
+                f" to have {' or '.join(others[:4])}, name it under weight: in the codebook"
+            )
         numbers = [float(v) for v in columns[book.weight].values if v]
         mean = sum(numbers) / len(numbers)
         if not 0.5 <= mean <= 2:

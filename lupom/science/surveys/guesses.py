@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from lupom.science.surveys import (
     opinionqa,
     roles,
     scales,
+    weights,
     wordings,
 )
 from lupom.science.surveys.codebook import Attribute, Codebook, Question
@@ -29,18 +29,6 @@ _FEWEST_AMOUNTS = 5
 # Two questions are one in other codes where so many answered, and so many not as most did.
 _ENOUGH, _SECOND = 30, 8
 
-_WEIGHT = re.compile(
-    r"(?:.*_)?(?:[a-z]{0,4}(?:weights?|wgt|wght)|wts?|wtss\w*|wt(?:int|mec|saf)\w*|w8|finalwt|gewicht(?:ung)?"
-    r"|poids|pondera[^\W\d]*)(?:_.*|\d+)?",
-    re.IGNORECASE,
-)
-_PLAIN_WEIGHT = re.compile(
-    r"(?:my_?|current_?|your_?)?(?:weights?|wgt|wt|gewicht|poids|peso)", re.I
-)
-# What people weigh.
-_BODY = re.compile(
-    r"(?:^|_)(?:kgs?|lbs?|pounds|stone|body|birth|loss|gain|goal|ideal|target|change)(?:_|$)", re.I
-)
 # Pew's names for what OpinionQA's tables call by these; of several the first that is there.
 _PEW = {
     "CREGION": ("F_CREGION",),
@@ -90,15 +78,15 @@ def guess(file: File, survey: str) -> Codebook:
             " row a person and a column a question first (pandas: frame.pivot(index="
             f"{found[0].name!r}, columns={item.name!r}, values=...); Excel: a pivot table)"
         )
-    weights = [c for c in rest if c is not id_ and _is_weight(c)]
-    weight = min(weights, key=_weight_order) if weights else None
+    weighing = [c for c in rest if c is not id_ and weights.is_weight(c)]
+    weight = weights.best(weighing)
     out.id = id_.name if id_ else None
     out.weight = weight.name if weight else None
     pew = _pew_names([c.name for c in rest])
     for column in rest:
         if column is id_ or column is weight:
             continue
-        why = "another column of weights" if column in weights else _why_not(column, file.rows)
+        why = "another column of weights" if column in weighing else _why_not(column, file.rows)
         if why:
             out.ignored[column.name] = why
         elif roles.is_attribute(column, missing_codes.missing(column)):
@@ -165,7 +153,7 @@ def extend(codebook: Codebook, file: File) -> list[str]:
     whole = {c for c in known if not any(k.startswith(f"{c} [") for k in known)}
     new = [c for c in file.columns if c.name not in known and c.group not in whole]
     for column in new:
-        weight = "a column of weights" if _is_weight(column) else ""
+        weight = "a column of weights" if weights.is_weight(column) else ""
         why = weight or _why_not(column, file.rows)
         if why:
             codebook.ignored[column.name] = why
@@ -175,42 +163,6 @@ def extend(codebook: Codebook, file: File) -> list[str]:
             codebook.questions.append(_question(column))
     _name(codebook)
     return [c.name for c in new]
-
-
-def named_as_weight(column: Column) -> bool:
-    """Say whether a column has the name of survey weights, and numbers."""
-    named = _WEIGHT.fullmatch(column.name) and not _BODY.search(column.name)
-    if not named or column.labels or column.why:
-        return False
-    values = [v for v in column.values if v]
-    return bool(values) and all(number_of(v) is not None for v in values)
-
-
-def _is_weight(column: Column) -> bool:
-    if not named_as_weight(column) or is_of_bodies(column):
-        return False
-    return all(float(v) >= 0 for v in column.values if v)
-
-
-def is_of_bodies(column: Column) -> bool:
-    """Say whether a column called weight, no more, holds what people weigh, in kilos or pounds.
-
-    Adults' weights have a mean of 60 to 100 kg or 130 to 220 lb and a standard deviation of about a
-    fifth of it; survey weights have a mean of 1, or spread wider than that where they count people.
-    """
-    if not _PLAIN_WEIGHT.fullmatch(column.name):
-        return False
-    numbers = [n for v in column.values if v and (n := number_of(v)) is not None]
-    if len(set(numbers)) < 5 or not 25 <= min(numbers) <= max(numbers) <= 500:
-        return False
-    mean = sum(numbers) / len(numbers)
-    spread = math.sqrt(sum((n - mean) ** 2 for n in numbers) / len(numbers))
-    return 45 <= mean <= 230 and spread < 0.35 * mean
-
-
-def _weight_order(column: Column) -> tuple[int, float, str]:
-    numbers = [float(v) for v in column.values if v]
-    return column.values.count(""), abs(sum(numbers) / len(numbers) - 1), column.name
 
 
 def _why_not(column: Column, rows: int) -> str:

@@ -10,7 +10,7 @@ from lupom.science.surveys.columns import Column, File, slug
 
 _ID = re.compile(
     r"qkey|(?:resp(?:ondent)?|case|person|participant|subject|user|worker|panelist|prolific|record)"
-    r"_?(?:id|no|nr|num|number|pid|code)|(?:participant|panelist|proband|vp)(?:_?(?:code|nr))?|#|respon(?:se|dent)(?:_?id)?|(?:\w+_)?id|uuid|caseid|respid|pid|serial(?:_?no)?"
+    r"_?(?:id|no|nr|num|number|pid|code)|(?:participant|panelist|proband|vp)(?:_?(?:code|nr))?|#|resp(?:on(?:se|dent))?(?:_?id)?|(?:\w+_)?id|uuid|caseid|respid|pid|serial(?:_?no)?"
     r"|index|idno|d_interview|interview_?(?:id|no|nr|num|number)|uniq(?:ue)?_?id|resp?num|hhid|persid|participant\.code|instance_?id|seqn|seed|id_(?:de_(?:la_)?)?(?:reponse|respuesta|resposta)|antwort_?id",
     re.IGNORECASE,
 )
