@@ -77,6 +77,7 @@ def _folds(task: Task, people: Ints, seed: int) -> Iterator[tuple[Task, Ints]]:
     """Yield a task for each fold, and the answers to its pairs."""
     rng = np.random.default_rng(seed)
     folds = FOLDS_OF_FEW if len(people) <= FEW else FOLDS
+    filters = [question for question, those in enumerate(task.follow_ups) if those]
     fold = rng.permutation(len(people)) % folds
     for number in range(folds):
         held = people[fold == number]
@@ -84,6 +85,8 @@ def _folds(task: Task, people: Ints, seed: int) -> Iterator[tuple[Task, Ints]]:
         learned[held] = False
         told = task.answers[held] != HIDDEN
         hidden = told & (rng.random(told.shape) < HIDE)
+        # What hangs on a filter is known here, and each layer of filters would be a fit more.
+        hidden[:, filters] = False
         # Somebody of whom nothing is known any more would be another case.
         hidden[(told == hidden).all(axis=1)] = False
         asked = (task.answers[learned] != HIDDEN).any(axis=0)

@@ -45,6 +45,18 @@ def test_what_knows_more_than_the_shares_counts(survey):
     assert shrinkage.fit(logistic_answers, of(survey, 100)) > 0.3
 
 
+def test_no_filter_is_predicted_where_what_hangs_on_it_is_known(survey):
+    asked = set()
+
+    def seen(task: Task, seed: int = 0) -> Floats:
+        asked.update(task.columns.tolist())
+        return majority(task, seed)
+
+    few = replace(of(survey, 40), follow_ups=((1,), *[()] * (len(survey.questions) - 1)))
+    shrinkage.fit(seen, few)
+    assert asked == set(range(1, len(survey.questions)))
+
+
 def test_with_enough_people_a_predictor_is_as_it_is(survey):
     many = of(survey, shrinkage.ENOUGH)
     assert shrinkage.fit(certain, many) == 1.0
