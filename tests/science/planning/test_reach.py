@@ -204,3 +204,34 @@ def test_rare_answers_to_a_filter_are_found_by_all_that_hangs_on_it():
         assert not found.open[students, place[name]].any(), name
         assert found.open[work == 0, place[name]].all(), name
     assert found.open[:, [place[name] for name in plain]].all()
+
+
+def test_rare_answers_are_a_filter_together():
+    # Of 30 people 12 do not work, six of them retired: neither six is too few for a lot.
+    rng = np.random.default_rng(5)
+    work = np.repeat([0, 1, 2], [18, 6, 6])
+    answers = {f"plain{i}": rng.integers(0, 3, 30) for i in range(5)}
+    answers |= {"work": work, "boss": np.where(work == 0, rng.integers(0, 2, 30), -1)}
+    found, place = reached(answers)
+    assert found.kinds[place["boss"]] == "filter"
+    assert (found.open[:, place["boss"]] == (work == 0)).all()
+
+
+@pytest.mark.parametrize("three", [False, True])
+def test_in_a_small_survey_a_follow_up_makes_its_filter_likely(three):
+    rng = np.random.default_rng(5)
+    work = np.repeat([0, 1, 2 if three else 1], [7, 3, 2])
+    answers = {f"plain{i}": rng.integers(0, 3, 12) for i in range(5)}
+    answers |= {"work": work, "boss": np.where(work == 0, rng.integers(0, 2, 12), -1)}
+    # One in two was asked this one, by lot.
+    answers["lot"] = np.where(rng.permutation(12) % 2 == 0, rng.integers(0, 2, 12), -1)
+    found, place = reached(answers)
+    # In surveys of twelve people that is no proof, and nobody is left out for it.
+    assert found.kinds[place["boss"]] != "filter"
+    answered = np.zeros((2, len(place)), dtype=bool)
+    answered[0, place["boss"]] = answered[1, place["lot"]] = True
+    left, _ = found.left(answered)
+    own = found.owner[: left.shape[1]] == place["work"]
+    assert (left[0, own][1:] < 0.1).all()
+    assert left[0, own][0] == 1
+    assert (left[1] == 1).all()
