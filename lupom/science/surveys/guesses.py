@@ -14,6 +14,7 @@ from lupom.science.surveys import (
     labels,
     missing_codes,
     opinionqa,
+    recodes,
     roles,
     scales,
     weights,
@@ -94,6 +95,7 @@ def guess(file: File, survey: str) -> Codebook:
         else:
             out.questions.append(_question(column))
     _without_twins(out, {c.name: c for c in rest})
+    recodes.drop(out, {c.name: c for c in rest})
     _name(out)
     if not out.questions:
         columns_why = {c.name: c.why for c in rest}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from lupom.science.surveys import codebook, files, guesses, layout, newcomers
@@ -139,7 +141,10 @@ def test_rows_of_a_grid_have_the_options_of_all():
 
 def test_items_of_a_test_have_the_steps_of_its_scale():
     given = {"E1": "12345", "E2": "1245", "E3": "345", "E4": "1234512", "E5": "1232", "E6": "12339"}
-    columns = [Column(name, [*(values * 12)[:60]]) for name, values in given.items()]
+    columns = [
+        Column(name, random.Random(name).sample((values * 20)[:60], 60))
+        for name, values in given.items()
+    ]
     asked = {q.column: q for q in guesses.guess(gather(File("x.csv", columns)), "x").questions}
     for name in ("E1", "E2", "E3", "E4"):
         assert list(asked[name].options) == [*"12345"]
