@@ -35,9 +35,10 @@ _NO_CREDENTIALS = frozenset(
     | {"TokenRetrievalError", "UnauthorizedSSOTokenError", "SSOTokenLoadError", "SSOError"}
     | {"NoAuthTokenError", "LoginRefreshTokenExpired", "MetadataRetrievalError"}
 )
-_BAD_CREDENTIALS = frozenset(
-    {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
-    | {"TokenRefreshRequired", "AuthFailure", "InvalidClientTokenId"}
+_ENDED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
+_BAD_CREDENTIALS = _ENDED | frozenset(
+    {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"}
+    | {"AuthFailure", "InvalidClientTokenId"}
 )
 
 
@@ -290,7 +291,9 @@ class S3:
         if code in _BAD_CREDENTIALS:
             return SourceError(
                 f"{url}: S3 refuses the credentials ({code})",
-                hint="check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile",
+                hint="they have ended: get new ones, and run again"
+                if code in _ENDED
+                else "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile",
             ), False
         if status in (301, 307) or code in ("AuthorizationHeaderMalformed", "PermanentRedirect"):
             return SourceError(

@@ -173,7 +173,8 @@ class Catalog(Place):
             return StoreError(
                 f"the data of the lake in {self} are at {found[2]}, and 'data' of the target says"
                 f" {found[1]}",
-                hint=f"data: {found[2]}",
+                hint=f"data: {found[2]}; where they were moved, tell the catalog, once: update"
+                f" ducklake_metadata set value = {literal(found[1])} where key = 'data_path'",
             )
         if "creating a new DuckLake is explicitly disabled" in text:
             return StoreError(f"there is no lake in {self}", hint="lupom run makes it")

@@ -335,6 +335,8 @@ class DuckLake(Store):
                 if self._is_loss(error):
                     one.spoilt = True
                     raise self.catalog.explained(error) from error
+                if self._objects is not None:
+                    self._objects.refuse(error)
                 raise
             finally:
                 self._mine.pop()
@@ -459,14 +461,17 @@ class DuckLake(Store):
         self._lease.check()
 
     def _again(self, error: Exception, attempt: int) -> bool:
-        if self._objects is not None and self._objects.is_outage(error):
-            return attempt < _TRIES and self._objects.came_back(self.wait, self.on_wait)
+        if self._objects is not None:
+            self._objects.refuse(error)
+            if self._objects.is_outage(error):
+                return attempt < _TRIES and self._objects.came_back(self.wait, self.on_wait)
         text = str(error)
         conflict = "maximum retry count" in text or "conflict" in text.lower()
         # SQLite gives up after five seconds of waiting for another's commit.
         conflict = conflict or (self.catalog.kind == SQLITE and "database is locked" in text)
-        passing = isinstance(error, LeaseLost) or conflict or self._is_loss(error)
-        return passing and attempt < _TRIES
+        return attempt < _TRIES and (
+            isinstance(error, LeaseLost) or conflict or self._is_loss(error)
+        )
 
     def _is_loss(self, error: Exception) -> bool:
         """Tell whether an error is that of a connection to PostgreSQL which broke off."""

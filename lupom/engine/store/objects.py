@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # What DuckDB says after four tries where no answer came (nobody listens, no such host for now, an
 # answer that breaks off, none in time), and where the answer was to come again later.
 _PASSING = re.compile(r"error for HTTP [A-Z]+ to '|\bHTTP (?:code )?(?:408|429|5\d\d)\b")
+# And where S3 does not let it in, or not any more: credentials of a role end after hours.
+_REFUSED = re.compile(r"\bHTTP (?:code )?(?:400|401|403)\b")
 
 
 class Objects:
@@ -46,10 +48,24 @@ class Objects:
 
         A request for other objects than the lake's is the matter of who made it.
         """
+        return self._says(error, _PASSING)
+
+    def refuse(self, error: BaseException) -> None:
+        """Raise StoreError with what S3 has against who asks, where an error is that it has."""
+        if not self._says(error, _REFUSED):
+            return
+        self.look()
+        raise StoreError(
+            f"data: {self.data}: with these credentials S3 lets its objects be listed, and not"
+            " read or written",
+            hint="they need s3:GetObject, s3:PutObject and s3:DeleteObject",
+        ) from error
+
+    def _says(self, error: BaseException | None, pattern: re.Pattern[str]) -> bool:
         bucket, _, prefix = self.data.removeprefix("s3://").partition("/")
         while error is not None:
             text = str(error)
-            if type(error).__module__.startswith(("duckdb", "_duckdb")) and _PASSING.search(text):
+            if type(error).__module__.startswith(("duckdb", "_duckdb")) and pattern.search(text):
                 # An address in a message is quoted as it was asked for.
                 return bucket in text and (f"/{prefix}" in text or f"/{quote(prefix)}" in text)
             error = error.__cause__

@@ -152,3 +152,29 @@ def test_a_server_that_stays_away_fails_the_node_and_nothing_else(ready, proxy):
     with Project(folder) as project:
         assert [node.node for node in project.run().nodes] == ["b"]
         assert project.query("from b").rows() == [(4950,)]
+
+
+def test_credentials_that_end_in_a_run_are_one_message_and_the_next_run_goes_on(ready, proxy):
+    folder = ready()
+    ended = []
+
+    def before(method, path):
+        if method == "PUT" and "/main/b/" in path:
+            ended.append(path)
+
+    def fault(handler, *_answer):
+        if not ended:
+            return False
+        body = b"<Error><Code>ExpiredToken</Code><Message>The token has expired</Message></Error>"
+        headers = {"Content-Type": "application/xml", "Content-Length": str(len(body))}
+        s3_servers.send(handler, 403, headers, body)
+        return True
+
+    proxy.before, proxy.fault = before, fault
+    with Project(folder) as project:
+        a, b = project.run().nodes
+        assert (a.status, b.status) == ("success", "error")
+        assert "S3 refuses the credentials (ExpiredToken) (they have ended: get new" in b.message
+        proxy.reset()
+        assert [node.node for node in project.run().nodes] == ["b"]
+        assert project.query("from b").rows() == [(4950,)]

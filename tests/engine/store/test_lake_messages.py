@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from lupom.engine.store import extensions
 from lupom.engine.store.catalog import DUCKDB
 from lupom.engine.store.lake import DuckLake
 from tests.support import lakes
-from tests.support.lakes import making, record
+from tests.support.lakes import making, record, rows
 
 
 def test_the_password_is_nowhere_to_be_read(tmp_path, postgres):
@@ -76,8 +77,15 @@ def test_data_in_another_place_than_the_catalog_says(tmp_path):
     store = DuckLake(lakes.catalog_of(DUCKDB, tmp_path), str(tmp_path / "data"))
     store.commit(record(), making("select 1 as x"))
     store.close()
-    with pytest.raises(StoreError, match=f"hint|data: {tmp_path / 'data'}"):
-        DuckLake(store.catalog, str(tmp_path / "elsewhere")).records()
+    moved = DuckLake(store.catalog, str(tmp_path / "elsewhere"))
+    with pytest.raises(StoreError, match=f"data: {tmp_path / 'data'}.*data_path") as caught:
+        moved.records()
+    # Where the folder itself was moved, what the message says is all there is to do.
+    (tmp_path / "data").rename(tmp_path / "elsewhere")
+    (statement,) = re.findall(r"update ducklake_metadata .*'data_path'", str(caught.value))
+    with duckdb.connect(str(store.catalog.path)) as catalog:
+        catalog.execute(statement)
+    assert rows(moved) == [(1,)]
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):
