@@ -261,8 +261,12 @@ def _known(column: Column, a: Attribute, name: str) -> tuple[list[str], list[str
     """Return an attribute's row of metadata, and its column of responses."""
     said = dict.fromkeys(a.blank, "")
     if a.bins:  # refusals and the like among the numbers stay as they are
-        told = labels.among(column.labels.values())
-        said |= {c: t for c, t in column.labels.items() if c not in said and t in told}
+        # As codes with labels, or as words where the file has these.
+        words = {v: v for v in dict.fromkeys(column.values) if not _is_number(v)}
+        told = labels.among({**words, **column.labels}.values())
+        for code, label in {**words, **column.labels}.items():
+            if code not in said and label in told:
+                said[code] = "" if told[label] == labels.NOT_ASKED else label
         said |= {c: "" for c in column.missing if c not in said}
     texts = _decoded(column, a.options, a.bins, said, name)
     options = list(ranges(a.bins, column.values)) if a.bins else list(a.options.values())

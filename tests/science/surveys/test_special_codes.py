@@ -106,6 +106,16 @@ def test_an_attribute_in_numbers_has_no_ranges_of_codes(tmp_path):
     assert [row[at] for row in made.responses[41:]] == ["Don't know", "Refused", "40 or more", ""]
 
 
+def test_an_attribute_in_numbers_may_have_refusals_in_words(tmp_path):
+    told = [*(f"{hour:g}" for hour in HOURS), "Refused", "Don't know", "Not asked", ""]
+    lines = [f"{i},{age},{i % 2}" for i, age in enumerate(told)]
+    (tmp_path / "x.csv").write_text("\n".join(["id,age,q", *lines]))
+    file = files.read(tmp_path / "x.csv")
+    made = layout.build(file, guesses.guess(file, "x"))
+    at = made.responses[0].index("age")
+    assert [row[at] for row in made.responses[41:]] == ["Refused", "Don't know", "", ""]
+
+
 def test_a_range_of_user_missing_codes_is_no_number(tmp_path):
     frame = pd.DataFrame({"ID": [float(i) for i in range(44)],
                           "HRS": [*HOURS, 995.0, 997.0, -3.0, 999.0],
