@@ -40,6 +40,10 @@ BEGIN = 5000
 TOGETHER = 0.9
 # An option that a conditional mean says less of than this is drawn so often all the same.
 LEAST = 0.001
+# Two options that nobody gave both of rule each other out where so many people would have, did
+# answers not depend on each other: by chance that is one pair in a thousand, whose true number is
+# as surely (.95) below three of these.
+APART = 7.0
 RAKINGS = 10
 NEWTON = 8
 # Newton's method ends with a step of less, in log odds.
@@ -87,12 +91,12 @@ def draws(
     found = fit(encoding, people.codes[some], attributes[some].astype(np.float64))
     covariance = found.covariance + found.ridge * np.eye(len(found.mean))
     moments = Moments(found.shares + found.mean, covariance, people.offsets, LEAST)
-    nearest = _nearest(moments)
+    nearest, apart = _nearest(moments), _apart(people)
     for number in range(count):
         rng = np.random.default_rng([seed, number])
         again = np.bincount(rng.integers(0, n, n), minlength=n).astype(np.float64)
         codes, values = _first(moments, people, gaps, rng)
-        equations = _Equations(moments, again, ridge, strongest, nearest, columns)
+        equations = _Equations(moments, again, ridge, strongest, nearest, columns, apart)
         for _ in range(sweeps):
             for group in rng.permutation(len(groups)):
                 order = rng.permutation(groups[group])
@@ -117,6 +121,24 @@ def _nearest(moments: Moments) -> Ints:
     )
     most = np.maximum.reduceat(alike, moments.offsets[:-1], axis=0)
     return np.argsort(-most, axis=1, kind="stable")
+
+
+def _apart(people: Cells) -> Bools:
+    """Return which options rule each other out, (options, options), by `APART`.
+
+    As "none of these" and the others of a question that takes several: equations whose terms add up
+    say of who chose three of them that one more is unlikely, and never that it cannot be.
+    """
+    ends = people.offsets
+    # Counts are exact in single precision.
+    said, told = people.answers, people.there.astype(np.float32)
+    owner = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
+    # How many gave an option, of those who answered the other's question.
+    among = (said.T @ told)[:, owner]
+    both = (told.T @ told)[np.ix_(owner, owner)]
+    expected = among * among.T / np.maximum(both, 1.0)
+    found = (said.T @ said == 0) & (expected >= APART)
+    return np.asarray(found & (owner[:, None] != owner))
 
 
 def _first(
@@ -176,8 +198,10 @@ class _Equations:
         strongest: int,
         nearest: Ints,
         columns: int,
+        apart: Bools,
     ) -> None:
         self.again = again
+        self._apart = apart
         self._moments, self._ridge, self._strongest = moments, ridge, strongest
         self._nearest, self._columns = nearest, columns
         # Of each question what was found in the sweep before, to begin with.
@@ -198,15 +222,19 @@ class _Equations:
         usable[self._options(left)] = False
         order = self._nearest[question]
         columns = np.sort(order[usable[order]][: self._columns])
-        learned = np.flatnonzero((self.again > 0) & told)
+        # Of whom all options but one are ruled out nothing is left to be said, nor learned.
+        out = self._out(values, part, usable, told)
+        open_ = np.ones(len(told), dtype=bool) if out is None else (~out).sum(axis=1) > 1
+        learned = np.flatnonzero((self.again > 0) & told & open_)
         w = self.again[learned]
         y = values[learned, part].astype(np.float64)
         total = w.sum()
         kept = y.any(axis=0)
         if total == 0 or kept.sum() < 2:
             # Nobody of those drawn has the answer, or all have the same.
-            share = values[told, part].mean(axis=0, dtype=np.float64) + 1e-9
-            return np.tile(share / share.sum(), (len(gap), 1))
+            some = learned if total else np.flatnonzero(told)
+            share = values[some, part].mean(axis=0, dtype=np.float64) + 1e-9
+            return _allowed(np.tile(share / share.sum(), (len(gap), 1)), out, gap)
         y = y[:, kept]
         share = w @ y / total
         x = values[learned][:, columns]
@@ -240,14 +268,33 @@ class _Equations:
         index, design = parts(x)
         theta = _logistic(index, design, y, w, share, theta)
         self._found[question] = columns[own], theta
-        out = np.zeros((len(gap), part.stop - part.start))
-        out[:, kept] = _softmax(_logits(theta, *parts(values[gap][:, columns] - mean)))
-        return out
+        p = np.zeros((len(gap), part.stop - part.start))
+        p[:, kept] = _softmax(_logits(theta, *parts(values[gap][:, columns] - mean)))
+        return _allowed(p, out, gap)
+
+    def _out(self, values: Singles, part: slice, usable: Bools, told: Bools) -> Bools | None:
+        """Return which options others rule out, (n, K), by the columns read; None where none do."""
+        apart = self._apart[:, part]
+        rows = np.flatnonzero(apart.any(axis=1) & usable[: len(apart)])
+        if not len(rows):
+            return None
+        out = values[:, rows] @ apart[rows].astype(np.float32) > 0
+        # What is told stands, and of whom all is ruled out nothing is.
+        out &= ~((values[:, part] > 0) & told[:, None])
+        return np.asarray(out & ~out.all(axis=1, keepdims=True))
 
     def _options(self, questions: Ints) -> Ints:
         return np.concatenate(
             [np.arange(self._moments.width)[self._moments.columns(int(q))] for q in questions]
         )
+
+
+def _allowed(p: Floats, out: Bools | None, rows: Ints) -> Floats:
+    """Return probabilities of some rows, of options that are not ruled out of them alone."""
+    if out is None:
+        return p
+    left = np.where(out[rows], 0.0, p + 1e-12)
+    return np.asarray(left / left.sum(axis=1, keepdims=True))
 
 
 def _strongest(says: Floats, columns: Ints, moments: Moments, count: int) -> Ints:

@@ -181,3 +181,21 @@ def test_what_a_block_s_questions_say_of_each_other_is_drawn_at_once():
         for codes in imputation.draws(cells(task), 4, sweeps=1)
     ]
     assert np.mean(drawn) == pytest.approx(truth, abs=0.05)
+
+
+def test_choices_that_rule_each_other_out_are_never_drawn_together():
+    # One in five gave none of six choices, and so "none of these"; two in three were asked.
+    rng = np.random.default_rng(4)
+    trait = rng.normal(size=600)
+    given = [(trait + rng.normal(size=600) > 0.1 * i).astype(int) for i in range(6)]
+    none = (np.sum(given, axis=0) == 0).astype(int)
+    answers = {f"choice{i}": one for i, one in enumerate(given)} | {"none": none}
+    answers |= {f"q{i}": (trait + rng.normal(size=600) > 0).astype(int) for i in range(4)}
+    luck = rng.permutation(600) % 3
+    asked = {name: (luck != 0) | name.startswith("q") for name in answers}
+    (task,) = everyone(*gapped(answers, asked)[:2], gapped(answers, asked)[2])
+    place = [task.questions.index(name) for name in answers]
+    for codes in imputation.draws(cells(task), 3, seed=1):
+        drawn = codes[luck == 0][:, place]
+        assert not ((drawn[:, 6] == 1) & (drawn[:, :6].sum(axis=1) > 0)).any()
+        assert drawn[:, 6].mean() == pytest.approx(none[luck != 0].mean(), abs=0.08)
