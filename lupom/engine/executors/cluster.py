@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import socket
 import threading
@@ -38,6 +39,20 @@ _QUIET = {
 }
 
 _starting = threading.Lock()
+
+
+def refusal(what: str, error: Exception) -> ModelError:
+    """Return the error of a Ray that cannot be `what`: started, or reached somewhere."""
+    text = " ".join(str(error).split())
+    versions = re.findall(r"Ray: (\S+) Python: (\S+)", text)
+    if "Version mismatch" not in text or len(versions) != 2:
+        return ModelError(f"Ray cannot be {what}: {text[:300]}")
+    (their_ray, their_python), (ray, python) = versions
+    return ModelError(
+        f"Ray cannot be {what}: the cluster runs Ray {their_ray} on Python {their_python}, this"
+        f" machine Ray {ray} on Python {python}",
+        hint="all nodes need the same Ray, Python and LUPoM as the machine of the run",
+    )
 
 
 class Cluster:
@@ -89,7 +104,7 @@ class Cluster:
             ) from error
         except Exception as error:
             what = "started" if address is None else f"reached at {address}"
-            raise ModelError(f"Ray cannot be {what}: {str(error).splitlines()[0]}") from error
+            raise refusal(what, error) from error
 
     def _cores(self, *, free: bool = False) -> int:
         ask = self._ray.available_resources if free else self._ray.cluster_resources

@@ -17,6 +17,7 @@ from lupom import Project
 from lupom.batches import in_batches
 from lupom.engine.errors import ModelError
 from lupom.engine.executors import Executor, Stopped, WorkError
+from lupom.engine.executors.cluster import refusal
 from lupom.engine.project.executors import ExecutorSettings
 from tests.support import batch_work, split_science
 from tests.support.short_notes import FILES
@@ -188,6 +189,19 @@ def test_an_address_where_another_program_answers_is_told(nodes, server):
     address = server.base_url.split("/")[2]
     with pytest.raises(ModelError, match=f"no Ray cluster answers at {address}: another program"):
         nodes.executor(address=address)._workers()
+
+
+def test_a_cluster_of_another_python_is_told_with_both():
+    from ray._private.utils import check_version_info
+
+    theirs = {"ray_version": "2.1.0", "python_version": "3.9.1"}
+    with pytest.raises(RuntimeError) as caught:
+        check_version_info(theirs, "node 10.0.0.3")
+    said = str(refusal("reached at 10.0.0.7:6379", caught.value))
+    assert "the cluster runs Ray 2.1.0 on Python 3.9.1, this machine Ray" in said
+    assert said.endswith(
+        "(all nodes need the same Ray, Python and LUPoM as the machine of the run)"
+    )
 
 
 def test_without_ray_the_line_to_install_it_is_told(monkeypatch):
