@@ -6,8 +6,15 @@ LUPOM_REQUIRE_DUCKLAKE=1, as CI sets it, that is a failure.
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import os
+import shutil
+import sqlite3
+import tempfile
+from contextlib import closing
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -53,6 +60,45 @@ def catalog_of(kind: str, folder: Path, cluster: Cluster | None = None) -> Catal
             database=database,
         )
     return Catalog(kind, folder / ("lake.ducklake" if kind == DUCKDB else "lake.sqlite"))
+
+
+@cache
+def _template(kind: str, cluster: Cluster | None) -> Catalog:
+    """Return the catalog of a lake without tables, which nobody has open."""
+    folder = Path(tempfile.mkdtemp(prefix="lupom-lake-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    made = DuckLake(catalog_of(kind, folder, cluster), str(folder / "data"))
+    with made.hold():
+        pass
+    made.close()
+    return made.catalog
+
+
+def empty(kind: str, folder: Path, cluster: Cluster | None = None) -> DuckLake:
+    """Return a lake without tables in a folder: a copy, since to make one is most of a test's time.
+
+    A lake's catalog says where its data are.
+    """
+    template, data = _template(kind, cluster), folder / "data"
+    moved = f"update ducklake_metadata set value = '{data}/' where key = 'data_path'"
+    if kind == POSTGRESQL:
+        assert cluster is not None
+        assert template.database is not None
+        catalog = replace(template, database=cluster.copy(template.database))
+        with catalog.connect() as database:
+            database.execute(moved)
+    else:
+        catalog = catalog_of(kind, folder)
+        assert template.path is not None
+        assert catalog.path is not None
+        shutil.copyfile(template.path, catalog.path)
+        connect = duckdb.connect if kind == DUCKDB else sqlite3.connect
+        with closing(connect(catalog.path)) as database:
+            database.execute("begin")
+            database.execute(moved)
+            database.execute("commit")
+    data.mkdir()
+    return DuckLake(catalog, str(data))
 
 
 def again(store: DuckLake, wait: float | None = None) -> DuckLake:

@@ -6,7 +6,6 @@ import csv
 import datetime as dt
 import io
 
-import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from lupom import Project
 from lupom.engine.run.results import Silent
 from lupom.engine.store.dialect import csv_relation, found_types
+from lupom.engine.store.instances import instance
 
 TEXT = [
     ["12345678901234567890", "12345678901234567891"],
@@ -83,7 +83,7 @@ def read(tmp_path, values):
     csv.writer(text, quoting=csv.QUOTE_ALL).writerows([["x", "n"], *([v, 1] for v in values)])
     file = tmp_path / "file.csv"
     file.write_text(text.getvalue(), encoding="utf-8", newline="")
-    with duckdb.connect() as connection:
+    with instance() as connection:
         types = found_types(connection, csv_relation([file]))
         rows = connection.execute(f"select x from {csv_relation([file], types=types)}").fetchall()
     return types.get("x", "VARCHAR"), [row[0] for row in rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from lupom.engine.errors import StoreError
 from lupom.engine.store.contents import content_hash
 from lupom.engine.store.duck import DuckFile
+from lupom.engine.store.instances import instance
 from lupom.engine.store.records import TableRecord
 
 
@@ -172,11 +174,15 @@ rows = st.lists(
 
 
 def hash_of(values):
-    with duckdb.connect() as connection:
+    # A database of its own would take ten times as long to make as the table.
+    with instance() as connection:
         connection.execute("create table t (a integer, b varchar)")
         if values:
-            connection.executemany("insert into t values (?, ?)", values)
-        return content_hash(connection, "t")[0]
+            marks = ", ".join(["(?, ?)"] * len(values))
+            connection.execute(f"insert into t values {marks}", list(itertools.chain(*values)))
+        digest = content_hash(connection, "t")[0]
+        connection.execute("drop table t")
+    return digest
 
 
 @settings(max_examples=40, deadline=None)

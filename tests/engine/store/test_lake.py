@@ -26,6 +26,16 @@ def every(request, tmp_path):
     """An empty lake, its catalog of each kind there is."""
     lakes.require()
     cluster = request.getfixturevalue("postgres") if request.param == POSTGRESQL else None
+    made = lakes.empty(request.param, tmp_path, cluster)
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=lakes.KINDS)
+def absent(request, tmp_path):
+    """A lake that the first commit makes, its catalog of each kind there is."""
+    lakes.require()
+    cluster = request.getfixturevalue("postgres") if request.param == POSTGRESQL else None
     made = DuckLake(lakes.catalog_of(request.param, tmp_path, cluster), str(tmp_path / "data"))
     yield made
     made.close()
@@ -35,7 +45,7 @@ def every(request, tmp_path):
 def store(tmp_path):
     """An empty lake whose catalog is a file."""
     lakes.require()
-    made = DuckLake(lakes.catalog_of(SQLITE, tmp_path), str(tmp_path / "data"))
+    made = lakes.empty(SQLITE, tmp_path)
     yield made
     made.close()
 
@@ -45,17 +55,17 @@ def shared(request, tmp_path):
     """An empty lake that several may have open at once."""
     lakes.require()
     cluster = request.getfixturevalue("postgres") if request.param == POSTGRESQL else None
-    made = DuckLake(lakes.catalog_of(request.param, tmp_path, cluster), str(tmp_path / "data"))
+    made = lakes.empty(request.param, tmp_path, cluster)
     yield made
     made.close()
 
 
-def test_a_commit_makes_the_table_and_the_note_of_it(every):
-    assert not every.exists
-    assert every.records() == {}
-    made = every.commit(record(), making("select 1 as x"))
+def test_a_commit_makes_the_table_and_the_note_of_it(absent):
+    assert not absent.exists
+    assert absent.records() == {}
+    made = absent.commit(record(), making("select 1 as x"))
     assert made.row_count == 1
-    known = every.records()["t"]
+    known = absent.records()["t"]
     assert (known.content_hash, known.fingerprint, known.exists) == (made.content_hash, "f", True)
 
 
@@ -98,7 +108,9 @@ def test_it_is_read_only_to_who_reads(store):
         cursor.execute("drop table main.t")
 
 
-def test_reading_before_anything_was_built_says_what_to_do(store):
+def test_reading_before_anything_was_built_says_what_to_do(tmp_path):
+    lakes.require()
+    store = DuckLake(lakes.catalog_of(SQLITE, tmp_path), str(tmp_path / "data"))
     with pytest.raises(StoreError, match="there is no lake yet"), store.hold(read_only=True):
         pass
 
@@ -107,7 +119,7 @@ def test_reading_before_anything_was_built_says_what_to_do(store):
 def typed(tmp_path_factory):
     lakes.require()
     folder = tmp_path_factory.mktemp("typed")
-    made = DuckLake(lakes.catalog_of(SQLITE, folder), str(folder / "data"))
+    made = lakes.empty(SQLITE, folder)
     yield made
     made.close()
 
@@ -172,6 +184,17 @@ def test_the_lake_as_it_was_after_a_run(shared):
     assert rows(shared) == [(2,)]
 
 
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory):
+    """A lake of two commits."""
+    lakes.require()
+    made = lakes.empty(SQLITE, tmp_path_factory.mktemp("twice"))
+    made.commit(record(run="20260301T120000-aaaaaa"), making("select 1 as x"))
+    made.commit(record(run="20260302T120000-bbbbbb"), making("select 2 as x"))
+    yield made
+    made.close()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -183,14 +206,9 @@ def test_the_lake_as_it_was_after_a_run(shared):
         ("yesterday", "lists them"),
     ],
 )
-def test_a_state_that_is_not_there_is_said_not_to_be(tmp_path, text, message):
-    lakes.require()
-    store = DuckLake(lakes.catalog_of(SQLITE, tmp_path), str(tmp_path / "data"))
-    store.commit(record(run="20260301T120000-aaaaaa"), making("select 1 as x"))
-    store.commit(record(run="20260302T120000-bbbbbb"), making("select 2 as x"))
+def test_a_state_that_is_not_there_is_said_not_to_be(twice, text, message):
     with pytest.raises(UsageError, match=message):
-        store.at(text)
-    store.close()
+        twice.at(text)
 
 
 def test_a_plain_file_says_that_it_keeps_no_states(tmp_path):
@@ -368,7 +386,7 @@ def test_a_lease_that_is_not_renewed_is_taken_over_and_whoever_had_it_commits_no
     tmp_path, postgres
 ):
     lakes.require()
-    store = DuckLake(lakes.catalog_of(POSTGRESQL, tmp_path, postgres), str(tmp_path / "data"))
+    store = lakes.empty(POSTGRESQL, tmp_path, postgres)
     store.commit(record(), making("select 0 as x"))
     other = lakes.again(store)
     calls = []
@@ -422,7 +440,7 @@ def test_a_lease_is_renewed_for_as_long_as_it_is_held(tmp_path, postgres):
 
 def test_a_connection_that_breaks_within_a_commit_is_waited_for(tmp_path, postgres):
     lakes.require()
-    store = DuckLake(lakes.catalog_of(POSTGRESQL, tmp_path, postgres), str(tmp_path / "data"))
+    store = lakes.empty(POSTGRESQL, tmp_path, postgres)
     store.commit(record(), making("select 0 as x"))
     said = []
     store.on_wait = said.append
@@ -447,7 +465,7 @@ def test_a_connection_that_breaks_within_a_commit_is_waited_for(tmp_path, postgr
 def fallen(tmp_path, postgres):
     """A lake of one table whose server has just crashed, and is started as soon as it is missed."""
     lakes.require()
-    store = DuckLake(lakes.catalog_of(POSTGRESQL, tmp_path, postgres), str(tmp_path / "data"))
+    store = lakes.empty(POSTGRESQL, tmp_path, postgres)
     store.commit(record(), making("select 0 as x"))
     starting = threading.Thread(target=postgres.start)
     said = []
