@@ -58,8 +58,18 @@ def server() -> Iterator[LLMServer]:
 
 
 @pytest.fixture(scope="module")
-def folder(server: LLMServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("pets") / "project", server.base_url)
+def built(server: LLMServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project, with all that stands before what is asked."""
+    folder = make(tmp_path_factory.mktemp("pets") / "project", server.base_url)
+    with Project(folder, vars={"prediction_settings": ["thought"]}) as project:
+        assert project.run(select=["+prediction_requests"]).status == "success"
+    return folder
+
+
+@pytest.fixture
+def folder(built: Path, tmp_path: Path) -> Path:
+    """A copy of the project."""
+    return shutil.copytree(built, tmp_path / "project")
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +88,9 @@ def kinds(known: str) -> set[str]:
 
 @pytest.mark.parametrize("setting", TOLD)
 def test_a_prompt_holds_the_parts_of_its_setting_and_nothing_else(
-    folder: Path, server: LLMServer, tmp_path: Path, setting: str
+    folder: Path, server: LLMServer, setting: str
 ) -> None:
-    shutil.copytree(folder, tmp_path / "project")
-    asked = Asked(tmp_path / "project", server, prediction_settings=[setting])
+    asked = Asked(folder, server, prediction_settings=[setting])
     assert asked.errors == []
     assert TOLD[setting] in asked.known(FISH)
     for other in asked.known(FISH):
@@ -174,17 +183,16 @@ def test_draws_are_calls_of_their_own_and_become_one_prediction(asked: Asked) ->
     assert asked.rows(f"{calls} 'thrice' or setting = 'history'")[0][0] == 3 * once
 
 
-def test_nothing_is_asked_twice(folder: Path, server: LLMServer, tmp_path: Path) -> None:
-    shutil.copytree(folder, tmp_path / "project")
-    first = Asked(tmp_path / "project", server, prediction_settings=["history", "thrice"])
+def test_nothing_is_asked_twice(folder: Path, server: LLMServer) -> None:
+    first = Asked(folder, server, prediction_settings=["history", "thrice"])
     calls = first.rows("select count(*) from lupom.calls")
     assert first.server.requests == calls[0][0]
-    again = Asked(tmp_path / "project", server, prediction_settings=["thrice", "history"])
+    again = Asked(folder, server, prediction_settings=["thrice", "history"])
     assert again.errors == []
     assert server.requests == 0
 
 
-def test_a_shuffled_order_maps_back_to_the_options(folder: Path, tmp_path: Path) -> None:
+def test_a_shuffled_order_maps_back_to_the_options(tmp_path: Path) -> None:
     """An LLM that always says A, with .8: the option that stands first in the prompt."""
     with LLMServer(distribution=lambda labels: {"A": 0.8, "B": 0.1, "C": 0.1}) as first:
         project = make(tmp_path / "project", first.base_url)
@@ -249,16 +257,14 @@ def test_no_held_out_answer_is_in_a_request(server: LLMServer, tmp_path: Path) -
         assert project.query(asked).rows() == before
 
 
-def test_an_order_is_that_of_a_seed(asked: Asked, server: LLMServer, tmp_path: Path) -> None:
+def test_an_order_is_that_of_a_seed(asked: Asked, server: LLMServer, folder: Path) -> None:
     orders = "select options from prediction_requests where setting = 'shuffled' order by all"
-    project = make(tmp_path / "project", server.base_url)
-    same = Asked(project, server, prediction_settings=["shuffled"])
+    same = Asked(folder, server, prediction_settings=["shuffled"])
     assert same.rows(orders) == asked.rows(orders)
 
 
-def test_each_backbone_has_a_row_of_its_own(server: LLMServer, tmp_path: Path) -> None:
-    project = make(tmp_path / "project", server.base_url)
-    asked = Asked(project, server, prediction_settings=["demographics", "two"])
+def test_each_backbone_has_a_row_of_its_own(server: LLMServer, folder: Path) -> None:
+    asked = Asked(folder, server, prediction_settings=["demographics", "two"])
     assert asked.errors == []
     pairs = asked.rows("select count(*) from llm_pairs")[0][0]
     rows = asked.rows(
@@ -276,11 +282,10 @@ def test_each_backbone_has_a_row_of_its_own(server: LLMServer, tmp_path: Path) -
 
 
 def test_the_var_predictor_serves_where_a_setting_names_no_llm(
-    server: LLMServer, tmp_path: Path
+    server: LLMServer, folder: Path
 ) -> None:
-    project = make(tmp_path / "project", server.base_url)
     for predictor in ("other", ["other", "default"]):
-        asked = Asked(project, server, prediction_settings=["history"], predictor=predictor)
+        asked = Asked(folder, server, prediction_settings=["history"], predictor=predictor)
         assert asked.errors == []
         named = [predictor] if isinstance(predictor, str) else sorted(predictor)
         found = asked.rows("select distinct llm from predictions order by 1")
@@ -288,10 +293,9 @@ def test_the_var_predictor_serves_where_a_setting_names_no_llm(
 
 
 def test_a_setting_that_is_not_there_is_named_before_anything_is_asked(
-    server: LLMServer, tmp_path: Path
+    server: LLMServer, folder: Path
 ) -> None:
-    project = make(tmp_path / "project", server.base_url)
-    asked = Asked(project, server, prediction_settings=["history", "demografics"])
+    asked = Asked(folder, server, prediction_settings=["history", "demografics"])
     assert server.requests == 0
     assert "'demografics', which is not a row of seeds/settings.csv" in (asked.errors[0] or "")
     assert "did you mean 'demographics'?" in (asked.errors[0] or "")

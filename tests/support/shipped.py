@@ -22,7 +22,9 @@ FEW_DRAWS: dict[str, object] = {
     "group_resamples": 10,
     "group_attributes": ["SEX"],
     "value_curve_sizes": [30],
-    "plan_questions": 3,
+    "plan_questions": 1,
+    "plan_smallest": 1000,
+    "plan_from": 100,
 }
 
 
