@@ -62,6 +62,14 @@ def catalog_of(kind: str, folder: Path, cluster: Cluster | None = None) -> Catal
     return Catalog(kind, folder / ("lake.ducklake" if kind == DUCKDB else "lake.sqlite"))
 
 
+def cluster_of(request: pytest.FixtureRequest) -> Cluster | None:
+    """Return the PostgreSQL of a fixture whose parameter is a kind of catalog, if it is one."""
+    if request.param != POSTGRESQL:
+        return None
+    found: Cluster = request.getfixturevalue("postgres")
+    return found
+
+
 @cache
 def _template(kind: str, cluster: Cluster | None) -> Catalog:
     """Return the catalog of a lake without tables, which nobody has open."""
@@ -79,6 +87,7 @@ def empty(kind: str, folder: Path, cluster: Cluster | None = None) -> DuckLake:
 
     A lake's catalog says where its data are.
     """
+    require()
     template, data = _template(kind, cluster), folder / "data"
     moved = f"update ducklake_metadata set value = '{data}/' where key = 'data_path'"
     if kind == POSTGRESQL:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from contextlib import closing
 
 import duckdb
 import pytest
@@ -24,40 +25,31 @@ from tests.support.lakes import making, record, rows
 @pytest.fixture(params=lakes.KINDS)
 def every(request, tmp_path):
     """An empty lake, its catalog of each kind there is."""
-    lakes.require()
-    cluster = request.getfixturevalue("postgres") if request.param == POSTGRESQL else None
-    made = lakes.empty(request.param, tmp_path, cluster)
-    yield made
-    made.close()
+    with closing(lakes.empty(request.param, tmp_path, lakes.cluster_of(request))) as made:
+        yield made
 
 
 @pytest.fixture(params=lakes.KINDS)
 def absent(request, tmp_path):
     """A lake that the first commit makes, its catalog of each kind there is."""
     lakes.require()
-    cluster = request.getfixturevalue("postgres") if request.param == POSTGRESQL else None
-    made = DuckLake(lakes.catalog_of(request.param, tmp_path, cluster), str(tmp_path / "data"))
-    yield made
-    made.close()
+    catalog = lakes.catalog_of(request.param, tmp_path, lakes.cluster_of(request))
+    with closing(DuckLake(catalog, str(tmp_path / "data"))) as made:
+        yield made
 
 
 @pytest.fixture
 def store(tmp_path):
     """An empty lake whose catalog is a file."""
-    lakes.require()
-    made = lakes.empty(SQLITE, tmp_path)
-    yield made
-    made.close()
+    with closing(lakes.empty(SQLITE, tmp_path)) as made:
+        yield made
 
 
 @pytest.fixture(params=[SQLITE, POSTGRESQL])
 def shared(request, tmp_path):
     """An empty lake that several may have open at once."""
-    lakes.require()
-    cluster = request.getfixturevalue("postgres") if request.param == POSTGRESQL else None
-    made = lakes.empty(request.param, tmp_path, cluster)
-    yield made
-    made.close()
+    with closing(lakes.empty(request.param, tmp_path, lakes.cluster_of(request))) as made:
+        yield made
 
 
 def test_a_commit_makes_the_table_and_the_note_of_it(absent):
@@ -117,11 +109,8 @@ def test_reading_before_anything_was_built_says_what_to_do(tmp_path):
 
 @pytest.fixture(scope="module")
 def typed(tmp_path_factory):
-    lakes.require()
-    folder = tmp_path_factory.mktemp("typed")
-    made = lakes.empty(SQLITE, folder)
-    yield made
-    made.close()
+    with closing(lakes.empty(SQLITE, tmp_path_factory.mktemp("typed"))) as made:
+        yield made
 
 
 @pytest.mark.parametrize(
