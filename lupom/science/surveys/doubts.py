@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
+from lupom.science.surveys import sampling
 from lupom.science.surveys.codebook import Codebook, Question
 from lupom.science.surveys.columns import Column, File, slug
 from lupom.science.surveys.ids import is_running, repeated
@@ -39,6 +40,7 @@ def doubts(file: File, book: Codebook) -> list[str]:
         *_counted(file, book),
         *_places(file, book),
         *_weights(columns, book),
+        *([drawn] if (drawn := sampling.note(book.design)) else []),
         *_codes(columns, book.questions),
         *_zeros(columns, book.questions),
     ]

@@ -16,6 +16,7 @@ from lupom.science.surveys import (
     opinionqa,
     recodes,
     roles,
+    sampling,
     scales,
     weights,
     wordings,
@@ -90,6 +91,8 @@ def guess(file: File, survey: str) -> Codebook:
         why = "another column of weights" if column in weighing else _why_not(column, file.rows)
         if why:
             out.ignored[column.name] = why
+        elif sampling.role(column):
+            out.design.append(column.name)
         elif roles.is_attribute(column, missing_codes.missing(column)):
             out.attributes.append(_attribute(column, pew))
         else:
@@ -179,6 +182,8 @@ def _why_not(column: Column, rows: int) -> str:
         return "personal data"
     if roles.is_record(column):
         return "of the interview, not of the person"
+    if sampling.is_probability(column):
+        return "how likely a person was to be drawn"
     if all(_DATE.fullmatch(v) for v in different):
         return "dates"
     if column.group:

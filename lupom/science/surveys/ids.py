@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -14,6 +15,7 @@ _ID = re.compile(
     r"|index|idno|d_interview|interview_?(?:id|no|nr|num|number)|uniq(?:ue)?_?id|resp?num|hhid|persid|participant\.code|instance_?id|seqn|seed|id_(?:de_(?:la_)?)?(?:reponse|respuesta|resposta)|antwort_?id",
     re.IGNORECASE,
 )
+_ROWS_OF_ANY = 100
 # Rows a person may have, on average, and fewer people than these: a code such as PID, party id.
 _ROWS, _PEOPLE = 20, 12
 # What counts rows, where they are counted in order.
@@ -93,10 +95,15 @@ def is_running(column: Column) -> bool:
 
 
 def counts(column: Column) -> bool:
-    """Say whether a column counts the rows, of ten or more: whole numbers one after the other."""
+    """Say whether a column counts the rows, of ten or more: whole numbers one after the other.
+
+    Of a hundred rows no answers do that, whatever the column is called. What programs call rows of
+    which some were taken out still rises.
+    """
     values = column.values
-    if column.labels or not _RUNNING.fullmatch(slug(column.name)) or len(values) < 10:
+    if column.labels or len(values) < 10 or not all(v.isdecimal() for v in values):
         return False
-    if not all(v.isdecimal() for v in values):
-        return False
-    return [int(v) for v in values] == list(range(int(values[0]), int(values[0]) + len(values)))
+    numbers = [int(v) for v in values]
+    if numbers == list(range(numbers[0], numbers[0] + len(numbers))):
+        return len(numbers) >= _ROWS_OF_ANY or _RUNNING.fullmatch(slug(column.name)) is not None
+    return is_running(column) and all(a < b for a, b in itertools.pairwise(numbers))
