@@ -39,6 +39,16 @@ def chosen(values: Sequence[str], which: Ints) -> pa.Array:
     return texts(values).take(places)
 
 
+def equal(column: pa.ChunkedArray, value: str | None) -> pa.Array:
+    """Return where a column of texts has a value, or nothing where that is None, as a mask."""
+    import numpy as np
+    import pyarrow as pa
+
+    found = np.array([one == value for one in column.to_pylist()], dtype=bool)
+    bits = pa.py_buffer(np.packbits(found, bitorder="little"))
+    return pa.Array.from_buffers(pa.bool_(), len(found), [None, bits])
+
+
 def numbers(values: Floats, there: Bools | None = None) -> pa.Array:
     """Return numbers as a column; null where they are not `there`."""
     import pyarrow as pa

@@ -57,6 +57,7 @@ def ask(
     import pyarrow.compute as pc
 
     from lupom import groups
+    from lupom.arrow_columns import equal, texts
     from lupom.engine.run.tables import Table
 
     rows = standing(context, "question_plan").arrow
@@ -71,9 +72,9 @@ def ask(
                 by = own = groups.found(context, wanted, known, has, *_SMALLEST, survey)
             else:
                 survey = own = found(wanted, known, f"the plan has no {name}")
-            rows = rows.filter(pc.fill_null(pc.equal(rows[name], own), False))
+            rows = rows.filter(equal(rows[name], own))
     if by is None:
-        rows = rows.filter(pc.is_null(rows["attribute"]))
+        rows = rows.filter(equal(rows["attribute"], None))
     else:
         shown = set(rows["group"].to_pylist())
         if said := groups.left_out(context, by, shown, *_SMALLEST, survey):
@@ -81,15 +82,15 @@ def ask(
     if not every:
         for said in _beaten(rows.to_pylist()):
             (note or warn)(said)
-        rows = rows.filter(pc.equal(rows["strategy"], "chosen"))
+        rows = rows.filter(equal(rows["strategy"], "chosen"))
     order = ("survey", "attribute", "group", "strategy", "questions")
     rows = rows.sort_by([(name, "ascending") for name in order])
-    texts = {
+    wordings = {
         (r["survey"], r["question_id"]): _text(r)
         for r in table(context, "questions").arrow.to_pylist()
     }
     keys = zip(rows["survey"].to_pylist(), rows["question_id"].to_pylist(), strict=True)
-    rows = rows.append_column("question", pa.array([texts.get(key) for key in keys], pa.string()))
+    rows = rows.append_column("question", texts([wordings.get(key) for key in keys]))
     empty = {"attribute": by is None, "group": by is None, "strategy": not every}
     empty |= dict.fromkeys(("difference", "difference_low", "difference_high"), not every)
     # A plan that was built before there were such columns has none.

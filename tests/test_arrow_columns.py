@@ -29,6 +29,12 @@ def test_numbers():
     same(arrow_columns.numbers(np.array([1, 2, 3]), YES), [1.0, None, 3.0], pa.float64())
 
 
+def test_equal_texts():
+    column = pa.chunked_array([["a", None], ["b", "a"]])
+    same(arrow_columns.equal(column, "a"), [True, False, False, True], pa.bool_())
+    same(arrow_columns.equal(column, None), [False, True, False, False], pa.bool_())
+
+
 def test_lists_and_maps():
     values, lengths = arrow_columns.texts(["a", "b", "c"]), np.array([1, 0, 2])
     same(
