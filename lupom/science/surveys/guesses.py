@@ -162,6 +162,8 @@ def extend(codebook: Codebook, file: File) -> list[str]:
         why = weight or _why_not(column, file.rows)
         if why:
             codebook.ignored[column.name] = why
+        elif sampling.role(column):
+            codebook.design.append(column.name)
         elif roles.is_attribute(column, missing_codes.missing(column)):
             codebook.attributes.append(_attribute(column, {}))
         else:

@@ -19,7 +19,8 @@ _STRATUM = re.compile(
 _PROBABILITY = re.compile(
     r"(?:(?:sel(?:ection)?|incl(?:usion)?|sampling|samp)_?)?prob(?:ability)?(?:_?(?:sel(?:ection)?|incl(?:usion)?))?"
 )
-# Fewer units, or people in a unit, are answers: a stratum of two is a group.
+# Fewer are answers: two strata are groups. A unit of its own for each person is none of a cluster,
+# and says that there are none.
 FEWEST = 3
 
 
@@ -27,7 +28,7 @@ def role(column: Column) -> str:
     """Return 'cluster' or 'stratum' where a column is one of these, else ''."""
     name = slug(column.name)
     different = set(column.values) - {""}
-    if column.why or not FEWEST <= len(different) < len(column.values) or "" in column.values:
+    if column.why or len(different) < FEWEST or "" in column.values:
         return ""
     return "cluster" if _CLUSTER.fullmatch(name) else "stratum" if _STRATUM.fullmatch(name) else ""
 
@@ -49,7 +50,8 @@ def note(design: Collection[str]) -> str | None:
     if not by_role:
         return None
     told = ", ".join(f"{role}: {name}" for role, name in sorted(by_role.items()))
+    verb = "say" if len(by_role) > 1 else "says"
     return (
-        f"{' and '.join(by_role.values())} say how people were drawn; for intervals of estimates"
+        f"{' and '.join(by_role.values())} {verb} how people were drawn; for intervals of estimates"
         f" that know it put survey_design: {{{told}}} under vars: in lupom_project.yml"
     )

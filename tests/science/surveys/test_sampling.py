@@ -38,6 +38,11 @@ def test_units_and_strata_are_of_the_design(cluster, stratum):
     ]
 
 
+def test_whoever_is_a_unit_of_their_own_is_no_answer_either():
+    book = guesses.guess(file_of(psu=[str(9000 + 3 * i) for i in range(N)]), "x")
+    assert book.design == ["psu"]
+
+
 def test_the_probability_to_be_drawn_is_no_answer():
     book = guesses.guess(file_of(prob=[str(0.001 + i / 1e5) for i in range(N)]), "x")
     assert book.ignored == {"prob": "how likely a person was to be drawn"}
