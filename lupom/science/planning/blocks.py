@@ -314,6 +314,9 @@ def _units(task: Task, questions: Any) -> Ints:
     for q, name in enumerate(task.questions):
         row = asked[name]
         of = row.get("battery") or _stem(name)
+        if not of and last and re.match(re.escape(last) + r"[\W_]", name):
+            # The one beside those that are counted: 'news_none' after 'news_1' and 'news_2'.
+            of = last
         choice = of if row["kind"] == "multiple" else ""
         out[q] = out[q - 1] if q and choice and choice == last else q
         last = choice

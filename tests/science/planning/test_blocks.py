@@ -84,6 +84,8 @@ def test_choices_of_one_question_are_asked_together(battery):
         (["Q1[SQ001]", "Q1[SQ002]", "Q1[SQ003]"], True),
         (["diet___1", "diet___2", "diet___98"], True),
         (["q4a", "q4b", "q4c"], True),
+        (["news_1", "news_2", "news_none"], True),
+        (["news_1", "news_2", "newspaper"], False),
         # Nothing says that these are of one question.
         (["q1", "q2", "q3"], False),
         (["var_1", "var_2", "var_3"], False),
