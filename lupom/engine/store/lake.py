@@ -110,8 +110,7 @@ class DuckLake(Store):
     def check(self) -> None:
         """Raise StoreError where the folder of the data cannot be written, or S3 refuses it."""
         if self._objects is not None:
-            self._objects.look()
-            return
+            return self._objects.look()
         folder = Path(self.data)
         if self.exists and not folder.is_dir():
             # One that is not mounted would be made, without the tables.
@@ -124,8 +123,8 @@ class DuckLake(Store):
             raise self._unfit("cannot be written")
 
     def _unfit(self, why: str) -> StoreError:
-        text = f"the folder {self.data.rstrip('/')} of the lake's data {why}"
-        return StoreError(text, hint="'data' of the target names it")
+        said = f"the folder {self.data.rstrip('/')} of the lake's data {why}"
+        return StoreError(said, hint="'data' of the target names it")
 
     def attach(self, connection: duckdb.DuckDBPyConnection, alias: str) -> None:
         """Attach the lake read-only under a name; raises StoreError."""
@@ -295,8 +294,7 @@ class DuckLake(Store):
 
         options: dict[str, str | None] = {
             "data_path": literal(self.data),
-            # Small tables too are files: what a database other than DuckDB would make of their
-            # values is another matter.
+            # Small tables too are files: another database makes its own of their values.
             "data_inlining_row_limit": "0",
         }
         if read_only:

@@ -16,7 +16,7 @@ _WEIGHT = re.compile(
     r"|poids|pondera[^\W\d]*)(?:_.*|\d+)?",
     re.IGNORECASE,
 )
-_PLAIN = re.compile(r"(?:my_?|current_?|your_?)?(?:weights?|wgt|wt|gewicht|poids|peso)", re.I)
+_PLAIN = re.compile(r"(?:my_?|current_?|your_?)?(?:weights?|wgt|wt|gewicht|poids|peso)_?\d*", re.I)
 # What people weigh.
 _BODY = re.compile(
     r"(?:^|_)(?:kgs?|lbs?|pounds|stone|body|birth|loss|gain|goal|ideal|target|change)(?:_|$)", re.I
@@ -67,10 +67,11 @@ def is_weight(column: Column) -> bool:
 
 
 def is_of_bodies(column: Column) -> bool:
-    """Say whether a column called weight, no more, holds what people weigh, in kilos or pounds.
+    """Say whether a column called weight, with a number or none, holds what people weigh.
 
-    Adults' weights have a mean of 60 to 100 kg or 130 to 220 lb and a standard deviation of about a
-    fifth of it; survey weights have a mean of 1, or spread wider than that where they count people.
+    In kilos or pounds: adults' weights have a mean of 60 to 100 kg or 130 to 220 lb and a standard
+    deviation of about a fifth of it; survey weights have a mean of 1, or spread wider than that
+    where they count people.
     """
     if not _PLAIN.fullmatch(column.name):
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from lupom.science.planning import assignments, blocks
-from tests.science.planning.surveys import tables, three_themes
+from tests.support.planned_surveys import tables, three_themes
 
 
 def test_forms_are_balanced_whenever_fieldwork_ends():

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from lupom.science.planning import assignments, blocks
-from tests.science.planning.surveys import filtered, tables, three_themes
+from tests.support.planned_surveys import filtered, tables, three_themes
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from lupom.science.planning import classes
 from lupom.science.planning.classes import Panel, Pool
 from lupom.science.planning.moments import Cells, cells, fit
 from lupom.science.predictors.task import everyone
-from tests.science.planning.surveys import noisy, tables
+from tests.support.planned_surveys import noisy, tables
 
 
 def people(n: int = 2000, seed: int = 0):

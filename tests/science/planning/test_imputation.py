@@ -8,7 +8,7 @@ import pytest
 from lupom.science.planning import imputation, imputed, rubin
 from lupom.science.planning.moments import cells
 from lupom.science.predictors.task import everyone
-from tests.science.planning.surveys import noisy, tables
+from tests.support.planned_surveys import noisy, tables
 
 
 def test_rubin_s_rules_by_hand():

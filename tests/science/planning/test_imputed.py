@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from lupom.science.planning import imputed
-from tests.science.planning.surveys import filtered, noisy, tables
+from tests.support.planned_surveys import filtered, noisy, tables
 
 
 def statuses(answers, **others):

@@ -6,7 +6,7 @@ import numpy as np
 
 from lupom.science.planning.interview import Interviewer
 from lupom.science.predictors.task import everyone
-from tests.science.planning.surveys import noisy, tables, three_themes
+from tests.support.planned_surveys import noisy, tables, three_themes
 
 
 def test_who_refused_was_asked():

@@ -8,7 +8,7 @@ import pytest
 from lupom.science.planning.moments import cells, fit
 from lupom.science.planning.options import Options
 from lupom.science.predictors.task import everyone
-from tests.science.planning.surveys import tables, three_themes
+from tests.support.planned_surveys import tables, three_themes
 
 
 @pytest.fixture(scope="module")

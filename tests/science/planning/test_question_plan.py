@@ -12,7 +12,7 @@ from lupom.science.planning.moments import cells, fit
 from lupom.science.planning.question_plan import question_plan
 from lupom.science.planning.reach import reach
 from lupom.science.predictors.task import everyone
-from tests.science.planning.surveys import filtered, noisy, tables, three_themes, two_ways
+from tests.support.planned_surveys import filtered, noisy, tables, three_themes, two_ways
 
 
 def planned(answers, sex=None, **options):

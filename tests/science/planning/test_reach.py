@@ -8,7 +8,7 @@ import pytest
 from lupom.science.planning.questionnaire import question_reach
 from lupom.science.planning.reach import reach
 from lupom.science.predictors.task import everyone
-from tests.science.planning.surveys import filtered, noisy, tables
+from tests.support.planned_surveys import filtered, noisy, tables
 
 
 def reached(answers, sex=None):

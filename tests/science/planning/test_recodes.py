@@ -8,7 +8,7 @@ import pytest
 from lupom.science.planning.questionnaire import questionnaire
 from lupom.science.planning.recodes import recodes
 from lupom.science.predictors.task import everyone
-from tests.science.planning.surveys import noisy, tables
+from tests.support.planned_surveys import noisy, tables
 
 
 def found(answers, sex=None, **how):

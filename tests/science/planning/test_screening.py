@@ -9,7 +9,7 @@ from lupom.science.planning import screening
 from lupom.science.planning.questionnaire import question_reach
 from lupom.science.planning.reach import reach
 from lupom.science.predictors.task import everyone
-from tests.science.planning.surveys import filtered, noisy, tables
+from tests.support.planned_surveys import filtered, noisy, tables
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from lupom.science.predictors import baselines, states
 from lupom.science.predictors.screened import layers, untold
 from lupom.science.predictors.task import HIDDEN, tasks
-from tests.science.planning.surveys import filtered, tables
+from tests.support.planned_surveys import filtered, tables
 
 PREDICTORS = baselines.shipped()
 HANGS = {"work": ["boss", "why"], "boss": ["why"]}

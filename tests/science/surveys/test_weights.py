@@ -59,6 +59,11 @@ def test_other_weights_are_none(label, values):
     assert not is_weight(column("v3", label, values))
 
 
+@pytest.mark.parametrize("name", ["weight", "wt71", "WEIGHT_2"])
+def test_what_people_weigh_is_none(name):
+    assert not is_weight(column(name, values=[f"{60 + 3.1 * (i % 17):.1f}" for i in range(60)]))
+
+
 def test_of_several_it_is_said_which_was_taken():
     file = File(
         "ess.csv",
