@@ -9,7 +9,24 @@ import click
 PATH = click.Path(path_type=Path)
 
 
-@click.command()
+class _Init(click.Command):
+    """A command whose second argument is most likely the survey."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            said = error.message
+            file = next((one for one in given if f"({one})" in said), None)
+            if "unexpected extra argument" in said and file is not None:
+                error.message += f". Did you mean '--from {file}'?"
+            elif (file := next((one for one in given if Path(one).is_file()), "")) in said and file:
+                error.message += f" Did you mean '{Path(file).stem} --from {file}'?"
+            raise
+
+
+@click.command(cls=_Init)
 @click.argument("name", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
     "--from",

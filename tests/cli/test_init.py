@@ -184,6 +184,21 @@ def test_a_folder_that_is_not_empty_is_left_as_it_is(tmp_path, monkeypatch, caps
     assert (tmp_path / "demo" / "thesis.txt").read_text() == "years of work"
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        (("staff", "staff.csv"), "'--from staff.csv'"),
+        (("staff.csv",), "'staff --from staff.csv'"),
+    ],
+)
+def test_a_survey_without_its_option_is_told_of_it(given, meant, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("staff.csv").write_text("id,trust\n1,Yes\n")
+    assert run("init", *given) == 2
+    assert capsys.readouterr().err.rstrip().endswith(f"Did you mean {meant}?")
+    assert [path.name for path in tmp_path.iterdir()] == ["staff.csv"]
+
+
 def test_a_file_with_a_fault_leaves_no_folder(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "x.sav").write_text("id,q\n")
