@@ -17,13 +17,16 @@ class _Init(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
-            said = error.message
-            file = next((one for one in given if f"({one})" in said), None)
-            if "unexpected extra argument" in said and file is not None:
-                error.message += f". Did you mean '--from {file}'?"
-            elif (file := next((one for one in given if Path(one).is_file()), "")) in said and file:
-                error.message += f" Did you mean '{Path(file).stem} --from {file}'?"
-            raise
+            said = error.format_message()
+            second = next((one for one in given if said.endswith(f"argument ({one})")), None)
+            first = next((one for one in given if one in said and Path(one).is_file()), None)
+            if second is not None:
+                meant = f"--from {second}"
+            elif first is not None:
+                meant = f"{Path(first).stem} --from {first}"
+            else:
+                raise
+            raise click.UsageError(f"{said.rstrip('.')}. Did you mean '{meant}'?", ctx) from error
 
 
 @click.command(cls=_Init)
