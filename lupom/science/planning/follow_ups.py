@@ -61,22 +61,6 @@ def follow_ups(responses: Any, respondents: Any, questions: Any) -> pa.Table:
     return pa.table([pa.array(c, pa.string()) for c in columns], FOLLOW_UPS)
 
 
-def listed(questions: Any, found: Any) -> pa.Table:
-    """Return questions with a column `follow_ups`: the ids of those that hang on each.
-
-    Parameters
-    ----------
-    found : as `follow_ups` returns it.
-    """
-    table, rows = arrow(questions), arrow(found)
-    by_question: dict[tuple[str, str], list[str]] = {}
-    for row in rows.to_pylist():
-        by_question.setdefault((row["survey"], row["question_id"]), []).append(row["follow_up"])
-    keys = zip(table["survey"].to_pylist(), table["question_id"].to_pylist(), strict=True)
-    column = pa.array([by_question.get(key, []) for key in keys], pa.list_(pa.string()))
-    return table.append_column("follow_ups", column)
-
-
 def _as_options(told: pa.Table, asked: pa.Table) -> tuple[pa.Table, pa.Table]:
     """Return responses and questions with options in the place of numbers and texts."""
     keys = ["survey", "question_id"]

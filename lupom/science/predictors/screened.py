@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -75,11 +75,7 @@ def screened(predictor: Predictor) -> Predictor:
 
     def function(task: Task, seed: int = 0, **options: Any) -> Floats:
         given = predictor.having(**options) if options else predictor
-        return _apart(
-            task,
-            layers(task.follow_ups),
-            lambda part, number: given.function(part, seed),
-        )
+        return _apart(task, layers(task.follow_ups), lambda part, layer: given.function(part, seed))
 
     if learn is None or apply is None:
         return replace(predictor, function=function)
@@ -117,8 +113,13 @@ def kept_in(state: Mapping[str, Any]) -> list[Layer]:
     ]
 
 
-def _apart(task: Task, found: Sequence[Layer], predict: Any) -> Floats:
-    """Return what `predict` says of a task's pairs (P, width), those of filters apart."""
+def _apart(
+    task: Task, found: Sequence[Layer], predict: Callable[[Task, int | None], Floats]
+) -> Floats:
+    """Return what `predict` says of a task's pairs (P, width), those of filters apart.
+
+    It is given a task, and the number of its layer; None of what is no filter.
+    """
     out = np.zeros((len(task.rows), task.width))
     rest = np.ones(len(task.rows), dtype=bool)
     for number, layer in enumerate(found):

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from lupom.science.planning.follow_ups import follow_ups, listed
+from lupom.science.planning.follow_ups import follow_ups
 
 N = 400
 
@@ -67,16 +67,6 @@ def test_filters_and_follow_ups_are_of_any_kind(made):
         ("work", "hours"),
         ("work", "job"),
     ]
-
-
-def test_they_are_listed_beside_the_questions(made):
-    questions = made[2]
-    by_name = {
-        row["question_id"]: row["follow_ups"]
-        for row in listed(questions, follow_ups(*made)).to_pylist()
-    }
-    assert by_name["work"] == ["hours", "job"]
-    assert by_name["plain"] == []
 
 
 def test_what_was_answered_where_an_answer_is_held_out_is_not_needed(made):
