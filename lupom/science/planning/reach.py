@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lupom.science.planning.chances import CHANCE, FEWEST, so_few, sums
 from lupom.science.planning.options import Singles
 from lupom.science.predictors.task import HIDDEN, Bools, Floats, Ints, Task, one_hot_answers
 
@@ -16,15 +17,10 @@ ALL, LOT, FILTER, UNCLEAR = "all", "lot", "filter", "unclear"
 # Where so few of an option's people were asked a question the option rules it out: surveys have
 # cells that were keyed wrongly.
 STRAY = 0.01
-# The chance that by lot as few would be asked, of all options of all questions together.
-CHANCE = 1e-3
 # What one answer or attribute may explain of who was asked, in shares of its variance, where a lot
 # decided it. On the General Social Survey it is .03 at most, whose blanks are of a lot and of
 # people who did not know; filters that another question stands for explain .1 and more.
 EXPLAINED = 0.05
-# People of whom the same is known; fewer do not say what share of them can be asked. And people who
-# were not asked; fewer do not say whether a lot decided it.
-FEWEST = 20
 
 
 _BY_QUESTION = ("asked", "there", "barred", "open")
@@ -225,10 +221,10 @@ class Reach:
         from scipy.special import betaln
 
         counts, were = self.values.sum(axis=0), self.values.T @ self.asked.astype(np.float32)
-        people, asked = _sums(counts[:, None], self.owner), _sums(were, self.owner)
+        people, asked = sums(counts[:, None], self.owner), sums(were, self.owner)
         sizes = np.bincount(self.owner).astype(np.float64)[:, None]
         never = (were == 0) & (counts > 0)[:, None] & (asked > 0)[self.owner]
-        some = _sums(counts[:, None] * never, self.owner)
+        some = sums(counts[:, None] * never, self.owner)
         odds = betaln(asked + 1, np.maximum(people - some - asked, 0) + 1)
         odds -= betaln(asked + 1, people - asked + 1)
         odds -= np.log(len(counts) / sizes) + sizes * np.log(2)
@@ -321,10 +317,10 @@ def _columns(task: Task) -> tuple[Singles, Ints, tuple[tuple[str, str], ...]]:
 def _bars(values: Singles, owner: Ints, asked: Bools, gaps: Ints) -> Bools:
     """Return which columns rule out which questions with gaps, (D, gaps)."""
     counts, were = values.sum(axis=0)[:, None], values.T @ asked.astype(np.float32)
-    told, of_them = _sums(counts, owner)[:, 0], _sums(were, owner)
+    told, of_them = sums(counts, owner)[:, 0], sums(were, owner)
     few = (were <= STRAY * counts) & (counts > 0) & (owner[:, None] != gaps)
     row, column = np.nonzero(few)
-    chance = _so_few(
+    chance = so_few(
         were[row, column], counts[row, 0], of_them[owner[row], column], told[owner[row]]
     )
     few[row, column] = (found := chance < CHANCE / max(len(counts), 1))
@@ -353,7 +349,7 @@ def _several(few: Bools, cells: tuple[Ints, Ints], counts: Floats, were: Any, ow
     cells : rows and columns of it, of answers of whose people next to nobody was asked.
     counts, were : how many gave each answer, (D), and how many of them were asked, (D, gaps).
     """
-    told, of_them = _sums(counts[:, None], owner)[:, 0], _sums(were, owner)
+    told, of_them = sums(counts[:, None], owner)[:, 0], sums(were, owner)
     sizes = np.bincount(owner).astype(np.float64)
     row, column = cells
     order = np.lexsort((-counts[row], column, owner[row]))
@@ -367,7 +363,7 @@ def _several(few: Bools, cells: tuple[Ints, Ints], counts: Floats, were: Any, ow
             continue
         many, some = counts[own].cumsum(), were[own, gap].cumsum()
         same = np.ones(len(own))
-        chance = _so_few(some, many, of_them[of, gap] * same, told[of] * same)
+        chance = so_few(some, many, of_them[of, gap] * same, told[of] * same)
         enough = chance < CHANCE * sizes[of] / len(counts) / 2.0 ** sizes[of]
         if enough.any():
             few[own[: int(enough.argmax()) + 1], gap] = True
@@ -393,39 +389,9 @@ def _others(few: Bools, values: Singles, owner: Ints, asked: Bools) -> None:
         some = asked[:, those].any(axis=1)
         counts, were = told.sum(axis=0), told.T @ some
         people, of_them = counts.sum(), were.sum()
-        chance = _so_few(were, counts, np.full(len(own), of_them), np.full(len(own), people))
+        chance = so_few(were, counts, np.full(len(own), of_them), np.full(len(own), people))
         left = (counts > 0) & (were <= STRAY * counts) & (chance < CHANCE / max(tried, 1))
         few[np.ix_(own[left], np.flatnonzero(those))] = True
-
-
-def _so_few(were: Any, count: Any, asked: Any, people: Any) -> Floats:
-    """Return the chance that a lot asks so few of some people, or fewer (hypergeometric).
-
-    Parameters
-    ----------
-    were, count : how many of them were asked, and how many they are. asked, people : the same of
-        all with an answer in that place. A lot that asked as many is all that is compared with: of
-        30 people, all 11 of one answer not asked and all 19 of the other asked is one chance in
-        55 million, where with 11 people drawn anew it were one in 60,000.
-    """
-    # As scipy.stats has it, which takes a second to import.
-    from scipy.special import gammaln
-
-    def ways(n: Floats, k: Floats) -> Floats:
-        some = (k >= 0) & (k <= n)
-        n, k = np.where(some, n, 0.0), np.where(some, k, 0.0)
-        log = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
-        return np.asarray(np.where(some, log, -np.inf))
-
-    were, count, asked, people = (
-        np.asarray(x, dtype=np.float64) for x in (were, count, asked, people)
-    )
-    chance = np.zeros(len(were))
-    for number in range(int(were.max(initial=-1)) + 1):
-        k = np.full(len(were), float(number))
-        log = ways(count, k) + ways(people - count, asked - k) - ways(people, asked)
-        chance += np.where(k <= were, np.exp(log), 0.0)
-    return chance
 
 
 def _explained(values: Singles, owner: Ints, left: Bools, asked: Bools, gaps: Ints) -> Floats:
@@ -440,24 +406,18 @@ def _explained(values: Singles, owner: Ints, left: Bools, asked: Bools, gaps: In
 
     counts = values.T @ left.astype(np.float32)
     were = values.T @ (asked & left).astype(np.float32)
-    people, of_them = _sums(counts, owner), _sums(were, owner)
+    people, of_them = sums(counts, owner), sums(were, owner)
     each = np.divide(were**2, counts, out=np.zeros_like(were), where=counts > 0)
-    options = _sums((counts > 0).astype(np.float32), owner) - 1.0
+    options = sums((counts > 0).astype(np.float32), owner) - 1.0
     # Of few blanks, or few who were asked, a rare value explains much by chance.
     some = np.minimum(of_them, people - of_them) >= FEWEST
     some[gaps, np.arange(len(gaps))] = False
     people = np.where(some, people, 1.0)
     p = np.where(some, of_them / people, 0.5)
-    found = (_sums(each, owner) - p * of_them) / (people * p * (1 - p))
+    found = (sums(each, owner) - p * of_them) / (people * p * (1 - p))
     # The largest of many: so much chance explains in one of 1,000 surveys.
     most = chdtri(np.maximum(options, 1.0), CHANCE / max(len(options), 1))
     chance = np.maximum(options, 0.0) / people
     return np.asarray(
         np.where(some & (found * people > most), found - chance, 0.0).max(0, initial=0)
     )
-
-
-def _sums(columns: Any, owner: Ints) -> Floats:
-    out = np.zeros((int(owner.max(initial=-1)) + 1, columns.shape[1]))
-    np.add.at(out, owner, columns)
-    return out

@@ -88,3 +88,99 @@ def test_a_missing_column_is_named(made):
     responses, *rest = made
     with pytest.raises(ValueError, match="status"):
         follow_ups(responses.drop_columns(["status"]), *rest)
+
+
+def closed(asked):
+    """Return a question that some were asked."""
+    told = np.random.default_rng(int(asked.sum())).random(N) < 0.5
+    return "closed", [
+        ("a" if t else "b") if here else None for here, t in zip(asked, told, strict=True)
+    ]
+
+
+def yes(told):
+    return "closed", np.where(told, "Yes", "No").tolist()
+
+
+def hangs_on(**answers):
+    """Return by follow-up the questions that it hangs on."""
+    out = {}
+    for row in follow_ups(*survey(**answers)).to_pylist():
+        out.setdefault(row["follow_up"], set()).add(row["question_id"])
+    return out
+
+
+@pytest.fixture
+def draw():
+    rng = np.random.default_rng(7)
+    return lambda share: rng.random(N) < share
+
+
+def test_any_of_several_answers_may_lead_to_a_question(draw):
+    now, once, other = draw(0.3), draw(0.4), draw(0.5)
+    found = hangs_on(
+        now=yes(now),
+        once=yes(once),
+        other=yes(other),
+        how_many=closed(now | once),
+        all=yes(draw(0.5)),
+    )
+    assert found == {"how_many": {"now", "once"}}
+
+
+def test_any_of_a_list_of_things_may_lead_to_a_question(draw):
+    ills = {f"ill_{number}": draw(0.08) for number in range(8)}
+    some = np.any(list(ills.values()), axis=0)
+    found = hangs_on(**{name: yes(told) for name, told in ills.items()}, treated=closed(some))
+    assert found == {"treated": set(ills)}
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        lambda a, b, c: a & (b | c),
+        lambda a, b, c: a | (b & c),
+        lambda a, b, c: a & b & c,
+        lambda a, b, c: ~a | ~b | c,
+    ],
+)
+def test_filters_may_be_of_filters(draw, rule):
+    a, b, c = draw(0.5), draw(0.5), draw(0.5)
+    found = hangs_on(a=yes(a), b=yes(b), c=yes(c), d=yes(draw(0.5)), then=closed(rule(a, b, c)))
+    assert found == {"then": {"a", "b", "c"}}
+
+
+def test_a_filter_that_some_interviews_contradict_is_one(draw):
+    work = draw(0.6)
+    assert hangs_on(work=yes(work), boss=closed(work ^ draw(0.03))) == {"boss": {"work"}}
+
+
+@pytest.mark.parametrize("least", [3, 20, 64])
+def test_a_number_may_have_to_be_large_enough(least):
+    age = np.random.default_rng(2).integers(0, 90, N)
+    numbers = ("numeric", [str(one) for one in age])
+    assert hangs_on(age=numbers, then=closed(age >= least)) == {"then": {"age"}}
+
+
+def test_what_hangs_on_a_follow_up_hangs_on_its_filter(draw):
+    now, once = draw(0.3), draw(0.4)
+    often = draw(0.5)
+    asked = now | once
+    often_told = (
+        "closed",
+        [("Yes" if o else "No") if a else None for a, o in zip(asked, often, strict=True)],
+    )
+    found = hangs_on(now=yes(now), once=yes(once), often=often_told, more=closed(asked & often))
+    assert found == {"often": {"now", "once"}, "more": {"now", "once", "often"}}
+
+
+def test_blanks_that_a_lot_or_people_made_hang_on_nothing(draw):
+    """Halves of a questionnaire, and people who leave out what they have no opinion on."""
+    half, shy = draw(0.5), draw(0.2)
+    some = {f"q{n}": closed(~(draw(0.02) | (shy & draw(0.3)))) for n in range(10)}
+    halves = {f"a{n}": closed(half & ~draw(0.02)) for n in range(4)}
+    rest = {f"b{n}": closed(~half & ~draw(0.02)) for n in range(4)}
+    views = {
+        f"v{n}": ("closed", np.where(shy & draw(0.5), "No opinion", "a").tolist()) for n in "12"
+    }
+    assert hangs_on(**some, **halves, **rest, **views) == {}
