@@ -66,31 +66,6 @@ STEPS: dict[str, tuple[str, ...]] = {
     "evaluation": EVALUATION,
     "planning": PLANNING,
 }
-FOLDERS = {
-    **dict.fromkeys(EVALUATION, "evaluation"),
-    **dict.fromkeys(PLANNING, "planning"),
-    **dict.fromkeys(("known_responses", "tuning_answers", "closed_questions"), "staging"),
-}
-# What a model needs that takes time.
-_SCORED = ("scores",)
-NEEDS: dict[str, tuple[str, ...]] = {
-    "baselines": ("fitted_predictors",),
-    "stacked": ("baselines",),
-    "stack_weights": ("baselines",),
-    "router": ("stacked",),
-    "prediction_sets": ("stacked",),
-    "calibrated_predictions": ("baselines",),
-    "scores": ("stacked",),
-    "baseline_metrics": ("baselines",),
-    **dict.fromkeys(("metrics", "comparisons", "calibration", "group_metrics"), _SCORED),
-    "distribution_metrics": _SCORED,
-    "validity": ("metrics", "distribution_metrics"),
-    "set_metrics": ("prediction_sets",),
-    "value_curve": ("fitted_predictors",),
-    "calibrated_metrics": ("calibrated_predictions",),
-    "design_associations": ("design_blocks",),
-    "survey_plan": ("estimates", "design_blocks"),
-}
 
 
 def made_up(people: int, questions: int, seed: int = 0) -> dict[str, pa.Table]:
@@ -225,6 +200,7 @@ def measure(args: argparse.Namespace, store: Path) -> dict[str, Any]:
     """Build what the steps say in a store, and return what each model took."""
     import importlib
 
+    from lupom import Project
     from lupom.science.predictors import baselines
 
     meter = Meter()
@@ -232,16 +208,20 @@ def measure(args: argparse.Namespace, store: Path) -> dict[str, Any]:
     shipped = baselines.shipped()
     project = meter("staging", lambda: staged(args, store))
     nothing_of_an_llm(project)
-    done: set[str] = set()
+    there = {name for (name,) in project.rows("select table_name from information_schema.tables")}
+    with Project(ROOT) as shipping:
+        nodes, graph = shipping.nodes, shipping.graph
+    built: list[str] = []
 
     def build(model: str) -> None:
-        if model in done:
+        if model in built:
             return
-        done.add(model)
-        for needed in NEEDS.get(model, ()):
+        # What a model reads is in its text, so that no list of it here goes stale.
+        for needed in sorted(graph.ancestors(model, 1) - there):
             build(needed)
-        path = f"{FOLDERS.get(model, 'prediction')}/{model}.py"
+        path = nodes[model].file.removeprefix("models/")
         meter(model, lambda: project.build(path))
+        built.append(model)
 
     for step in args.steps:
         if step in shipped or step == "each":
@@ -250,8 +230,6 @@ def measure(args: argparse.Namespace, store: Path) -> dict[str, Any]:
         else:
             for model in STEPS.get(step, (step,)):
                 build(model)
-    known = {*NEEDS, *EVALUATION, *PLANNING, "fitted_predictors"}
-    models = [name for name in meter.steps if name in known]
     cells = project.value("select count(*) from responses")
     count = "select count(distinct respondent_id), count(distinct question_id) from responses"
     [(people, questions)] = project.rows(count)
@@ -263,9 +241,9 @@ def measure(args: argparse.Namespace, store: Path) -> dict[str, Any]:
         "pairs": dict(pairs),
         "steps": meter.steps,
         "total": {
-            "cpu": round(sum(meter.steps[name]["cpu"] for name in models), 1),
-            "wall": round(sum(meter.steps[name]["wall"] for name in models), 1),
-            "peak_mb": max((meter.steps[name]["peak_mb"] for name in models), default=0),
+            "cpu": round(sum(meter.steps[name]["cpu"] for name in built), 1),
+            "wall": round(sum(meter.steps[name]["wall"] for name in built), 1),
+            "peak_mb": max((meter.steps[name]["peak_mb"] for name in built), default=0),
         },
     }
 
