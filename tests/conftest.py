@@ -7,13 +7,13 @@ import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import duckdb
 import pytest
 from hypothesis import HealthCheck, settings
 
 from lupom.engine.cores import cores
+from tests.support import few_rows
 
 if TYPE_CHECKING:
     from tests.support.llm_server import LLMServer
@@ -32,26 +32,12 @@ settings.register_profile("lupom", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("lupom")
 
 
-_connect = duckdb.connect
-
-
-def _connect_without_fsst(*args: Any, **options: Any) -> duckdb.DuckDBPyConnection:
-    """Connect as DuckDB does, but let it keep texts uncompressed that only FSST would compress.
-
-    For each column of text that is written it tries FSST, .25 ms of CPU however few rows there are:
-    an eighth of what runs of small projects take.
-    """
-    connection = _connect(*args, **options)
-    connection.execute("set disabled_compression_methods = 'fsst'")
-    return connection
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """Compile the package once for all workers and the processes that tests start.
 
     Where PYTHONDONTWRITEBYTECODE is set each of these would compile it for itself, .4 s of CPU.
     """
-    duckdb.connect = _connect_without_fsst
+    few_rows.spare()
     if not hasattr(config, "workerinput"):
         compileall.compile_dir(Path(__file__).parents[1] / "lupom", quiet=1)
 
@@ -80,6 +66,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             not item.nodeid.startswith(_LONG),
         )
     )
+
+
+@pytest.fixture(scope="module")
+def all_cores() -> Iterator[None]:
+    """Let DuckDB work on all cores, where a module shows that order changes nothing."""
+    with few_rows.all_cores():
+        yield
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.support.shipped import SMALL_EVALUATION, copy_project
 SELECTED = "+baselines"
 
 
-def test_every_table_has_the_digest_it_has_in_a_file(tmp_path):
+def test_every_table_has_the_digest_it_has_in_a_file(tmp_path, all_cores):
     lakes.require()
     folder = copy_project(tmp_path / "project", respondents=60)
     path = folder / "lupom_project.yml"

@@ -15,6 +15,9 @@ from hypothesis import strategies as st
 from lupom import Project
 from lupom.engine.store.contents import content_hash
 
+# Rows come in another order where several threads read them.
+pytestmark = pytest.mark.usefixtures("all_cores")
+
 
 @cache
 def memory() -> duckdb.DuckDBPyConnection:
