@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from math import comb
 from typing import Any
@@ -13,6 +12,7 @@ import pyarrow.compute as pc
 
 from lupom.science.blas import one_thread
 from lupom.science.inputs import arrow
+from lupom.science.planning.choices import units as units_of
 from lupom.science.planning.designs import (
     CORE,
     assign_blocks,
@@ -31,7 +31,7 @@ from lupom.science.planning.questionnaire import (
     questionnaires,
     varying,
 )
-from lupom.science.predictors.task import Bools, Floats, Ints, Task
+from lupom.science.predictors.task import Bools, Floats, Ints
 
 BLOCKS = pa.schema(
     [
@@ -58,11 +58,6 @@ ASSOCIATIONS = pa.schema(
         ("half_width", pa.float64()),
     ]
 )
-# How programs name the choices of a question: 'diet/rice', 'Q1[SQ001]', 'diet___1', 'q4b'.
-_CHOICE = re.compile(
-    r"(.*[^\W_])(?:/[^/]+|\[[^\]]+\]|[_.\s-]+(?:(?:SQ)?\d+|[A-Za-z]))|(.*\d)[A-Za-z]|([A-Za-z_]+)\d+"
-)
-_ANY = frozenset(("q", "v", "var", "item", "question", "frage", "col", "column"))
 # Above this number of questions the information on all covariances at once is too large a matrix;
 # then efficiencies of associations are of those asked together alone, which is the least they are.
 MOST = 54
@@ -131,7 +126,7 @@ def design_blocks(
     listed = ids_by_survey(questions)
     every = listed if others is None else ids_by_survey(others)
     wanted = named(every, core, "plan_core", "question")
-    units = {one.task.survey: _units(one.task, questions) for one in found}
+    units = {one.task.survey: units_of(one.task, questions) for one in found}
     fixed_of = _cores(found, units, wanted, note)
     for one, same in varied:
         task, fixed = one.task, fixed_of[one.task.survey]
@@ -298,41 +293,6 @@ def _counted(count: int) -> str:
     return "there is 1 question" if count == 1 else f"there are {count} questions"
 
 
-def _units(task: Task, questions: Any) -> Ints:
-    """Return which questions are choices of one, (Q): these have the same number.
-
-    Whoever is shown "select all that apply" is shown all of it. Choices are of kind 'multiple' and
-    follow each other; they share a battery, or without wordings the beginning of their names.
-    """
-    table = arrow(questions)
-    if "kind" not in table.column_names:
-        return np.arange(len(task.questions))
-    columns = [c for c in ("question_id", "kind", "battery") if c in table.column_names]
-    own = table.filter(pc.equal(table["survey"], task.survey)).select(columns)
-    asked = {row["question_id"]: row for row in own.to_pylist()}
-    out, last = np.zeros(len(task.questions), dtype=np.int64), ""
-    for q, name in enumerate(task.questions):
-        row = asked[name]
-        of = row.get("battery") or _stem(name)
-        if not of and last and re.match(re.escape(last) + r"[\W_]", name):
-            # The one beside those that are counted: 'news_none' after 'news_1' and 'news_2'.
-            of = last
-        choice = of if row["kind"] == "multiple" else ""
-        out[q] = out[q - 1] if q and choice and choice == last else q
-        last = choice
-    return out
-
-
-def _stem(name: str) -> str:
-    """Return a name without what counts the choices of its question: 'q4' of 'q4_1' and 'q4b'.
-
-    '' where nothing counts them, or all questions of a file: 'q1', 'var_2'.
-    """
-    found = _CHOICE.fullmatch(name)
-    stem = "" if found is None else next(part for part in found.groups() if part)
-    return "" if stem.casefold() in _ANY else stem
-
-
 def _cores(
     found: Sequence[Questionnaire],
     units: Mapping[str, Ints],
@@ -343,7 +303,7 @@ def _cores(
 
     Parameters
     ----------
-    units : what is one question for a person, as `_units`. wanted : those that are to be, by
+    units : what is one question for a person, as `choices.units`. wanted : those that are to be, by
         survey; the other choices of a question are with them.
 
     Those that tell who can be asked another one are among them: whoever is asked that one's block

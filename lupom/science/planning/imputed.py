@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -16,9 +16,11 @@ from lupom.science.blas import one_thread
 from lupom.science.inputs import arrow, require
 from lupom.science.names import check_attributes
 from lupom.science.planning import imputation, rubin
+from lupom.science.planning.choices import units
 from lupom.science.planning.moments import cells as cells_of
 from lupom.science.planning.numbers import columns as columns_of_numbers
 from lupom.science.planning.options import Singles
+from lupom.science.planning.positions import scales
 from lupom.science.planning.questionnaire import (
     Questionnaire,
     answered,
@@ -93,7 +95,8 @@ def imputations_in_parts(
     Parameters
     ----------
     responses : survey, respondent_id, question_id, status and answer.
-    respondents, questions : as `task.tasks` takes them.
+    respondents, questions : as `task.tasks` takes them. By `ordinal` of questions it is known which
+        are scales, by `kind` and `battery` which are choices of one, where there are such columns.
     only : the questions to be imputed, of all surveys or by survey; None, or none, is all.
     gaps : which gaps are filled: those of people who were not asked by 'lot'; for reasons that are
         'unclear'; whom a 'filter' rules out (all by `reach.reach`); who 'refused'; who said
@@ -135,12 +138,25 @@ def imputations_in_parts(
             f" {MOST:,} are the most; take fewer sets, or name questions in imputation_questions"
         )
     # What is wrong is told before anything is drawn, and tables are not read from then on.
-    beside = [_beside(one.whole, numbers) for one, _ in work]
+    asked = [
+        _Asked(_beside(one.whole, numbers), scales(one.task, questions), units(one.task, questions))
+        for one, _ in work
+    ]
     return chain.from_iterable(
         _drawn(one, here, gaps, sets, seed, note, more)
-        for (one, here), more in zip(work, beside, strict=True)
+        for (one, here), more in zip(work, asked, strict=True)
         if here.any()
     )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What else there is of a questionnaire: columns of numbers, (n, D), and of its questions which
+    are scales and which are choices of one, as `imputation.draws` takes them."""
+
+    numbers: Singles
+    scales: list[Floats | None]
+    choices: Ints
 
 
 def _beside(task: Task, numbers: Any) -> Singles:
@@ -225,7 +241,7 @@ def _drawn(
     sets: int,
     seed: int,
     note: Callable[[str], None],
-    beside: Singles,
+    beside: _Asked,
 ) -> Iterator[pa.RecordBatch]:
     whole, found = one.whole, one.reach
     row, column = np.nonzero(here)
@@ -238,8 +254,10 @@ def _drawn(
     began, first = time.monotonic(), 0.0
     sources = _Sources(one)
     people = cells_of(one.task)
-    people = replace(people, values=np.hstack([people.values, beside]))
-    drawn = imputation.draws(people, sets, seed=seed, never=never)
+    people = replace(people, values=np.hstack([people.values, beside.numbers]))
+    drawn = imputation.draws(
+        people, sets, seed=seed, never=never, scales=beside.scales, choices=beside.choices
+    )
     for number in range(1, sets + 1):
         with one_thread():
             codes = sources.all(next(drawn))[row, column]

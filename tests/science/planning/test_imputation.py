@@ -199,3 +199,65 @@ def test_choices_that_rule_each_other_out_are_never_drawn_together():
         drawn = codes[luck == 0][:, place]
         assert not ((drawn[:, 6] == 1) & (drawn[:, :6].sum(axis=1) > 0)).any()
         assert drawn[:, 6].mean() == pytest.approx(none[luck != 0].mean(), abs=0.08)
+
+
+def test_scales_of_eleven_steps_go_together_as_they_do():
+    # Twelve questions of 0 to 10 on one trait, correlations of .4; each person is asked half.
+    rng = np.random.default_rng(6)
+    n = 1200
+    trait = rng.standard_normal(n)
+    score = 0.8 * trait[:, None] + rng.standard_normal((n, 12))
+    answers = {
+        f"q{i:02}": np.clip(np.round(5 + 2 * s), 0, 10).astype(int) for i, s in enumerate(score.T)
+    }
+    luck = rng.integers(0, 2, (n, 3))
+    asked = {name: luck[:, place % 3] == place % 2 for place, name in enumerate(answers)}
+    (task,) = everyone(*gapped(answers, asked))
+    people = cells(task)
+    # Options of the tables are o0, o1, o2, ...: o10 is the last.
+    scales = [np.array([float(option[1:]) for option in told]) for told in task.options]
+    pairs = np.triu_indices(12, 1)
+    truth = np.corrcoef(np.array(list(answers.values())))[pairs].mean()
+
+    def ratio(read_as):
+        drawn = [
+            np.corrcoef(np.array([scale[c] for scale, c in zip(scales, codes.T, strict=True)]))[
+                pairs
+            ]
+            for codes in imputation.draws(people, 2, scales=read_as)
+        ]
+        return np.mean(drawn) / truth
+
+    assert ratio(scales) == pytest.approx(1, abs=0.07)
+    # As options, of which each pair has 121, much of what goes together is lost.
+    assert ratio(None) < 0.92
+
+
+def test_somebody_who_has_to_give_a_choice_is_given_one():
+    # Of five choices everybody gave one at least, half of the people were asked.
+    rng = np.random.default_rng(7)
+    n = 1000
+    trait = rng.normal(size=n)
+    given = np.array([(trait + rng.normal(size=n) > 0.4 + 0.2 * i) for i in range(5)]).astype(int)
+    nothing = np.flatnonzero(given.sum(axis=0) == 0)
+    given[rng.integers(0, 5, len(nothing)), nothing] = 1
+    answers = {f"use_{i}": one for i, one in enumerate(given)}
+    answers |= {f"q{i}": (trait + rng.normal(size=n) > 0).astype(int) for i in range(4)}
+    half = np.arange(n) % 2 == 0
+    asked = {name: half if name.startswith("use") else np.ones(n, bool) for name in answers}
+    responses, respondents, questions = gapped(answers, asked)
+    questions["kind"] = np.where(
+        questions["question_id"].str.startswith("use"), "multiple", "single"
+    )
+    table = imputed.imputations(responses, respondents, questions, sets=3).to_pandas()
+    counts = (
+        table.assign(given=table["answer"] == "o1")
+        .groupby(["imputation", "respondent_id"])["given"]
+        .sum()
+    )
+    assert len(counts) == 3 * (n // 2)
+    assert counts.min() == 1
+    # Nor are they given more often than by those who were asked.
+    assert counts.mean() == pytest.approx(given[:, half].sum(axis=0).mean(), abs=0.1)
+    shares = table.assign(given=table["answer"] == "o1").groupby("question_id")["given"].mean()
+    assert shares.to_numpy() == pytest.approx(given[:, half].mean(axis=1), abs=0.06)
