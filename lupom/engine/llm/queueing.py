@@ -28,7 +28,8 @@ _MOST = 2000
 _LOOK, _RARELY = 0.1, 1.0
 # Seconds without a worker before the run says so.
 _PATIENCE = 5.0
-# Workers that a call has failed with before it is taken for the provider's fault.
+# Tries that a call has failed with before it is taken for the provider's fault, of more workers as
+# many as there are: each tries it once before one does again.
 _FAILURES = 3
 
 
@@ -182,7 +183,7 @@ class Queueing:
                 if self.budget is not None:
                     self.budget.reached = self.budget.reached or message
                 asking.fail(BudgetError(message))
-            elif one.failures >= _FAILURES:
+            elif one.failures >= max(_FAILURES, one.workers):
                 asking.fail(LLMError(f"workers tried {one.failures} times: {one.error}"))
             else:
                 self._say(f"A worker could not ask: {one.error}")

@@ -67,6 +67,7 @@ class Worker:
     served: Served = field(default_factory=Served)
     halt: asyncio.Event = field(default_factory=asyncio.Event)
     _refused: set[str] = field(default_factory=set)
+    _failed: set[str] = field(default_factory=set)
     _told: set[str] = field(default_factory=set)
     _sulking: dict[str, float] = field(default_factory=dict)
     _budgets: dict[str, Budget | None] = field(default_factory=dict)
@@ -127,7 +128,7 @@ class Worker:
         aliases = [name for name in self.clients if self._sulking.get(name, 0.0) <= now]
         if free <= 0 or not aliases:
             return []
-        rows, taken = await self.state.queue.lease(free, aliases, self._refused)
+        rows, taken = await self.state.queue.lease(free, aliases, self._refused, self._failed)
         for row in rows:
             row["entry"] = taken.known.get(row["key"])
         return rows
@@ -200,6 +201,7 @@ class Worker:
             raise error
         self.served.failed += len(left)
         self._sulking[client.alias] = asyncio.get_running_loop().time() + _SULK
+        self._failed |= left
         await queue.failed(left, str(error))
         text = f"{client.where}: {error}"
         await queue.tell(text)

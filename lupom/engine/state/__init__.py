@@ -96,9 +96,14 @@ class State:
 
     @property
     def id(self) -> str:
-        """What the database is known by, wherever it is."""
+        """What the database is known by, wherever it is; a copied file is another one.
+
+        A copy of a project's folder counts its calls on its own from then on.
+        """
         query = "select value from facts where name = 'id'"
-        return str(self._access.read(lambda c: c.exec_driver_sql(query).scalar()))
+        found = str(self._access.read(lambda c: c.exec_driver_sql(query).scalar()))
+        # A file keeps its number where it is moved, and no copy has it.
+        return found if self.path is None else f"{found}-{self.path.stat().st_ino}"
 
     def __enter__(self) -> State:
         return self

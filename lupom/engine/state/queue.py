@@ -40,12 +40,18 @@ class QueuedCall:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A call that is still in the queue: how often it failed, and with what; whether a worker has
-    it in flight."""
+    """A call that is still in the queue.
+
+    Attributes
+    ----------
+    failures, error : how often it could not be asked, and why at last.
+    leased : whether a worker has it in flight. workers : how many there are.
+    """
 
     failures: int
     error: str | None
     leased: bool
+    workers: int
 
 
 class Queue:
@@ -58,6 +64,9 @@ class Queue:
         self._members = members
         d = self._dialect
         self._alive = f"select owner from members where until > {d.clock}"
+        self._workers = (
+            f"(select count(*) from members where kind = '{WORKER}' and until > {d.clock})"
+        )
         self._put = d.driver(
             f"insert into queue ({_COLUMNS}) values (:key, :position, :run_id, :owner, :alias,"
             " :node, :content, :fresh, :known, 0) on conflict (key) do update set"
@@ -90,13 +99,14 @@ class Queue:
     def waiting(self, keys: Iterable[str]) -> dict[str, Waiting]:
         """Return those of some calls that are still in the queue."""
         query = self._dialect.driver(
-            "select q.key, q.failures, q.error, l.key is not null from queue q left join leases l"
+            f"select q.key, q.failures, q.error, l.key is not null, {self._workers}"
+            " from queue q left join leases l"
             f" on l.key = q.key and l.owner in ({self._alive})"
             f" where {self._dialect.among('q.key', 'keys')}"
         )
         bound = {"keys": self._dialect.keys(keys)}
         rows = self._access.read(lambda c: c.exec_driver_sql(query, bound).all())
-        return {key: Waiting(failures, error, bool(own)) for key, failures, error, own in rows}
+        return {row[0]: Waiting(row[1], row[2], bool(row[3]), row[4]) for row in rows}
 
     async def withdraw(self, keys: Collection[str]) -> None:
         """Take calls of this run out that no worker has in flight."""
@@ -123,20 +133,31 @@ class Queue:
     # What workers do
 
     async def lease(
-        self, most: int, aliases: Collection[str], refused: Collection[str]
+        self,
+        most: int,
+        aliases: Collection[str],
+        refused: Collection[str],
+        failed: Collection[str] = (),
     ) -> tuple[list[dict[str, Any]], Taken]:
         """Lease calls of runs that are alive, the longest waiting first.
 
-        `refused` are 'RUN NODE' whose calls are not for this worker. Returns the rows of those it
-        has now, and what the ledger knows of them; those that ended meanwhile are gone.
+        `refused` are 'RUN NODE' whose calls are not for this worker, `failed` keys of calls that
+        it could not ask: these are for others, unless as many have failed with them as there are
+        workers. Returns the rows of those it has now, and what the ledger knows of them; those that
+        ended meanwhile are gone.
         """
         leased: tuple[list[dict[str, Any]], Taken] = await self._writer.do_async(
-            lambda c: self._leased(c, most, aliases, refused)
+            lambda c: self._leased(c, most, aliases, refused, failed)
         )
         return leased
 
     def _leased(
-        self, connection: Connection, most: int, aliases: Collection[str], refused: Collection[str]
+        self,
+        connection: Connection,
+        most: int,
+        aliases: Collection[str],
+        refused: Collection[str],
+        failed: Collection[str],
     ) -> tuple[list[dict[str, Any]], Taken]:
         d = self._dialect
         query = (
@@ -145,6 +166,7 @@ class Queue:
             f" and q.key not in (select key from leases where owner in ({self._alive}))"
             f" and (q.error is null or q.error not like '{BUDGET}%')"
             f" and {d.among('q.alias', 'aliases')}"
+            f" and (not {d.among('q.key', 'failed')} or q.failures >= {self._workers})"
             f" and not {d.among(_WHOSE, 'refused')} order by q.position limit :most"
             f"{d.skip_locked}"
         )
@@ -152,6 +174,7 @@ class Queue:
             "most": most,
             "aliases": d.keys(aliases),
             "refused": d.keys(refused),
+            "failed": d.keys(failed),
         }
         rows = [dict(row) for row in connection.exec_driver_sql(d.driver(query), bound).mappings()]
         if not rows:

@@ -194,6 +194,19 @@ def test_what_several_workers_cannot_ask_fails_the_run_with_the_reason(make, ser
     assert "Incorrect API key" in notes.message
 
 
+def test_a_worker_without_a_key_does_not_end_what_another_one_can_ask(make, server, monkeypatch):
+    """It tries each call once, however fast it fails and however long the other one is busy."""
+    monkeypatch.setattr("lupom.engine.llm.worker._SULK", 0.0)
+    monkeypatch.setenv("LUPOM_TEST_WRONG", "wrong")
+    server.api_key, server.latency = "here", 0.3
+    folder, other = make("run", 12), make("wrong", 12)
+    text = (other / "lupom_project.yml").read_text(encoding="utf-8")
+    (other / "lupom_project.yml").write_text(text.replace("_TEST_KEY", "_TEST_WRONG"))
+    with working(other), working(make("worker", 12), concurrency=1):
+        result, rows = run(folder)
+    assert (result.status, len(rows)) == ("success", 12)
+
+
 def test_a_run_that_fails_leaves_nothing_in_the_queue(make, server, state, monkeypatch):
     psycopg = pytest.importorskip("psycopg")
     server.api_key = "right"

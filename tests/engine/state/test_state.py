@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 import threading
 from pathlib import Path
@@ -321,3 +322,16 @@ def test_what_an_earlier_ledger_booked_as_nothing_becomes_unknown_and_is_counted
             names = {row[0] for row in looked.execute("select name from sqlite_master")}
         assert {"ix_calls_seq", "ix_calls_node", "calls"} <= names
         assert "calls_before" not in names
+
+
+def test_a_copy_is_another_database_and_a_moved_one_the_same(path, tmp_path):
+    """Two checkouts of which one was copied from the other count calls each on its own."""
+    with State(path) as state:
+        known = state.id
+    copy, elsewhere = tmp_path / "copy" / path.name, tmp_path / "moved" / path.name
+    for folder in (copy.parent, elsewhere.parent):
+        folder.mkdir()
+    shutil.copy(path, copy)
+    path.rename(elsewhere)
+    with State(copy) as copied, State(elsewhere) as moved:
+        assert moved.id == known != copied.id
