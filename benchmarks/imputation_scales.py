@@ -32,7 +32,7 @@ def population(many: int = 200_000, seed: int = 7) -> Ints:
         load = np.zeros(6)
         load[rng.integers(6)] = rng.choice([-1, 1]) * rng.uniform(0.4, 0.85)
         load[rng.integers(6)] += rng.uniform(-0.3, 0.3)
-        score = traits @ load + rng.normal(size=many) * np.sqrt(max(0.2, 1 - load @ load))
+        score = traits @ load + rng.normal(size=many) * np.sqrt(max(0.2, 1 - float(load @ load)))
         if steps == 11:
             out.append(np.clip(np.round(5 + rng.uniform(-1.5, 1.5) + 2.4 * score), 0, 10))
         else:

@@ -18,6 +18,8 @@ from lupom.science.predictors.task import Bools, Ints, Task
 _CHOICE = re.compile(
     r"(.*[^\W_])(?:/[^/]+|\[[^\]]+\]|[_.\s-]+(?:(?:SQ)?\d+|[A-Za-z]))|(.*\d)[A-Za-z]|([A-Za-z_]+)\d+"
 )
+# How people name them: 'home_rents', 'home_owns'. Two beside each other that are choices at all.
+_NAMED = re.compile(r"(.*[^\W\d_]{2,}\w*?)[_.:-]+[^\W\d_]\w*")
 _ANY = frozenset(("q", "v", "var", "item", "question", "frage", "col", "column"))
 # Everybody gave one of the choices where so many people would have given none, did answers not
 # depend on each other, and nobody did: by chance that is one in a thousand.
@@ -54,11 +56,11 @@ def units(task: Task, questions: Any) -> Ints:
 
 
 def _stem(name: str) -> str:
-    """Return a name without what counts the choices of its question: 'q4' of 'q4_1' and 'q4b'.
+    """Return a name without what tells the choices of its question: 'q4' of 'q4_1' and 'q4b'.
 
-    '' where nothing counts them, or all questions of a file: 'q1', 'var_2'.
+    '' where nothing tells them, or counts all questions of a file: 'q1', 'var_2'.
     """
-    found = _CHOICE.fullmatch(name)
+    found = _CHOICE.fullmatch(name) or _NAMED.fullmatch(name)
     stem = "" if found is None else next(part for part in found.groups() if part)
     return "" if stem.casefold() in _ANY else stem
 

@@ -14,6 +14,13 @@ from lupom.science.surveys.layout import range_of
 # What stands for a choice, or for none, where a question has several columns.
 _CHOSEN = frozenset({"1", "yes", "y", "x", "true", "t", "selected", "checked"})
 _NOT_CHOSEN = frozenset({"0", "no", "n", "false", "f", "unchecked", "not selected"})
+# A number and its unit: '172 cm', '3,5 Std.', not '5 million', '2nd', '10 or more', '7 pm'.
+_WITH_UNIT = re.compile(
+    r"([+-]?\d+(?:[.,]\d+)?)\s?(?!(?:k|mio|mill?|million(?:en|s)?|mrd|bn|billions?|tsd|tausend"
+    r"|thousands?|hundreds?|dozen|st|nd|rd|th|[ap]m|more|less|plus|mehr|weniger|e\d*)\b)"
+    r"[^\W\d_]{1,12}[.²³]?",
+    re.IGNORECASE,
+)
 
 
 class Misread(ValueError):
@@ -91,6 +98,8 @@ class Field:
             found = ""
         if found is None:
             found = self._number(text)
+        if found is None:
+            found = self._in_units(text)
         if found is None and self.chosen:
             found = self._choice(text)
         if found is None and (text.casefold() in cells.ABSENT or labels.nonresponse(text)):
@@ -117,6 +126,8 @@ class Field:
         numbers = [float(option) for option in self.options if _is_number(option)]
         if self._spans and ranges.amount(text) is not None:
             return f"it is in none of the ranges {', '.join(o for _, _, o in self._spans)}{blank}"
+        if self._numbers and _WITH_UNIT.fullmatch(text):
+            return f"write the number alone, in the survey's own unit{blank}"
         if self.bins or (len(numbers) > 2 and _is_number(text)):
             ends = f" from {min(numbers):g} to {max(numbers):g}" if numbers else ""
             return f"it is a number{ends}{blank}"
@@ -144,6 +155,27 @@ class Field:
             number = ranges.amount(plain, thousands=large)
             return None if number is None else range_of(repr(number), self.bins, self.options)
         return self.ranged(plain)
+
+    def _in_units(self, text: str) -> str | None:
+        """Return what a number with a unit means where answers are plain numbers: 172 of '172 cm'.
+
+        Of ranges only what is not far from them, since a unit may be another than the survey's.
+        """
+        found = _WITH_UNIT.fullmatch(text)
+        if found is None or not self._numbers:
+            return None
+        number = found[1]
+        if not self.bins:
+            return self.worded(number.replace(",", "."))
+        value = float(number.replace(",", "."))
+        wide = abs(self.bins[-1] - self.bins[0]) or abs(self.bins[0]) / 2
+        near = self.bins[0] - wide <= value <= self.bins[-1] + wide
+        return self._number(number) if near else None
+
+    @property
+    def _numbers(self) -> bool:
+        """Whether what people answer is numbers alone: most options, or before it was ranged."""
+        return bool(self.bins) or 2 * sum(map(_is_number, self.options)) > len(self.options)
 
     def ranged(self, text: str) -> str | None:
         """Return the option in whose range a number is, where options are ranges: 34 in '30-49'."""

@@ -90,7 +90,8 @@ def test_choices_of_one_question_are_asked_together(battery):
         (["q1", "q2", "q3"], False),
         (["var_1", "var_2", "var_3"], False),
         (["q1_1", "q2_1", "q3_1"], False),
-        (["home_rents", "home_owns", "home_shares"], False),
+        (["home_rents", "home_owns", "home_shares"], True),
+        (["home_rents", "rents_home", "shares_home"], False),
     ],
 )
 def test_names_tell_which_choices_are_of_one_question(names, one):

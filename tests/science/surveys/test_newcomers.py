@@ -129,6 +129,12 @@ TEN = Field("ten", "question", tuple(map(str, range(11))))
 AGE = Field("AGE", "attribute", ("Below 30", "30 to 49", "50 or more"), {"99": ""}, (30, 50))
 GROUP = Field("GROUP", "attribute", ("18-29", "30-49", "65+", "Refused"))
 PAY = Field("PAY", "attribute", ("Under $20,000", "$20,000-$40,000", "$40,000 or more"))
+HEIGHT = Field(
+    "height",
+    "question",
+    ("Below 160", "160 to 169", "170 to 179", "180 or more"),
+    bins=(160, 170, 180),
+)
 
 
 @pytest.mark.parametrize(
@@ -146,6 +152,9 @@ PAY = Field("PAY", "attribute", ("Under $20,000", "$20,000-$40,000", "$40,000 or
         *((GROUP, cell, "30-49") for cell in ("30", "34", 49.5, "30-49")),
         *((GROUP, cell, "65+") for cell in ("65", "103")),
         *((PAY, cell, "$20,000-$40,000") for cell in ("20000", "$30,000", "39k", "39,999")),
+        # A unit behind a number, where plain numbers are answered.
+        *((TEN, cell, "2") for cell in ("2 Std.", "2h", "2,0 km")),
+        *((HEIGHT, cell, "170 to 179") for cell in ("172 cm", "172cm", "172,5 cm")),
         *((PAY, cell, "Under $20,000") for cell in ("0", "19,999.50")),
     ],
 )
@@ -167,6 +176,14 @@ def test_what_a_cell_means(field, cell, meant):
         (TEN, "-1", "'ten' has no option '-1'", "from 0 to 10"),
         (AGE, "old", "'AGE' has no value 'old'", "it is a number"),
         (AGE, "1,234", "'AGE' has no value '1,234'", "it is a number"),
+        # Ranges are far from these: metres, inches.
+        (HEIGHT, "1,72 m", "no option '1,72 m'", "the number alone, in the survey's own unit"),
+        (HEIGHT, "68 in", "no option '68 in'", "the number alone, in the survey's own unit"),
+        *(
+            (TEN, cell, f"no option '{cell}'", "there are 0")
+            for cell in ("2 million", "2k", "2 pm")
+        ),
+        (MOOD, "1 cm", "no option '1 cm'", "there are Bad"),
         (GROUP, "17", "no value '17'", "in none of the ranges 18-29, 30-49, 65+"),
         (GROUP, "50", "no value '50'", "in none of the ranges"),
     ],
