@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from lupom import Project
 from tests.support.answers import fit, schema_of
 from tests.support.llm_server import LLMServer
 from tests.support.pets_survey import BASELINES, FISH, MOODS, PETS, SCORED, VOTES, Asked, make
@@ -42,14 +44,26 @@ def server() -> Iterator[LLMServer]:
         yield running
 
 
-def project(folder: Path, server: LLMServer, *more: str, settings: str = "") -> Path:
-    """Make the project with the settings of this file; `settings` are those of the alias."""
+def project(folder: Path, server: LLMServer, *more: str) -> Path:
+    """Make the project with the settings of this file."""
     made = make(folder, server.base_url, *more)
     (made / "seeds" / "settings.csv").write_text(SETTINGS)
-    file = made / "lupom_project.yml"
-    text = file.read_text().replace("model: one}", f"model: one{settings}}}")
-    file.write_text(text)
     return made
+
+
+@pytest.fixture(scope="module")
+def built(server: LLMServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project, with all that stands before what is asked."""
+    folder = project(tmp_path_factory.mktemp("pets") / "project", server)
+    with Project(folder, vars={"prediction_settings": ["stated"]}) as opened:
+        assert opened.run(select=["+prediction_requests"]).status == "success"
+    return folder
+
+
+@pytest.fixture
+def folder(built: Path, tmp_path: Path) -> Path:
+    """A copy of the project."""
+    return shutil.copytree(built, tmp_path / "project")
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +102,7 @@ def test_what_is_stated_is_the_prediction_s_distribution(asked: Asked) -> None:
         assert answer == max(options, key=lambda option: probabilities[option])
 
 
-def test_how_far_the_stated_ones_were_off_is_kept(server: LLMServer, tmp_path: Path) -> None:
+def test_how_far_the_stated_ones_were_off_is_kept(server: LLMServer, folder: Path) -> None:
     def percent(body: dict[str, Any]) -> Any:
         schema = schema_of(body) or {}
         if "probabilities" not in schema.get("properties", {}):
@@ -96,7 +110,6 @@ def test_how_far_the_stated_ones_were_off_is_kept(server: LLMServer, tmp_path: P
         labels = schema["properties"]["probabilities"]["properties"]
         return {"probabilities": {label: 40 if label == "B" else 15 for label in labels}}
 
-    folder = project(tmp_path / "project", server)
     server.answers = percent
     try:
         found = Asked(folder, server, prediction_settings=["stated"])
@@ -216,8 +229,9 @@ def test_answers_without_a_distribution_are_calibrated_beside_the_others(asked: 
     ) == [("stated",)]
 
 
-def test_draws_are_shares_of_answers(server: LLMServer, tmp_path: Path) -> None:
-    folder = project(tmp_path / "project", server, settings=", temperature: 1")
+def test_draws_are_shares_of_answers(server: LLMServer, folder: Path) -> None:
+    file = folder / "lupom_project.yml"
+    file.write_text(file.read_text().replace("model: one}", "model: one, temperature: 1}"))
     found = Asked(folder, server, prediction_settings=["drawn"])
     assert found.errors == []
     rows = found.rows(
@@ -230,9 +244,8 @@ def test_draws_are_shares_of_answers(server: LLMServer, tmp_path: Path) -> None:
         assert all(3 * share == pytest.approx(round(3 * share)) for share in shares)
 
 
-def test_all_requests_about_one_person_begin_alike(server: LLMServer, tmp_path: Path) -> None:
+def test_all_requests_about_one_person_begin_alike(server: LLMServer, folder: Path) -> None:
     """Task, person, question: what prompt caches bill less comes first."""
-    folder = project(tmp_path / "project", server)
     found = Asked(folder, server, prediction_settings=["everything"])
     assert found.errors == []
     systems = {body["messages"][0]["content"] for body in server.bodies}
@@ -256,9 +269,8 @@ def labels_in(body: dict[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize("setting", ["stated", "read", "thought"])
 def test_several_questions_of_one_person_share_a_request(
-    server: LLMServer, tmp_path: Path, setting: str
+    server: LLMServer, folder: Path, setting: str
 ) -> None:
-    folder = project(tmp_path / "project", server)
     names = {"prediction_settings": [setting], "test_pairs": 60, "tuning_pairs": 0}
     alone = Asked(folder, server, **names)
     assert alone.errors == []
@@ -286,8 +298,7 @@ def test_several_questions_of_one_person_share_a_request(
     assert "\n\nr2:\nQ: " in prompt
 
 
-def test_one_more_question_is_the_only_one_asked(server: LLMServer, tmp_path: Path) -> None:
-    folder = project(tmp_path / "project", server)
+def test_one_more_question_is_the_only_one_asked(server: LLMServer, folder: Path) -> None:
     names = {"prediction_settings": ["stated"], "questions_per_call": 8}
     less = Asked(folder, server, llm_pairs=20, **names)
     before = less.rows("select count(*) from predictions")[0][0]
@@ -297,8 +308,7 @@ def test_one_more_question_is_the_only_one_asked(server: LLMServer, tmp_path: Pa
     assert sum(len(labels_in(body)) for body in server.bodies) == after - before
 
 
-def test_a_prompt_says_what_it_is_about(server: LLMServer, tmp_path: Path) -> None:
-    folder = project(tmp_path / "project", server)
+def test_a_prompt_says_what_it_is_about(server: LLMServer, folder: Path) -> None:
     (folder / "seeds" / "seeds.yml").write_text(
         json.dumps(
             {

@@ -1,6 +1,7 @@
 """The published protocol on three waves of the published size, from a folder and from S3.
 
-Up to what the LLM is asked; `test_published_settings.py` runs the rest, on few people of each wave.
+From a folder up to what the LLM is asked, from S3 what is read there, of which all the rest is
+made; `test_published_settings.py` runs the whole from S3, on few people of each wave.
 
 Questions, respondents, attributes and columns are as many as the published waves have, and so are
 the 1,000 test pairs of each; answers are made up.
@@ -15,7 +16,7 @@ from lupom import Project
 from tests.support import opinionqa, s3_servers
 from tests.support.published_waves import BUCKET, SURVEYS, project_of, settings
 
-TABLES = ("questions", "respondents", "responses", "holdout", "histories", "llm_pairs", "surveys")
+TABLES = ("questions", "respondents", "responses", "published_pairs", "attribute_labels", "surveys")
 SELECTED = ("+llm_pairs", "+respondents", "+attribute_labels", "surveys")
 PAIRS = 1000
 
@@ -102,7 +103,7 @@ def test_the_same_tables_come_from_s3(tmp_path, waves, project, bucket):
     bucket(waves)
     folder = project_of(tmp_path / "project", waves, PAIRS)
     with Project(folder, vars=settings(BUCKET)) as made:
-        assert made.run(SELECTED, no_llm=True).status == "success"
+        assert made.run(["+" + name for name in TABLES], no_llm=True).status == "success"
     with duckdb.connect() as connection:
         for name, place in (("here", project), ("there", folder)):
             connection.execute(f"attach '{place / 'lupom.duckdb'}' as {name} (read_only)")

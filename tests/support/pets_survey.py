@@ -163,7 +163,9 @@ def make(folder: Path, base_url: str, *more: str) -> Path:
     (seeds / "settings.csv").write_text(SETTINGS)
     (folder / "lupom_project.yml").write_text(f"""
 name: pets
-vars: {{seed: 1, surveys: [pets], predictor: default, llm_pairs: 1000, llm_tuning_pairs: 0}}
+vars:
+  {{seed: 1, surveys: [pets], predictor: default, llm_pairs: 1000, llm_tuning_pairs: 0,
+    predictors: [majority, logistic_answers]}}
 models: {{+materialized: table}}
 guarded_tags: [holdout]
 llms:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from textwrap import dedent
 
@@ -20,6 +22,14 @@ from pydantic import BaseModel, Field, field_validator
 from lupom.engine.llm import AsArray, OneOf, OneOfEach, Usable
 from lupom import Distribution
 """
+
+
+@pytest.fixture(scope="session", autouse=True)
+def certificates() -> Iterator[None]:
+    """Read the certificates that a client trusts once, not for each client: 10 ms of CPU."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
+        yield
 
 
 @pytest.fixture
