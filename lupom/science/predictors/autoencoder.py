@@ -92,7 +92,7 @@ def _trained(learned: Hiding, rng: np.random.Generator) -> tuple[Singles, ...]:
         units *= scale
         slope = softmax(units @ outer + outer_bias)
         slope -= right
-        slope *= asked[:, learned.of]
+        slope *= asked.astype(np.float32)[:, learned.of]
         slope /= np.float32(len(given))
         back = (slope @ outer.T) * scale
         adam.step((given.T @ back, back.sum(axis=0), units.T @ slope, slope.sum(axis=0)))

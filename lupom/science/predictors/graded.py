@@ -75,7 +75,7 @@ def _fit(task: Task, seed: int = 0) -> State:
     for given, right, asked in learned.each(rng):
         people = given @ traits
         p, passing = at.probabilities(people @ slopes.T, bounds)
-        wanted = right * asked[:, learned.of] / (p * np.float32(len(given)))
+        wanted = right * asked.astype(np.float32)[:, learned.of] / (p * np.float32(len(given)))
         # The slope of the log loss in what passes a threshold: the option above it gains, that
         # below it loses.
         slope = (wanted[:, at.option - 1] - wanted[:, at.option]) * passing * (1.0 - passing)
