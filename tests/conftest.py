@@ -5,11 +5,13 @@ from __future__ import annotations
 import compileall
 import gc
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from lupom.engine.cores import cores
@@ -82,6 +84,24 @@ def server() -> Iterator[LLMServer]:
 
     with LLMServer() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def without_llm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped project over the whole survey, run without an LLM once for all workers.
+
+    Baselines and their metrics, and few groups. Each worker has a copy of its own.
+    """
+    from tests.support.shipped import run_without_llm
+
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    built = shared / "without_llm"
+    with FileLock(f"{built}.lock"):
+        if not built.exists():
+            run_without_llm(tmp_path_factory.mktemp("shipped") / "project").rename(built)
+    return shutil.copytree(built, tmp_path_factory.mktemp("shipped") / "project")
 
 
 @pytest.fixture(scope="session")

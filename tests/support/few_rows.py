@@ -29,6 +29,7 @@ def _connect_for_few_rows(*args: Any, **options: Any) -> duckdb.DuckDBPyConnecti
 def spare() -> None:
     """Let `duckdb.connect` make instances of one thread that compress nothing."""
     duckdb.connect = _connect_for_few_rows
+    instances._MOST_IDLE = 6
 
 
 @contextmanager

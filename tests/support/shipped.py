@@ -56,6 +56,18 @@ def copy_project(
     return folder
 
 
+def run_without_llm(folder: Path) -> Path:
+    """Copy the project, and run it over the whole survey without an LLM."""
+    from lupom import Project
+
+    copy_project(folder)
+    few = {"group_attributes": ["AGE", "SEX"], "group_resamples": 50, "value_curve_sizes": [100]}
+    with Project(folder, vars=few) as project:
+        result = project.run(no_llm=True)
+    assert [node for node in result.nodes if node.status == "error"] == []
+    return folder
+
+
 def read_csv(path: Path) -> list[list[str]]:
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.reader(file))
