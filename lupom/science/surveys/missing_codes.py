@@ -24,6 +24,8 @@ _AMOUNT = re.compile(
 _SPECIAL = re.compile(r"9{1,4}[6-9]|8{2,5}|7{2,5}")
 # Codes below 0 of so many cells at most are none of a scale that begins above it (WVS: -1 to -5).
 _NEGATIVE = 0.15
+# Panels and election studies have up to so many (-9 to -1).
+_CODES = 9
 
 
 def missing(column: Column) -> dict[str, str]:
@@ -80,21 +82,29 @@ def _far(column: Column) -> set[str]:
 
 
 def _below(column: Column) -> set[str]:
-    """Return codes below 0 without a label, of few, beside answers from 1 on: -2 among 1 to 4.
+    """Return codes below 0 without a label that are no steps of a scale: -2 among 1 to 4.
 
-    Where 0 is an answer, or many are below it, the numbers may be a scale with two sides.
+    A scale with two sides has as many steps below 0 as above it. From 1 on whatever is below goes
+    by that alone: of panels -8, not asked, is most of a column. Where 0 is an answer, the codes
+    must be of few, and the scale three times as long above it, or shorter than below. Numbers of
+    which there are many, as of gains and losses, have answers below 0; among them few are codes.
     """
     counts = Counter(v for v in column.values if v)
     numbers = {v: n for v in counts if (n := number_of(v)) is not None}
     below = {v for v, n in numbers.items() if n < 0}
     above = [n for n in numbers.values() if n >= 0]
-    if not below or len(above) < 2 or min(above) < 1 or len(numbers) < len(counts):
+    if not below or len(set(above)) < 2 or len(numbers) < len(counts):
         return set()
     if not all(n.is_integer() for n in numbers.values()):
         return set()
     few = sum(counts[v] for v in below) <= _NEGATIVE * counts.total()
-    least = min(numbers[v] for v in below)
-    return {v for v in below if v not in column.labels} if few and least >= -9999 else set()
+    depth, last = -min(numbers[v] for v in below), max(above)
+    many = len(set(above)) > MOST_OPTIONS
+    if min(above) >= 1:
+        found = few or (depth != last and not many and len(below) <= _CODES)
+    else:
+        found = few and not many and len(below) <= _CODES and (last >= 3 * depth or last < depth)
+    return {v for v in below if v not in column.labels} if found and depth <= 9999 else set()
 
 
 def _two_sided(column: Column) -> bool:

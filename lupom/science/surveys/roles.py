@@ -78,6 +78,8 @@ _DEMOGRAPHIC = {
     *("mnactic", "marsts", "maritalb", "rlgdnm", "ctzcntr", "brncntr", "hhmmb", "b_country"),
     *("b_country_alpha", "cow_num", "cow_alpha", "province", "municipality", "district"),
     *("idenpa", "student_status"),
+    # Where somebody was interviewed or treated.
+    *("site", "study_site", "centre", "center", "clinic", "village", "facility", "subcounty"),
     *(
         "ed",
         "alter",

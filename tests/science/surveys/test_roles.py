@@ -33,6 +33,8 @@ def test_attend_is_known_of_people_where_it_is_of_church(column, known):
         "hinctnta",
         "B_COUNTRY_ALPHA",
         "State/Region",
+        "site_no",
+        "Study Site",
         "Quel est votre sexe ?",
     ],
 )

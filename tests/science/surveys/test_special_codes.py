@@ -361,3 +361,24 @@ def test_a_code_without_a_label_beside_labelled_ones(code, not_asked):
 def test_few_codes_below_answers_that_begin_at_1_are_none(values, said):
     column = Column("q", values)
     assert [c for c, status in missing_codes.missing(column).items() if status] == said
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([-8] * 60 + [1, 2] * 20, {"-8"}),  # most were not asked
+        ([-9, -2, -1] * 15 + [1, 2, 3, 4, 5] * 10, {"-9", "-2", "-1"}),
+        ([-1, 1, 2] * 20, {"-1"}),
+        ([-2, -1, 1, 2] * 20, set()),  # no middle
+        ([-1, 1] * 20, set()),
+        ([-1, 0, 1] * 20, set()),
+        ([-1, 0, 1, 2] * 20, set()),  # worse, the same, better, much better
+        ([-2, -1] + [0, 5, 10] * 20, {"-2", "-1"}),
+        ([-3, -2, -1] + [0, 1] * 20, {"-3", "-2", "-1"}),
+        ([*range(-30, 0), *range(1, 50)], set()),  # gains and losses
+        ([-4, -3, -2, -1, *range(0, 60)], set()),
+    ],
+)
+def test_codes_below_0_are_told_from_a_scale_with_two_sides(values, said):
+    column = Column("q", [str(v) for v in values])
+    assert set(missing_codes.missing(column)) == said
