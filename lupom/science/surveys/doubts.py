@@ -11,7 +11,7 @@ from lupom.science.surveys import sampling
 from lupom.science.surveys.codebook import Codebook, Question
 from lupom.science.surveys.columns import Column, File, slug
 from lupom.science.surveys.ids import is_running, repeated
-from lupom.science.surveys.weights import is_of_bodies, is_weight, named_as_weight
+from lupom.science.surveys.weights import is_of_bodies, is_weight, may_be_weights, named_as_weight
 
 # Codes that surveys give to "don't know", "refused" and the like.
 _SPECIAL = {7, 8, 9, 66, 77, 88, 96, 97, 98, 99}
@@ -190,7 +190,14 @@ def _weights(columns: dict[str, Column], book: Codebook) -> list[str]:
         for column in columns.values()
         if column.name in asked and named_as_weight(column) and not is_of_bodies(column)
     ]
-    if book.weight is not None:
+    if book.weight is None:
+        notes += [
+            f"{column.name} has numbers with a mean of 1 ({_span(column)}), as survey weights have,"
+            " and is taken for a question; if they are weights, name it under weight:"
+            for column in columns.values()
+            if column.name in asked and may_be_weights(column)
+        ]
+    else:
         others = [
             column.name
             for column in columns.values()

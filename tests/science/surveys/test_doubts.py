@@ -83,6 +83,15 @@ def test_survey_weights_stay_weights_and_those_far_from_1_are_said(name, values,
     assert [f"{name} is taken for survey weights" in note for note in notes] == [True] * said
 
 
+def test_numbers_without_a_name_that_are_as_weights_are_said():
+    draw = random.Random(1)
+    values = [f"{draw.gammavariate(4, 0.25):.4f}" for _ in range(500)]
+    _, (note,) = guessed(V200010a=values, q=SCALE * 5 + SCALE[:25])
+    assert note.startswith("V200010a has numbers with a mean of 1 (")
+    hours = [f"{draw.gammavariate(4, 2):.1f}" for _ in range(500)]
+    assert guessed(V12=hours, q=SCALE * 5 + SCALE[:25])[1] == []
+
+
 def test_weights_below_0_are_none_and_said():
     book, notes = guessed(wt=["1.1", "0.9", "-1", "1"] * 5, q=COLOURS)
     assert book.weight is None
