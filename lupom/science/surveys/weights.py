@@ -62,13 +62,15 @@ def _worded(column: Column) -> bool:
 def may_be_weights(column: Column) -> bool:
     """Say whether numbers that nothing says a word of are as survey weights are.
 
-    Those have a mean of 1, hardly ever a whole number, and none below 0.
+    Those have a mean of 1 and spread around it, hardly ever a whole number, and none below 0.
     """
     if column.labels or column.label not in ("", column.name):
         return False
     held = [v for v in column.values if v]
     numbers = [n for v in held if (n := number_of(v)) is not None]
-    if len(numbers) < len(held) or len(set(numbers)) <= FEWEST or min(numbers) < 0:
+    if len(numbers) < len(held) or len(set(numbers)) <= FEWEST:
+        return False
+    if not 0 <= min(numbers) <= 0.8 <= 1.25 <= max(numbers):
         return False
     whole = sum(n.is_integer() for n in numbers)
     return whole <= 0.1 * len(numbers) and abs(sum(numbers) / len(numbers) - 1) <= 0.1
