@@ -66,6 +66,29 @@ def two_ways(n: int = 1500, seed: int = 0) -> dict[str, np.ndarray]:
     return out
 
 
+def either(n: int = 2000, seed: int = 0, split: bool = False) -> dict[str, np.ndarray]:
+    """A survey in which those who smoke or vape are asked two questions, and a third on one.
+
+    Split: `often` and `help` are asked of half of the people who can be.
+    """
+    rng = np.random.default_rng(seed)
+    theme = rng.integers(0, 2, n)
+    # Who smokes has the theme more often: a filter's answers are not by lot.
+    smokes = (rng.random(n) < np.where(theme == 1, 0.35, 0.1)).astype(int)
+    vapes = (rng.random(n) < np.where(theme == 1, 0.15, 0.08)).astype(int)
+    can = (smokes == 1) | (vapes == 1)
+    stop = np.where(can, noisy(rng, theme, 0.3), -1)
+    half = rng.random((2, n)) < (0.5 if split else 1)
+    return {
+        **{f"plain{i}": noisy(rng, theme, 0.2) for i in range(4)},
+        "smokes": smokes,
+        "vapes": vapes,
+        "often": np.where(can & half[0], noisy(rng, theme, 0.2), -1),
+        "stop": stop,
+        "help": np.where((stop == 1) & half[1], rng.integers(0, 3, n), -1),
+    }
+
+
 def filtered(n: int = 1600, seed: int = 0) -> dict[str, np.ndarray]:
     """A survey with a filter (work), one behind it (boss, why), a lot, and plain questions.
 

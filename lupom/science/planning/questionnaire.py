@@ -28,6 +28,11 @@ QUESTION_REACH = pa.schema(
         ("n_barred", pa.int64()),
         ("n_unclear", pa.int64()),
         ("filters", pa.list_(pa.string())),
+        ("filters_together", pa.list_(pa.string())),
+        (
+            "filters_likely",
+            pa.list_(pa.struct([("answer", pa.string()), ("probability", pa.float64())])),
+        ),
         ("screens", pa.list_(pa.string())),
         ("asked_of_unbarred", pa.float64()),
     ]
@@ -178,6 +183,13 @@ def question_reach(
                 "filters": [": ".join(names[c]) for c in np.flatnonzero(found.bars[:, place])]
                 if found.kinds[place] == FILTER
                 else [],
+                "filters_together": [
+                    ": ".join(names[c]) for c in np.flatnonzero(found.closes[:, place])
+                ],
+                "filters_likely": [
+                    {"answer": ": ".join(names[c]), "probability": float(found.likely[c, place])}
+                    for c in np.flatnonzero(found.likely[:, place])
+                ],
                 "screens": [one.task.questions[s] for s in found.screens(place)],
                 "asked_of_unbarred": float(found.unbarred[place]),
             }

@@ -9,20 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from lupom.science.planning import jointly
 from lupom.science.planning.chances import CHANCE, FEWEST, so_few, sums
+from lupom.science.planning.jointly import EXPLAINED, STRAY
 from lupom.science.planning.options import Singles
 from lupom.science.predictors.task import HIDDEN, Bools, Floats, Ints, Task, one_hot_answers
 
 ALL, LOT, FILTER, UNCLEAR = "all", "lot", "filter", "unclear"
-# Where so few of an option's people were asked a question the option rules it out: surveys have
-# cells that were keyed wrongly.
-STRAY = 0.01
-# What one answer or attribute may explain of who was asked, in shares of its variance, where a lot
-# decided it. On the General Social Survey it is .03 at most, whose blanks are of a lot and of
-# people who did not know; filters that another question stands for explain .1 and more.
-EXPLAINED = 0.05
-
-
 _BY_QUESTION = ("asked", "there", "barred", "open")
 
 
@@ -42,6 +35,8 @@ class Reach:
     owner : (D), the question of each column, attributes being numbered after the questions.
     names : (D), the question or attribute, and the option or value.
     weights : (n), of people.
+    closes : (D, Q), which columns rule out which questions where one of each question that closes
+        them is so: 'if you smoke or vape' is closed by both answers 'No'.
     """
 
     asked: Bools
@@ -54,6 +49,7 @@ class Reach:
     owner: Ints
     names: tuple[tuple[str, str], ...]
     weights: Floats
+    closes: Bools
 
     @cached_property
     def shares(self) -> Floats:
@@ -113,6 +109,12 @@ class Reach:
             return []
         owners = [int(one) for one in np.unique(self.owner[bars])]
         ruled = {one: self.values[:, bars & (self.owner == one)].any(axis=1) for one in owners}
+        # Of those that rule it out together each is to be known.
+        gates = [int(one) for one in np.unique(self.owner[self.closes[:, question]]) if one < count]
+        if gates:
+            own = self.closes[:, [question]]
+            none = np.zeros_like(own)
+            left &= ~jointly.ruled(self.values, none, own, self.owner)[:, 0]
         for attribute in [one for one in ruled if one >= count]:
             left &= ~ruled.pop(attribute)
         found: list[int] = []
@@ -120,7 +122,7 @@ class Reach:
             best = max(ruled, key=lambda one: (int((ruled[one] & left).sum()), -one))
             left &= ~ruled.pop(best)
             found.append(best)
-        return found
+        return found + [one for one in gates if one not in found]
 
     @cached_property
     def before(self) -> tuple[tuple[int, ...], ...]:
@@ -158,8 +160,37 @@ class Reach:
         filters = np.unique(self.owner[self.bars.any(axis=1)])
         alike, of = np.unique(known[:, filters], axis=0, return_inverse=True)
         each = np.array([self._odds(tuple(filters[one].tolist())) for one in alike])
-        ruled = values @ self.bars.astype(np.float32) > 0
-        return np.where(ruled, 0.0, each[of.reshape(-1)])
+        ruled = jointly.ruled(values, self.bars, self.closes, self.owner)
+        out = each[of.reshape(-1)]
+        for question in np.flatnonzero(self.closes.any(axis=0)):
+            out[:, question] *= self._passing(values, known, int(question))
+        return np.where(ruled, 0.0, np.minimum(out, 1.0))
+
+    def _passing(self, values: Singles, known: Bools, question: int) -> Floats:
+        """Return how many times as likely as anybody people pass a filter that is several, (m).
+
+        By the share of those of whom the same answers to its questions are known as closing it;
+        parameters are as of `odds`.
+        """
+        own = self.closes[:, question]
+        shut, told, passed = [], [], []
+        for one in np.unique(self.owner[own]):
+            closing = values[:, own & (self.owner == one)].any(axis=1)
+            shut.append(self.values[:, own & (self.owner == one)].any(axis=1))
+            told.append(closing)
+            passed.append(known[:, one] & ~closing)
+        gates = np.array(shut)
+        anybody = 1 - float(self._part @ gates.all(axis=0))
+        same = np.flatnonzero((self.closes == own[:, None]).all(axis=0))
+        through = np.array(passed).any(axis=0) | known[:, same].any(axis=1)
+        states, of = np.unique(np.array(told), axis=1, return_inverse=True)
+        shares = []
+        for state in states.T:
+            like = gates[state].all(axis=0)
+            whole = float(self._part @ like)
+            shares.append(float(self._part @ (like & ~gates.all(axis=0))) / max(whole, 1e-300))
+        share = np.where(through, 1.0, np.array(shares)[of.reshape(-1)])
+        return np.asarray(share / max(anybody, 1e-300))
 
     def _odds(self, filters: tuple[int, ...]) -> Floats:
         if filters not in self._found:
@@ -192,7 +223,7 @@ class Reach:
         Returns
         -------
         (n, options of all questions), 1, and `STRAY` for those that rule out something answered,
-        what is between where few people make it likely only (`_likely`); (n, Q), of which questions
+        what is between where few people make it likely only (`likely`); (n, Q), of which questions
         one option alone is left.
         """
         options = self.owner < answered.shape[1]
@@ -203,14 +234,14 @@ class Reach:
         free = ~ruled @ counts.T
         ruled &= free[:, owner] > 0
         left = np.where(ruled, np.float32(STRAY), np.float32(1))
-        likely = self._likely[options]
+        likely = self.likely[options]
         for question in np.flatnonzero(likely.any(axis=0) & answered.any(axis=0)):
             less = 1 - (1 - STRAY) * likely[:, question]
             left[answered[:, question]] = np.minimum(left[answered[:, question]], less)
         return left, (free == 1) & (counts.sum(axis=1) > 1)
 
     @cached_property
-    def _likely(self) -> Singles:
+    def likely(self) -> Singles:
         """Return how likely answers rule out questions that they do not bar for sure, (D, Q).
 
         By Bayes' rule, 0 below one half. Of ten people four do not work, and they alone were not
@@ -240,11 +271,15 @@ class Reach:
         place[questions] = np.arange(len(questions))
         place[count:] = len(questions) + np.arange(len(place) - count)
         columns = np.flatnonzero(place[self.owner] >= 0)
+        # A filter that lacks a question of its own is none.
+        whole = ~self.closes[:, questions][place[self.owner] < 0].any(axis=0)
+        closes = self.closes[np.ix_(columns, questions)] & whole
         return replace(
             self,
             **{name: getattr(self, name)[:, questions] for name in _BY_QUESTION},
             kinds=tuple(self.kinds[q] for q in questions),
             bars=self.bars[np.ix_(columns, questions)],
+            closes=closes,
             values=self.values[:, columns],
             owner=place[self.owner[columns]],
             names=tuple(self.names[c] for c in columns),
@@ -266,9 +301,10 @@ def reach(task: Task, asked: Bools | None = None) -> Reach:
     question that bars another one, other answers bar what hangs on it where next to nobody who gave
     them was asked any of that. Others may not have been asked either. Where no answer or attribute
     explains 5 % of that, a lot decided it, as in a split questionnaire (and where they are fewer
-    than 20): they can be asked. Where one does, there is a filter that is not among the answers,
-    and they are taken for people who cannot; so are those without an answer to the question that
-    bars most.
+    than 20): they can be asked. Where one does, answers to several questions may decide it together
+    (`jointly.closing`): 'if you smoke or vape'. Where none do, there is a filter that is not among
+    the answers, and they are taken for people who cannot; so are those without an answer to the
+    question that bars most.
 
     Parameters
     ----------
@@ -278,12 +314,30 @@ def reach(task: Task, asked: Bools | None = None) -> Reach:
     asked = there if asked is None else asked | there
     values, owner, names = _columns(task)
     gaps = np.flatnonzero(~asked.all(axis=0))
-    bars = np.zeros((len(owner), asked.shape[1]), dtype=bool)
-    bars[:, gaps] = _bars(values, owner, asked[:, gaps], gaps)
+    bars, closes = np.zeros((2, len(owner), asked.shape[1]), dtype=bool)
+    bars[:, gaps], hangs = _bars(values, owner, asked[:, gaps], gaps)
     barred = (values @ bars.astype(np.float32) > 0) & ~asked
-    left = ~barred
     explained = np.zeros(asked.shape[1])
-    explained[gaps] = _explained(values, owner, left[:, gaps], asked[:, gaps], gaps)
+
+    def explain(some: Ints) -> None:
+        each = jointly.explained(values, owner, ~barred[:, some], asked[:, some], some)
+        explained[some] = each.max(axis=0, initial=0)
+
+    explain(gaps)
+    for question in gaps[explained[gaps] > EXPLAINED]:
+        left = ~barred[:, question]
+        found = jointly.closing(values, owner, asked[:, question], left, int(question))
+        if found is not None:
+            closes[found, question] = True
+    closed = closes[:, gaps].any(axis=0)
+    for place in np.flatnonzero(closed):
+        # What hangs on such a question hangs on its filter.
+        more = gaps[hangs[place] & ~closed]
+        closes[:, more] = closes[:, gaps[[place]]]
+    bars = jointly.without_implied(values, owner, asked, bars, closes)
+    barred = jointly.ruled(values, bars, closes, owner) & ~asked
+    explain(gaps)
+    left = ~barred
     filtered, by_lot = barred.any(axis=0), explained <= EXPLAINED
     # What a rare value explains of a few blanks is chance.
     by_lot |= ~filtered & ((~asked).sum(axis=0) < FEWEST)
@@ -293,10 +347,12 @@ def reach(task: Task, asked: Bools | None = None) -> Reach:
     for question in np.flatnonzero(filtered):
         # Who gave no answer to the filter's question may be one it rules out.
         main = np.bincount(owner, values.sum(axis=0) * bars[:, question]).argmax()
-        left[:, question] &= values[:, owner == main].any(axis=1)
+        if bars[:, question].any():
+            left[:, question] &= values[:, owner == main].any(axis=1)
+        left[:, question] &= ~jointly.undecided(values, closes, owner, int(question))
     can = asked | (left & by_lot)
     parts = (asked, there, barred, can, tuple(kinds.tolist()), bars, values, owner, names)
-    return Reach(*parts, task.weights)
+    return Reach(*parts, task.weights, closes)
 
 
 def _columns(task: Task) -> tuple[Singles, Ints, tuple[tuple[str, str], ...]]:
@@ -314,8 +370,9 @@ def _columns(task: Task) -> tuple[Singles, Ints, tuple[tuple[str, str], ...]]:
     return np.hstack(values), np.concatenate(owner), tuple(names)
 
 
-def _bars(values: Singles, owner: Ints, asked: Bools, gaps: Ints) -> Bools:
-    """Return which columns rule out which questions with gaps, (D, gaps)."""
+def _bars(values: Singles, owner: Ints, asked: Bools, gaps: Ints) -> tuple[Bools, Bools]:
+    """Return which columns rule out which questions with gaps, (D, gaps), and which of these hang
+    on which, (gaps, gaps)."""
     counts, were = values.sum(axis=0)[:, None], values.T @ asked.astype(np.float32)
     told, of_them = sums(counts, owner)[:, 0], sums(were, owner)
     few = (were <= STRAY * counts) & (counts > 0) & (owner[:, None] != gaps)
@@ -332,7 +389,7 @@ def _bars(values: Singles, owner: Ints, asked: Bools, gaps: Ints) -> Bools:
     while True:
         more = few | (few.astype(np.float32) @ hangs.astype(np.float32) > 0)
         if (more == few).all():
-            return np.asarray(few)
+            return np.asarray(few), np.asarray(hangs)
         few = more
 
 
@@ -392,32 +449,3 @@ def _others(few: Bools, values: Singles, owner: Ints, asked: Bools) -> None:
         chance = so_few(were, counts, np.full(len(own), of_them), np.full(len(own), people))
         left = (counts > 0) & (were <= STRAY * counts) & (chance < CHANCE / max(tried, 1))
         few[np.ix_(own[left], np.flatnonzero(those))] = True
-
-
-def _explained(values: Singles, owner: Ints, left: Bools, asked: Bools, gaps: Ints) -> Floats:
-    """Return what the answer or attribute that explains most explains of who was asked, (gaps).
-
-    A share of variance, of the people left who have a value, less what chance explains of so many
-    values; 0 where chance explains as much in one of 1,000 surveys, or where fewer than 20 of these
-    people were asked, or were not.
-    """
-    # As scipy.stats has it, which takes a second to import.
-    from scipy.special import chdtri
-
-    counts = values.T @ left.astype(np.float32)
-    were = values.T @ (asked & left).astype(np.float32)
-    people, of_them = sums(counts, owner), sums(were, owner)
-    each = np.divide(were**2, counts, out=np.zeros_like(were), where=counts > 0)
-    options = sums((counts > 0).astype(np.float32), owner) - 1.0
-    # Of few blanks, or few who were asked, a rare value explains much by chance.
-    some = np.minimum(of_them, people - of_them) >= FEWEST
-    some[gaps, np.arange(len(gaps))] = False
-    people = np.where(some, people, 1.0)
-    p = np.where(some, of_them / people, 0.5)
-    found = (sums(each, owner) - p * of_them) / (people * p * (1 - p))
-    # The largest of many: so much chance explains in one of 1,000 surveys.
-    most = chdtri(np.maximum(options, 1.0), CHANCE / max(len(options), 1))
-    chance = np.maximum(options, 0.0) / people
-    return np.asarray(
-        np.where(some & (found * people > most), found - chance, 0.0).max(0, initial=0)
-    )

@@ -10,13 +10,18 @@ import numpy as np
 import pyarrow as pa
 
 from lupom.science.inputs import arrow
+from lupom.science.planning import jointly
+from lupom.science.planning.jointly import STRAY
 from lupom.science.planning.options import Singles
 from lupom.science.planning.questionnaire import QUESTION_REACH
-from lupom.science.planning.reach import STRAY, Reach
+from lupom.science.planning.reach import Reach
 from lupom.science.predictors.task import HIDDEN, Bools, Floats, Ints, Task
 
 # What of `question_reach` says who is asked what.
-FILTERS = ("question_id", "filters", "screens", "asked_of_unbarred")
+FILTERS = (
+    *("question_id", "filters", "filters_together", "filters_likely"),
+    *("screens", "asked_of_unbarred"),
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,8 @@ class Screening:
     bars : (D, Q), which columns rule out which questions.
     screens : by question, those that tell who can be asked it, the first tells most.
     rest : (Q), the share of people who can be asked each, of those whom nothing rules out.
+    closes : (D, Q), which rule out which where one of each question that closes it is so.
+    likely : (D, Q), how likely columns rule out questions of which it is not sure.
     """
 
     names: tuple[tuple[str, str], ...]
@@ -39,12 +46,14 @@ class Screening:
     bars: Bools
     screens: tuple[tuple[int, ...], ...]
     rest: Floats
+    closes: Bools
+    likely: Singles
 
     @property
     def filters(self) -> list[str]:
         """Return the questions of which some answer rules another one out."""
         count = self.bars.shape[1]
-        own = np.unique(self.owner[self.bars.any(axis=1)])
+        own = np.unique(self.owner[(self.bars | self.closes).any(axis=1)])
         return [self.names[int(np.argmax(self.owner == q))][0] for q in own if q < count]
 
     def values(self, answers: Ints, traits: Ints) -> Singles:
@@ -61,26 +70,35 @@ class Screening:
 
     def ruled_out(self, values: Singles) -> Bools:
         """Return which questions what is known of people rules out, (n, Q)."""
-        some = self.bars.any(axis=1)
-        return np.asarray(values[:, some] @ self.bars[some].astype(np.float32) > 0)
+        return jointly.ruled(values, self.bars, self.closes, self.owner)
 
     def reasons(self, values: Singles, question: int) -> list[str]:
         """Return what is known of a person, (D), that rules a question out: 'name: answer'."""
-        found = np.flatnonzero((values > 0) & self.bars[:, question])
+        own = self.closes[:, [question]]
+        none = np.zeros_like(own)
+        together = jointly.ruled(values[None], none, own, self.owner)[0, 0]
+        said = self.bars[:, question] | (own[:, 0] & together)
+        found = np.flatnonzero((values > 0) & said)
         return [": ".join(self.names[column]) for column in found]
 
     def left(self, task: Task) -> Floats:
         """Return what is left of the options of a task's pairs, (P, width).
 
-        1, and `reach.STRAY` for those of a filter that rule out what the person answered, since
-        predictors look at nothing that hangs on a filter.
+        1, and `STRAY` for those of a filter that rule out what the person answered, since
+        predictors look at nothing that hangs on a filter; what is between where few people make it
+        likely only that they do (`Reach.left` says the same in an interview).
         """
         out = np.ones((len(task.rows), task.width))
         answered = (task.answers >= 0).astype(np.float32)
         for question, pairs in task.by_question():
             own = self.bars[self.owner == question]
             ruled = answered[task.rows[pairs]] @ own.T.astype(np.float32) > 0
-            out[pairs, : len(own)] = np.where(ruled & ~ruled.all(axis=1)[:, None], STRAY, 1.0)
+            left = np.where(ruled & ~ruled.all(axis=1)[:, None], STRAY, 1.0)
+            likely = self.likely[self.owner == question]
+            for one in np.flatnonzero(likely.any(axis=0)):
+                here = answered[task.rows[pairs], one] > 0
+                left[here] = np.minimum(left[here], 1 - (1 - STRAY) * likely[:, one])
+            out[pairs, : len(own)] = left
         return out
 
     def needed(self, questions: Iterable[int]) -> list[int]:
@@ -90,7 +108,7 @@ class Screening:
     def unknown(self, questions: Iterable[int], values: Singles) -> list[int]:
         """Return attributes, by their number, that rule out some questions and of somebody are not
         known."""
-        bars = self.bars[:, sorted(set(questions))].any(axis=1)
+        bars = (self.bars | self.closes)[:, sorted(set(questions))].any(axis=1)
         found = np.unique(self.owner[bars])
         count = self.bars.shape[1]
         blank = [o for o in found if (values[:, self.owner == o].sum(axis=1) == 0).any()]
@@ -120,11 +138,12 @@ class Screening:
         out = np.broadcast_to(self.rest, (n, count)).copy()
         ruled = self.ruled_out(values)
         answered = np.zeros((n, count), dtype=np.float32)
-        filtered = np.flatnonzero(self.bars.any(axis=0))
+        filtered = np.flatnonzero((self.bars | self.closes).any(axis=0))
         for question in filtered:
             answered[:, question] = values[:, self.owner == question].any(axis=1)
         given = {**said, **{count + one: np.tile(p, (n, 1)) for one, p in (shares or {}).items()}}
         passed: dict[int, Floats] = {}
+        closed: dict[int, Floats] = {}
         for one, p in given.items():
             own = np.flatnonzero(self.owner == one)
             # Options that rule out what a person answered are none of theirs.
@@ -133,6 +152,7 @@ class Screening:
             left /= np.maximum(left.sum(axis=1, keepdims=True), 1e-300)
             known = values[:, own].any(axis=1, keepdims=True)
             passed[one] = np.where(known, 1.0, 1 - left @ self.bars[own])
+            closed[one] = left @ self.closes[own]
             if one < count:
                 # Who is not asked the filter's question is not ruled out by an answer to it.
                 passed[one][ruled[:, one]] = 1.0
@@ -141,14 +161,47 @@ class Screening:
             for one in (*self.screens[question], *attributes):
                 if one in passed:
                     out[:, question] *= passed[one][:, question]
+            if self.closes[:, question].any():
+                out[:, question] *= 1 - self._closed(values, ruled, answered, closed, int(question))
         return np.asarray(np.where(ruled, 0.0, np.clip(out, 0.0, 1.0)))
+
+    def _closed(
+        self,
+        values: Singles,
+        ruled: Bools,
+        answered: Singles,
+        said: Mapping[int, Floats],
+        question: int,
+    ) -> Floats:
+        """Return the probability that a question's filters rule it out together, (n).
+
+        Parameters
+        ----------
+        ruled, answered : (n, Q). said : (n, Q), of what is not known, the probability that an
+            answer is one of `closes`, by question and attribute.
+        """
+        own, out = self.closes[:, question], np.ones(len(values))
+        for one in np.unique(self.owner[own]):
+            here = self.owner == one
+            known = values[:, here].any(axis=1)
+            shut = values[:, here & own].any(axis=1).astype(np.float64)
+            p = said[one][:, question] if one in said else np.zeros(len(values))
+            if one < ruled.shape[1]:
+                # Who is not asked it gives no answer that lets them pass.
+                p = np.where(ruled[:, one], 1.0, p)
+            out *= np.where(known, shut, p)
+        # Who answered what hangs on the same filter passed it.
+        same = (self.closes == own[:, None]).all(axis=0)
+        out[answered[:, same].any(axis=1)] = 0.0
+        return np.asarray(out)
 
 
 def of(found: Reach) -> Screening:
     """Return how to tell who is asked what, by who can be asked it."""
     count = found.asked.shape[1]
     screens = tuple(tuple(found.screens(question)) for question in range(count))
-    return Screening(found.names, found.owner, found.bars, screens, found.unbarred)
+    parts = (found.names, found.owner, found.bars, screens, found.unbarred)
+    return Screening(*parts, found.closes, found.likely)
 
 
 def beside(table: Any, reach: Any) -> pa.Table:
@@ -158,7 +211,8 @@ def beside(table: Any, reach: Any) -> pa.Table:
     """
     by_survey: dict[str, list[dict[str, Any]]] = {}
     for row in arrow(reach).to_pylist():
-        if row["filters"] or row["asked_of_unbarred"] < 1:
+        lists = ("filters", "filters_together", "filters_likely")
+        if any(row[name] for name in lists) or row["asked_of_unbarred"] < 1:
             by_survey.setdefault(row["survey"], []).append({name: row[name] for name in FILTERS})
     schema = pa.struct([QUESTION_REACH.field(name) for name in FILTERS])
     found = arrow(table)
@@ -186,7 +240,8 @@ def read(
     columns: dict[str, list[int]] = {}
     for column, one in enumerate(names):
         columns.setdefault(": ".join(one), []).append(column)
-    bars = np.zeros((len(names), len(place)), dtype=bool)
+    bars, closes = np.zeros((2, len(names), len(place)), dtype=bool)
+    likely = np.zeros(bars.shape, dtype=np.float32)
     screens: list[tuple[int, ...]] = [()] * len(place)
     rest = np.ones(len(place))
     for row in rows:
@@ -194,6 +249,12 @@ def read(
             continue
         for text in row["filters"]:
             bars[columns.get(text, []), question] = True
+        # Tables of before have neither.
+        for text in row.get("filters_together") or ():
+            closes[columns.get(text, []), question] = True
+        for one in row.get("filters_likely") or ():
+            likely[columns.get(one["answer"], []), question] = one["probability"]
         screens[question] = tuple(place[one] for one in row["screens"] if one in place)
         rest[question] = row["asked_of_unbarred"]
-    return Screening(tuple(names), np.array(owner, dtype=np.int64), bars, tuple(screens), rest)
+    parts = (tuple(names), np.array(owner, dtype=np.int64), bars, tuple(screens), rest)
+    return Screening(*parts, closes, likely)

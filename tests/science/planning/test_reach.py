@@ -8,7 +8,7 @@ import pytest
 from lupom.science.planning.questionnaire import question_reach
 from lupom.science.planning.reach import reach
 from lupom.science.predictors.task import everyone
-from tests.support.planned_surveys import filtered, noisy, tables
+from tests.support.planned_surveys import either, filtered, noisy, tables
 
 
 def reached(answers, sex=None):
@@ -235,3 +235,60 @@ def test_in_a_small_survey_a_follow_up_makes_its_filter_likely(three):
     assert (left[0, own][1:] < 0.1).all()
     assert left[0, own][0] == 1
     assert (left[1] == 1).all()
+
+
+@pytest.mark.parametrize("split", [False, True], ids=["everybody", "half"])
+def test_a_question_that_any_of_two_answers_leads_to(split):
+    answers = either(split=split)
+    found, place = reached(answers)
+    can = (answers["smokes"] == 1) | (answers["vapes"] == 1)
+    gates = [place["smokes"], place["vapes"]]
+    for name in ("often", "stop"):
+        q = place[name]
+        assert found.kinds[q] == "filter"
+        assert (found.open[:, q] == can).all()
+        assert (found.barred[:, q] == ~can).all()
+        assert sorted(found.screens(q)) == sorted(gates)
+        closing = {found.names[c] for c in np.flatnonzero(found.closes[:, q])}
+        assert closing == {("smokes", "o0"), ("vapes", "o0")}
+        # Neither rules it out alone.
+        assert not found.bars[:, q].any()
+    # What hangs on one of them hangs on both.
+    assert (found.open[:, place["help"]] == (answers["stop"] == 1)).all()
+    assert {*gates, place["stop"]} == set(found.screens(place["help"]))
+
+
+def test_what_is_known_of_one_of_two_filters_rules_nothing_out_alone():
+    answers = either()
+    found, place = reached(answers)
+    known, values = np.zeros((3, len(place)), dtype=bool), np.zeros((3, len(found.owner)))
+    no = {name: found.names.index((name, "o0")) for name in ("smokes", "vapes")}
+    known[:2, place["smokes"]] = known[1, place["vapes"]] = True
+    values[:2, no["smokes"]] = values[1, no["vapes"]] = 1
+    known[2, place["vapes"]], values[2, no["vapes"] + 1] = True, 1
+    odds = found.odds(values, known)[:, place["often"]]
+    smokes, vapes = answers["smokes"] == 1, answers["vapes"] == 1
+    # Of those who do not smoke some vape; who vapes is asked.
+    assert odds == pytest.approx([vapes[~smokes].mean(), 0, 1])
+    nothing = found.odds(0 * values[:1], known[:1] & False)[0, place["often"]]
+    assert nothing == pytest.approx((smokes | vapes).mean())
+
+
+def test_an_answer_that_hardly_goes_with_the_filter_s_is_none():
+    """Of the oldest 3 work: nearly nobody of them was asked what workers were."""
+    rng = np.random.default_rng(2)
+    n = 3000
+    old = rng.random(n) < 0.15
+    work = np.where(old, 0, rng.random(n) < 0.7).astype(int)
+    work[np.flatnonzero(old)[:3]] = 1
+    answers = {
+        "age": np.where(old, 2, rng.integers(0, 2, n)),
+        "work": work,
+        "boss": np.where(work == 1, rng.integers(0, 2, n), -1),
+        "plain": rng.integers(0, 2, n),
+    }
+    assert old.sum() > 300
+    found, place = reached(answers)
+    bars = {found.names[c] for c in np.flatnonzero(found.bars[:, place["boss"]])}
+    assert bars == {("work", "o0")}
+    assert found.screens(place["boss"]) == [place["work"]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from lupom.science.planning import screening
 from lupom.science.planning.questionnaire import question_reach
 from lupom.science.planning.reach import reach
 from lupom.science.predictors.task import everyone
-from tests.support.planned_surveys import filtered, noisy, tables
+from tests.support.planned_surveys import either, filtered, noisy, tables
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +101,8 @@ def test_the_table_says_the_same(survey, found):
     attributes = dict(zip(task.trait_names, task.trait_values, strict=True))
     again = screening.read(rows, options, attributes)
     assert (again.bars == one.bars).all()
+    assert (again.closes == one.closes).all()
+    assert again.likely == pytest.approx(one.likely)
     assert again.screens == one.screens
     assert again.rest == pytest.approx(one.rest)
     assert again.names == one.names
@@ -106,3 +110,68 @@ def test_the_table_says_the_same(survey, found):
     assert screens["boss"] == ["work"]
     assert screens["why"] == ["boss", "work"] or screens["why"] == ["work", "boss"]
     assert screens["pregnant"] == screens["plain0"] == []
+
+
+@pytest.fixture(scope="module")
+def smokers():
+    survey = tables(either())
+    (task,) = everyone(*survey)
+    rows = question_reach(*survey).to_pylist()
+    options = dict(zip(task.questions, task.options, strict=True))
+    return screening.read(rows, options, {}), {name: q for q, name in enumerate(task.questions)}
+
+
+def one_person(found, **answers):
+    one, place = found
+    codes = np.full((1, len(place)), -1)
+    for name, code in answers.items():
+        codes[0, place[name]] = code
+    return one.values(codes, np.zeros((1, 0), dtype=np.int64))
+
+
+def test_filters_that_rule_out_together_are_told_together(smokers):
+    one, place = smokers
+    neither = one_person(smokers, smokes=0, vapes=0)
+    ruled = one.ruled_out(neither)[0]
+    assert {name for name, q in place.items() if ruled[q]} == {"often", "stop", "help"}
+    assert set(one.reasons(neither[0], place["often"])) == {"smokes: o0", "vapes: o0"}
+    assert not one.ruled_out(one_person(smokers, smokes=0)).any()
+    assert one.reasons(one_person(smokers, smokes=0)[0], place["often"]) == []
+    assert {"smokes", "vapes"} <= set(one.filters)
+
+
+def test_the_chance_that_one_of_two_filters_lets_pass(smokers):
+    def often(answers, **said):
+        return chances(smokers, one_person(smokers, **answers), **said)["often"]
+
+    said = {"smokes": [0.8, 0.2], "vapes": [0.9, 0.1]}
+    assert often({}, **said) == pytest.approx(1 - 0.8 * 0.9)
+    assert often({"smokes": 0}, **said) == pytest.approx(0.1)
+    assert often({"smokes": 1}, **said) == 1
+    assert often({"smokes": 0, "vapes": 0}, **said) == 0
+    # Who answered what hangs on the same filter passed it.
+    assert often({"stop": 0}, **said) == 1
+
+
+def test_a_likely_filter_of_few_people_counts_as_in_an_interview():
+    # Of ten people four do not work, and were not asked about their boss.
+    work = np.array([0, 1, 1, 0, 1, 1, 0, 1, 1, 0])
+    rng = np.random.default_rng(1)
+    survey = tables(
+        {"work": work, "boss": np.where(work == 1, rng.integers(0, 2, 10), -1), "tea": 1 - work}
+    )
+    (task,) = everyone(*survey)
+    found, rows = reach(task), question_reach(*survey).to_pylist()
+    options = dict(zip(task.questions, task.options, strict=True))
+    place = {name: q for q, name in enumerate(task.questions)}
+    assert not found.bars.any()
+    answers = np.full((1, 3), -1)
+    answers[0, place["boss"]] = 1
+    own = [found.names.index(("work", o)) for o in ("o0", "o1")]
+    told = found.left(answers >= 0)[0][0, own]
+    assert told[0] < 0.5
+    assert told[1] == 1
+    pairs = dataclasses.replace(
+        task, answers=answers, rows=np.array([0]), columns=np.array([place["work"]])
+    )
+    assert screening.read(rows, options, {}).left(pairs)[0] == pytest.approx(told)
