@@ -36,7 +36,8 @@ _KNOWN = {
     "age": (
         rf"{_YOUR}age{_REST}|how old are you\b.*|age at last birthday"
         r"|age (?:en annees|en anos|in jahren|in anni|em anos)"
-        r"|(?:wie alt|welches alter)\b.*|(?:ihr )?alter(?: in jahren)?"
+        r"|(?:wie alt|welches alter)\b.*|(?:ihre? )?alter(?: in jahren)?"
+        r"|alters(?:gruppen?|klassen?|kategorien?)"
         r"|(?:cual es tu |cual es su )?edad|que edad tienes?|cuantos anos tienes?"
         r"|(?:quel (?:est votre )?)?age(?: avez-?vous)?|qual (?:e )?a? ?sua idade|idade"
     ),

@@ -53,6 +53,7 @@ def test_a_code_is_the_questions_key():
         ("In which country do you currently live?", "country"),
         ("What is your marital status?", "marital_status"),
         ("Wie alt sind Sie?", "age"),
+        ("Altersgruppe", "Altersgruppe"),
         ("Household income", "Household income"),
         ("Should age be asked?", None),
         ("Which state is best?", None),
