@@ -41,6 +41,8 @@ GAPS = pa.schema(
 NUMERIC = "numeric"
 # SPSS takes a file for one of imputed sets by this name; 0 is what was there before.
 SET = "Imputation_"
+# The number that an option begins with: '10', '0 not at all', '89 or older', not '18-29'.
+_BEGINS = re.compile(r"(-?\d+(?:\.\d+)?)(?![\d.,]|\s?[-\u2013\u2014]\s?\d)")
 _HEAD = (
     (SET, "set", "Imputed set; 0: the answers as they are", "nominal"),
     ("survey", "survey", "Survey", "nominal"),
@@ -317,6 +319,9 @@ class _Sheet:
 def _codes(options: Sequence[str], own: Sequence[Mapping[str, str]]) -> list[float] | None:
     """Return the code of each option; None where one has none or several, or another's.
 
+    Of a file without codes options that are numbers are their own: a mean of answers from 0 to 10
+    is one, and not one of places from 1 to 11.
+
     Parameters
     ----------
     own : texts by code, of each survey.
@@ -326,6 +331,10 @@ def _codes(options: Sequence[str], own: Sequence[Mapping[str, str]]) -> list[flo
         for code, text in texts.items():
             if text in found and re.fullmatch(NUMBER, code):
                 found[text].add(float(code))
+    if not any(found.values()):
+        found = {text: {float(number[1])} for text in options if (number := _BEGINS.match(text))}
+        if 2 * sum(re.fullmatch(NUMBER, text) is not None for text in options) < len(options):
+            return None
     out = [min(codes) for codes in found.values() if len(codes) == 1]
     return out if len(out) == len(options) and len(set(out)) == len(out) else None
 

@@ -84,6 +84,23 @@ def test_options_have_the_codes_of_the_survey_s_file_where_each_has_one_of_its_o
     assert codes(mood={"3": "Bad", "2": "Fair", "1": "Good"})["mood"] is None, "surveys differ"
 
 
+@pytest.mark.parametrize(
+    ("options", "codes"),
+    [
+        (["0", "1", "2", "3"], [0, 1, 2, 3]),
+        (["0 not at all", "1", "2", "3", "4 - very"], [0, 1, 2, 3, 4]),
+        (["1", "2", "89 or older"], [1, 2, 89]),
+        (["18-29", "30-49", "50"], None),
+        (["0", "1", "2", "None"], None),
+        (["1", "1.0", "2"], None),
+    ],
+)
+def test_options_that_are_numbers_are_their_own_codes(options, codes):
+    asked = QUESTIONS.slice(0, 1).to_pylist()
+    table = sheet.columns(PEOPLE, pa.Table.from_pylist([{**asked[0], "options": options}]))
+    assert {row["column"]: row["codes"] for row in table.to_pylist()}["mood"] == codes
+
+
 def test_numbers_are_as_they_were_answered_and_that_is_told(columns):
     table = sheet.sheet(columns, DRAWN, RESPONSES, PEOPLE).read_all()
     assert table["hours"].to_pylist() == [None, 1.5] * 3
