@@ -60,9 +60,9 @@ class Reach:
     def unbarred(self) -> Floats:
         """Return the share who can be asked each question of those whom nothing rules out, (Q).
 
-        By weight, of people who answered the questions that tell; 1 of nobody.
+        For sure or likely; by weight, of people who answered the questions that tell; 1 of nobody.
         """
-        free = ~self.barred
+        free = ~self.barred & ~(self.values @ self.likely > 0)
         for question, kind in enumerate(self.kinds):
             for screen in self.screens(question) if kind == FILTER else ():
                 free[:, question] &= self.there[:, screen]

@@ -125,7 +125,8 @@ class Screening:
         That is the product, over the questions that tell who can be asked it, of the probabilities
         that their answers do not rule it out: each is predicted as if it were asked, so that along
         a chain of filters they multiply. Who answered what hangs on a filter passed it. It is 0
-        where what is known rules a question out, and 1 where a lot decides who is asked.
+        where what is known rules a question out, and 1 where a lot decides who is asked. An answer
+        that is likely only to rule it out, of few people, does so by that probability.
 
         Parameters
         ----------
@@ -151,11 +152,14 @@ class Screening:
             left = np.where(left.sum(axis=1, keepdims=True) > 0, left, p)
             left /= np.maximum(left.sum(axis=1, keepdims=True), 1e-300)
             known = values[:, own].any(axis=1, keepdims=True)
-            passed[one] = np.where(known, 1.0, 1 - left @ self.bars[own])
+            passed[one] = np.where(known, 1.0, 1 - left @ np.maximum(self.bars, self.likely)[own])
             closed[one] = left @ self.closes[own]
             if one < count:
                 # Who is not asked the filter's question is not ruled out by an answer to it.
                 passed[one][ruled[:, one]] = 1.0
+        for column in np.flatnonzero(self.likely.any(axis=1)):
+            # What is not sure leaves something.
+            out[values[:, column] > 0] *= 1 - np.minimum(self.likely[column], 1 - STRAY)
         attributes = [one for one in given if one >= count]
         for question in filtered:
             for one in (*self.screens[question], *attributes):

@@ -175,3 +175,9 @@ def test_a_likely_filter_of_few_people_counts_as_in_an_interview():
         task, answers=answers, rows=np.array([0]), columns=np.array([place["work"]])
     )
     assert screening.read(rows, options, {}).left(pairs)[0] == pytest.approx(told)
+    one = screening.of(found)
+    for code, least, most in ((0, 0.0, 0.2), (1, 0.9, 1.0)):
+        known = np.full((1, 3), -1)
+        known[0, place["work"]] = code
+        (row,) = one.chances(one.values(known, np.zeros((1, 0), dtype=np.int64)), {})
+        assert least <= row[place["boss"]] <= most
