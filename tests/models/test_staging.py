@@ -18,6 +18,18 @@ def project() -> FakeProject:
     return staged(seed=1)
 
 
+@pytest.fixture(scope="module")
+def other(project: FakeProject) -> FakeProject:
+    """The same with other held-out answers."""
+    return staged(rotated(project), seed=1)
+
+
+@pytest.fixture(scope="module")
+def small() -> FakeProject:
+    """The answers of forty people."""
+    return staged('delete from gss_2018_responses where "index" >= 40', seed=1)
+
+
 def test_every_respondent_question_and_cell_is_there(project: FakeProject) -> None:
     assert project.value("select count(*) from questions") == 25
     assert project.value("select count(*) from respondents") == 2348
@@ -104,13 +116,14 @@ def test_a_sample_that_is_not_known_is_told_before_anybody_is_asked() -> None:
         staged(seed=1, llm_sample="compat")
 
 
-def test_who_is_in_the_sample_depends_on_no_answer(project: FakeProject) -> None:
+def test_who_is_in_the_sample_depends_on_no_answer(
+    project: FakeProject, other: FakeProject
+) -> None:
     most = (
         "select min(n) from (select count(*) as n from holdout join llm_respondents using"
         " (survey, respondent_id) where llm_respondents.role = 'test' group by respondent_id)"
     )
     assert project.value(most) == 3
-    other = staged(rotated(project), seed=1)
     sample = "from llm_respondents order by all"
     assert other.rows(sample) == project.rows(sample)
 
@@ -128,8 +141,9 @@ def test_another_seed_draws_other_pairs(project: FakeProject) -> None:
     assert len(set(project.rows(pairs)) & set(other.rows(pairs))) < 100
 
 
-def test_permuted_held_out_answers_change_no_untagged_table(project: FakeProject) -> None:
-    other = staged(rotated(project), seed=1)
+def test_permuted_held_out_answers_change_no_untagged_table(
+    project: FakeProject, other: FakeProject
+) -> None:
     assert set(other.rows("from holdout")) != set(project.rows("from holdout"))
     for name in UNTAGGED:
         mine, theirs = (p.rows(f"from {name} order by all") for p in (project, other))
@@ -155,16 +169,16 @@ def rotated(project: FakeProject) -> str:
     return ";\n".join(changes)
 
 
-def test_a_small_survey_keeps_most_answers(project: FakeProject) -> None:
-    small = staged('delete from gss_2018_responses where "index" >= 40', seed=1)
+def test_a_small_survey_keeps_most_answers(small: FakeProject) -> None:
     answered = small.value("select count(*) from responses where status = 'answered'")
     counts = dict(small.rows("select role, count(*) from holdout group by all"))
     assert counts["test"] == answered // 5
     assert small.value("select count(answer) from known_responses") > answered / 2
 
 
-def test_a_small_survey_keeps_half_of_its_people_to_learn_from(project: FakeProject) -> None:
-    small = staged('delete from gss_2018_responses where "index" >= 40', seed=1)
+def test_a_small_survey_keeps_half_of_its_people_to_learn_from(
+    project: FakeProject, small: FakeProject
+) -> None:
     people = dict(
         small.rows("select role, count(distinct respondent_id) from holdout group by all")
     )
