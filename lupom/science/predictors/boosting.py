@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lupom.science.predictors.ordering import ranks
 from lupom.science.predictors.predictor import State, predictor
 from lupom.science.predictors.symmetric_trees import DEPTH, Trees, grown
 from lupom.science.predictors.task import HIDDEN, Bools, Floats, Ints, Task
 from lupom.science.predictors.telling import told_by
+
+Singles = npt.NDArray[np.float32]
 
 # Mean log loss of four surveys' tuning pairs by scikit-learn's trees: .686 with 15 of the questions
 # that tell most, .687 with 30, .688 with 60.
@@ -23,8 +26,12 @@ def _fit(task: Task, seed: int = 0) -> State:
     tells = told_by(task, TOLD_BY)
     codes = _codes(task, np.arange(len(task.respondents)), task.answered)
     attributes = np.arange(len(task.questions), codes.shape[1])
+    sizes = [*map(len, task.options), *map(len, task.trait_values)]
     fitted: dict[int, Trees] = {}
     columns_of = []
+    # Of each question the columns that it has in another order, too, and their options' places.
+    ordered: list[tuple[int, int]] = []
+    places: list[Ints] = []
     for question in task.wanted:
         learners = task.learners(question)
         given = task.answers[learners, question]
@@ -33,10 +40,17 @@ def _fit(task: Task, seed: int = 0) -> State:
         # Nothing to tell apart, or nothing to tell by: the shares are all there is.
         if len(np.unique(given)) < 2 or not len(columns):
             continue
+        table = codes[np.ix_(learners, columns)]
+        own = [
+            (place, found)
+            for place, column in enumerate(columns)
+            if (found := ranks(table[:, place], given, sizes[column])) is not None
+        ]
+        ordered += [(question, int(columns[place])) for place, _ in own]
+        places += [found for _, found in own]
+        columns = np.concatenate([columns, codes.shape[1] + np.arange(len(own))])
         draw = np.random.SeedSequence([seed, zlib.crc32(task.questions[question].encode())])
-        fitted[question] = grown(
-            codes[np.ix_(learners, columns)], given, int(draw.generate_state(1)[0])
-        )
+        fitted[question] = grown(_with(table, own), given, int(draw.generate_state(1)[0]))
         columns_of.append(columns[fitted[question].feature])
     trees = fitted.values()
     return {
@@ -49,6 +63,9 @@ def _fit(task: Task, seed: int = 0) -> State:
         "start": _together([one.start for one in trees], np.float64),
         "option": _together([one.options for one in trees], np.int64),
         "options": np.array([len(one.options) for one in trees], dtype=np.int64),
+        "ordered": np.array(ordered, dtype=np.int64).reshape(-1, 2),
+        "places": _together(places, np.int64),
+        "places_of": np.array([len(one) for one in places], dtype=np.int64),
         "shares": task.shares(),
         "learners": (task.answers[task.reference] != HIDDEN).sum(axis=0),
         "answered": task.answered,
@@ -65,14 +82,16 @@ def boosted_answers(state: State, task: Task) -> Floats:
 
     Friedman 2001, with symmetric trees of two splits (`symmetric_trees`). An answer is a number,
     its place among the options, so that one split parts a scale; one that is not known goes to the
-    side that learned best, so that who was not asked a question is told from who was. A question's
-    trees see the 30 others that tell most of it, as the forest does; the order in which they try
-    features is of `seed` and the question's id.
+    side that learned best, so that who was not asked a question is told from who was. Options that
+    tell in another order than they stand in, as those of a region do, have that, too (`ordering`).
+    A question's trees see the 30 others that tell most of it, as the forest does; the order in
+    which they try features is of `seed` and the question's id.
     """
     out = np.zeros((len(task.rows), task.width))
     people, place = np.unique(task.rows, return_inverse=True)
     codes = _codes(task, people, np.asarray(state["answered"]))
     models = dict(_models(state))
+    orders = _orders(state)
     for question, pairs in task.by_question():
         part = slice(int(task.offsets[question]), int(task.offsets[question + 1]))
         prior = np.tile(state["shares"][part], (len(pairs), 1))
@@ -80,19 +99,43 @@ def boosted_answers(state: State, task: Task) -> Floats:
         if question in models:
             trees = models[question]
             p = np.zeros_like(prior)
-            p[:, trees.options] = trees.probabilities(codes[place[pairs]])
+            table = _with(codes[place[pairs]], orders.get(question, ()))
+            p[:, trees.options] = trees.probabilities(table)
         # One answer's worth of the shares, so that no option is held to be impossible.
         learners = state["learners"][question]
         out[pairs, : prior.shape[1]] = (p * learners + prior) / (learners + 1.0)
     return out
 
 
-def _codes(task: Task, people: Ints, answered: Bools) -> npt.NDArray[np.float32]:
+def _codes(task: Task, people: Ints, answered: Bools) -> Singles:
     """Return answers and attributes as numbers, NaN where not known, (n, Q + attributes)."""
     answers, traits = task.answers[people], task.traits[people]
     known = np.where((answers != HIDDEN) & answered, answers, np.nan)
     told = np.where(traits != HIDDEN, traits, np.nan)
     return np.hstack([known, told]).astype(np.float32)
+
+
+def _with(codes: Singles, orders: Iterable[tuple[int, Ints]]) -> Singles:
+    """Return codes, and some columns in another order beside them, NaN where not known."""
+    out = [codes]
+    for column, places in orders:
+        known = ~np.isnan(codes[:, column])
+        own = np.full(len(codes), np.nan, dtype=np.float32)
+        own[known] = places[codes[known, column].astype(np.int64)]
+        out.append(own[:, None])
+    return np.hstack(out) if len(out) > 1 else codes
+
+
+def _orders(state: State) -> dict[int, list[tuple[int, Ints]]]:
+    """Return of each question that has any the columns in another order, and their places."""
+    ends = np.cumsum(state["places_of"])
+    out: dict[int, list[tuple[int, Ints]]] = {}
+    for (question, column), end, size in zip(
+        state["ordered"], ends, state["places_of"], strict=True
+    ):
+        places = np.asarray(state["places"][end - size : end])
+        out.setdefault(int(question), []).append((int(column), places))
+    return out
 
 
 def _models(state: State) -> Iterator[tuple[int, Trees]]:

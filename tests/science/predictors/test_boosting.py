@@ -18,6 +18,29 @@ def task_of(items: int = 6) -> Task:
     return tasks(s.known, s.pairs, s.respondents, s.questions)[0]
 
 
+def task_with(answers: np.ndarray, sizes: tuple[int, ...], question: int) -> Task:
+    """Return a task whose first 150 people are asked one question, learned from the others."""
+    n = len(answers)
+    return replace(
+        task_of(),
+        respondents=tuple(f"r{i:03d}" for i in range(n)),
+        questions=tuple(f"q{i}" for i in range(len(sizes))),
+        options=tuple(tuple("abcdefgh"[:size]) for size in sizes),
+        answers=answers.astype(np.int64),
+        reference=np.arange(n) >= 150,
+        attributes=np.zeros((n, 0)),
+        rows=np.arange(150),
+        columns=np.full(150, question),
+        roles=np.full(150, "test", dtype=object),
+        scenarios=np.full(150, "known", dtype=object),
+        weights=np.ones(n),
+        traits=np.zeros((n, 0), dtype=np.int64),
+        trait_names=(),
+        trait_values=(),
+        common=(),
+    )
+
+
 @pytest.mark.filterwarnings("error")
 def test_more_options_than_people_are_no_warning() -> None:
     task = task_of()
@@ -60,27 +83,25 @@ def test_who_was_not_asked_is_told_from_who_was() -> None:
     answers[~asked, 0] = HIDDEN
     truth = answers[:150, 3].copy()
     answers[:150, 3] = HIDDEN
-    task = task_of()
-    made = replace(
-        task,
-        respondents=tuple(f"r{i:03d}" for i in range(n)),
-        questions=("q0", "q1", "q2", "q3"),
-        options=(("a", "b"), ("a", "b"), ("a", "b"), ("a", "b", "c")),
-        answers=answers.astype(np.int64),
-        reference=np.arange(n) >= 150,
-        attributes=np.zeros((n, 0)),
-        rows=np.arange(150),
-        columns=np.full(150, 3),
-        roles=np.full(150, "test", dtype=object),
-        scenarios=np.full(150, "known", dtype=object),
-        weights=np.ones(n),
-        traits=np.zeros((n, 0), dtype=np.int64),
-        trait_names=(),
-        trait_values=(),
-        common=(),
-    )
+    made = task_with(answers, (2, 2, 2, 3), 3)
     p = boosting.boosted_answers(made, 1)
     right = p[np.arange(150), truth]
     assert right[asked[:150]].min() > 0.9
     assert right.mean() > 0.7
     assert logistic_answers(made, 1)[np.arange(150), truth].mean() < right.mean()
+
+
+def test_places_tell_as_much_in_any_order() -> None:
+    """Eight regions by the alphabet, every other of which leans to the one side."""
+    rng = np.random.default_rng(3)
+    region = rng.integers(8, size=900)
+    vote = (rng.random(900) < np.where(region % 2 == 0, 0.85, 0.15)).astype(np.int64)
+    truth = vote[:150].copy()
+    vote[:150] = HIDDEN
+    by_side = np.array([0, 4, 1, 5, 2, 6, 3, 7])
+
+    def right(codes: np.ndarray) -> float:
+        p = boosting.boosted_answers(task_with(np.stack([codes, vote], axis=1), (8, 2), 1), 1)
+        return float(p[np.arange(150), truth].mean())
+
+    assert right(region) == pytest.approx(right(by_side[region]), abs=0.01)
