@@ -136,7 +136,10 @@ def predict(
             gone, needed = here.ruled, here.needed
         task = task_of(found, name, ids, given, traits, needed, gone)
         left = None if screening is None else screening.left(task)
-        said = found.predict(task, every=every, left=left)
+        try:
+            said = found.predict(task, every=every, left=left)
+        except ValueError as error:
+            raise UsageError(str(error), hint="lupom run --select +fitted_stack") from error
         if said.combined is None and said.parts and not every:
             raise UsageError(
                 f"the combination of survey '{name}' cannot be kept: it has a predictor without a"

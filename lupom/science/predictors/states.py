@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -75,8 +75,9 @@ def apply(
 
     Raises
     ------
-    ValueError : for a question that the state does not know or whose options are others, and for
-        what are no probabilities of the pairs' options.
+    ValueError : for a question that the state does not know or whose options are others, for a
+        state that another version of the predictor made, and for what are no probabilities of the
+        pairs' options.
     """
     if predictor.apply is None:
         raise ValueError(f"the predictor {predictor.title!r} has no fit of its own to apply")
@@ -98,11 +99,24 @@ def apply(
                     f"give its state too"
                 )
             part = same.only(chosen)
-            out[chosen] = checked(of(learned, part), part, title)
+            out[chosen] = checked(_of(of, learned, part, title), part, title)
         if not seen.all():
             shares = {name: state[OURS + name] for name in ("answered", "shares", "weighted")}
             out[~seen] = unseen.apply(shares, same.only(~seen), own=predictor.answers)
     return out[:, : task.width]
+
+
+def _of(apply: Callable[[State, Task], Floats], state: State, task: Task, title: str) -> Floats:
+    """Apply a state; what it lacks, the version that made it did not keep."""
+    try:
+        return apply(state, task)
+    except KeyError as error:
+        lacks = error.args[0] if error.args else None
+        if not isinstance(lacks, str) or lacks in state:
+            raise
+        raise ValueError(
+            f"what '{title}' learned is of another version of it, which kept no {lacks!r}"
+        ) from error
 
 
 def predict(

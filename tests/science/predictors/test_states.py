@@ -144,6 +144,13 @@ def test_another_question_and_other_options_are_errors(s, learned) -> None:
         states.apply(KEPT["majority"], state, task_of(other))
 
 
+def test_what_another_version_learned_is_told(s, learned) -> None:
+    """Of LUPoM's as of other packages' predictors: an upgrade, and no run since."""
+    before = {k: v for k, v in learned["boosted_answers"].items() if k != "places_of"}
+    with pytest.raises(ValueError, match=r"is of another version of it, which kept no 'places_of'"):
+        states.apply(KEPT["boosted_answers"], before, task_of(s))
+
+
 def test_some_of_the_questions_are_enough(s, learned) -> None:
     two = s.questions.iloc[[1, 2]]
     kept = set(two["question_id"])
