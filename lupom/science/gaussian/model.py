@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lupom.blas import one_thread
 from lupom.science.gaussian.encoding import Bools, Encoding, Floats, Ints
 
 # What is added to every column's variance: this many times the mean variance, divided by the root
@@ -89,8 +90,9 @@ class Gaussian:
             from scipy.linalg import cho_factor, cho_solve
 
             across = total[np.ix_(known, unknown)]
-            factor = cho_factor(total[np.ix_(known, known)], lower=True)
-            out = out - across.T @ cho_solve(factor, across)
+            with one_thread():
+                factor = cho_factor(total[np.ix_(known, known)], lower=True)
+                out = out - across.T @ cho_solve(factor, across)
         return np.asarray(out - self.ridge * np.eye(len(out)))
 
 
@@ -147,7 +149,7 @@ def _inverse(matrix: Floats) -> Floats:
     from scipy.linalg import cho_factor, cho_solve
 
     factor = cho_factor(matrix, lower=True)
-    # LAPACK's columns are one after another: rows of that are taken in 28 times the time.
+    # LAPACK's columns are one after another.
     return np.ascontiguousarray(cho_solve(factor, np.eye(len(matrix))))
 
 
@@ -159,13 +161,20 @@ def _completed(
     The latter, (D, D), are those of the unknown ones given the known ones; zero without weights. Of
     a person whichever are fewer are solved for, what is known or what is not.
     """
+    if not _light(total, weights):
+        # Its BLAS must be loaded when that is kept to one thread: 1,000 people by 600 columns took
+        # 7 CPU seconds in place of 5, on a busy machine 40.
+        import scipy.linalg  # noqa: F401
+    # By rows: these are taken of it for each person, of columns in 28 times the time.
+    total = np.ascontiguousarray(total)
     few = 2 * there.sum(axis=1) < there.shape[1]
     out, spread = np.empty_like(values), np.zeros(total.shape)
-    for some, solved in ((few, _by_known), (~few, _by_unknown)):
-        if some.any():
-            say = None if weights is None else weights[some]
-            out[some], part = solved(values[some], there[some], mean, total, say)
-            spread += part
+    with one_thread():
+        for some, solved in ((few, _by_known), (~few, _by_unknown)):
+            if some.any():
+                say = None if weights is None else weights[some]
+                out[some], part = solved(values[some], there[some], mean, total, say)
+                spread += part
     return out, spread
 
 
