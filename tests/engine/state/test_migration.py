@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -33,11 +34,10 @@ def renewed_at_once(where, count: int = 4) -> list[str]:
         ready.wait()
         State(where, say=said.append).close()
 
-    threads = [threading.Thread(target=work) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(count) as pool:
+        for done in [pool.submit(work) for _ in range(count)]:
+            # An error of any of them is the test's.
+            done.result()
     return said
 
 
@@ -63,9 +63,11 @@ def test_a_file_with_tables_of_another_program_is_left_alone(tmp_path):
         assert database.execute("select name from sqlite_master").fetchall() == [("runs",)]
 
 
-def test_a_new_file_has_no_copy(tmp_path):
-    assert renewed_at_once(tmp_path / "new" / "state.db") == []
-    assert [p.name for p in (tmp_path / "new").glob("*version*")] == []
+def test_a_new_file_may_be_opened_at_once_and_has_no_copy(tmp_path):
+    for number in range(20):
+        folder = tmp_path / f"new{number}"
+        assert renewed_at_once(folder / "state.db", 6) == []
+        assert [p.name for p in folder.glob("*version*")] == []
 
 
 def test_what_was_spent_before_is_summed_up(path):
