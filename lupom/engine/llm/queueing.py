@@ -31,6 +31,8 @@ _PATIENCE = 5.0
 # Tries that a call has failed with before it is taken for the provider's fault, of more workers as
 # many as there are: each tries it once before one does again.
 _FAILURES = 3
+# Seconds since the last call's end after which that is held to be so.
+_GIVE_UP = 60.0
 
 
 def content_of(client: Client, pending: PendingCall, group: str | None) -> str:
@@ -90,6 +92,7 @@ class Queueing:
             waiting += request.pending_calls
         out: dict[str, PendingCall] = {}
         pause, alone_since = _LOOK, loop.time()
+        ended_at: float | None = None
         while waiting or out:
             if asking.halt.is_set() and (waiting or out):
                 waiting.clear()
@@ -112,8 +115,10 @@ class Queueing:
                     elif not asking.halt.is_set():
                         # Another run had put it in, and took it out.
                         waiting.appendleft(pending)
-                pause = _LOOK
-            self._look_at_failures(asking, left)
+                pause, ended_at = _LOOK, loop.time()
+            # While others can ask, a worker that cannot is no reason to end the run.
+            idle = ended_at is None or loop.time() - ended_at > _GIVE_UP
+            self._look_at_failures(asking, left, idle)
             if out and not any(one.leased for one in left.values()):
                 if asking.halt.is_set():
                     # It has just failed: nobody waits for these any more.
@@ -174,7 +179,7 @@ class Queueing:
         asking.own[pending.key] = Outcome(entry, None if value is None else dict(value))
         asking.count(pending.key, entry.status, cached=False)
 
-    def _look_at_failures(self, asking: AskState, left: Mapping[str, Any]) -> None:
+    def _look_at_failures(self, asking: AskState, left: Mapping[str, Any], idle: bool) -> None:
         for one in left.values():
             if one.error is None or asking.halt.is_set():
                 continue
@@ -183,7 +188,7 @@ class Queueing:
                 if self.budget is not None:
                     self.budget.reached = self.budget.reached or message
                 asking.fail(BudgetError(message))
-            elif one.failures >= max(_FAILURES, one.workers):
+            elif idle and one.failures >= max(_FAILURES, one.workers):
                 asking.fail(LLMError(f"workers tried {one.failures} times: {one.error}"))
             else:
                 self._say(f"A worker could not ask: {one.error}")

@@ -143,7 +143,8 @@ class Queue:
 
         `refused` are 'RUN NODE' whose calls are not for this worker, `failed` keys of calls that
         it could not ask: these are for others, unless as many have failed with them as there are
-        workers. Returns the rows of those it has now, and what the ledger knows of them; those that
+        workers, or nobody has a call of that run and alias in flight, since the others may refuse
+        it. Returns the rows of those it has now, and what the ledger knows of them; those that
         ended meanwhile are gone.
         """
         leased: tuple[list[dict[str, Any]], Taken] = await self._writer.do_async(
@@ -166,7 +167,9 @@ class Queue:
             f" and q.key not in (select key from leases where owner in ({self._alive}))"
             f" and (q.error is null or q.error not like '{BUDGET}%')"
             f" and {d.among('q.alias', 'aliases')}"
-            f" and (not {d.among('q.key', 'failed')} or q.failures >= {self._workers})"
+            f" and (not {d.among('q.key', 'failed')} or q.failures >= {self._workers}"
+            f" or not exists (select 1 from leases l join queue o on o.key = l.key"
+            f" where o.run_id = q.run_id and o.alias = q.alias and l.owner in ({self._alive})))"
             f" and not {d.among(_WHOSE, 'refused')} order by q.position limit :most"
             f"{d.skip_locked}"
         )

@@ -194,6 +194,19 @@ def test_what_several_workers_cannot_ask_fails_the_run_with_the_reason(make, ser
     assert "Incorrect API key" in notes.message
 
 
+def test_what_one_cannot_ask_and_another_refuses_fails_the_run(make, server, monkeypatch):
+    """Who refuses a call does not try it, so that nobody waits for that."""
+    monkeypatch.setattr("lupom.engine.llm.worker._SULK", 0.0)
+    server.api_key = "right"
+    other = {"prompts/responses.py": FILES["prompts/responses.py"].replace("20", "30")}
+    folder = make("run", 2)
+    with working(make("other", 2, other)), working(make("worker", 2)):
+        result, _ = run(folder)
+    assert result.status == "error"
+    (notes,) = [node for node in result.nodes if node.node == "notes"]
+    assert re.search(r"workers tried \d+ times: .*Incorrect API key", notes.message)
+
+
 def test_a_worker_without_a_key_does_not_end_what_another_one_can_ask(make, server, monkeypatch):
     """It tries each call once, however fast it fails and however long the other one is busy."""
     monkeypatch.setattr("lupom.engine.llm.worker._SULK", 0.0)
