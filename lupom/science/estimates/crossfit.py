@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -50,8 +51,13 @@ def crossed(
     if len(folds) < 2:
         return np.full((n, width), np.nan)
     of_fold = [answered & (fold == k) for k in folds]
-    count, sx, sy, product = _moments(x, values, of_fold)
-    parts = [x[here] for here in of_fold]
+    # Where columns are one after the other in memory, people are taken out of each.
+    by_column = x.flags.f_contiguous
+    parts = [x.T.compress(here, axis=1).T if by_column else x[here] for here in of_fold]
+    told = [values[here] for here in of_fold]
+    count = np.array([float(len(part)) for part in parts])
+    sx, sy = (np.array([part.sum(axis=0) for part in of]) for of in (parts, told))
+    product = np.array([part.T @ y for part, y in zip(parts, told, strict=True)])
     grams = [part.T @ part for part in parts]
     whole = [total.sum(axis=0) for total in (count, sx, sy, product)]
     total_gram = np.sum(grams, axis=0)
@@ -75,23 +81,73 @@ def crossed(
     return np.asarray(out[int(np.argmin(errors))])
 
 
-def telling(
-    x: Floats, spread: Floats, values: Floats, answered: Bools, fold: Ints, most: int = TAKEN
-) -> list[Ints]:
-    """Return for each fold the columns that tell most of what the other folds answered, in order.
+@dataclass(frozen=True)
+class Moments:
+    """What columns and the answers to one question sum to in each fold.
+
+    Attributes
+    ----------
+    count : who answered, (folds).
+    x, y : sums of columns and of values over them, (folds, columns) and (folds, K).
+    product : of both, (folds, columns, K).
+    """
+
+    count: Floats
+    x: Floats
+    y: Floats
+    product: Floats
+
+
+def moments(
+    x: Floats, questions: Sequence[tuple[Floats, Bools]], fold: Ints, folds: int
+) -> list[Moments]:
+    """Return the moments of several questions, whose products with all columns are one.
+
+    Parameters
+    ----------
+    x : (N, columns). fold : (N), from 0. folds : how many.
+    questions : of each the values, (N, K), read where answered, and who answered, (N).
+    """
+    table = np.hstack(
+        [
+            np.hstack([answered[:, None], np.where(answered[:, None], values, 0.0)])
+            for values, answered in questions
+        ]
+    )
+    ends = np.cumsum([values.shape[1] + 1 for values, _ in questions])
+    sums, products = [], []
+    for k in range(folds):
+        own = table[fold == k]
+        sums.append(own.sum(axis=0))
+        products.append(x.T.compress(fold == k, axis=1) @ own)
+    every, product = np.array(sums), np.array(products)
+    return [
+        Moments(
+            every[:, end - width - 1],
+            product[:, :, end - width - 1],
+            every[:, end - width : end],
+            product[:, :, end - width : end],
+        )
+        for end, width in zip(ends, (values.shape[1] for values, _ in questions), strict=True)
+    ]
+
+
+def telling(of: Moments, spread: Floats, most: int = TAKEN) -> list[Ints]:
+    """Return for each fold in which anybody answered the columns that tell most of what the other
+    folds answered, in order.
 
     Those are the ones that explain most of the variance each alone. A regression on a few hundred
     costs a survey as much for each further question; one on all, the cube of their number.
 
     Parameters
     ----------
-    x, values, answered, fold : as of `crossed`. spread : (columns), their variances.
+    of : moments of all folds. spread : (columns), their variances.
     """
-    folds = np.unique(fold[answered])
-    moments = _moments(x, values, [answered & (fold == k) for k in folds])
     out = []
-    for k in range(len(folds)):
-        count, sx, sy, product = (of.sum(axis=0) - of[k] for of in moments)
+    for k in np.flatnonzero(of.count):
+        count, sx, sy, product = (
+            part.sum(axis=0) - part[k] for part in (of.count, of.x, of.y, of.product)
+        )
         told = np.square(product - np.outer(sx, sy) / count).sum(axis=1)
         told = np.divide(told, spread, out=np.zeros_like(told), where=spread > 1e-12)
         out.append(np.sort(np.argsort(-told, kind="stable")[:most]))
@@ -116,18 +172,6 @@ def _ridges(g: Floats, b: Floats, count: float) -> Floats:
         factor = cho_factor(raised, lower=True, overwrite_a=True, check_finite=False)
         out[:, i] = cho_solve(factor, b, check_finite=False)
     return out
-
-
-def _moments(x: Floats, y: Floats, of_fold: Sequence[Bools]) -> tuple[Floats, ...]:
-    """Return by fold the number of people, the sums of x and y, and their products."""
-    here = np.array(of_fold, dtype=np.float64)
-    count = here.sum(axis=1)
-    told = np.where(np.asarray(here.any(axis=0))[:, None], y, 0.0)
-    both = (here[:, :, None] * told).transpose(1, 0, 2).reshape(len(y), -1)
-    # Folds side by side are one product; a product for each reads all columns again.
-    found = x.T @ np.hstack([here.T, both])
-    product = found[:, len(here) :].reshape(x.shape[1], len(here), y.shape[1]).transpose(1, 0, 2)
-    return count, found[:, : len(here)].T, here @ told, product
 
 
 def bent(p: Floats, values: Floats, answered: Bools, fold: Ints) -> Floats:

@@ -19,6 +19,8 @@ from lupom.science.tables import option_codes
 
 FOLDS = 5
 RAREST_VALUE = 5
+# Questions whose products with all columns are worked out at once.
+TOGETHER = 32
 NUMERIC, TEXT = "numeric", "text"
 
 
@@ -113,6 +115,22 @@ class People:
         start = zlib.crc32(f"{self.survey}|{'|'.join(self.ids)}".encode())
         return np.random.default_rng(start).random((len(self.ids), len(self.asked)))
 
+    @cached_property
+    def _block(self) -> dict[int, crossfit.Moments]:
+        return {}
+
+    def _moments(self, place: int) -> crossfit.Moments:
+        """Return a question's moments with all columns, made for a few questions at once."""
+        if place not in self._block:
+            self._block.clear()
+            block = range(place, min(place + TOGETHER, len(self.asked)))
+            questions = [(self.asked[i].values, self.asked[i].answered) for i in block]
+            found = crossfit.moments(
+                self._features[0].T, questions, self.fold, int(self.fold.max()) + 1
+            )
+            self._block.update(zip(block, found, strict=True))
+        return self._block[place]
+
     def crossed(self, place: int) -> Floats:
         """Return ridge predictions of everybody's values of one question, (N, K).
 
@@ -142,7 +160,7 @@ class People:
         rows, values, columns = np.flatnonzero(kept), np.nan_to_num(one.values), None
         if len(rows) > crossfit.MOST:
             spread = np.where(kept, self._spread, 0.0)
-            told = crossfit.telling(features.T, spread, values, one.answered, self.fold)
+            told = crossfit.telling(self._moments(place), spread)
             rows = np.unique(np.concatenate(told)) if told else rows
             columns = [np.searchsorted(rows, some) for some in told]
         x = features[rows]

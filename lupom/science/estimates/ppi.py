@@ -204,41 +204,74 @@ def calibrate(
     """
     has = has_all(predictions)
     out = np.full((len(values), values.shape[1]), np.nan)
-    known, others = has & answered, has & ~answered
-    folds = np.unique(fold[known])
+    known, others = np.flatnonzero(has & answered), np.flatnonzero(has & ~answered)
+    folds, of = np.unique(fold[known], return_inverse=True)
     if len(folds) < 2:
         return out
-    out[others] = 0.0
-    for k in folds:
-        train, held = known & (fold != k), np.flatnonzero(known & (fold == k))
-        at = np.concatenate([held, np.flatnonzero(others)])
-        told = _ridge(predictions[train], values[train], weights[train], predictions[at])
-        out[held] = told[: len(held)]
-        out[others] += told[len(held) :] / len(folds)
+    x, y = predictions[known], values[known]
+    # By numbers near 1, so that what is left of squares less a fold's is no rounding.
+    centre, spread = x.mean(axis=0), x.std(axis=0)
+    spread[spread < 1e-12] = np.inf
+    level = y.mean(axis=0)
+    x, y = (x - centre) / spread, y - level
+    table = np.hstack([np.ones((len(x), 1)), x, y])
+    products = _products(table, weights[known], of, len(folds))
+    total, count = products.sum(axis=0), np.bincount(of)
+    mean_shift, mean_slope = np.zeros(y.shape[1]), np.zeros((x.shape[1], y.shape[1]))
+    for k in range(len(folds)):
+        left = len(known) - int(count[k])
+        train = total - products[k]
+        if train[0, 0] <= 0:
+            equal = _products(table, np.ones(len(table)), of, len(folds))
+            train = equal.sum(axis=0) - equal[k]
+        shift, slope = _ridge(train * (left / train[0, 0]), left, x.shape[1])
+        held = np.flatnonzero(of == k)
+        out[known[held]] = level + shift + x[held] @ slope
+        mean_shift += shift / len(folds)
+        mean_slope += slope / len(folds)
+    out[others] = level + mean_shift + ((predictions[others] - centre) / spread) @ mean_slope
     return out
 
 
-def _ridge(x: Floats, y: Floats, weights: Floats, at: Floats) -> Floats:
-    """Return predictions of a ridge regression whose penalty is best by generalised
-    cross-validation (Golub, Heath and Wahba 1979)."""
-    w = weights / weights.mean() if weights.sum() > 0 else np.ones(len(weights))
-    centre, level = np.average(x, axis=0, weights=w), np.average(y, axis=0, weights=w)
-    spread = np.sqrt(np.average(np.square(x - centre), axis=0, weights=w))
-    spread[spread < 1e-12] = np.inf
-    root = np.sqrt(w)[:, None]
-    target = root * (y - level)
-    u, s, vt = np.linalg.svd(root * (x - centre) / spread, full_matrices=False)
-    projected = u.T @ target
-    typical = float(np.square(s).mean()) or 1.0
-    inside = s > 1e-9 * max(float(s.max(initial=0.0)), 1.0)
-    best, chosen = np.inf, np.zeros_like(s)
+def _products(table: Floats, weights: Floats, of: Ints, folds: int) -> Floats:
+    """Return weighted products of a table's columns within each fold, (folds, C, C)."""
+    return np.array(
+        [table[of == k].T @ (weights[of == k, None] * table[of == k]) for k in range(folds)]
+    )
+
+
+def _ridge(products: Floats, count: int, width: int) -> tuple[Floats, Floats]:
+    """Return constants (K) and slopes (P, K) of a ridge regression whose penalty is best by
+    generalised cross-validation (Golub, Heath and Wahba 1979).
+
+    Parameters
+    ----------
+    products : of the columns 1, x (P) and y (K) of people whose weights sum to `count`.
+    width : P.
+    """
+    centre, level = products[0, 1 : width + 1] / count, products[0, width + 1 :] / count
+    own = products[1 : width + 1, 1 : width + 1] - count * np.outer(centre, centre)
+    both = products[1 : width + 1, width + 1 :] - count * np.outer(centre, level)
+    squares = np.diag(products)[width + 1 :] - count * np.square(level)
+    spread = np.sqrt(np.maximum(np.diag(own), 0.0) / count)
+    # Of a column that is the same for all of them rounding is left.
+    spread[spread < 1e-7] = np.inf
+    size, directions = np.linalg.eigh(own / np.outer(spread, spread))
+    size = np.maximum(size, 0.0)
+    typical = float(size.mean()) if size.sum() > 0 else 1.0
+    # Shares sum to 1: one of their directions is rounding.
+    inside = size > 1e-12 * max(float(size.max(initial=0.0)), 1.0)
+    along = directions.T @ (both / spread[:, None])
+    told = np.divide(np.square(along).sum(axis=1), size, out=np.zeros_like(size), where=inside)
+    best, chosen = np.inf, np.zeros_like(size)
     for ridge in RIDGES:
-        keep = np.where(inside, np.square(s) / (np.square(s) + ridge * typical + 1e-12), 0.0)
-        left = len(x) - 1.0 - keep.sum()
+        keep = np.where(inside, size / (size + ridge * typical + 1e-12), 0.0)
+        left = count - 1.0 - keep.sum()
         if left <= 1:
             continue
-        score = np.square(target - u @ (keep[:, None] * projected)).sum() / left**2
+        score = (squares.sum() - ((2.0 - keep) * keep * told).sum()) / left**2
         if score < best:
             best, chosen = score, keep
-    scaled = np.divide(chosen, s, out=np.zeros_like(s), where=inside)
-    return np.asarray(level + ((at - centre) / spread) @ (vt.T @ (scaled[:, None] * projected)))
+    scaled = np.divide(chosen, size, out=np.zeros_like(size), where=inside)
+    slopes = (directions @ (scaled[:, None] * along)) / spread[:, None]
+    return level - centre @ slopes, slopes

@@ -26,8 +26,9 @@ def error(p: Floats, wide: Wide) -> float:
 
 
 def of_columns(wide: Wide, most: int) -> Floats:
-    x, *rest = wide
-    return crossfit.crossed(*wide, crossfit.telling(x, x.var(axis=0), *rest, most))
+    x, values, answered, fold = wide
+    [moments] = crossfit.moments(x, [(values, answered)], fold, 5)
+    return crossfit.crossed(*wide, crossfit.telling(moments, x.var(axis=0), most))
 
 
 def test_columns_that_tell_most_are_taken(wide: Wide) -> None:
