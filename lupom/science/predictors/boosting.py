@@ -41,10 +41,11 @@ def _fit(task: Task, seed: int = 0) -> State:
         if len(np.unique(given)) < 2 or not len(columns):
             continue
         table = codes[np.ix_(learners, columns)]
+        answer = np.unique(given, return_inverse=True)[1]
         own = [
             (place, found)
             for place, column in enumerate(columns)
-            if (found := ranks(table[:, place], given, sizes[column])) is not None
+            if (found := ranks(table[:, place], answer, sizes[column])) is not None
         ]
         ordered += [(question, int(columns[place])) for place, _ in own]
         places += [found for _, found in own]
