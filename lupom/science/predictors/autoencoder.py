@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from lupom.science.predictors import descent
-from lupom.science.predictors.descent import Adam, Hiding, Singles
+from lupom.science.predictors.descent import Adam, Hiding, Places, Singles
 from lupom.science.predictors.predictor import State, predictor
-from lupom.science.predictors.task import Floats, Ints, Task
+from lupom.science.predictors.task import Floats, Task
 
 # All were chosen by the log loss of tuning pairs (General Social Survey, two draws; the masculinity
 # survey, two; three surveys from elsewhere). Hidden units: 40 are .006 worse, 96 the same.
@@ -34,7 +32,8 @@ def _fit(task: Task, seed: int = 0) -> State:
     state = {
         n: np.stack(part) for n, part in zip(_WEIGHTS, zip(*members, strict=True), strict=True)
     }
-    return {**state, "shares": learned.shares, "means": learned.means, "answered": task.answered}
+    shares = learned.places.restored(learned.shares)
+    return {**state, "shares": shares, "means": learned.means, "answered": task.answered}
 
 
 @predictor("Denoising autoencoder over answers and attributes", fit=_fit)
@@ -48,52 +47,57 @@ def autoencoder_answers(state: State, task: Task) -> Floats:
     number of people. The seed draws first weights and what is hidden. Four such networks are
     averaged in log-probability.
     """
-    softmax = partial(_softmax, task.offsets[:-1], task.owner)
+    places = Places.of_task(task)
     people, place = np.unique(task.rows, return_inverse=True)
     frame = {name: np.asarray(state[name]) for name in ("shares", "means", "answered")}
     given = descent.shown(task, people, **frame)
-    total = np.zeros((len(people), len(frame["shares"])), dtype=np.float32)
+    total = np.zeros((len(places.order), len(people)), dtype=np.float32)
     for inner, inner_bias, outer, outer_bias in zip(*(state[n] for n in _WEIGHTS), strict=True):
-        p = softmax(np.maximum(given @ inner + inner_bias, 0) @ outer + outer_bias)
-        total += np.log(np.maximum(p, np.float32(1e-9)))
-    mean = softmax(total / np.float32(len(state["inner"])))
-    out = task.of_pairs(mean, place)
+        units = np.maximum(given @ inner + inner_bias, 0).T
+        scores = outer.T[places.order] @ units + outer_bias[places.order, None]
+        total += np.log(np.maximum(_softmax(places, scores), np.float32(1e-9)))
+    mean = places.restored(_softmax(places, total / np.float32(len(state["inner"]))))
+    out = task.of_pairs(mean.T, place)
     return np.asarray(out / out.sum(axis=1, keepdims=True))
 
 
-def _softmax(starts: Ints, of: Ints, scores: Singles) -> Singles:
-    """Return each question's options as probabilities, (n, options), in place of the scores."""
+def _softmax(places: Places, scores: Singles) -> Singles:
+    """Return each question's options as probabilities, (options, n), in place of the scores."""
     # By the largest score of a person, not of each question: that was a third of a step's time.
     # A question of which all are far below it has options alike, in place of 0 by 0.
-    scores -= scores.max(axis=1, keepdims=True)
+    scores -= scores.max(axis=0)
     np.maximum(scores, _LOWEST, out=scores)
     np.exp(scores, out=scores)
-    scores /= np.add.reduceat(scores, starts, axis=1)[:, of]
+    places.scale(scores, np.float32(1.0) / places.sums(scores))
     return scores
 
 
 def _trained(learned: Hiding, rng: np.random.Generator) -> tuple[Singles, ...]:
     """Return inner weights and bias, outer weights and bias of one network."""
-    softmax = partial(_softmax, learned.starts, learned.of)
-    options = len(learned.of)
+    places, options = learned.places, len(learned.shares)
     inner, outer = (
         rng.standard_normal(shape, dtype=np.float32) * np.float32(0.1)
         for shape in ((learned.width, UNITS), (UNITS, options))
     )
-    inner_bias = np.zeros(UNITS, dtype=np.float32)
-    outer_bias = np.log(np.maximum(learned.shares, np.float32(1e-9)))
+    inner[:options], outer = inner[places.order], outer.T.take(places.order, axis=0)
+    inner_bias = np.zeros((UNITS, 1), dtype=np.float32)
+    outer_bias = np.log(np.maximum(learned.shares, np.float32(1e-9)))[:, None]
     weights = (inner, inner_bias, outer, outer_bias)
     shrink = descent.decay(learned.people)
     adam = Adam(weights, (shrink, 0.0, shrink, 0.0), RATE, learned.steps)
     for given, right, asked in learned.each(rng):
-        units = given @ inner + inner_bias
-        kept = (rng.random(units.shape, dtype=np.float32) >= DROPOUT) & (units > 0)
-        scale = kept * np.float32(1.0 / (1.0 - DROPOUT))
+        units = inner.T @ given + inner_bias
+        drawn = rng.random(units.T.shape, dtype=np.float32).T
+        kept = (drawn >= DROPOUT) & (units > 0)
+        scale: Singles = kept * np.float32(1.0 / (1.0 - DROPOUT))
         units *= scale
-        slope = softmax(units @ outer + outer_bias)
+        scores = np.asarray(outer @ units + outer_bias, dtype=np.float32)
+        slope = _softmax(places, scores)
         slope -= right
-        slope *= asked.astype(np.float32)[:, learned.of]
-        slope /= np.float32(len(given))
-        back = (slope @ outer.T) * scale
-        adam.step((given.T @ back, back.sum(axis=0), units.T @ slope, slope.sum(axis=0)))
-    return weights
+        places.scale(slope, asked / np.float32(asked.shape[1]))
+        back = np.asarray((outer.T @ slope) * scale, dtype=np.float32)
+        biases = back.sum(axis=1, keepdims=True), slope.sum(axis=1, keepdims=True)
+        by_unit = np.asarray(slope @ units.T, dtype=np.float32)
+        adam.step((given @ back.T, biases[0], by_unit, biases[1]))
+    restored = places.restored(outer).T, places.restored(outer_bias[:, 0])
+    return places.restored(inner), inner_bias[:, 0], *restored
