@@ -53,13 +53,15 @@ def fit(
     questions : survey, question_id, options.
     seed, group, predictors : as `baselines.predict` takes them.
     before : a table as it was returned with the same predictors, of which what was learned of a
-        survey that is still the same is taken.
+        survey that is still the same is taken; of one that changed what a predictor that reuses
+        states finds the same.
     through : works a predictor at a time, here or elsewhere; see `lupom.batches`.
 
     Returns
     -------
     A row for each survey and predictor: n (reference respondents), size (of the state in bytes),
-    seconds (of CPU that the fit took on this thread, which another time is another), inputs (a hash
+    seconds (of CPU that the fit took on this thread, which another time is another, and less where
+    parts were there), inputs (a hash
     of all that it was made of) and state, as `states.to_bytes` writes it. A predictor without fit
     has none. The state of logistic_demographics, which stands in for others, is there whatever the
     predictors are.
@@ -86,9 +88,10 @@ def fit(
         return FITTED.empty_table()
     people, asked = arrow(respondents), arrow(questions)
     standing = _standing(before)
+    earlier = _reused(before, [name for name, one in given.items() if one.reuses])
     if not registered(predictors):
         # What nobody registered others do not find.
-        fitter = Fitter(known, people, asked, seed, group, given, list(standing))
+        fitter = Fitter(known, people, asked, seed, group, given, list(standing), earlier)
         rows = pa.concat_tables([fitter.fitted(**job) for job in jobs])
         return _with(standing, rows)
     # What takes longest stands last, and is begun first.
@@ -104,6 +107,7 @@ def fit(
             "group": group,
             "predictors": list(given),
             "standing": [list(key) for key in standing],
+            "earlier": earlier,
         },
         batch_rows=1,
     )
@@ -121,6 +125,13 @@ def _standing(before: Any) -> dict[tuple[str, str, str], pa.Table]:
     return {key: table.slice(i, 1) for i, key in enumerate(keys)}
 
 
+def _reused(before: Any, names: Sequence[str]) -> pa.Table:
+    """Return what some predictors learned earlier, whatever of."""
+    table = FITTED.empty_table() if before is None else arrow(before)
+    table = table.filter(pc.is_in(table["predictor"], pa.array(names, pa.string())))
+    return table.select(["survey", "predictor", "state"])
+
+
 def _with(standing: Mapping[tuple[str, str, str], pa.Table], found: pa.Table) -> pa.Table:
     """Return rows, those that say no state being of an earlier table."""
     parts = []
@@ -135,7 +146,8 @@ class Fitter:
     """Fits predictors to surveys, each by its name; a survey's task is made once.
 
     `predictors` are names of those that are registered, or predictors by name, prepared; `standing`
-    (survey, predictor and hash of its inputs) what was learned before and is not made again.
+    (survey, predictor and hash of its inputs) what was learned before and is not made again;
+    `earlier` (survey, predictor, state) what some learned of what may be other inputs.
     """
 
     def __init__(
@@ -147,8 +159,12 @@ class Fitter:
         group: Sequence[str] | Mapping[str, Sequence[str]],
         predictors: Sequence[str] | Mapping[str, Predictor],
         standing: Sequence[Sequence[str]] = (),
+        earlier: pa.Table | None = None,
     ) -> None:
         self._tables = known, respondents, questions
+        rows = [] if earlier is None else earlier.select(["survey", "predictor"]).to_pylist()
+        self._earlier = {(row["survey"], row["predictor"]): i for i, row in enumerate(rows)}
+        self._states = earlier
         self._standing = {tuple(key) for key in standing}
         self._seed, self._group = seed, group
         if isinstance(predictors, Mapping):
@@ -178,7 +194,11 @@ class Fitter:
         }
         # Of this thread: other models are built at the same time.
         begun = time.thread_time()
-        state = states.fit(chosen[predictor], task, self._seed)
+        place = self._earlier.get((survey, predictor))
+        before = None
+        if self._states is not None and place is not None:
+            before = states.from_bytes(self._states["state"][place].as_py())
+        state = states.fit(chosen[predictor], task, self._seed, before)
         seconds = round(time.thread_time() - begun, 3)
         data = states.to_bytes(state)
         return _row(survey, predictor, len(task.respondents), len(data), seconds, inputs, data)

@@ -52,6 +52,8 @@ class Predictor:
             what a task says of reference respondents (`prior`, `learners`) belongs into fit.
 
         `states` keeps states as bytes. Without fit a predictor is fitted each time it is used.
+    reuses : whether fit takes `before`, too, a state of a task that was another, and from it what
+        would come out the same.
     """
 
     function: Callable[..., Floats]
@@ -60,6 +62,7 @@ class Predictor:
     cost: str = ""
     fit: Callable[..., State] | None = None
     apply: Callable[[State, Task], Floats] | None = None
+    reuses: bool = False
 
     def __post_init__(self) -> None:
         # So that help(majority) is the function's.
@@ -80,6 +83,7 @@ def predictor(
     answers: bool = True,
     cost: str = "",
     fit: Callable[..., State] | None = None,
+    reuses: bool = False,
 ) -> Callable[[Callable[..., Floats]], Predictor]:
     """Make a function a `Predictor` where it is defined; parameters are its attributes.
 
@@ -94,7 +98,7 @@ def predictor(
         def both(task: Task, seed: int = 0, **options: Any) -> Floats:
             return function(fit(task, seed, **options), task)
 
-        return Predictor(both, title, answers, cost, fit, function)
+        return Predictor(both, title, answers, cost, fit, function, reuses)
 
     return make
 

@@ -80,15 +80,19 @@ def screened(predictor: Predictor) -> Predictor:
     if learn is None or apply is None:
         return replace(predictor, function=function)
 
-    def fitted(task: Task, seed: int = 0, **options: Any) -> State:
+    def fitted(task: Task, seed: int = 0, *, before: State | None = None, **options: Any) -> State:
         found = layers(task.follow_ups)
+
+        def earlier(number: int | None) -> dict[str, State]:
+            return {} if before is None else {"before": _part(before, number)}
+
         if not found:
-            return learn(task, seed, **options)
+            return learn(task, seed, **earlier(None), **options)
         filters = np.concatenate([layer.filters for layer in found])
         others = ~np.isin(np.arange(len(task.questions)), filters)
-        state = dict(learn(replace(task, targets=others), seed, **options))
+        state = dict(learn(replace(task, targets=others), seed, **earlier(None), **options))
         for number, layer in enumerate(found):
-            part = learn(_without(task, layer), seed, **options)
+            part = learn(_without(task, layer), seed, **earlier(number), **options)
             state |= {_LAYER.format(number) + name: value for name, value in part.items()}
         state[_FILTERS] = [layer.filters.tolist() for layer in found]
         state[_KEPT] = [layer.kept.tolist() for layer in found]
@@ -96,13 +100,17 @@ def screened(predictor: Predictor) -> Predictor:
 
     def applied(state: State, task: Task) -> Floats:
         def of(part: Task, number: int | None) -> Floats:
-            prefix = "" if number is None else _LAYER.format(number)
-            own = {name[len(prefix) :]: v for name, v in state.items() if name.startswith(prefix)}
-            return apply(own, part)
+            return apply(_part(state, number), part)
 
         return _apart(task, kept_in(state), of)
 
     return replace(predictor, function=function, fit=fitted, apply=applied)
+
+
+def _part(state: State, number: int | None) -> State:
+    """Return what was learned for a layer, by its number; None is of what is no filter."""
+    prefix = "" if number is None else _LAYER.format(number)
+    return {name[len(prefix) :]: v for name, v in state.items() if name.startswith(prefix)}
 
 
 def kept_in(state: Mapping[str, Any]) -> list[Layer]:

@@ -124,9 +124,10 @@ def shrunk(predictor: Predictor, name: str = "") -> Predictor:
     if learn is None or apply is None:
         return replace(predictor, function=function)
 
-    def fitted(task: Task, seed: int = 0, **options: Any) -> State:
+    def fitted(task: Task, seed: int = 0, *, before: State | None = None, **options: Any) -> State:
         given = predictor.having(**options) if options else predictor
-        return {**learn(task, seed, **options), **_frame(given, task, seed)}
+        earlier = {} if before is None else {"before": before}
+        return {**learn(task, seed, **earlier, **options), **_frame(given, task, seed)}
 
     def applied(state: State, task: Task) -> Floats:
         return _beside_shares(apply(state, task), task, state)

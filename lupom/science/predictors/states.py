@@ -24,11 +24,14 @@ OURS = "task."
 _JSON = "json"
 
 
-def fit(predictor: Predictor, task: Task, seed: int = 0) -> dict[str, Any]:
+def fit(
+    predictor: Predictor, task: Task, seed: int = 0, before: State | None = None
+) -> dict[str, Any]:
     """Return what a predictor learns of a task, and what its numbers stand for: a state.
 
     The latter are questions, options, attributes, and the shares that questions which nobody
-    answered are predicted by. A state is flat: arrays, and what JSON can say, by name.
+    answered are predicted by. A state is flat: arrays, and what JSON can say, by name. A predictor
+    that reuses states takes from an earlier one of its own, `before`, what would come out the same.
 
     Raises
     ------
@@ -37,7 +40,8 @@ def fit(predictor: Predictor, task: Task, seed: int = 0) -> dict[str, Any]:
     if predictor.fit is None:
         raise ValueError(f"the predictor {predictor.title!r} has no fit of its own to keep")
     with one_thread():
-        own = dict(predictor.fit(task, seed))
+        earlier = {"before": before} if predictor.reuses and before is not None else {}
+        own = dict(predictor.fit(task, seed, **earlier))
         ours = {**_frame(task), **unseen.fit(task)}
     return {**own, **{OURS + name: value for name, value in ours.items()}}
 

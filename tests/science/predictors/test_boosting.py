@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lupom.science.predictors import boosting
+from lupom.science.predictors import boosting, states
 from lupom.science.predictors.learners import logistic_answers
+from lupom.science.predictors.symmetric_trees import DEPTH
 from lupom.science.predictors.task import HIDDEN, Task, tasks
 from tests.science import synthetic
 
@@ -105,3 +106,40 @@ def test_places_tell_as_much_in_any_order() -> None:
         return float(p[np.arange(150), truth].mean())
 
     assert right(region) == pytest.approx(right(by_side[region]), abs=0.01)
+
+
+def changed(task: Task, question: int) -> Task:
+    """Return a task in which the first person who is learned from answers a question otherwise."""
+    answers = task.answers.copy()
+    one = np.flatnonzero(task.reference & (answers[:, question] != HIDDEN))[0]
+    answers[one, question] = 0 if answers[one, question] else 1
+    return replace(task, answers=answers)
+
+
+def test_trees_of_what_has_not_changed_are_taken_from_an_earlier_state(monkeypatch) -> None:
+    # With two that tell a question few look at the one that changes.
+    monkeypatch.setattr(boosting, "TOLD_BY", 2)
+    task = task_of(items=12)
+    boosted = boosting.boosted_answers
+    before = states.fit(boosted, task, 1)
+    other = changed(task, 0)
+    anew = states.fit(boosted, other, 1)
+    again = states.fit(boosted, other, 1, before)
+    assert states.to_bytes(again) == states.to_bytes(anew)
+    same = (before["made_of"] == anew["made_of"]).all(axis=1)
+    assert 0 < same.sum() < len(same)
+    # What is taken is the earlier one's, and only that.
+    nothing = {**before, "value": np.zeros_like(before["value"])}
+    mixed = states.fit(boosted, other, 1, nothing)
+    scores = np.where(anew["options"] == 2, 1, anew["options"])
+    of = np.repeat(same, anew["trees"] * scores * 2**DEPTH)
+    assert not mixed["value"][of].any()
+    assert np.array_equal(mixed["value"][~of], anew["value"][~of])
+
+
+def test_a_state_of_other_inputs_gives_nothing() -> None:
+    task = task_of()
+    boosted = boosting.boosted_answers
+    anew = states.to_bytes(states.fit(boosted, task, 2))
+    assert states.to_bytes(states.fit(boosted, task, 2, states.fit(boosted, task, 1))) == anew
+    assert states.to_bytes(states.fit(boosted, task, 2, {})) == anew

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lupom.science.predictors import baselines, fitted, states
+from lupom.science.predictors import baselines, boosting, fitted, states
 from lupom.science.predictors.predictor import predictor
+from lupom.science.predictors.symmetric_trees import grown as trees
 from tests.science import synthetic
 
 # The forest takes a second.
@@ -116,3 +117,25 @@ def test_of_a_survey_that_stays_the_same_nothing_is_learned_again(s, given) -> N
     # Another seed is another fit.
     other = fitted.fit(*both, seed=2, predictors=only, before=before)
     assert set(other["inputs"].to_pylist()).isdisjoint(before["inputs"].to_pylist())
+
+
+@pytest.mark.parametrize("given", ["registered", "functions"])
+def test_of_a_survey_that_changes_only_what_hangs_on_it_is_grown_again(given, monkeypatch) -> None:
+    monkeypatch.setattr(boosting, "TOLD_BY", 2)
+    answers, *rest = learning(synthetic.survey(people=500, held=100, items=12))
+    only = {"boosted_answers": baselines.shipped()["boosted_answers"]}
+    if given == "functions":
+        only["mine"] = boosting.boosted_answers
+    before = fitted.fit(answers, *rest, seed=1, predictors=only)
+    answers = answers.reset_index(drop=True)
+    [one, other] = answers.loc[
+        answers["question_id"] == answers.at[0, "question_id"], "answer"
+    ].unique()[:2]
+    answers.at[0, "answer"] = other if answers.at[0, "answer"] == one else one
+    grown = []
+    monkeypatch.setattr(boosting, "grown", lambda *of: grown.append(of) or trees(*of))
+    now = fitted.fit(answers, *rest, seed=1, predictors=only, before=before)
+    count = len(grown) / len(only)
+    assert 0 < count < 12
+    anew = fitted.fit(answers, *rest, seed=1, predictors=only)
+    assert now.drop(["seconds"]).equals(anew.drop(["seconds"]))
