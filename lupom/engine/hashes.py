@@ -14,6 +14,8 @@ from lupom.engine.files import replacing
 # The coarsest clock of a file system in use (FAT) ticks every two seconds.
 _TICK = 2_000_000_000
 _TRIES = 5
+# Notes that are kept: LUPoM's own files are 500.
+_NOTES = 4096
 
 
 def canonical(value: Any) -> str:
@@ -67,18 +69,33 @@ class FileHashes:
 
     A file touched less than two seconds before it was hashed is hashed again next time: within the
     clock's granularity a second write may leave size and times as they were.
+
+    What is worked out of a content can be noted by its hash, and is there the next time.
     """
 
     def __init__(self, cache: Path | None) -> None:
         self._cache = cache
         self._known: dict[str, list[Any]] = {}
+        self._notes: dict[str, Any] = {}
         self._dirty = False
         if cache is not None:
             try:
                 known = json.loads(cache.read_text(encoding="utf-8"))
-                self._known = known if isinstance(known, dict) else {}
             except (OSError, ValueError):
-                self._known = {}
+                known = None
+            if isinstance(known, dict):
+                # No path is empty.
+                notes = known.pop("", None)
+                self._known, self._notes = known, notes if isinstance(notes, dict) else {}
+
+    def noted(self, what: str) -> Any:
+        """Return what was noted under a name; None where nothing was."""
+        return self._notes.get(what)
+
+    def note(self, what: str, value: Any) -> None:
+        """Note what JSON can say under a name, which has to hold the hash of what it is of."""
+        self._notes[what] = value
+        self._dirty = True
 
     def of(self, path: Path) -> str:
         """Return the hash of a file's bytes; raises FileNotFoundError."""
@@ -111,8 +128,9 @@ class FileHashes:
         if not self._dirty or self._cache is None:
             return
         try:
+            notes = dict(list(self._notes.items())[-_NOTES:])
             with replacing(self._cache) as part:
-                part.write_text(json.dumps(self._known), encoding="utf-8")
+                part.write_text(json.dumps({**self._known, "": notes}), encoding="utf-8")
         except OSError:
             return
         self._dirty = False

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ def parts(
     file: str,
     roots: Mapping[str, Path],
     hash_of: Callable[[Path], str],
+    imports_in: Callable[[Path], Iterable[str]],
     resolved: python.Resolved,
 ) -> dict[str, str]:
     """Return a part for each offer that a call of `entry_points` takes.
@@ -30,7 +30,7 @@ def parts(
     selected : the var's value, None where it has none.
     file : the model's, for messages.
     roots : folder by dotted prefix of what is part of the LUPoM that runs ('lupom.science').
-    hash_of : gives the hash of a file.
+    hash_of, imports_in : give the hash of a file, and what it imports.
     resolved : where names of LUPoM's own led so far, filled in, see `python.imported_files`.
 
     Raises
@@ -43,7 +43,10 @@ def parts(
         raise CompileError(str(error), file=file, line=call.line) from error
     out = {}
     for name, offer in taken.items():
-        code = [[path.name, hash_of(path)] for path in _code_of(offer.module, roots, resolved)]
+        code = [
+            [path.name, hash_of(path)]
+            for path in _code_of(offer.module, roots, imports_in, resolved)
+        ]
         # Of LUPoM's own the code says all; another's version also stands for what is not Python.
         version = "" if offer.distribution == entry_points.OWN else offer.version
         part = f"{entry_points.kind(call.pattern)} '{name}'"
@@ -51,7 +54,12 @@ def parts(
     return out
 
 
-def _code_of(module: str, roots: Mapping[str, Path], resolved: python.Resolved) -> list[Path]:
+def _code_of(
+    module: str,
+    roots: Mapping[str, Path],
+    imports_in: Callable[[Path], Iterable[str]],
+    resolved: python.Resolved,
+) -> list[Path]:
     """Return the files of a module's package that it imports, and its own, by path."""
     within, names = dict(roots), [module]
     top = module.split(".")[0]
@@ -63,8 +71,8 @@ def _code_of(module: str, roots: Mapping[str, Path], resolved: python.Resolved) 
         within[top] = Path(spec.submodule_search_locations[0])
     elif origin.suffix == ".py":
         found.add(origin)
-        names = list(python.imports(ast.parse(origin.read_bytes())))
+        names = list(imports_in(origin))
     # Where a name of LUPoM's own leads is the same for all that it offers.
     known = resolved if top == "lupom" else python.Resolved()
-    found.update(python.imported_files(names, origin, within, Path.read_bytes, known))
+    found.update(python.imported_files(names, origin, within, imports_in, known))
     return sorted(found)

@@ -236,7 +236,7 @@ def imported_files(
     modules: Iterable[str],
     origin: Path,
     roots: dict[str, Path],
-    read: Callable[[Path], bytes],
+    imports_in: Callable[[Path], Iterable[str]],
     resolved: Resolved,
 ) -> list[Path]:
     """Return every source file reached from `modules` by imports, within the given roots.
@@ -246,7 +246,7 @@ def imported_files(
     modules : dotted names as `imports` yields them, relative ones seen from `origin`.
     origin : the file that imports them.
     roots : folder by dotted prefix; '' is the project's folder, 'lupom.science' the science half.
-    read : gives the bytes of a file.
+    imports_in : gives what a file imports, as `imports_of` its bytes does.
     resolved : filled in.
     """
 
@@ -265,15 +265,18 @@ def imported_files(
             continue
         found.add(file)
         if file not in resolved.files:
-            inner = led(_imports_of(read(file)), file)
+            inner = led(imports_in(file), file)
             resolved.files[file] = tuple(dict.fromkeys(inner))
         pending.extend(resolved.files[file])
     return sorted(found)
 
 
 @lru_cache(maxsize=4096)
-def _imports_of(content: bytes) -> tuple[str, ...]:
-    """Return what a file imports; models share most of what they import, so it is parsed once."""
+def imports_of(content: bytes) -> tuple[str, ...]:
+    """Return the dotted names that a file imports, none where it is no Python.
+
+    Models share most of what they import, so that it is parsed once.
+    """
     try:
         return imports.__wrapped__(ast.parse(content))
     except (SyntaxError, ValueError):

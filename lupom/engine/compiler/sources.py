@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,7 @@ class Sources:
         self._offered = python.Resolved()
 
     def hash(self, modules: list[str], origin: Path) -> str:
-        found = python.imported_files(modules, origin, self._roots, self._read, self._resolved)
+        found = python.imported_files(modules, origin, self._roots, self._imports, self._resolved)
         return digest([[path.name, self._hash(path)] for path in found])
 
     def imports(self, file: Path) -> Imports:
@@ -50,7 +51,7 @@ class Sources:
 
         def ready(statements: Iterable[ast.stmt]) -> str:
             names = sorted({name for node in statements for name in python.imports(node)})
-            found = python.imported_files(names, file, self._roots, self._read, self._resolved)
+            found = python.imported_files(names, file, self._roots, self._imports, self._resolved)
             if not any(path in self.code for path in found):
                 return ""
             use(self._roots[""], self.code)
@@ -63,16 +64,34 @@ class Sources:
     def offered(self, call: python.Family, selected: Any, file: str) -> dict[str, str]:
         """Return the parts of what a model takes of entry points."""
         roots = {name: root for name, root in self._roots.items() if name}
-        return offers.parts(call, selected, file, roots, self._hash, self._offered)
+        return offers.parts(call, selected, file, roots, self._hash, self._noted, self._offered)
 
-    def _read(self, path: Path) -> bytes:
-        if not path.is_relative_to(self._roots[""]) or (
-            self._apart is not None and path.is_relative_to(self._apart)
-        ):
-            return path.read_bytes()
-        if path not in self.code:
+    def _imports(self, path: Path) -> Iterable[str]:
+        """Return what a file imports; a project's own is read, to be run from these bytes."""
+        apart = self._apart is not None and path.is_relative_to(self._apart)
+        if path.is_relative_to(self._roots[""]) and not apart and path not in self.code:
             self.code[path] = path.read_bytes()
-        return self.code[path]
+        return self._noted(path)
+
+    def _noted(self, path: Path) -> Iterable[str]:
+        """Return what a file imports, parsed once for a content: that was a quarter of a run
+        which finds nothing to do.
+        """
+        noted = self._hashes.noted(self._note_of(self._hash(path)))
+        if isinstance(noted, list) and all(isinstance(name, str) for name in noted):
+            return noted
+        content = self.code.get(path) or path.read_bytes()
+        found = python.imports_of(content)
+        self._hashes.note(self._note_of(of_bytes(content)), list(found))
+        return found
+
+    def _note_of(self, hashed: str) -> str:
+        # Another version of LUPoM may find other names in the same file.
+        return f"imports {self._version} {hashed}"
+
+    @cached_property
+    def _version(self) -> str:
+        return self._hashes.of(Path(python.__file__))
 
     def _hash(self, path: Path) -> str:
         return of_bytes(self.code[path]) if path in self.code else self._hashes.of(path)

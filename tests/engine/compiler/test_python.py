@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from lupom.engine.compiler.python import Family, Resolved, expand, imported_files, scan
+from lupom.engine.compiler.python import (
+    Family,
+    Resolved,
+    expand,
+    imported_files,
+    imports_of,
+    scan,
+)
 from lupom.engine.errors import CompileError
 
 MODEL = """
@@ -92,7 +97,7 @@ def test_imports_are_followed_within_the_roots(tmp_path):
         ["lupom.science", "lupom.science.bayes", "helpers", "numpy"],
         project / "m.py",
         roots,
-        Path.read_bytes,
+        lambda path: imports_of(path.read_bytes()),
         Resolved(),
     )
     names = {path.relative_to(tmp_path).as_posix() for path in found}
