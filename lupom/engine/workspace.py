@@ -142,10 +142,11 @@ class Project:
         `at` is a run's id, a snapshot's number or a time: the rows are those of then. Raises
         UsageError where the store has none, as a plain DuckDB file has.
         """
+        models = self.context.files.names
         if at is None:
-            return reading.query(self.store, sql, parameters)
+            return reading.query(self.store, sql, parameters, models)
         with closing(self.store.at(at)) as store:
-            return reading.query(store, sql, parameters)
+            return reading.query(store, sql, parameters, models)
 
     def snapshots(self) -> list[Snapshot]:
         """Return the states of the store that are kept, the oldest first, as `lupom store

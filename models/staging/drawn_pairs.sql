@@ -16,9 +16,14 @@
     {% endif %}
 {% endmacro -%}
 {#- The draw of a survey's last pair among the first `number`, by a heap of so many: sorting all pairs takes
-    more memory than there may be. -#}
+    more memory than there may be. A heap has fewer than a million: of more, all
+    are looked at. -#}
 {% macro last_of(of, number) %}
+    {% if number < 1000000 %}
     select survey, list_last(min(draw, greatest({{ number }}, 1))) as last_draw from {{ of }} group by survey
+    {% else %}
+    select survey, max(draw) as last_draw from {{ of }} group by survey
+    {% endif %}
 {% endmacro -%}
 -- The pairs of respondent and question that are drawn to be held out, with their answers; holdout has
 -- what hangs on these besides.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lupom import LupomError, Project
+from lupom.engine.errors import StoreError
 
 FILES = {
     "seeds/people.csv": "id,name\n1,Ann\n2,Bob\n",
@@ -76,3 +77,29 @@ def test_the_same_file_is_another_store_under_another_target(make_project):
         assert project.query("select count(*) from lupom.nodes").rows() == [(2,)]
     assert (folder / "data" / "prod.duckdb").is_file()
     assert not (folder / "lupom.duckdb").exists()
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("from doubled", "'doubled' is not built yet (lupom run --select +doubled)"),
+        ("from Doubled", "'doubled' is not built yet (lupom run --select +doubled)"),
+        ("from dobled", "there is no table 'dobled' (did you mean 'doubled'?)"),
+        ("from main.nmaes", "there is no table 'nmaes' (did you mean 'names'?)"),
+        ("from elsewhere.names2", "there is no table 'elsewhere.names2' (did you mean 'names'?)"),
+        ("from xyzzy", "Catalog Error: Table with name xyzzy does not exist!"),
+        (
+            "from lupom.node",
+            'Catalog Error: Table with name node does not exist!\nDid you mean "nodes"?',
+        ),
+    ],
+)
+def test_a_table_that_is_not_there_is_a_model_that_was_meant(make_project, sql, said) -> None:
+    folder = make_project(
+        {"seeds/names.csv": "name\nBob\n", "models/doubled.sql": "from {{ ref('names') }}"}
+    )
+    with Project(folder) as project:
+        project.run(select=["names"])
+        with pytest.raises(StoreError) as error:
+            project.query(sql)
+    assert str(error.value) == said

@@ -66,6 +66,16 @@ def test_a_thousand_test_pairs_and_tuning_pairs_of_others(project: FakeProject) 
     )
 
 
+def test_more_pairs_than_there_are_is_a_fifth_of_them() -> None:
+    # A heap of DuckDB's has fewer than a million.
+    counts = []
+    for pairs in (999_999, 1_000_000):
+        project = staged(seed=1, test_pairs=pairs, tuning_pairs=pairs)
+        counts.append(project.rows("select role, count(*) from holdout group by all order by all"))
+    assert counts[0] == counts[1]
+    assert counts[0][0] == ("test", 10133)
+
+
 def test_known_responses_hold_no_held_out_answer(project: FakeProject) -> None:
     roles = "select role, status, count(answer) from known_responses group by all order by all"
     assert project.rows(roles) == [

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from lupom.engine.errors import ModelError, StoreError, UsageError
+from lupom.engine.errors import ModelError, StoreError, UsageError, did_you_mean
 from lupom.engine.run.context import Context, not_built
 from lupom.engine.run.tables import Table
 from lupom.engine.store import messages
 from lupom.engine.store.base import Store
 
 
-def query(store: Store, sql: str, parameters: Sequence[Any] | None = None) -> Table:
-    """Run SQL on the store, read-only; raises StoreError with DuckDB's message."""
+def query(
+    store: Store,
+    sql: str,
+    parameters: Sequence[Any] | None = None,
+    models: Collection[str] = (),
+) -> Table:
+    """Run SQL on the store, read-only; raises StoreError with DuckDB's message.
+
+    `models` are names that a table which is not there may have been meant for.
+    """
     import duckdb
 
     from lupom.engine.store.statements import one_statement
@@ -31,7 +39,23 @@ def query(store: Store, sql: str, parameters: Sequence[Any] | None = None) -> Ta
                 raise UsageError("the SQL gives no rows", hint="the store is open read-only")
             return Table(relation.to_arrow_table())
     except duckdb.Error as error:
-        raise StoreError(messages.lines(error)) from error
+        raise _missing(messages.missing_table(error), models) or StoreError(
+            messages.lines(error)
+        ) from error
+
+
+def _missing(name: str | None, models: Collection[str]) -> StoreError | None:
+    """Return the error of a table that is not there and is a model's, or nearly; None of others.
+
+    DuckDB knows what stands alone, and takes a model that is not built for some `pg_depend`.
+    """
+    if name is None:
+        return None
+    meant = {model.lower(): model for model in models}.get(name.lower())
+    if meant is not None:
+        return not_built(meant)
+    close = did_you_mean(name.rsplit(".", 1)[-1], models)
+    return None if close is None else StoreError(f"there is no table '{name}'", hint=close)
 
 
 def table(context: Context, name: str, limit: int | None = None) -> Table:
