@@ -40,6 +40,7 @@ class Draws:
         rng = np.random.default_rng([seed, *(zlib.crc32(word.encode()) for word in words)])
         # A respondent is in a draw once on average, and never 255 times.
         self.counts = np.ones((resamples + 1, people), dtype=np.uint8)
+        self._kept = self.counts.size <= _KEPT
         for row in self.counts[1:]:
             row[:] = np.bincount(rng.integers(people, size=people), minlength=people)
 
@@ -47,6 +48,8 @@ class Draws:
         """Return the same draws of some of the people, by a mask or their places."""
         some = object.__new__(Draws)
         some.counts = self.counts[:, members]
+        # All groups' are held at once: together they are no more than everybody's.
+        some._kept = self._kept
         return some
 
     def sums(self, by_person: Floats, weights: Floats | None = None) -> Floats:
@@ -96,7 +99,7 @@ class Draws:
     @cached_property
     def _floats(self) -> Floats | None:
         """Return the counts as (people, 1 + resamples), None where they are many."""
-        if self.counts.size > _KEPT:
+        if not self._kept:
             return None
         return np.ascontiguousarray(self.counts.T, dtype=np.float64)
 
