@@ -106,20 +106,27 @@ def distribution_metrics(
         every = traits.names if attributes is None else attributes
         divided = [_division(traits, attribute, smallest) for attribute in every]
         everybody: Ints = np.zeros(len(sample.people), dtype=np.int64)
-        for judged in sample.judged:
-            head = sample.named(judged)
-            spread = _spread(table, judged, options)
+        heads = [sample.named(judged) for judged in sample.judged]
+        spreads = [_spread(table, judged, options) for judged in sample.judged]
+        of_each: list[list[dict[str, Any]]] = []
+        for judged, head, spread in zip(sample.judged, heads, spreads, strict=True):
             found = counter.cells(judged, spread, everybody)
-            rows += _rows(head, sample, judged, found, everybody, level, smallest=0)
-            rows += _associations(head, judged, len(asked))
-            for attribute, (labels, group) in zip(every, divided, strict=True):
+            own = _rows(head, sample, judged, found, everybody, level, smallest=0)
+            of_each.append(own + _associations(head, judged, len(asked)))
+        # A division at a time: what its people answered is counted once for all predictors.
+        for attribute, (labels, group) in zip(every, divided, strict=True):
+            for own, judged, head, spread in zip(
+                of_each, sample.judged, heads, spreads, strict=True
+            ):
                 if labels:
                     found = counter.cells(judged, spread, group)
-                    rows += _rows(
-                        *({**head, "attribute": attribute}, sample, judged, found, group, level),
+                    named = {**head, "attribute": attribute}
+                    own += _rows(
+                        *(named, sample, judged, found, group, level),
                         smallest=smallest,
                         labels=labels,
                     )
+        rows += [row for own in of_each for row in own]
     return pa.Table.from_pylist(rows, schema=DISTRIBUTION_METRICS)
 
 

@@ -60,6 +60,7 @@ class Counter:
         # The same scales are counted and compared at once, whatever the number of questions.
         self._names = names
         self._of = np.array([-1 if s is None else names.index(s.name) for s in scales], dtype=int)
+        self._last: dict[tuple[int, bytes], tuple[Ints, Ints, Floats, Floats]] = {}
 
     def cells(self, judged: Judged, spread: Floats, group: Ints) -> Cells:
         """Return the cells of a predictor and a division of people into groups.
@@ -103,22 +104,33 @@ class Counter:
         guess = np.nan_to_num(judged.numbers["answer_code"][rows]).astype(np.int64) - 1
         valid = np.flatnonzero(guess >= 0)
         first, size = cell * width, count * width
-        places = [
-            first + truth,
-            size + (first[:, None] + np.arange(width)).ravel(),
-            2 * size + (first + guess)[valid],
-        ]
-        who = [person, np.repeat(person, width), person[valid]]
-        amount = [np.ones(len(rows)), spread[rows, :width].ravel(), np.ones(len(valid))]
-        columns = np.concatenate(who)
-        data = np.concatenate(amount) * self._weights[columns]
-        sums = self._draws.of_cells(np.concatenate(places), columns, data, 3 * size)
-        given, predicted, answers = _shares(sums.reshape(3, count, width, -1))
+        given, of_given = self._answered(first + truth, person, size, scale)
+        columns = np.concatenate([np.repeat(person, width), person[valid]])
+        amount = np.concatenate([spread[rows, :width].ravel(), np.ones(len(valid))])
+        places = [(first[:, None] + np.arange(width)).ravel(), size + (first + guess)[valid]]
+        data = amount * self._weights[columns]
+        sums = self._draws.of_cells(np.concatenate(places), columns, data, 2 * size)
+        predicted, answers = _shares(sums.reshape(2, count, width, -1))
         return (
             similarity(given, predicted, scale.positions),
-            variance(given, scale.positions),
+            of_given,
             variance(answers, scale.positions),
         )
+
+    def _answered(
+        self, place: Ints, person: Ints, size: int, scale: Scale
+    ) -> tuple[Floats, Floats]:
+        """Return the shares of answers given, (cells, options, draws), and their variances.
+
+        Predictors mostly have the same pairs, so that those of the last one stay for the next.
+        """
+        last = self._last.get(scale.name)
+        if last is None or not (np.array_equal(last[0], place) and np.array_equal(last[1], person)):
+            sums = self._draws.of_cells(place, person, self._weights[person], size)
+            given = _shares(sums.reshape(size // scale.width, scale.width, -1))
+            last = place, person, given, variance(given, scale.positions)
+            self._last[scale.name] = last
+        return last[2], last[3]
 
 
 def similarity(given: Floats, predicted: Floats, positions: Floats | None) -> Floats:
@@ -134,7 +146,7 @@ def similarity(given: Floats, predicted: Floats, positions: Floats | None) -> Fl
         return np.asarray(1.0 - np.abs(given - predicted).sum(axis=-2) / 2.0)
     there = np.flatnonzero(np.isfinite(positions))
     there = there[np.argsort(positions[there], kind="stable")]
-    apart = _shares(given[..., there, :]) - _shares(predicted[..., there, :])
+    apart = _among(given, there) - _among(predicted, there)
     out = np.ones((*apart.shape[:-2], apart.shape[-1]))
     beyond = np.zeros_like(out)
     # Draws lie side by side, and options are few: one pass over these, none over so short an axis.
@@ -153,10 +165,17 @@ def variance(shares: Floats, positions: Floats | None) -> Floats:
     """
     if positions is None:
         return np.asarray(1.0 - np.square(shares).sum(axis=-2))
-    there = np.isfinite(positions)
-    kept = _shares(shares[..., there, :])
+    there = np.flatnonzero(np.isfinite(positions))
+    kept = _among(shares, there)
     mean = positions[there] @ kept
     return np.asarray(np.square(positions[there]) @ kept - np.square(mean))
+
+
+def _among(shares: Floats, options: Ints) -> Floats:
+    """Return shares among some options, in their order."""
+    if len(options) == shares.shape[-2]:
+        return shares if (np.diff(options) > 0).all() else shares[..., options, :]
+    return _shares(shares[..., options, :])
 
 
 def _shares(sums: Floats) -> Floats:
