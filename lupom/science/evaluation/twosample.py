@@ -87,16 +87,10 @@ def _features(
 
 def _areas(score: Floats, label: Floats, person: Ints, draws: Draws) -> Floats:
     """Return the weighted Mann-Whitney statistic in each draw, ties counting for a half."""
-    order = np.argsort(score, kind="stable")
-    _, tie = np.unique(score[order], return_inverse=True)
-    weight = draws.counts[:, person[order]].astype(np.float64)
-    predicted = weight * label[order]
-    answered = weight - predicted
-    below = np.zeros((len(weight), int(tie[-1]) + 1))
-    ties = np.zeros_like(below)
-    for row in range(len(weight)):
-        ties[row] = np.bincount(tie, weights=answered[row], minlength=ties.shape[1])
-        below[row] = np.cumsum(ties[row]) - ties[row]
-    won = (predicted * (below[:, tie] + 0.5 * ties[:, tie])).sum(axis=1)
-    all_ = predicted.sum(axis=1) * answered.sum(axis=1)
+    tie = np.unique(score, return_inverse=True)[1]
+    count = int(tie.max()) + 1
+    answered, predicted = (draws.of_cells(tie, person, of, count) for of in (1.0 - label, label))
+    below = np.cumsum(answered, axis=0) - answered
+    won = (predicted * (below + 0.5 * answered)).sum(axis=0)
+    all_ = predicted.sum(axis=0) * answered.sum(axis=0)
     return np.asarray(np.divide(won, all_, out=np.full(len(won), np.nan), where=all_ > 0))
