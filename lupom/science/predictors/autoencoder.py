@@ -82,9 +82,11 @@ def _trained(learned: Hiding, rng: np.random.Generator) -> tuple[Singles, ...]:
     inner[:options], outer = inner[places.order], outer.T.take(places.order, axis=0)
     inner_bias = np.zeros((UNITS, 1), dtype=np.float32)
     outer_bias = np.log(np.maximum(learned.shares, np.float32(1e-9)))[:, None]
-    weights = (inner, inner_bias, outer, outer_bias)
     shrink = descent.decay(learned.people)
-    adam = Adam(weights, (shrink, 0.0, shrink, 0.0), RATE, learned.steps)
+    adam = Adam(
+        (inner, inner_bias, outer, outer_bias), (shrink, 0.0, shrink, 0.0), RATE, learned.steps
+    )
+    inner, inner_bias, outer, outer_bias = adam.weights
     for given, right, asked in learned.each(rng):
         units = inner.T @ given + inner_bias
         drawn = rng.random(units.T.shape, dtype=np.float32).T

@@ -38,37 +38,54 @@ def decay(people: int) -> float:
 class Adam:
     """Adam (Kingma and Ba 2015) with decay apart from the slopes (Loshchilov and Hutter 2019).
 
-    The rate falls to 0 over the steps in a straight line. Weights are changed in place.
+    The rate falls to 0 over the steps in a straight line.
+
+    Attributes
+    ----------
+    weights : those that were given, beside each other in memory; they are changed in place.
     """
 
     def __init__(
         self, weights: Sequence[Singles], decays: Sequence[float], rate: float, steps: int
     ) -> None:
-        self._weights = weights
+        self._all, self.weights = _beside(weights)
+        self._slope, self._slopes = _beside(weights)
+        self._mean, self._square = np.zeros_like(self._all), np.zeros_like(self._all)
+        self._size, self._part = np.empty_like(self._all), np.empty_like(self._all)
         self._decays = decays
         self._rate = rate
         self._steps = steps
-        self._means = [np.zeros_like(w) for w in weights]
-        self._squares = [np.zeros_like(w) for w in weights]
         self._step = 0
 
     def step(self, slopes: Sequence[Singles]) -> None:
         """Move against the slopes, one for each of the weights."""
         self._step += 1
         rate = self._rate * (1.0 - self._step / (self._steps + 1))
-        for w, m, v, g, shrink in zip(
-            self._weights, self._means, self._squares, slopes, self._decays, strict=True
-        ):
-            m *= np.float32(_MEAN)
-            m += np.float32(1.0 - _MEAN) * g
-            v *= np.float32(_SQUARE)
-            v += np.float32(1.0 - _SQUARE) * np.square(g)
-            size = np.sqrt(v / np.float32(1.0 - _SQUARE**self._step))
-            size += np.float32(_LITTLE)
-            move = m / size
-            move *= np.float32(rate / (1.0 - _MEAN**self._step))
-            w *= np.float32(1.0 - rate * shrink)
-            w -= move
+        for own, slope in zip(self._slopes, slopes, strict=True):
+            own[...] = slope
+        # All weights at once: of small networks calls to NumPy are most of the time.
+        mean, square, size, part = self._mean, self._square, self._size, self._part
+        mean *= np.float32(_MEAN)
+        mean += np.multiply(self._slope, np.float32(1.0 - _MEAN), out=part)
+        square *= np.float32(_SQUARE)
+        np.square(self._slope, out=part)
+        square += np.multiply(part, np.float32(1.0 - _SQUARE), out=part)
+        np.sqrt(np.divide(square, np.float32(1.0 - _SQUARE**self._step), out=size), out=size)
+        size += np.float32(_LITTLE)
+        np.divide(mean, size, out=part)
+        part *= np.float32(rate / (1.0 - _MEAN**self._step))
+        for own, shrink in zip(self.weights, self._decays, strict=True):
+            if shrink:
+                own *= np.float32(1.0 - rate * shrink)
+        self._all -= part
+
+
+def _beside(arrays: Sequence[Singles]) -> tuple[Singles, list[Singles]]:
+    """Return copies of arrays one after the other, and each of them as a view of that."""
+    whole = np.concatenate([array.ravel() for array in arrays]).astype(np.float32)
+    ends = np.cumsum([array.size for array in arrays])[:-1]
+    parts = np.split(whole, ends)
+    return whole, [part.reshape(a.shape) for part, a in zip(parts, arrays, strict=True)]
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,7 @@ def _fit(task: Task, seed: int = 0) -> State:
     bounds = np.log(passed / (1.0 - passed)).astype(np.float32)
     shrink = descent.decay(learned.people)
     adam = Adam((traits, slopes, bounds), (shrink, shrink, 0.0), RATE, learned.steps)
+    traits, slopes, bounds = adam.weights
     for given, right, asked in learned.each(rng):
         people = traits.T @ given
         scores = np.asarray(slopes @ people, dtype=np.float32)
