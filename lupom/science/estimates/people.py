@@ -105,15 +105,24 @@ class People:
         return np.asarray(self._features[0].var(axis=1))
 
     @cached_property
-    def _answered(self) -> Floats:
-        """Return 1 where a question was answered, (N, Q)."""
-        return np.array([one.answered for one in self.asked], dtype=np.float64).T
+    def _shares(self) -> tuple[Floats, Floats]:
+        """Return the shares of who answered a question and of who was not asked that answered each
+        other one, (Q, Q).
+        """
+        answered = np.array([one.answered for one in self.asked], dtype=np.float64)
+        others = np.array([~one.answered & ~one.outside for one in self.asked], dtype=np.float64)
+        here, there = (
+            np.divide(of @ answered.T, n, out=np.zeros((len(of), len(of))), where=n > 0)
+            for of, n in ((of, of.sum(axis=1, keepdims=True)) for of in (answered, others))
+        )
+        return here, there
 
     @cached_property
     def _luck(self) -> Floats:
-        """Return a number from 0 to 1 for everybody and question, by ids alone, (N, Q)."""
+        """Return a number from 0 to 1 for everybody and question, by ids alone, (Q, N)."""
         start = zlib.crc32(f"{self.survey}|{'|'.join(self.ids)}".encode())
-        return np.random.default_rng(start).random((len(self.ids), len(self.asked)))
+        drawn = np.random.default_rng(start).random((len(self.ids), len(self.asked)))
+        return np.ascontiguousarray(drawn.T)
 
     @cached_property
     def _block(self) -> dict[int, crossfit.Moments]:
@@ -143,20 +152,17 @@ class People:
         one = self.asked[place]
         others = ~one.answered & ~one.outside
         kept = owner != place
-        hidden = np.zeros((0, len(self.ids)), dtype=bool)
         uneven = np.zeros(len(self.asked), dtype=bool)
+        here = there = share = np.ones(len(self.asked))
         if others.any():
-            here = self._answered[one.answered].mean(axis=0)
-            there = self._answered[others].mean(axis=0)
+            here, there = self._shares[0][place], self._shares[1][place]
             least, most = np.minimum(here, there), np.maximum(here, there)
             few, uneven = least < 0.05, most - least > 0.01
             few[place] = uneven[place] = False
             # An attribute's owner is -1, the place after all questions.
             kept &= ~np.append(few, False)[owner]
             uneven &= ~few
-            share = np.where(uneven, least / np.where(most > 0, most, 1.0), 1.0)
-            more = np.where(here > there, one.answered[:, None], others[:, None])
-            hidden = (more & (self._luck > share)).T
+            share = least / np.where(most > 0, most, 1.0)
         rows, values, columns = np.flatnonzero(kept), np.nan_to_num(one.values), None
         if len(rows) > crossfit.MOST:
             spread = np.where(kept, self._spread, 0.0)
@@ -164,9 +170,11 @@ class People:
             rows = np.unique(np.concatenate(told)) if told else rows
             columns = [np.searchsorted(rows, some) for some in told]
         x = features[rows]
-        for row, other in enumerate(owner[rows]):
+        for other in np.unique(owner[rows]):
             if other >= 0 and uneven[other]:
-                x[row, hidden[other]] = 0.0
+                more = one.answered if here[other] > there[other] else others
+                hidden = np.flatnonzero(more & (self._luck[other] > share[other]))
+                x[np.ix_(np.flatnonzero(owner[rows] == other), hidden)] = 0.0
         found = crossfit.crossed(x.T, values, one.answered, self.fold, columns)
         if not one.options:
             return found
