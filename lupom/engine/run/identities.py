@@ -50,6 +50,11 @@ class Identities:
         # Nodes are built in threads, and each that is committed makes the others' identities new.
         self._lock = threading.RLock()
 
+    @property
+    def most_rows(self) -> int:
+        """Return how many rows the largest table has, as far as they were counted."""
+        return max((record.row_count or 0 for record in self._records.values()), default=0)
+
     def again(self, name: str) -> str | None:
         """Return a relation's identity as of this moment, sources asked anew."""
         with self._lock:

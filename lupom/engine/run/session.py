@@ -18,10 +18,14 @@ from lupom.engine.run.plan import Plan
 from lupom.engine.run.runner import Runner
 from lupom.engine.run.spending import check_prices, make_budget
 from lupom.engine.run.staleness import identities, plan_of
+from lupom.engine.store.duck import ROW_GROUP
 from lupom.version import __version__
 
 if TYPE_CHECKING:
     from lupom.engine.run.context import Context
+
+# Bytes of all seeds together that DuckDB reads on one thread.
+_SEEDS = 16_000_000
 
 
 def run_session(
@@ -58,6 +62,7 @@ def run_session(
         status, message = "error", ""
         nodes: list[r.NodeResult] = []
         try:
+            context.store.small = _small(context, known)
             runner = Runner(context, context.graph, plan, known, options, run_id, tests)
             nodes = runner.run()
             reached = None if budget is None else budget.reached
@@ -125,6 +130,19 @@ def _fields(node: r.NodeResult) -> dict[str, Any]:
     if node.embedded is not None:
         fields |= node.embedded.flat()
     return fields
+
+
+def _small(context: Context, known: Identities) -> bool:
+    """Tell whether all that a run reads has few rows, as far as can be told before it begins.
+
+    What grows meanwhile is seen when it is committed.
+    """
+    files = context.files
+    # Of a source nobody knows: it may be a bucket's.
+    read = (ref.name for node in context.nodes.values() for ref in node.refs)
+    if known.most_rows > ROW_GROUP or any(name in files.sources for name in read):
+        return False
+    return sum((files.root / seed).stat().st_size for seed in files.seeds) <= _SEEDS
 
 
 def _publish(context: Context, run_id: str) -> None:

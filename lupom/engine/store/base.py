@@ -95,6 +95,9 @@ class Store(ABC):
         self.beside: dict[str, Store] = {}
         # What DuckDB may take of memory ('4GB'); None leaves it to DuckDB.
         self.memory: str | None = None
+        # Whether all tables are thought to have few rows, so that more of DuckDB's threads would
+        # find nothing to do: on two cores waking them was a twentieth of the CPU of a run.
+        self.small = False
         self._lock = threading.Lock()
         self._note_lock = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None

@@ -23,6 +23,9 @@ from lupom.engine.store.relations import relation_kinds
 if TYPE_CHECKING:
     import duckdb
 
+# Rows that DuckDB works on one thread: a row group of its tables.
+ROW_GROUP = 122_880
+
 
 class DuckFile(Store):
     """A DuckDB file.
@@ -41,6 +44,8 @@ class DuckFile(Store):
         # Relations standing in the file, read once at its opening: asking DuckDB's catalog before
         # each of 500 commits costs 1 ms each, a sixth of the whole run.
         self._kinds: dict[str, str] = {}
+        # How many threads DuckDB had before it was kept to one.
+        self._threads: int | None = None
 
     @property
     def place(self) -> str:
@@ -114,13 +119,29 @@ class DuckFile(Store):
     def _ready(self, read_only: bool) -> duckdb.DuckDBPyConnection:
         connection = super()._ready(read_only)
         self._kinds = relation_kinds(connection)
+        if self.small and not read_only:
+            self._threads = _set_threads(connection, 1)
         return connection
+
+    def _unheld(self) -> None:
+        self._widen()
+        super()._unheld()
+
+    def _widen(self) -> None:
+        """Let DuckDB use as many cores as before."""
+        if self._threads is not None and self._connection is not None:
+            _set_threads(self._connection, self._threads)
+        self._threads = None
 
     def _standing(self, cursor: duckdb.DuckDBPyConnection) -> dict[str, str]:
         return self._kinds
 
     def _committed(self, record: TableRecord) -> None:
         self._kinds[record.node] = record.kind
+        if (record.row_count or 0) > ROW_GROUP:
+            with self._lock:
+                self.small = False
+                self._widen()
 
 
 def _attach(path: Path, read_only: bool) -> duckdb.DuckDBPyConnection:
@@ -133,3 +154,10 @@ def _attach(path: Path, read_only: bool) -> duckdb.DuckDBPyConnection:
         connection.close()
         raise
     return connection
+
+
+def _set_threads(connection: duckdb.DuckDBPyConnection, number: int) -> int:
+    """Let DuckDB use so many threads; returns how many it used."""
+    ((before,),) = connection.execute("select current_setting('threads')").fetchall()
+    connection.execute(f"set threads = {int(number)}")
+    return int(before)

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_info
 from lupom import Project
 from lupom.blas import one_thread, set_threads
 from lupom.engine.run.turns import LONG, Turns
+from lupom.engine.store.instances import instance
 
 MODEL = """
 from threadpoolctl import threadpool_limits
@@ -123,3 +124,47 @@ def test_whoever_says_how_many_gets_as_many_at_once():
     assert turns.wait() == 0
     turns.begin("b")
     assert turns.wait() is None
+
+
+@pytest.fixture
+def three_threads():
+    """Instances of DuckDB that are free have three threads."""
+    with instance() as one, instance() as two:
+        [(before,)] = one.execute("select current_setting('threads')").fetchall()
+        for each in (one, two):
+            each.execute("set threads = 3")
+    yield
+    with instance() as one, instance() as two:
+        for each in (one, two):
+            each.execute(f"set threads = {before}")
+
+
+@pytest.mark.parametrize(
+    ("files", "number"),
+    [
+        ({}, 1),
+        # Of what is read from elsewhere nobody knows how many rows it has.
+        ({"models/raw.sql": "from {{ source('raw', 'visits') }}"}, 3),
+        ({"seeds/many.csv": "id\n" + "1234567\n" * 2_100_000}, 3),
+    ],
+    ids=["seeds of few rows", "a source", "a large seed"],
+)
+def test_duckdb_has_one_thread_where_all_have_few_rows(
+    tmp_path, three_threads, files, number
+) -> None:
+    files = {
+        "lupom_project.yml": "name: demo\nmodels:\n  +materialized: table\n",
+        "seeds/few.csv": "id\n1\n",
+        "data/visits.csv": "n\n1\n",
+        "models/threads.sql": "select current_setting('threads') as n",
+        "models/sources.yml": (
+            "sources:\n  - name: raw\n    tables: [{name: visits, file: data/visits.csv}]\n"
+        ),
+        **files,
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    with Project(tmp_path) as project:
+        project.run(select=["threads"])
+        assert project.query("from threads").rows() == [(number,)]

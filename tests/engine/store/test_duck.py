@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from lupom.engine.errors import StoreError
 from lupom.engine.store.contents import content_hash
-from lupom.engine.store.duck import DuckFile
+from lupom.engine.store.duck import ROW_GROUP, DuckFile
 from lupom.engine.store.instances import instance
 from lupom.engine.store.records import TableRecord
 
@@ -225,3 +225,41 @@ def test_beyond_its_memory_it_goes_on_in_files_that_are_gone_afterwards(tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["store.duckdb"]
     with DuckFile(tmp_path / "other.duckdb").hold() as cursor:
         assert cursor.execute("select current_setting('memory_limit')").fetchone() != ("38.1 MiB",)
+
+
+def threads(cursor) -> int:
+    ((number,),) = cursor.execute("select current_setting('threads')").fetchall()
+    return number
+
+
+@pytest.fixture
+def three_threads():
+    """Every instance of DuckDB that is free has three threads."""
+    with instance() as one:
+        before = threads(one)
+        one.execute("set threads = 3")
+    yield
+    with instance() as one:
+        assert threads(one) == 3
+        one.execute(f"set threads = {before}")
+
+
+def test_a_store_of_few_rows_is_worked_on_one_thread(store, three_threads):
+    store.small = True
+    with store.hold() as cursor:
+        assert threads(cursor) == 1
+    with store.hold(read_only=True) as cursor:
+        assert threads(cursor) == 3
+
+
+def test_it_has_all_threads_as_soon_as_a_table_has_many_rows(store, three_threads):
+    store.small = True
+    with store.hold() as cursor:
+        few = making(f"create or replace table main.t as from range({ROW_GROUP})")
+        store.commit(record(), few)
+        assert threads(cursor) == 1
+        many = making(f"create or replace table main.t as from range({ROW_GROUP + 1})")
+        store.commit(record(), many)
+        assert threads(cursor) == 3
+    with store.hold() as cursor:
+        assert threads(cursor) == 3
