@@ -1,17 +1,20 @@
 """Planned gaps in scales of 5 and of 11 steps: do associations hold, read as scales or as options?
 
     python benchmarks/imputation_scales.py [--draws 2] [--people 1500] [--sets 5] [--options]
+    python benchmarks/imputation_scales.py --people 3000 --wide
 
 A made-up population of 200,000 people with six traits, 25 questions from 0 to 10 and 45 of five
 steps that each depend on one or two. People are drawn, each is asked two of four blocks, and the
 rest is imputed. Prints a line for each kind of pair and strength of correlation: the share of 95 %
 intervals that hold (Fisher's z, by Rubin's rules), by what the estimates are to be divided for the
-truth (slope), their error and half-width. --options reads scales as unordered options.
+truth (slope), their error and half-width. --options reads scales as unordered options,
+--wide makes it 40 questions from 0 to 10 and 66 of five steps.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from typing import Any
 
@@ -21,7 +24,7 @@ from lupom.science.planning import imputation, rubin
 from lupom.science.planning.moments import Cells
 from lupom.science.predictors.task import Bools, Floats, Ints
 
-STEPS = np.array([11] * 25 + [5] * 45)
+STEPS = np.array([11] * 40 + [5] * 66) if "--wide" in sys.argv else np.array([11] * 25 + [5] * 45)
 
 
 def population(many: int = 200_000, seed: int = 7) -> Ints:
@@ -86,6 +89,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=1500)
     parser.add_argument("--sets", type=int, default=5)
     parser.add_argument("--options", action="store_true")
+    parser.add_argument("--wide", action="store_true")
     given = parser.parse_args()
     everybody = population()
     pairs = np.triu_indices(len(STEPS), 1)

@@ -46,6 +46,8 @@ LEAST = 0.001
 # as surely (.95) below three of these.
 APART = 7.0
 RAKINGS = 10
+# Chi-squared with one degree of freedom that chance exceeds once in 1,000 times.
+CHANCE = 10.83
 
 
 def draws(
@@ -101,7 +103,7 @@ def draws(
         read_as,
         Choices.of(people, np.arange(len(sizes)) if choices is None else choices),
         _apart(people),
-        _nearest(moments, read_as),
+        nearest(moments, read_as, there),
         ridge,
         strongest,
         columns,
@@ -126,14 +128,27 @@ def draws(
         yield codes
 
 
-def _nearest(moments: Moments, read_as: Columns) -> Ints:
+def nearest(moments: Moments, read_as: Columns, there: Bools) -> Ints:
     """Return all columns in the order in which they vary with each question, (Q, columns).
 
-    By the largest squared correlation with any column of it.
+    By the largest squared correlation with any column of it. That of a scale's squares, or with
+    them, is none where chance explains as much: most are, and took the places of scales that a
+    question is weakly related to, whose associations came out a seventh too weak.
+
+    Parameters
+    ----------
+    there : (n, Q), which answers there are.
     """
     covariance = read_as.within(moments.covariance)
     spread, width = np.sqrt(np.diag(covariance)), int(read_as.offsets[-1])
     alike = np.square(covariance[:width] / np.outer(spread[:width], spread))
+    squares = np.flatnonzero(read_as.squares)
+    if len(squares):
+        told, own = there.astype(np.float32), read_as.owner
+        # Of a squared correlation, times the people it is of.
+        chance = CHANCE / np.maximum(told.T @ told, 1.0)[np.ix_(own, own)]
+        for part in (np.s_[squares, :width], np.s_[:width, squares]):
+            alike[part] *= alike[part] >= chance[part]
     most = np.maximum.reduceat(alike, read_as.offsets[:-1], axis=0)
     return np.argsort(-most, axis=1, kind="stable")
 

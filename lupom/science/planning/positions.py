@@ -60,6 +60,14 @@ class Columns:
         some = zip(self.parts, self.sizes, strict=True)
         return np.array([s - 1 if part is None else part.shape[1] for part, s in some])
 
+    @cached_property
+    def squares(self) -> Bools:
+        """Return which columns of answers are squares of a scale's places, (columns)."""
+        out = np.zeros(int(self.offsets[-1]), dtype=bool)
+        scales = [q for q, part in enumerate(self.parts) if part is not None]
+        out[self.offsets[scales] + 1] = True
+        return out
+
     def of(self, question: int) -> slice:
         """Return where a question's columns are."""
         return slice(int(self.offsets[question]), int(self.offsets[question + 1]))

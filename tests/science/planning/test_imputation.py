@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from lupom.science.planning import imputation, imputed, rubin
-from lupom.science.planning.moments import cells
+from lupom.science.planning.moments import Cells, Moments, cells
+from lupom.science.planning.positions import columns
 from lupom.science.predictors.task import everyone
 from tests.support.planned_surveys import noisy, tables
 
@@ -231,6 +232,27 @@ def test_scales_of_eleven_steps_go_together_as_they_do():
     assert ratio(scales) == pytest.approx(1, abs=0.07)
     # As options, of which each pair has 121, much of what goes together is lost.
     assert ratio(None) < 0.92
+
+
+def test_a_square_that_chance_relates_comes_after_places():
+    # Thirty scales that do not depend on each other, but for the last: it is high at both ends of
+    # the first, and weakly goes with the second. Each person is asked half.
+    rng = np.random.default_rng(8)
+    n, count = 800, 30
+    scores = rng.standard_normal((n, count))
+    scores[:, -1] += 1.5 * scores[:, 0] ** 2 + 0.3 * scores[:, 1]
+    codes = np.array([np.searchsorted(np.quantile(s, np.arange(0.1, 1, 0.1)), s) for s in scores.T])
+    codes = np.where(rng.random((n, count)) < 0.5, codes.T, -1)
+    values = np.where(codes[:, :, None] == np.arange(10), 1.0, 0.0).reshape(n, -1)
+    people = Cells(codes, values.astype(np.float32), np.ones(n), np.arange(count + 1) * 10)
+    read_as = columns(people, [np.arange(10.0)] * count)
+    moments = Moments(values.mean(axis=0), np.cov(values.T), people.offsets, 0.001)
+    order = imputation.nearest(moments, read_as, people.there)
+    others = [column for column in order[-1] if read_as.owner[column] != count - 1]
+    assert others[0] == 1
+    assert read_as.squares[others[0]]
+    # Of the 29 squares the one that tells, and hardly one by chance.
+    assert read_as.squares[others[: count + 1]].sum() <= 3
 
 
 def test_somebody_who_has_to_give_a_choice_is_given_one():
