@@ -135,7 +135,7 @@ def predict(
             here = _Block(context, name, screening, found.attributes, given, traits, columns)
             gone, needed = here.ruled, here.needed
         task = task_of(found, name, ids, given, traits, needed, gone)
-        left = None if screening is None else screening.left(task)
+        left = None if screening is None or here is None else screening.left(task, here.values)
         try:
             said = found.predict(task, every=every, left=left)
         except ValueError as error:
@@ -177,6 +177,7 @@ class _Block:
     ----------
     ruled : (n, Q), the questions that what is known of them rules out.
     needed : places of the questions to predict: those that are wanted, and their filters.
+    values : what is known of them, as `Screening.values` has it.
     """
 
     def __init__(
@@ -195,12 +196,12 @@ class _Block:
         for column, (name, told) in enumerate(attributes.items()):
             place = {value: code for code, value in enumerate(told)}
             codes[:, column] = [place.get(one.get(name) or "", -1) for one in traits]
-        self._screening, self._values = screening, screening.values(answers, codes)
-        self.ruled = screening.ruled_out(self._values)
+        self._screening, self.values = screening, screening.values(answers, codes)
+        self.ruled = screening.ruled_out(self.values)
         self.needed = np.union1d(columns, np.array(screening.needed(columns), dtype=np.int64))
         self._shares = {
             number: _shares(context, survey, *list(attributes.items())[number])
-            for number in screening.unknown(columns, self._values)
+            for number in screening.unknown(columns, self.values)
         }
 
     def chances(self, task: Task, p: Floats | None) -> Floats:
@@ -210,15 +211,15 @@ class _Block:
         said = {}
         for question in self._screening.needed(self.needed):
             width = len(task.options[question])
-            said[question] = np.zeros((len(self._values), width))
+            said[question] = np.zeros((len(self.values), width))
             if p is not None:
                 here = task.columns == question
                 said[question][task.rows[here]] = p[here, :width]
-        return self._screening.chances(self._values, said, self._shares)
+        return self._screening.chances(self.values, said, self._shares)
 
     def reasons(self, person: int, question: int) -> list[str]:
         """Return what is known of a person that rules a question out."""
-        return self._screening.reasons(self._values[person], question)
+        return self._screening.reasons(self.values[person], question)
 
 
 def _shares(context: Context, survey: str, attribute: str, values: Sequence[str]) -> Floats:

@@ -60,7 +60,7 @@ class Interviewer:
             `trait_values` (-1: blank); what is not among them is not known.
         answers : the option given by the question's place.
         """
-        left, implied = self._implied(answers)
+        left, implied = self._implied(attributes, answers)
         means, kinds, _ = self._known(attributes, implied)
         shares = self._pool.shares(means, kinds)[0] * left
         out = {}
@@ -109,7 +109,7 @@ class Interviewer:
         chance to be asked. Neither are recodes, which are not asked. Parameters are as of
         `predict`.
         """
-        _, answers = self._implied(answers)
+        _, answers = self._implied(attributes, answers)
         means, kinds, covariance = self._known(attributes, answers)
         odds = self._odds(attributes, answers)
         rest = ~self._recodes & (odds.each[0] > 0)
@@ -126,17 +126,26 @@ class Interviewer:
         order = [int(q) for q in np.argsort(expected, kind="stable") if np.isfinite(expected[q])]
         return [(q, now - float(expected[q])) for q in order]
 
-    def _implied(self, answers: Mapping[int, int]) -> tuple[Singles, dict[int, int]]:
+    def _implied(
+        self, attributes: Mapping[int, int], answers: Mapping[int, int]
+    ) -> tuple[Singles, dict[int, int]]:
         """Return what answers leave of each option, and answers with those that they imply."""
         answered = np.zeros((1, len(self.task.questions)), dtype=bool)
         answered[0, list(answers)] = True
-        left, one = self._reach.left(answered)
+        left, one = self._reach.left(answered, self._columns(attributes, answers)[0])
         (whole,), columns = left, self._pool.moments.columns
         alone = {int(q): int(whole[columns(int(q))].argmax()) for q in np.flatnonzero(one[0])}
         return np.asarray(whole), {**alone, **answers}
 
     def _odds(self, attributes: Mapping[int, int], answers: Mapping[int, int]) -> forms.Odds:
         """Return what chance there is that the person can be asked each question."""
+        found = self._reach
+        return forms.Odds(found.odds(*self._columns(attributes, answers)), found.given)
+
+    def _columns(
+        self, attributes: Mapping[int, int], answers: Mapping[int, int]
+    ) -> tuple[Singles, Bools]:
+        """Return what is known of the person as `Reach` has it: columns, and which of them are."""
         found, count = self._reach, len(self.task.questions)
         known = np.zeros((1, int(found.owner.max(initial=-1)) + 1), dtype=bool)
         values = np.zeros((1, len(found.owner)), dtype=np.float32)
@@ -145,7 +154,7 @@ class Interviewer:
             if option >= 0:
                 known[0, of] = True
                 values[0, np.flatnonzero(found.owner == of)[option]] = 1
-        return forms.Odds(found.odds(values, known), found.given)
+        return values, known
 
     def _known(
         self, attributes: Mapping[int, int], answers: Mapping[int, int]

@@ -41,6 +41,27 @@ def gate_count(closes: Bools, owner: Ints) -> Ints:
     return np.asarray((sums(closes.astype(np.int64), owner) > 0).sum(axis=0), dtype=np.int64)
 
 
+def passed(values: Singles, answered: Bools, closes: Bools, owner: Ints) -> Bools:
+    """Return which columns cannot be so, since with what is known they would rule out a question
+    that was answered, (n, D).
+
+    Who was asked how often if they smoke or vape, and does not smoke, vapes. Parameters are as of
+    `ruled`; answered : (n, Q).
+    """
+    out = np.zeros((len(values), len(owner)), dtype=bool)
+    needed = gate_count(closes, owner)
+    for question in np.flatnonzero(needed):
+        here = np.flatnonzero(answered[:, question])
+        own = closes[:, question]
+        known = values[here] @ own.astype(np.float32)
+        here = here[np.abs(known - (needed[question] - 1)) < 0.5]
+        for gate in np.unique(owner[own]):
+            part = np.flatnonzero(own & (owner == gate))
+            still = here[~values[np.ix_(here, part)].any(axis=1)]
+            out[np.ix_(still, part)] = True
+    return out
+
+
 def undecided(values: Singles, closes: Bools, owner: Ints, question: int) -> Bools:
     """Return of whom it is not known whether a filter of several questions lets them pass, (n).
 

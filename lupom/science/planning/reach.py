@@ -211,14 +211,15 @@ class Reach:
         """Return what `_odds` found, by the filters known."""
         return {}
 
-    def left(self, answered: Bools) -> tuple[Singles, Bools]:
+    def left(self, answered: Bools, values: Singles) -> tuple[Singles, Bools]:
         """Return what is left of a filter's options for people who answered what hangs on it.
 
         Who answered a question on work works, asked or not.
 
         Parameters
         ----------
-        answered : (n, Q), by other people than its own, too.
+        answered : (n, Q), by other people than its own, too. values : (n, D), what is known of
+            them, as 0 and 1.
 
         Returns
         -------
@@ -229,6 +230,7 @@ class Reach:
         options = self.owner < answered.shape[1]
         owner = self.owner[options]
         ruled = answered.astype(np.float32) @ self.bars[options].T.astype(np.float32) > 0
+        ruled |= jointly.passed(values, answered, self.closes, self.owner)[:, options]
         counts = np.zeros((answered.shape[1], len(owner)), dtype=np.float32)
         counts[owner, np.arange(len(owner))] = 1
         free = ~ruled @ counts.T

@@ -81,8 +81,10 @@ class Screening:
         found = np.flatnonzero((values > 0) & said)
         return [": ".join(self.names[column]) for column in found]
 
-    def left(self, task: Task) -> Floats:
+    def left(self, task: Task, values: Singles) -> Floats:
         """Return what is left of the options of a task's pairs, (P, width).
+
+        `values` is what is known of the task's people, as `values` has it.
 
         1, and `STRAY` for those of a filter that rule out what the person answered, since
         predictors look at nothing that hangs on a filter; what is between where few people make it
@@ -90,9 +92,11 @@ class Screening:
         """
         out = np.ones((len(task.rows), task.width))
         answered = (task.answers >= 0).astype(np.float32)
+        passed = jointly.passed(values, task.answers >= 0, self.closes, self.owner)
         for question, pairs in task.by_question():
             own = self.bars[self.owner == question]
             ruled = answered[task.rows[pairs]] @ own.T.astype(np.float32) > 0
+            ruled |= passed[np.ix_(task.rows[pairs], np.flatnonzero(self.owner == question))]
             left = np.where(ruled & ~ruled.all(axis=1)[:, None], STRAY, 1.0)
             likely = self.likely[self.owner == question]
             for one in np.flatnonzero(likely.any(axis=0)):

@@ -57,7 +57,7 @@ def test_who_answers_what_hangs_on_a_filter_passed_it(survey):
     found, place = reached(survey)
     answered = np.zeros((2, len(place)), dtype=bool)
     answered[0, place["why"]] = answered[1, place["plain0"]] = True
-    left, one = found.left(answered)
+    left, one = found.left(answered, np.zeros((2, len(found.owner)), dtype=np.float32))
     # Who has a reason has trouble with a boss, and works.
     for name in ("work", "boss"):
         assert left[0, found.owner == place[name]][:2] == pytest.approx([0.01, 1])
@@ -230,7 +230,7 @@ def test_in_a_small_survey_a_follow_up_makes_its_filter_likely(three):
     assert found.kinds[place["boss"]] != "filter"
     answered = np.zeros((2, len(place)), dtype=bool)
     answered[0, place["boss"]] = answered[1, place["lot"]] = True
-    left, _ = found.left(answered)
+    left, _ = found.left(answered, np.zeros((2, len(found.owner)), dtype=np.float32))
     own = found.owner[: left.shape[1]] == place["work"]
     assert (left[0, own][1:] < 0.1).all()
     assert left[0, own][0] == 1
@@ -292,3 +292,20 @@ def test_an_answer_that_hardly_goes_with_the_filter_s_is_none():
     bars = {found.names[c] for c in np.flatnonzero(found.bars[:, place["boss"]])}
     assert bars == {("work", "o0")}
     assert found.screens(place["boss"]) == [place["work"]]
+
+
+@pytest.mark.parametrize("asked", ["often", "stop", "help"])
+def test_who_answers_what_hangs_on_either_of_two_has_the_other(asked):
+    found, place = reached(either())
+    answered = np.zeros((4, len(place)), dtype=bool)
+    values = np.zeros((4, len(found.owner)), dtype=np.float32)
+    answered[:3, place[asked]] = True
+    # The first does not smoke, the second does, of the third nothing is known; the last does not
+    # smoke and answered nothing else.
+    for person, option in ((0, "o0"), (1, "o1"), (3, "o0")):
+        answered[person, place["smokes"]] = True
+        values[person, found.names.index(("smokes", option))] = 1
+    left, one = found.left(answered, values)
+    vapes = found.owner[: left.shape[1]] == place["vapes"]
+    assert left[:, vapes] == pytest.approx(np.array([[0.01, 1], [1, 1], [1, 1], [1, 1]]))
+    assert one[:, place["vapes"]].tolist() == [True, False, False, False]

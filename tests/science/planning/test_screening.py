@@ -140,6 +140,18 @@ def test_filters_that_rule_out_together_are_told_together(smokers):
     assert {"smokes", "vapes"} <= set(one.filters)
 
 
+def test_a_follow_up_of_two_filters_tells_the_one_that_is_not_known(smokers):
+    one, place = smokers
+    (task,) = everyone(*tables(either()))
+    codes = np.full((2, len(place)), -1)
+    codes[:, place["often"]], codes[0, place["smokes"]] = 0, 0
+    pairs = dataclasses.replace(
+        task, answers=codes, rows=np.arange(2), columns=np.full(2, place["vapes"])
+    )
+    values = one.values(codes, np.zeros((2, 0), dtype=np.int64))
+    assert one.left(pairs, values)[:, :2] == pytest.approx(np.array([[0.01, 1], [1, 1]]))
+
+
 def test_the_chance_that_one_of_two_filters_lets_pass(smokers):
     def often(answers, **said):
         return chances(smokers, one_person(smokers, **answers), **said)["often"]
@@ -168,14 +180,15 @@ def test_a_likely_filter_of_few_people_counts_as_in_an_interview():
     answers = np.full((1, 3), -1)
     answers[0, place["boss"]] = 1
     own = [found.names.index(("work", o)) for o in ("o0", "o1")]
-    told = found.left(answers >= 0)[0][0, own]
+    one = screening.of(found)
+    values = one.values(answers, np.zeros((1, 0), dtype=np.int64))
+    told = found.left(answers >= 0, values)[0][0, own]
     assert told[0] < 0.5
     assert told[1] == 1
     pairs = dataclasses.replace(
         task, answers=answers, rows=np.array([0]), columns=np.array([place["work"]])
     )
-    assert screening.read(rows, options, {}).left(pairs)[0] == pytest.approx(told)
-    one = screening.of(found)
+    assert screening.read(rows, options, {}).left(pairs, values)[0] == pytest.approx(told)
     for code, least, most in ((0, 0.0, 0.2), (1, 0.9, 1.0)):
         known = np.full((1, 3), -1)
         known[0, place["work"]] = code
