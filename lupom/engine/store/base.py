@@ -423,7 +423,7 @@ class Store(ABC):
                 record.settle(record, cursor)
             if hashed:
                 record.content_hash, record.row_count = content_hash(
-                    cursor, record.node, without=record.measured
+                    cursor, record.node, without=record.measured, ordered=record.ordered
                 )
 
         def note(cursor: duckdb.DuckDBPyConnection) -> None:

@@ -31,13 +31,14 @@ def content_hash(
     schema: str = "main",
     *,
     without: Collection[str] = (),
+    ordered: bool = False,
 ) -> tuple[str, int]:
     """Return a digest of a table's contents and its number of rows.
 
-    The digest covers the rows in any order (duplicates count), the column names and types in their
-    order; of the columns `without` names nothing but that. Values are equal as they are written:
-    0.0 is not -0.0, 1 month is not 30 days, every NaN is NaN, a timestamp with a zone is its
-    instant.
+    The digest covers the rows in any order (duplicates count), or where they are `ordered` in
+    theirs, and the column names and types in their order; of the columns `without` names nothing
+    but that. Values are equal as they are written: 0.0 is not -0.0, 1 month is not 30 days, every
+    NaN is NaN, a timestamp with a zone is its instant.
     """
     relation = cursor.sql(f"from {quoted(schema, name)}")
     columns = list(zip(relation.columns, relation.types, strict=True))
@@ -46,6 +47,8 @@ def content_hash(
     for column, kind in columns:
         if column not in without:
             values += _determining(quoted(column), kind)
+    if ordered:
+        values.append("row_number() over ()")
     ((first, second, count),) = cursor.execute(
         "select coalesce(sum(row_hash), 0)::varchar, coalesce(sum(hash(row_hash)), 0)::varchar,"
         f" count(*) from (select hash({', '.join(values) or '0'}) as row_hash"

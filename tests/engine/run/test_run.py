@@ -113,14 +113,19 @@ def test_an_edit_undone_before_the_next_run_is_no_edit(make_project):
     assert run(folder).nodes == []
 
 
-def test_the_rows_order_of_a_seed_changes_nothing_below_it(make_project):
-    folder = make_project(PIPELINE)
+def test_the_rows_order_of_a_seed_is_read_again_and_goes_no_further(make_project):
+    # Questions stand in their file in the order in which they are asked.
+    numbered = "select id, row_number() over () as place from {{ ref('people') }}"
+    folder = make_project({**PIPELINE, "models/numbered.sql": numbered})
     run(folder)
+    assert rows(folder, "from numbered order by id") == [(1, 1), (2, 2)]
     (folder / "seeds" / "people.csv").write_text("id,name\n2,Bob\n1,Ann\n")
     result = statuses(run(folder))
+    assert rows(folder, "from numbered order by id") == [(1, 2), (2, 1)]
     assert result == {
         "people": "success",
-        "upper": "unchanged",
+        "numbered": "success",
+        "upper": "success",
         "ids": "unchanged",
         "total": "unchanged",
     }

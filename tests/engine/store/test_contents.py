@@ -341,3 +341,15 @@ def test_what_an_earlier_version_built_is_built_once_more(make_project):
         assert project.query("from v").rows() == [(1,)]
     with Project(folder) as project:
         assert project.plan().doing() == []
+
+
+def test_where_rows_have_an_order_another_one_is_another_content():
+    def digest(values: str, ordered: bool) -> str:
+        with duckdb.connect() as connection:
+            connection.execute(f"create table t as select x from (values {values}) v(x)")
+            return content_hash(connection, "t", ordered=ordered)[0]
+
+    one, other = "(1), (2), (2)", "(2), (1), (2)"
+    assert digest(one, False) == digest(other, False)
+    assert digest(one, True) != digest(other, True)
+    assert digest(one, True) == digest(one, True)

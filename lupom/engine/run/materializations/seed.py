@@ -54,6 +54,8 @@ def build(context: Context, node: Node, record: TableRecord, *, whole: bool = Tr
             notes[:] = _load(context.store, cursor, node, copy, declared, found=not all_varchar)
 
     notes: list[str] = []
+    # Questions stand in a file in their order.
+    record.ordered = True
     record = context.store.commit(record, load)
     for note in notes:
         context.reporter.note(note)
