@@ -9,6 +9,7 @@ def model(lupom):
     return assignments.design_assignments(
         lupom.ref("design_blocks"),
         lupom.ref("respondents"),
+        questions=lupom.ref("questions"),
         people=lupom.var("plan_people", None),
         seed=lupom.var("seed", 1),
     )

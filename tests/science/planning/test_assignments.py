@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pyarrow as pa
+
 from lupom.science.planning import assignments, blocks
 from tests.support.planned_surveys import tables, three_themes
 
@@ -21,3 +23,20 @@ def test_forms_are_balanced_whenever_fieldwork_ends():
     other = assignments.design_assignments(designed, survey[1], people=100, seed=6).to_pylist()
     assert [r["form"] for r in other] != [r["form"] for r in rows]
     assert assignments.design_assignments(designed, survey[1]).num_rows == 1200
+
+
+def test_a_persons_questions_are_in_the_order_of_the_questionnaire():
+    survey = tables(three_themes(n=300))
+    designed = blocks.design_blocks(*survey, blocks=3, asked=2)
+    ids = [r["question_id"] for r in designed.to_pylist()]
+    last_first = [
+        {"survey": "s", "question_id": name, "position": len(ids) - place}
+        for place, name in enumerate(ids)
+    ]
+    asked = pa.Table.from_pylist(
+        [{**row, "survey": designed["survey"][0].as_py()} for row in last_first]
+    )
+    rows = assignments.design_assignments(designed, survey[1], questions=asked, people=3)
+    for row in rows.to_pylist():
+        assert row["questions"] == [q for q in ids[::-1] if q in row["questions"]]
+        assert len(row["questions"]) > 1
