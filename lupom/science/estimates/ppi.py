@@ -258,7 +258,8 @@ def _ridge(products: Floats, count: int, width: int) -> tuple[Floats, Floats]:
     spread[spread < 1e-7] = np.inf
     size, directions = np.linalg.eigh(own / np.outer(spread, spread))
     size = np.maximum(size, 0.0)
-    typical = float(size.mean()) if size.sum() > 0 else 1.0
+    # Of more columns than people no more than there are people say anything.
+    typical = float(size.sum()) / max(min(count, width), 1) or 1.0
     # Shares sum to 1: one of their directions is rounding.
     inside = size > 1e-12 * max(float(size.max(initial=0.0)), 1.0)
     along = directions.T @ (both / spread[:, None])

@@ -183,3 +183,34 @@ def test_the_interval_of_a_share_is_wilson_s():
     share, n = 7 / 90, 90
     low, high = intervals.of_shares(np.array([share]), np.array([share * (1 - share) / n]), 1e9, n)
     assert (low[0], high[0]) == pytest.approx(proportion_confint(7, 90, method="wilson"), abs=1e-5)
+
+
+def ridge(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """A ridge regression whose penalty is best by generalised cross-validation, by the SVD."""
+    centre, spread, level = x.mean(axis=0), x.std(axis=0), y.mean(axis=0)
+    u, s, vt = np.linalg.svd((x - centre) / spread, full_matrices=False)
+    inside, told = s > 1e-6 * s.max(), u.T @ (y - level)
+    found = []
+    for penalty in ppi.RIDGES:
+        keep = np.where(inside, s**2 / (s**2 + penalty * np.square(s).mean()), 0.0)
+        left = len(x) - 1 - keep.sum()
+        if left > 1:
+            score = np.square(y - level - u @ (keep[:, None] * told)).sum() / left**2
+            slopes = vt.T @ (np.divide(keep, s, out=np.zeros_like(s), where=inside)[:, None] * told)
+            found.append((score, level + (at - centre) / spread @ slopes))
+    return min(found, key=lambda one: one[0])[1]
+
+
+@pytest.mark.parametrize("columns", [2, 12, 40])
+def test_calibration_is_the_ridge_regression_of_the_other_folds(columns: int) -> None:
+    # The last has more columns than people who answered.
+    rng = np.random.default_rng(columns)
+    x = rng.normal(size=(60, columns))
+    values = np.eye(3)[np.digitize(x[:, 0] + rng.normal(size=60), [-0.5, 0.5])]
+    answered, fold = np.arange(60) < 35, np.arange(60) % 3
+    found = ppi.calibrate(values, answered, x, np.ones(60), fold)
+    told = [ridge(x[answered & (fold != k)], values[answered & (fold != k)], x) for k in range(3)]
+    for k in range(3):
+        held = answered & (fold == k)
+        assert found[held] == pytest.approx(told[k][held], abs=1e-8)
+    assert found[~answered] == pytest.approx(np.mean(told, axis=0)[~answered], abs=1e-8)
